@@ -40,22 +40,34 @@ int cli_exit_code(gofer_status status)
     }
 }
 
-static void say(const cli *c, int code, gofer_status status, const char *text)
+static void put(const cli *c, FILE *out, int code, gofer_status status, const char *text)
 {
-    fflush(stdout);     // what was said before stands before
     if (c->global.json) {
-        fprintf(stderr, "{\"error\":{\"exit\":%d,\"status\":", code);
-        json_put_text(stderr, status ? gofer_status_name(status) : NULL);
-        fputs(",\"message\":", stderr);
-        json_put_text(stderr, text);
-        fputs("}}\n", stderr);
+        fprintf(out, "{\"error\":{\"exit\":%d,\"status\":", code);
+        json_put_text(out, status ? gofer_status_name(status) : NULL);
+        fputs(",\"message\":", out);
+        json_put_text(out, text);
+        fputs("}}\n", out);
         return;
     }
     // Inputs are quoted in these texts: they must not reach the terminal as they are.
     char *safe = screen_escape(text, strlen(text), SCREEN_ONE_LINE);
-    screen_put(stderr, screen_color(STDERR_FILENO) && !c->global.no_color, STYLE_BAD, "gofer:");
-    fprintf(stderr, " %s\n", safe);
+    screen_put(out, screen_color(STDERR_FILENO) && !c->global.no_color, STYLE_BAD, "gofer:");
+    fprintf(out, " %s\n", safe);
     free(safe);
+}
+
+// In one write: the log has a thread of its own, and its lines go to the same place.
+static void say(const cli *c, int code, gofer_status status, const char *text)
+{
+    char *whole = NULL;
+    size_t size = 0;
+    fflush(stdout);     // what was said before stands before
+    FILE *out = open_memstream(&whole, &size);
+    put(c, out ? out : stderr, code, status, text);
+    if (out && fclose(out) == 0)
+        fwrite(whole, 1, size, stderr);
+    free(whole);
 }
 
 int cli_fail(const cli *c, int code, const char *format, ...)

@@ -2,6 +2,7 @@
 import os
 import socket
 import sqlite3
+import subprocess
 import time
 
 import pytest
@@ -20,6 +21,18 @@ COMMANDS = [
 def test_unknown_scheme(gofer, words):
     got = gofer(*words, "--url", "carrier-pigeon://loft", code=2)
     assert "carrier-pigeon" in got.err
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_an_error_is_one_write(gofer, options):
+    """The log is written by a thread of its own: its lines must not come in between."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        words = [gofer.bin, "ping", "--url", "carrier-pigeon://loft", *options]
+        assert subprocess.run(words, env=gofer.env, stderr=theirs).returncode == 2
+        packet = ours.recv(65536).decode()
+        assert "carrier-pigeon" in packet and packet.endswith("}}\n" if options else "\n")
+        assert packet.startswith('{"error":' if options else "gofer: ")
 
 
 @pytest.mark.parametrize("url", ["sqlite:", "nonsense", ":", "http"])
