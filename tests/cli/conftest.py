@@ -55,8 +55,16 @@ class Result:
 
     @property
     def error(self):
-        """The error object that --json puts on standard error."""
-        return json.loads(self.err.strip().splitlines()[-1])["error"]
+        """The error object that --json puts on standard error; lines of the log may follow."""
+        return json.loads(self._last("{\"error\":{"))["error"]
+
+    @property
+    def why(self):
+        """The line that tells the error to people."""
+        return self._last("gofer: ")
+
+    def _last(self, start):
+        return [line for line in self.err.splitlines() if line.startswith(start)][-1]
 
     def __repr__(self):
         return f"<exit {self.code}>\n--- out\n{self.out}\n--- err\n{self.err}"

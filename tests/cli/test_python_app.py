@@ -138,8 +138,7 @@ def test_an_app_that_cannot_be_imported(gofer, python):
                      STAND_IN.replace("from child", "import shop_tasks\nfrom child"))
     done = gofer("worker", "--python", "a", "--python-exe", broken, code=1)
     assert "Traceback" in done.err and "install the package" not in done.err
-    why = next(line for line in done.err.splitlines() if line.startswith("gofer: "))
-    assert "child 'a': it died" in why and "No module named 'shop_tasks'" in why
+    assert "child 'a': it died" in done.why and "No module named 'shop_tasks'" in done.why
 
 
 @pytest.mark.parametrize("args, code, text", [
