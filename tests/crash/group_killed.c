@@ -9,25 +9,14 @@
 // killed at any moment. A new one takes its place. On Redis the time of all sets is let be over
 // again and again, also of those whose aggregator lives. At the end one more goes on until nothing
 // is left, and the members of all combined tasks are counted.
-#include <ftw.h>
 #include <hiredis.h>
-#include <signal.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "broker/broker.h"
+#include "killed.h"
 #include "util/alloc.h"
-#include "util/clock.h"
-#include "util/thread.h"
 #include "util/url.h"
 
 enum {
-    AGGREGATORS = 3,
     GROUPS = 5,
     MEMBERS = 6000,
     SET_SIZE = 7,
@@ -39,27 +28,11 @@ enum {
 // back, at any moment.
 enum { BEFORE_TAKE, AFTER_TAKE, BEFORE_PUT, AFTER_PUT, BEFORE_BACK, AFTER_BACK, ANY };
 
-typedef struct shared {
-    _Atomic int died_at[STEPS];
-    _Atomic int refused;                   // puts of sets that the store had taken back
-} shared;
-
-static shared *common;
-static int     step_to_die = -1, calls_to_die;
-
-static void may_die(int step)
-{
-    if (step != step_to_die || calls_to_die-- > 0)
-        return;
-    atomic_fetch_add(&common->died_at[step], 1);
-    raise(SIGKILL);
-}
-
-static void fail(const char *what)
-{
-    fprintf(stderr, "group_killed: %s: %s\n", what, gofer_error_last());
-    exit(1);
-}
+static struct {
+    redisContext *redis;                   // NULL: on SQLite
+    int64_t       expired_ms;
+    _Atomic int  *refused;                 // shared: puts of sets that the store had taken back
+} common;
 
 static gf_broker *open_store(const char *text)
 {
@@ -67,7 +40,7 @@ static gf_broker *open_store(const char *text)
     gf_broker *b = NULL;
     const gf_broker_config config = { .timeout_ms = 20000, .max_payload = 1 << 20 };
     if (gf_url_parse(&url, text) != GOFER_OK || gf_broker_open(&b, &url, &config) != GOFER_OK)
-        fail("open");
+        killed_fail("open");
     gf_url_clear(&url);
     return b;
 }
@@ -80,7 +53,7 @@ static void register_worker(gf_broker *b, const char *id)
         .state = "active",
         .queues = "q=1" };
     if (b->ops->upkeep->worker_register(b, &entry, LEASE_MS) != GOFER_OK)
-        fail("register");
+        killed_fail("register");
 }
 
 // ---- an aggregator ------------------------------------------------------------------------------
@@ -100,25 +73,25 @@ static void combine(gf_broker *b, const gf_group_set *set)
         .queue = "q",
         .payload = payload,
         .payload_size = strlen(payload) };
-    may_die(BEFORE_PUT);
+    killed_may_die(BEFORE_PUT);
     gofer_status st = b->ops->groups->put(b, set, &m, 0);
-    may_die(AFTER_PUT);
+    killed_may_die(AFTER_PUT);
     // Whoever lost the answer asks again.
     if (st == GOFER_OK && rand() % 4 == 0)
         st = b->ops->groups->put(b, set, &m, 0);
     if (st == GOFER_ESTALE)
-        atomic_fetch_add(&common->refused, 1);
+        atomic_fetch_add(common.refused, 1);
     else if (st != GOFER_OK)
-        fail("put");
+        killed_fail("put");
 }
 
 static void give_back(gf_broker *b, const gf_group_set *set)
 {
-    may_die(BEFORE_BACK);
+    killed_may_die(BEFORE_BACK);
     gofer_status st = b->ops->groups->back(b, set);
-    may_die(AFTER_BACK);
+    killed_may_die(AFTER_BACK);
     if (st != GOFER_OK && st != GOFER_ESTALE)
-        fail("back");
+        killed_fail("back");
 }
 
 // What dead aggregators have left.
@@ -128,14 +101,14 @@ static void tidy(gf_broker *b)
     gf_recovered got = { 0 };
     if (b->ops->upkeep->recover(b, 100, 3, &got) != GOFER_OK ||
         b->ops->groups->reclaim(b, 100, &done) != GOFER_OK)
-        fail("housekeeping");
+        killed_fail("housekeeping");
 }
 
 static int64_t left(gf_broker *b)
 {
     gofer_info *info;
     if (b->ops->inspect->queues(b, "q", &info) != GOFER_OK)
-        fail("queue");
+        killed_fail("queue");
     int64_t count = gofer_info_int(info, "aggregating", 0);
     gofer_info_free(info);
     return count;
@@ -151,7 +124,7 @@ static void aggregate(const char *url, bool until_empty)
     register_worker(b, id);
     for (unsigned turn = 0;; turn++) {
         gf_group_set *set;
-        may_die(BEFORE_TAKE);
+        killed_may_die(BEFORE_TAKE);
         gofer_status st = b->ops->groups->take(b, id, "q", &rule, &set);
         if (turn % 16 == 0 || st == GOFER_EEMPTY)
             tidy(b);
@@ -161,13 +134,13 @@ static void aggregate(const char *url, bool until_empty)
             if (until_empty && left(b) == 0 && turn > 100)
                 break;
             if (gf_mono_ms() > end_ms)
-                fail("the groups do not become empty");
+                killed_fail("the groups do not become empty");
             gf_sleep_us(5000);
             continue;
         }
         if (st != GOFER_OK)
-            fail("take");
-        may_die(AFTER_TAKE);
+            killed_fail("take");
+        killed_may_die(AFTER_TAKE);
         if (rand() % 8 == 0)
             give_back(b, set);
         else
@@ -194,82 +167,41 @@ static void put_members(const char *url)
             .payload_size = strlen(id) };
         gf_put item = { .message = &m, .group = group };
         if (b->ops->tasks->put(b, &item, 1) != GOFER_OK || item.status != GOFER_OK)
-            fail("member");
+            killed_fail("member");
     }
     gf_broker_close(b);
 }
 
 // On Redis a set goes back when its time is over, which two minutes are too long for.
-static void end_times(redisContext *redis)
+static void end_times(void)
 {
     static const char script[] =
         "for _, set in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do redis.call('ZADD', "
         "KEYS[1], 1, set) end return 1";
-    redisReply *reply =
-        redis ? redisCommand(redis, "EVAL %s 1 asynq:{q}:aggregation_sets", script) : NULL;
-    if (redis && (!reply || reply->type == REDIS_REPLY_ERROR))
-        fail(reply ? reply->str : redis->errstr);
+    if (!common.redis)
+        return;
+    redisReply *reply = redisCommand(
+        common.redis, "EVAL %s 1 asynq:{q}:aggregation_sets", script);
+    if (!reply || reply->type == REDIS_REPLY_ERROR)
+        killed_fail(reply ? reply->str : common.redis->errstr);
     freeReplyObject(reply);
+    common.expired_ms = gf_mono_ms();
 }
 
-static pid_t start(const char *url, int step, int calls)
+static void end_times_now_and_then(void)
 {
-    int seed = rand();
-    pid_t pid = fork();
-    if (pid == 0) {
-        srand((unsigned)seed);
-        step_to_die = step;
-        calls_to_die = calls;
-        aggregate(url, false);
-        _exit(1);
-    }
-    if (pid < 0)
-        fail("fork");
-    return pid;
+    if (gf_mono_ms() - common.expired_ms > 10)
+        end_times();
 }
 
-static void kill_many(const char *url, redisContext *redis, int kills)
+static int calls_of(int step)
 {
-    pid_t running[AGGREGATORS] = { 0 };
-    int64_t until_ms[AGGREGATORS], expired_ms = gf_mono_ms();
-    for (int died = 0; died < kills;) {
-        for (int i = 0; i < AGGREGATORS; i++) {
-            if (!running[i]) {
-                int step = rand() % STEPS;
-                running[i] = start(url, step, rand() % 4);
-                until_ms[i] = gf_mono_ms() + (step == ANY ? 1 + rand() % 30 : 500);
-            } else if (gf_mono_ms() >= until_ms[i]) {
-                kill(running[i], SIGKILL);
-                atomic_fetch_add(&common->died_at[ANY], 1);
-                until_ms[i] = INT64_MAX;
-            }
-        }
-        if (gf_mono_ms() - expired_ms > 10) {
-            end_times(redis);
-            expired_ms = gf_mono_ms();
-        }
-        int status;
-        pid_t pid = waitpid(-1, &status, WNOHANG);
-        if (pid <= 0)
-            gf_sleep_us(500);
-        for (int i = 0; i < AGGREGATORS; i++)
-            if (pid > 0 && running[i] == pid) {
-                running[i] = 0;
-                died++;
-                if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) {
-                    fprintf(stderr, "group_killed: an aggregator ended by itself, status %d\n",
-                        status);
-                    exit(1);
-                }
-            }
-    }
-    for (int i = 0; i < AGGREGATORS; i++)
-        if (running[i]) {
-            kill(running[i], SIGKILL);
-            waitpid(running[i], NULL, 0);
-        }
-    end_times(redis);
+    (void)step;
+    return rand() % 4;
 }
+
+static void aggregate_on(const char *url) { aggregate(url, false); }
+static void aggregate_all(const char *url) { aggregate(url, true); }
 
 // Each number in the combined tasks, which are taken and finished.
 static void count_members(const char *url, int *seen, int *sets)
@@ -288,7 +220,7 @@ static void count_members(const char *url, int *seen, int *sets)
             .lease_ms = LEASE_MS,
             .claims = claims };
         if (b->ops->tasks->exchange(b, NULL, 0, &take) != GOFER_OK)
-            fail("take");
+            killed_fail("take");
         if (take.count == 0)
             break;
         for (size_t i = 0; i < take.count; i++) {
@@ -302,7 +234,7 @@ static void count_members(const char *url, int *seen, int *sets)
             done[i] = (gf_finish){ .claim = claims[i], .outcome = GF_DONE };
         }
         if (b->ops->tasks->exchange(b, done, take.count, NULL) != GOFER_OK)
-            fail("finish");
+            killed_fail("finish");
         for (size_t i = 0; i < take.count; i++)
             gf_claim_free(claims[i]);
         *sets += (int)take.count;
@@ -321,11 +253,7 @@ static int check(const char *url)
     }
     printf("%d tasks in %d combined ones: %d lost, %d twice; %d sets were taken back while "
            "somebody had them\n",
-        MEMBERS, sets, lost, twice, atomic_load(&common->refused));
-    printf("kills by step:");
-    for (int i = 0; i < STEPS; i++)
-        printf(" %d", atomic_load(&common->died_at[i]));
-    printf("\n");
+        MEMBERS, sets, lost, twice, atomic_load(common.refused));
     return lost || twice;
 }
 
@@ -337,55 +265,25 @@ static redisContext *connect_redis(const char *text)
         return NULL;
     redisContext *redis = redisConnect(host, port);
     if (!redis || redis->err)
-        fail("redis");
+        killed_fail("redis");
     freeReplyObject(redisCommand(redis, "FLUSHALL"));
     return redis;
 }
 
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *place)
-{
-    (void)info, (void)kind, (void)place;
-    return remove(path);
-}
-
 int main(int argc, char **argv)
 {
-    int kills = 120, seed = 1, status = 1;
-    char folder[] = "/tmp/gofer-killed-XXXXXX", file[100];
-    if (argc < 2) {
-        fprintf(stderr, "usage: group_killed URL [--kills N] [--seed N]\n");
-        return 2;
-    }
-    for (int i = 2; i + 1 < argc; i += 2) {
-        if (strcmp(argv[i], "--kills") == 0)
-            kills = atoi(argv[i + 1]);
-        if (strcmp(argv[i], "--seed") == 0)
-            seed = atoi(argv[i + 1]);
-    }
-    common = mmap(NULL, sizeof *common, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (common == MAP_FAILED)
-        fail("mmap");
-    srand((unsigned)seed);
-    bool own = strcmp(argv[1], "sqlite") == 0;
-    if (own && !mkdtemp(folder))
-        fail("mkdtemp");
-    snprintf(file, sizeof file, "sqlite:%s/tasks.db", folder);
-    const char *url = own ? file : argv[1];
-    redisContext *redis = connect_redis(url);
-
+    int kills = 120;
+    const char *url = killed_begin("group_killed", argc, argv, &kills);
+    common.refused = killed_share(sizeof *common.refused);
+    common.redis = connect_redis(url);
     put_members(url);
-    kill_many(url, redis, kills);
-    pid_t last = fork();
-    if (last == 0) {
-        aggregate(url, true);
-        _exit(0);
-    }
-    if (last < 0 || waitpid(last, &status, 0) != last || status != 0)
-        fail("the last aggregator");
+    killed_run(&(killed_race){ .url = url, .kills = kills, .steps = STEPS, .any_ms = 30,
+        .serve = aggregate_on, .calls = calls_of, .meanwhile = end_times_now_and_then });
+    end_times();
+    killed_last(aggregate_all, url);
     int code = check(url);
-    if (redis)
-        redisFree(redis);
-    if (own && nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS) != 0)
-        fail("removing the folder");
+    if (common.redis)
+        redisFree(common.redis);
+    killed_end();
     return code;
 }
