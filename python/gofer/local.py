@@ -6,7 +6,7 @@
         add.enqueue(1, 2).wait()
 
 Plain tasks run in threads, async ones on one loop in a thread of its own. One more thread, the
-courier, takes tasks while there is room for them and passes on who is cancelled; it sleeps in the
+fetcher, takes tasks while there is room for them and passes on who is cancelled; it sleeps in the
 library, not in a loop around a descriptor.
 
 Threads: start, stop and run are for one; tasks may be enqueued by any.
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 Queues = Union[str, Sequence[str], Mapping[str, int], None]
 
-# How long the courier sleeps: while something runs that may be cancelled, and else.
+# How long the fetcher sleeps: while something runs that may be cancelled, and else.
 LOOK_MS = 50
 IDLE_MS = 250
 # How long a stop waits for threads whose tasks the library has given up.
@@ -70,7 +70,7 @@ class Worker:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._line: SimpleQueue[Delivery | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self._courier: threading.Thread | None = None
+        self._fetcher: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     # ---- its life -----------------------------------------------------------------
@@ -144,7 +144,7 @@ class Worker:
             self._thread(self._run_plain, f"gofer-{number}")
             for number in range(threads if plain else 0)
         ]
-        self._courier = self._thread(self._carry, "gofer-courier")
+        self._fetcher = self._thread(self._fetch, "gofer-fetcher")
 
     def _thread(self, function: Callable[[], None], name: str) -> threading.Thread:
         thread = threading.Thread(target=function, name=name, daemon=True)
@@ -171,8 +171,8 @@ class Worker:
     def _finish(self) -> Mapping[str, int]:
         """The library's worker has ended."""
         pull, self._pull = self._pull, None
-        assert pull is not None and self._courier is not None
-        self._courier.join()
+        assert pull is not None and self._fetcher is not None
+        self._fetcher.join()
         for _ in self._threads:
             self._line.put(None)
         end = time.monotonic() + PATIENCE_S
@@ -202,9 +202,9 @@ class Worker:
                 assert self._loop is not None  # it is there if a hook is async
                 asyncio.run_coroutine_threadsafe(finish(), self._loop).result()
 
-    # ---- the courier ----------------------------------------------------------------
+    # ---- the fetcher ----------------------------------------------------------------
 
-    def _carry(self) -> None:
+    def _fetch(self) -> None:
         pull = self._pull
         assert pull is not None
         looked = 0.0

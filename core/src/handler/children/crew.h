@@ -1,10 +1,11 @@
-// crew.h - the children of one --child: what a crew is made of. Its thread is in crew.c, the
-// worker's doors to it in children.c.
+// crew.h - the children of one --child: what a crew is made of. Its thread is in crew.c, who
+// its children are in places.c, the worker's doors to it in children.c.
 #ifndef GF_CHILDREN_CREW_H
 #define GF_CHILDREN_CREW_H
 
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -55,6 +56,21 @@ typedef struct gf_crew {
 // renew.c: the worker goes by what a reloaded child has named, in place of what was named before.
 // Takes the hello over. On failure nothing has changed.
 gofer_status gf_crew_rename(gf_crew *crew, gf_hello *hello);
+
+// places.c: everything that depends on time; when to look again, monotonic. Then what is to be done
+// when a child has ended.
+int64_t gf_places_look(gf_crew *crew);
+void    gf_places_bury(gf_crew *crew, int64_t now_ms);
+
+static inline bool gf_crew_is_open(const gf_crew *crew)
+{
+    return atomic_load(&crew->lane.open) != 0;
+}
+
+static inline bool gf_crew_quits(const gf_crew *crew)
+{
+    return atomic_load(&crew->lane.quit) || crew->turn.ending;
+}
 
 void *gf_crew_main(void *crew);    // until it is told to quit and has no child
 

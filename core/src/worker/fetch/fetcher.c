@@ -495,8 +495,9 @@ static bool can_take(const gofer_worker *w)
 static bool is_quiet(gofer_worker *w)
 {
     int quiet = atomic_load(&w->quiet);
-    if (atomic_exchange(&w->fetch.fetcher.quiet, quiet) == quiet)
-        return quiet;
+    if (atomic_load_explicit(&w->fetch.fetcher.quiet, memory_order_relaxed) == quiet)
+        return quiet;              // written by this thread alone
+    atomic_store(&w->fetch.fetcher.quiet, quiet);
     gf_housekeeping_ask_presence(w);
     if (gf_worker_logs(w, GOFER_LOG_INFO))
         gf_logf(&w->log, GOFER_LOG_INFO, quiet ? "worker is quiet: it takes no more tasks"
