@@ -43,6 +43,7 @@ static struct {
     fake_group   groups[FAKE_GROUPS];
     size_t       group_count;
     _Atomic int  heedless;                 // gives groups that were not asked for
+    _Atomic int  take_hold, taking;        // takes wait at the store's door; so many do
     _Atomic int  put_status, put_fails;    // so many puts answer so,
     _Atomic int  put_lost;                 //   and so many are done and answer EUNCERTAIN
     _Atomic int  puts, backs, archives, reclaims;
@@ -130,6 +131,10 @@ static gofer_status fake_group_take(gf_broker *b, const char *worker, const char
 {
     (void)b, (void)worker;
     gofer_status st = GOFER_EEMPTY;
+    atomic_fetch_add(&fleet.taking, 1);
+    while (atomic_load(&fleet.take_hold))
+        gf_sleep_us(500);
+    atomic_fetch_sub(&fleet.taking, 1);
     pthread_mutex_lock(&fleet.lock);
     for (size_t i = 0; i < fleet.group_count && st == GOFER_EEMPTY; i++) {
         fake_group *g = &fleet.groups[i];

@@ -181,7 +181,7 @@ static void a_lost_reply_is_repeated_under_the_same_id(void)
     fake_group_add("q", "g", 2);
     atomic_store(&fleet.put_lost, 2);
     start("g");
-    WAIT_FOR(atomic_load(&fleet.puts) == 3);
+    WAIT_FOR(atomic_load(&fleet.puts) >= 3);
     CHECK_INT(atomic_load(&r.calls), 1);
     for (int i = 0; i < 3; i++)
         CHECK_STR(fleet.put_ids[i], "group:set-0");
@@ -251,7 +251,7 @@ static void the_nearest_pattern_aggregates_and_others_are_left_alone(void)
         GOFER_EEXIST);
     CHECK_HAS(gofer_error_last(), "group pattern");
     REQUIRE_OK(gofer_worker_start(r.worker));
-    WAIT_FOR(atomic_load(&fleet.puts) == 3);
+    WAIT_FOR(atomic_load(&fleet.puts) >= 3);
     static const struct { const char *id, *want; } cases[] = {
         { "group:set-1", "longer" }, { "group:set-2", "prefix" }, { "group:set-3", "exact" },
     };
@@ -289,6 +289,53 @@ static void no_more_than_three_rounds_at_a_time(void)
     atomic_store(&r.gate, 1);
     WAIT_FOR(atomic_load(&fleet.puts) == 5);
     CHECK_INT(atomic_load(&r.most), 3);
+    tear_down();
+}
+
+static bool shown_as(const char *want)
+{
+    gofer_info *workers;
+    if (gofer_client_workers(r.client, &workers) != GOFER_OK)
+        return false;
+    const gofer_info *first = gofer_info_at(workers, 0);
+    const char *state = first ? gofer_info_text(first, "state") : NULL;
+    bool is = state && strcmp(state, want) == 0;
+    gofer_info_free(workers);
+    return is;
+}
+
+static void a_quiet_worker_takes_no_more_sets(void)
+{
+    static const char *const names[] = { "a", "b", "c", "d", "e" };
+    set_up();
+    for (size_t i = 0; i < COUNT(names); i++)
+        fake_group_add("q", names[i], 1);
+    atomic_store(&r.gate, 0);
+    start("*");
+    WAIT_FOR(atomic_load(&r.at_once) == 3);
+    gofer_worker_quiet(r.worker);
+    WAIT_FOR(shown_as("quiet"));           // while aggregators run on
+    atomic_store(&r.gate, 1);
+    WAIT_FOR(atomic_load(&fleet.puts) >= 3);
+    gf_sleep_us(100000);
+    CHECK_INT(atomic_load(&r.calls), 3);
+    gofer_worker_resume(r.worker);
+    WAIT_FOR(atomic_load(&fleet.puts) == 5);
+    tear_down();
+}
+
+static void a_worker_is_shown_as_quiet_once_no_set_is_being_taken(void)
+{
+    set_up();
+    atomic_store(&fleet.take_hold, 1);
+    fake_group_add("q", "a", 1);
+    start("*");
+    WAIT_FOR(atomic_load(&fleet.taking) > 0);
+    gofer_worker_quiet(r.worker);
+    gf_sleep_us(300000);
+    CHECK(shown_as("active"));
+    atomic_store(&fleet.take_hold, 0);
+    WAIT_FOR(shown_as("quiet"));
     tear_down();
 }
 
@@ -603,6 +650,8 @@ int main(int argc, char **argv)
         TEST(the_nearest_pattern_aggregates_and_others_are_left_alone),
         TEST(a_group_that_nobody_asked_for_goes_back_at_once),
         TEST(no_more_than_three_rounds_at_a_time),
+        TEST(a_quiet_worker_takes_no_more_sets),
+        TEST(a_worker_is_shown_as_quiet_once_no_set_is_being_taken),
         TEST(the_last_combine_holds_with_its_options),
         TEST(a_command_reads_json_and_prints_the_payload),
         TEST(a_command_that_fails_puts_back_and_says_why),

@@ -187,6 +187,11 @@ bool gf_aggregate_done(gofer_worker *w)
     return done;
 }
 
+bool gf_aggregate_takes(const gofer_worker *w)
+{
+    return atomic_load(&w->group.taking) > 0;
+}
+
 bool gf_aggregate_busy(gofer_worker *w)
 {
     gf_aggregating *a = &w->group;

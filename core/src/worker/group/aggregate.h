@@ -48,6 +48,7 @@ typedef struct gf_aggregating {
     bool            go, stopping;
     const gf_round *apart;         // a suspect set runs there: the others begin nothing; NULL: none
     unsigned        turns;         // counts the queues looked at
+    _Atomic int     taking;        // so many rounds may be given a set now
     _Atomic int     cancelled;     // the grace is over
     gf_queue_set   *sweep;         // the queues that are looked at now: a reference
     size_t          next;          // of them
@@ -70,6 +71,7 @@ void gf_aggregate_give_up(gofer_worker *w);    // give back what aggregators sti
 void gf_aggregate_overdue(gofer_worker *w, int64_t *next_ms);
 bool gf_aggregate_done(gofer_worker *w);       // nothing is under way, and nothing will be
 bool gf_aggregate_busy(gofer_worker *w);       // also before the first look
+bool gf_aggregate_takes(const gofer_worker *w);    // a set may be on its way
 unsigned gf_aggregate_turns(gofer_worker *w);  // changes whenever a queue is looked at
 bool gf_aggregate_join(gofer_worker *w, int64_t wait_ms);  // false: an aggregator never came back
 void gf_aggregate_clear(gofer_worker *w);

@@ -218,6 +218,17 @@ static gf_group_set *take(gofer_worker *w, const char *queue, bool *suspects)
     return st == GOFER_OK ? set : NULL;
 }
 
+// Not while the worker is quiet, as which it is shown once no round is here.
+static gf_group_set *take_unless_quiet(gofer_worker *w, const char *queue, bool *suspects)
+{
+    gf_aggregating *a = &w->group;
+    atomic_fetch_add(&a->taking, 1);       // before the look: see gf_presence_register
+    gf_group_set *set = atomic_load(&w->quiet) ? NULL : take(w, queue, suspects);
+    if (atomic_fetch_sub(&a->taking, 1) == 1 && atomic_load(&w->quiet))
+        gf_housekeeping_ask_presence(w);
+    return set;
+}
+
 // The next queue to look at, and a reference to the set that its name is in. NULL: the worker
 // stops.
 static const char *next_queue(gf_round *r, gf_queue_set **of)
@@ -323,10 +334,10 @@ static bool work_on(gf_round *r, const char *queue)
     bool stays = true, some = true;
     while (stays && some && may_begin(w)) {
         bool suspects = false;
-        gf_group_set *set = take(w, queue, &suspects);
+        gf_group_set *set = take_unless_quiet(w, queue, &suspects);
         bool apart = !set && suspects && go_apart(r);
         if (apart)
-            set = take(w, queue, NULL);
+            set = take_unless_quiet(w, queue, NULL);
         some = set != NULL;
         if (set)
             stays = aggregate(r, set);

@@ -75,13 +75,15 @@ gofer_status gf_presence_register(gofer_worker *w)
     shown s;
     size_t running;
     gofer_status st = gather(w, &s, &running);
+    // Whoever reads "quiet" may count on it that nothing is taken any more.
+    bool quiet = atomic_load(&w->fetch.fetcher.quiet) && !gf_aggregate_takes(w);
     const gf_worker_entry entry = {
         .id = w->id,
         .host = w->host,
         .pid = gf_process_pid(w->process),
         .started_ms = w->started_ms,
         .state = atomic_load(&w->stop_calls) ? "stopping"
-               : atomic_load(&w->fetch.fetcher.quiet) ? "quiet"
+               : quiet ? "quiet"
                : gf_want_shown(&w->fetch.want) ? "lacking" : "active",
         .concurrency = s.concurrency,
         .running = (int32_t)running,
