@@ -74,6 +74,7 @@ test    cmd:nm           binutils        binutils          binutils    binutils 
 test    cmd:sqlite3      sqlite3         sqlite            -           sqlite         -
 test    cmd:redis-server|valkey-server redis-server valkey valkey  valkey         redis
 test    cmd:openssl      openssl         openssl           -           openssl        -
+test    cmd:curl         curl            curl              curl        curl           -
 test    cmd:ps           procps          procps-ng         procps-ng   procps         -
 test    cmd:tmux         tmux            tmux              tmux        tmux           tmux
 test    cmd:go           golang-go       golang            go          go             go

@@ -148,11 +148,16 @@ part_examples() { # the quickstart, from nothing; then what the documentation sh
     library=$(dirname "$(find "$build_root/prefix" -name libgofer.so -print -quit)")
     PKG_CONFIG_PATH=$library/pkgconfig LD_LIBRARY_PATH=$library \
         python3 tests/examples/shown.py --build "$build_root" \
-        "README.md:Sixty seconds" docs/tutorial.md: docs/python.md \
-        "docs/python.md:In fifteen minutes" \
+        "README.md:In Python" "README.md:Sixty seconds" docs/tutorial.md: docs/python.md \
         docs/python-install.md: docs/python-workers.md docs/python-asyncio.md \
         docs/python-testing.md docs/from-celery.md docs/from-rq.md docs/from-dramatiq.md \
         docs/from-taskiq-arq.md docs/c.md
+    if python_environment "$build_root/venv" fastapi uvicorn pytest \
+        'httpx2; python_version >= "3.11"' 'httpx; python_version < "3.11"'; then
+        python3 tests/examples/shown.py --build "$build_root" docs/python-tutorial.md:
+    else
+        say "OMIT docs/python-tutorial.md: FastAPI, uvicorn and pytest cannot be installed"
+    fi
 }
 
 part_tidy() { # clang-tidy, for reading

@@ -32,12 +32,15 @@ WAITING: tuple[State, ...] = ("pending", "scheduled", "retry")
 
 @contextmanager
 def on_memory(app: Gofer) -> Iterator[Gofer]:
-    """The application uses an empty store in memory meanwhile, whatever its URL is."""
+    """The application uses an empty store in memory meanwhile, whatever its URL is. Closing it has
+    no effect: a web app's lifespan does so at its end, and a test looks at the tasks after that."""
     app.close()
     before = app._connection.move("memory:")
+    vars(app)["close"] = lambda: None
     try:
         yield app
     finally:
+        del vars(app)["close"]
         app.close()
         app._connection.move(before)
 

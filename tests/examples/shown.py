@@ -12,8 +12,8 @@ that follows them. Works in folders of its own.
   --print         prints what the pages print, to be shown in them
 
 Ids, times, durations and the width of columns are not compared; a line that says only "…" stands
-for any number of lines. The pages run with gofer on the PATH and $GOFER_URL set to a file of their
-own.
+for any number of lines. The pages run with gofer on the PATH, $GOFER_URL set to a file of their own
+and $PORT to a port that is free.
 """
 
 import argparse
@@ -21,6 +21,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -90,6 +91,13 @@ def blocks_of(text: str) -> list[tuple[str, "str | None"]]:
     return pairs
 
 
+def free_port() -> int:
+    """For pages that start a server of their own: they listen on ${PORT:-8000}."""
+    with socket.socket() as there:
+        there.bind(("127.0.0.1", 0))
+        return int(there.getsockname()[1])
+
+
 def run_blocks(
     pairs: list[tuple[str, "str | None"]], build: Path, folder: Path
 ) -> tuple[int, str, str]:
@@ -114,6 +122,7 @@ def run_blocks(
         GOFER_URL=str(work / "tasks.db"),
         TMPDIR=str(folder),
         TZ="UTC",
+        PORT=str(free_port()),
     )
     with open(folder / "out", "w+") as out, open(folder / "errors", "w+") as errors:
         shell = subprocess.Popen(

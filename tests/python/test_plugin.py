@@ -77,13 +77,19 @@ def test_the_fixtures(pytester: pytest.Pytester) -> None:
             gofer_worker()
             assert 5 in shop.ran
 
+        def test_closing_keeps_the_store_until_the_end(gofer_app, gofer_worker):
+            handle = shop.add.enqueue(1)
+            with gofer_app:
+                gofer_app.close()
+            assert gofer_worker() == 1 and handle.result() == 2
+
         @pytest.mark.gofer(eager=True)
         def test_eager(gofer_app):
             assert shop.add.enqueue(1).wait().json() == 2
             assert gofer_app.inspect.queues() == []
         """,
     )
-    result.assert_outcomes(passed=4)
+    result.assert_outcomes(passed=5)
 
 
 def test_a_wrong_marker_is_told(pytester: pytest.Pytester) -> None:
