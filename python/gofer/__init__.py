@@ -77,12 +77,12 @@ if TYPE_CHECKING:
         cron_check,
     )
 
+    version: str
+    """Version of the library in use, "0.1.0"."""
+    __version__: str
+
 # Many classes, which most programs never need: loaded when one is first asked for.
 _LATE = ("inspection", "schedules")
-
-version: str = _version()
-"""Version of the library in use, "0.1.0"."""
-__version__ = version
 
 __all__ = [
     "Action", "Attempt", "Batch", "BatchError", "binary", "BrokerError", "BytesCodec", "Client",
@@ -101,6 +101,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in ("version", "__version__"):  # loads the library
+        return _version()
     if name in _LATE:
         return import_module(f".{name}", __name__)
     if name in __all__:

@@ -10,6 +10,7 @@ library works. fork: in a child every method raises Forked, and closing is safe.
 
 from __future__ import annotations
 
+import functools
 import os
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -17,15 +18,12 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Optional
 
-from ._gofer import ffi, lib
 from .errors import Forked, GoferError, HandlerFailed, InvalidArgument, WrongState, check, error_of
 from .holds import Hold, Holds
 from .info import Info, py_text, take_text
+from .native import ffi, lib
 from .put import Put, c_options, fit
 from .times import c_text
-from .zones import provide as provide_zones
-
-provide_zones()
 
 class Client:
     """An open store. Use it as a context manager, or close it; a forgotten one closes itself.
@@ -368,7 +366,7 @@ class Client:
         done = ffi.new("int64_t *")
         call = _ProgressCall(progress)
         function, user = (
-            (lib.gofer_py_progress, ffi.new_handle(call)) if progress else (ffi.NULL, ffi.NULL)
+            (_progress_function(), ffi.new_handle(call)) if progress else (ffi.NULL, ffi.NULL)
         )
         which = _text(queue, "queue"), _text(state, "state"), match.c(kept)
         try:
@@ -476,7 +474,6 @@ class _ProgressCall:
         self.stopped = False
 
 
-@ffi.def_extern(name="gofer_py_progress", error=1)  # type: ignore[untyped-decorator, unused-ignore]
 def _on_progress(user: Any, looked: int, done: int) -> int:
     call: _ProgressCall = ffi.from_handle(user)
     try:
@@ -485,6 +482,13 @@ def _on_progress(user: Any, looked: int, done: int) -> int:
         call.error = error
         return 1
     return int(call.stopped)
+
+
+@functools.lru_cache(maxsize=None)  # late: it loads the library
+def _progress_function() -> Any:
+    """What the library is to call, by which it calls _on_progress."""
+    ffi.def_extern(name="gofer_py_progress", error=1)(_on_progress)
+    return lib.gofer_py_progress
 
 
 def cron_check(spec: str, tz: str | None = None, from_ms: int = 0, count: int = 0) -> Info:

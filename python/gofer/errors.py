@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._gofer import ffi, lib
+from .native import NUMBERS, ffi, lib
 
 
 class GoferError(Exception):
@@ -25,6 +25,9 @@ class GoferError(Exception):
     @property
     def name(self) -> str:
         """The status as a word, "EEXIST"."""
+        for name, number in NUMBERS.items():  # not the library's: it may not be here
+            if number == self.status and name.startswith("GOFER_E"):
+                return name[len("GOFER_") :]
         return _text(lib.gofer_status_name(self.status))
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ._gofer import ffi, lib
 from .errors import check
+from .native import ffi, lib
 
 
 class Info:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Generic, Literal, Optional, TypeVar
 
-from ._gofer import lib
 from .client import Client, Filter, Progress
 from .errors import InvalidArgument
+from .native import lib
 from .payload import Codec
 from .snapshot import (
     data_if, flag_of, headers_of, list_of, number_if, number_of, read, read_with, span_if, span_of,

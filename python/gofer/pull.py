@@ -13,10 +13,10 @@ import threading
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ._gofer import ffi, lib
 from .client import Client
 from .errors import Empty, Timeout, WrongState, check
 from .info import Info, py_text
+from .native import ffi, lib
 from .running.delivery import Delivery, Ending
 from .times import c_text
 

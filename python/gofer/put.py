@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from ._gofer import ffi, lib
 from .errors import InvalidArgument
+from .native import ffi, lib
 from .times import c_text
 
 NO_RETRY: int = lib.GOFER_NO_RETRY

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, Optional, Union
 
-from ._gofer import lib
 from .client import Client, cron_check as _cron_check
+from .native import lib
 from .put import Put
 from .snapshot import (
     data_if, flag_of, headers_of, list_of, number_if, number_of, read, span_if, text_if, text_of,

@@ -323,7 +323,7 @@ def _sync_crons(app: Gofer) -> None:
     child from its tasks: that is tried again."""
     if not app.crons or os.environ.get("GOFER_CHILD_NUMBER", "0") != "0":
         return
-    from ..errors import BrokerError, Timeout, Uncertain
+    from ..errors import BrokerError, Timeout, Uncertain, Unsupported
 
     away = (BrokerError, Timeout, Uncertain)
 
@@ -344,6 +344,8 @@ def _sync_crons(app: Gofer) -> None:
     except away as error:
         print(f"gofer: the cron entries will be synced later: {error}", file=sys.stderr, flush=True)
         threading.Thread(target=again, name="gofer-crons", daemon=True).start()
+    except Unsupported as error:
+        print(f"gofer: the cron entries are not synced: {error}", file=sys.stderr, flush=True)
 
 
 def _shown(error: BaseException, name: str) -> str:
