@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         TaskInfo,
         WorkerInfo,
     )
+    from .msgpack import MsgpackCodec
     from .schedules import (
         CronInfo,
         Entry,
@@ -82,7 +83,7 @@ if TYPE_CHECKING:
     __version__: str
 
 # Many classes, which most programs never need: loaded when one is first asked for.
-_LATE = ("inspection", "schedules")
+_LATE = ("inspection", "schedules", "msgpack")
 
 __all__ = [
     "Action", "Attempt", "Batch", "BatchError", "binary", "BrokerError", "BytesCodec", "Client",
@@ -90,13 +91,13 @@ __all__ = [
     "Depends", "Drop", "Duplicate", "Duration", "Empty", "Enqueuer", "Entry", "Event", "Events",
     "Figures", "Filter", "Finding", "Forked", "GiveUp", "Gofer", "GoferError", "GroupInfo",
     "Handle", "HandlerFailed", "Info", "INJECTED", "Inspector", "InvalidArgument", "Item",
-    "JsonCodec", "Listener", "LogLine", "Missed", "Moment", "NO_TIMEOUT", "NoMemory", "NoSpace",
-    "NotFound", "NoTimeout", "Options", "Outcome", "Overlap", "Page", "PayloadMismatch", "Progress",
-    "Put", "QueueInfo", "Result", "RetryIn", "RunningTask", "Schedules", "Severity", "Snooze",
-    "Stale", "State", "Synced", "Task", "TaskCancelled", "TaskControl", "TaskExists", "TaskFailed",
-    "TaskFilter", "TaskInfo", "TaskLogHandler", "TaskOptions", "TaskProgress", "TaskTimeout",
-    "Tick", "Ticked", "Timeout", "TooBig", "Uncertain", "Unsupported", "version", "VersionMismatch",
-    "WorkerInfo", "WrongState",
+    "JsonCodec", "Listener", "LogLine", "Missed", "Moment", "MsgpackCodec", "NO_TIMEOUT",
+    "NoMemory", "NoSpace", "NotFound", "NoTimeout", "Options", "Outcome", "Overlap", "Page",
+    "PayloadMismatch", "Progress", "Put", "QueueInfo", "Result", "RetryIn", "RunningTask",
+    "Schedules", "Severity", "Snooze", "Stale", "State", "Synced", "Task", "TaskCancelled",
+    "TaskControl", "TaskExists", "TaskFailed", "TaskFilter", "TaskInfo", "TaskLogHandler",
+    "TaskOptions", "TaskProgress", "TaskTimeout", "Tick", "Ticked", "Timeout", "TooBig",
+    "Uncertain", "Unsupported", "version", "VersionMismatch", "WorkerInfo", "WrongState",
 ]  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from .depends import named
 from .errors import GoferError, InvalidArgument
 from .events import Events, Outcome, start_wait
 from .hooks import Hooks
-from .payload import Codec, JsonCodec
+from .payload import Codec, JsonCodec, encoded
 from .sending import A, H, Sending
 from .task import Enqueuer, Handle, Item, Options, P, R, Result, Task, TaskOptions, merged, put_of
 from .times import Duration, duration_ms
@@ -53,7 +53,7 @@ class Gofer(Hooks):
     name         for logs; None: what a worker loads it by, "shop.tasks:app"
     timeout      the longest wait for the store in one call; None: 5 seconds
     max_payload  bytes per payload and per result; None: 16 MiB
-    codec        how arguments become payloads; None: JSON
+    codec        how arguments become payloads, and results bytes; None: JsonCodec()
     eager        True: for tests; tasks run at once, where they are enqueued, as in app.eager()
 
     As a context manager it closes itself at the end. Errors come at the first use, not here.
@@ -91,7 +91,7 @@ class Gofer(Hooks):
         """Look at queues and tasks, and act on them."""
         from .inspection import Inspector
 
-        return Inspector(self._connection.use, self._codec)
+        return Inspector(self._connection.use, self.codec_of)
 
     @cached_property
     def schedules(self) -> Schedules:
@@ -162,7 +162,8 @@ class Gofer(Hooks):
         """Make a function a task: @app.task, or @app.task(queue="mail", timeout="30s").
 
         name          what handlers find it by; None: "module:function"
-        codec         how its arguments become a payload; None: the application's
+        codec         how its arguments become a payload, and what it returns a result; None: the
+                      application's. Who enqueues it and who runs it must have the same
         isolation     "process": each run in a process of its own, for code that leaks or crashes
         store_result  False: what it returns is dropped, and need have no form in JSON
         options       the defaults of its enqueueing: see TaskOptions
@@ -223,9 +224,7 @@ class Gofer(Hooks):
 
         def declare(task: C) -> C:
             function = task.function if isinstance(task, Task) else task
-            self.crons.append(
-                Cron(function, spec, tz, name, missed, missed_max, overlap, jitter)
-            )
+            self.crons.append(Cron(function, spec, tz, name, missed, missed_max, overlap, jitter))
             return task
 
         return declare
@@ -246,12 +245,20 @@ class Gofer(Hooks):
 
     # ---- tasks by name, for handlers in other languages ------------------------------
 
+    def codec_of(self, type: str) -> Codec:
+        """What writes the payloads of this type: the codec of the task of this name, or the
+        application's if there is none here."""
+        task = self.tasks.get(type)
+        return self._codec if task is None else task.codec
+
     def item(self, type: str, payload: Any = b"", /, **options: Unpack[Options]) -> Item:
         """A task ready to be sent, for enqueue_many. Arguments: as enqueue."""
         raw = isinstance(payload, (bytes, bytearray, memoryview))
         return Item(
             put_of(
-                type, bytes(payload) if raw else self._codec.encode(payload), merged({}, options)
+                type,
+                bytes(payload) if raw else encoded(self.codec_of(type), payload),
+                merged({}, options),
             ),
             self._send,
         )
@@ -259,7 +266,8 @@ class Gofer(Hooks):
     def enqueue(self, type: str, payload: Any = b"", /, **options: Unpack[Options]) -> Handle[Any]:
         """Add a task by the name of its type. When this returns, the task is durable.
 
-        payload  bytes go as they are; anything else is encoded (a str becomes a JSON string)
+        payload  bytes go as they are; anything else is encoded (a str becomes a JSON string), by
+                 the codec of the task of this name, or the application's if there is none
         options  see Options
 
         Errors: InvalidArgument, TaskExists (the id is held by another task), Duplicate (a unique

@@ -15,13 +15,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Optional
 
 from .hints import fields_of, hints_of, space_of
-from .payload import JsonCodec
 from .reading.groups import Part, exact
 from .reading.mismatch import PayloadMismatch, wrong
 from .reading.plain import READERS
 from .reading.reader import Readers
 
-__all__ = ["Converter", "PayloadMismatch", "converter_of", "result_reader", "to_result"]
+__all__ = ["Converter", "PayloadMismatch", "converter_of", "result_reader"]
 
 _NONE: tuple[Any, ...] = ()
 
@@ -184,8 +183,3 @@ def result_reader(function: Callable[..., Any]) -> Callable[[Any], Any]:
             raise PayloadMismatch("is nested too deeply") from None
 
     return read
-
-
-def to_result(value: Any) -> bytes:
-    """What a function returned, as it is kept. InvalidArgument: it has no form in JSON."""
-    return JsonCodec().encode(value)

@@ -17,7 +17,7 @@ from typing import Any, Generic, Literal, Optional, TypeVar
 from .client import Client, Filter, Progress
 from .errors import InvalidArgument
 from .native import lib
-from .payload import Codec
+from .payload import Codec, encoded
 from .snapshot import (
     data_if, flag_of, headers_of, list_of, number_if, number_of, read, read_with, span_if, span_of,
     text_if, text_of,
@@ -251,9 +251,11 @@ class Inspector:
     (a malformed name), NotFound (no such queue or task).
     """
 
-    def __init__(self, client: Callable[[], AbstractContextManager[Client]], codec: Codec) -> None:
+    def __init__(
+        self, client: Callable[[], AbstractContextManager[Client]], codec_of: Callable[[str], Codec]
+    ) -> None:
         self._client = client
-        self._codec = codec
+        self._codec_of = codec_of
 
     # ---- looking ---------------------------------------------------------------
 
@@ -384,11 +386,15 @@ class Inspector:
             client.task_cancel(task_id, queue)
 
     def edit(self, task_id: str, payload: Any, queue: str | None = None) -> None:
-        """Replace the payload of a task that waits: bytes as they are, anything else encoded. Its
-        unique lock stays that of the old one. WrongState: it is active or completed."""
-        raw = isinstance(payload, (bytes, bytearray, memoryview))
+        """Replace the payload of a task that waits: bytes as they are, anything else encoded as
+        app.enqueue would. Its unique lock stays that of the old one. WrongState: it is active or
+        completed."""
+        if isinstance(payload, (bytes, bytearray, memoryview)):
+            written = bytes(payload)
+        else:
+            written = encoded(self._codec_of(self.task(task_id, queue).type), payload)
         with self._client() as client:
-            client.task_edit(task_id, bytes(payload) if raw else self._codec.encode(payload), queue)
+            client.task_edit(task_id, written, queue)
 
     def reschedule(
         self,

@@ -6,33 +6,56 @@ pickle: whoever may write to a queue must not be able to run code. Knows no stor
 
 from __future__ import annotations
 
-import base64
-import dataclasses
 import inspect
 import json
-from collections import deque
-from collections.abc import Mapping, Set
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from enum import Enum
-from pathlib import PurePath
+from collections.abc import Mapping
 from typing import Any, NoReturn, Protocol
-from uuid import UUID
 
 from .errors import InvalidArgument
-from .reading.models import is_model, plain_of
-from .times import aware
+from .writing import not_of, plain, refusal, same_size, text_key
 
 
 class Codec(Protocol):
-    """Turns values into payloads. A task's value is the mapping of its parameters by name."""
+    """Turns values into payloads and results, and back. What is encoded is the dict of a task's
+    arguments by the names of its parameters; of a result, what the function returned.
+
+    Nothing in a payload says which codec has written it: who enqueues a task and who runs it, or
+    reads its result, have to use the same. Called by several threads at once.
+    """
+
+    @property
+    def name(self) -> str:
+        """Of the form, for messages."""
 
     def encode(self, value: Any) -> bytes:
-        """The payload. InvalidArgument or TypeError: the value cannot be written in this form."""
+        """The payload. ValueError (InvalidArgument is one) or TypeError: the value cannot be
+        written in this form."""
 
     def decode(self, payload: bytes) -> Any:
         """The plain value; types that the form does not know come back as what they were written
-        as."""
+        as, and annotations make of them what was meant. Bytes may come from anybody: nothing in
+        them may be run.
+
+        ValueError: the payload is not of this form, and the task is archived at once. Whatever else
+        it raises is a failure like one of the task's own code, which is tried again.
+        """
+
+
+def codec_name(codec: Codec) -> str:
+    """As messages name it."""
+    return str(getattr(codec, "name", "") or type(codec).__name__)
+
+
+def encoded(codec: Codec, value: Any) -> bytes:
+    """What the codec makes of the value. TypeError, ValueError: it has no form, or the codec gives
+    something else than bytes."""
+    payload = codec.encode(value)
+    if type(payload) is not bytes:
+        raise TypeError(
+            f"the codec {codec_name(codec)} has made {type(payload).__name__} of it,"
+            " and not bytes"
+        )
+    return payload
 
 
 class JsonCodec:
@@ -51,33 +74,33 @@ class JsonCodec:
     ==================================  ===========================================================
 
     NaN and infinity are refused: they are not JSON. decode gives plain values; what a task's
-    annotations make of them is in docs/python.md.
+    annotations make of them is in docs/python-payloads.md.
     """
+
+    name = "JSON"
 
     def encode(self, value: Any) -> bytes:
         try:
-            try:
-                text = _ENCODER.encode(value)
-            except TypeError:  # it may be a key: JSON's own are rewritten by nobody
-                text = _ENCODER.encode(_keyed(value))
-            return text.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise InvalidArgument(
-                f"the payload holds text that is not valid Unicode: {error}"
-            ) from None
+            return _ENCODER.encode(value).encode("utf-8")
+        except (TypeError, ValueError, RecursionError):
+            pass
+        try:  # it may be for a key: JSON's own are rewritten by nobody
+            return _rewritten(value)
         except (TypeError, ValueError, RecursionError) as error:
-            raise InvalidArgument(f"the payload cannot be written as JSON: {error}") from error
+            raise refusal(value, self.name, _rewritten, error) from error
 
     def decode(self, payload: bytes) -> Any:
         try:
             # Not json.loads: it takes NaN, and UTF-16.
             return _DECODER.decode(str(payload, "utf-8"))
         except (ValueError, RecursionError) as error:
-            raise InvalidArgument(f"the payload is not JSON: {error}") from error
+            raise not_of(self.name, payload, error) from error
 
 
 class BytesCodec:
     """The bytes themselves, for tasks with one parameter that is bytes."""
+
+    name = "bytes"
 
     def encode(self, value: Any) -> bytes:
         if isinstance(value, Mapping) and len(value) == 1:
@@ -92,62 +115,19 @@ class BytesCodec:
         return payload
 
 
-def _plain(value: Any) -> Any:
-    """What JSON knows in place of a value it does not."""
-    if isinstance(value, datetime):  # before date, which it is too
-        return (value if value.tzinfo else aware(value).astimezone()).isoformat()
-    if isinstance(value, (date, time)):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return _seconds(value)
-    if isinstance(value, (UUID, Decimal, PurePath)):
-        return str(value)
-    if isinstance(value, Enum):
-        return value.value
-    if is_model(type(value)):
-        return plain_of(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    if isinstance(value, (Set, deque)):
-        return list(value)
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return {"base64": base64.b64encode(value).decode("ascii")}
-    raise TypeError(f"no form for {type(value).__module__}.{type(value).__qualname__}")
-
-
-def _seconds(value: timedelta) -> float:
-    if not value.microseconds:
-        return value.total_seconds()
-    seconds = value.total_seconds()
-    if round(seconds * 1_000_000) != value // _MICROSECOND:
-        raise TypeError("a duration of centuries with microseconds has no exact form")
-    return seconds
-
-
-_MICROSECOND = timedelta(microseconds=1)
-
-
 def _keyed(value: Any) -> Any:
     """The value with the keys of its mappings as JSON can have them. TypeError: one has no form."""
     if isinstance(value, dict):
-        made = {_key(key): _keyed(each) for key, each in value.items()}
-        if len(made) != len(value):
-            raise TypeError("two keys of an object have the same text")
-        return made
+        return same_size({text_key(key): _keyed(each) for key, each in value.items()}, value)
     if isinstance(value, (list, tuple)):
         return [_keyed(each) for each in value]
     if value is None or isinstance(value, (str, int, float)):
         return value
-    return _keyed(_plain(value))
+    return _keyed(plain(value))
 
 
-def _key(key: Any) -> Any:
-    if key is None or isinstance(key, (str, int, float)):
-        return key
-    plain = _plain(key)
-    if isinstance(plain, (str, int, float)):
-        return plain
-    raise TypeError(f"a {type(key).__name__} is no key of an object")
+def _rewritten(value: Any) -> bytes:
+    return _ENCODER.encode(_keyed(value)).encode("utf-8")
 
 
 def _not_json(word: str) -> NoReturn:
@@ -159,7 +139,7 @@ _DECODER = json.JSONDecoder(parse_constant=_not_json)
 
 # Made once: json.dumps would make one for each call with these settings. It has no state.
 _ENCODER = json.JSONEncoder(
-    default=_plain, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    default=plain, ensure_ascii=False, allow_nan=False, separators=(",", ":")
 )
 
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .errors import GoferError, InvalidArgument, NotFound
-from .payload import JsonCodec
+from .payload import BytesCodec
 
 if TYPE_CHECKING:
     from .events import Outcome
+    from .payload import Codec
     from .task import Task
 
 _TRACE = "\nTraceback (most recent call last):\n"
@@ -75,7 +76,7 @@ def _again(args: tuple[Any, ...], values: dict[str, Any]) -> TaskFailed:
     return made
 
 
-def value_of(outcome: Outcome, type: str, task: Task[..., Any] | None) -> Any:
+def value_of(outcome: Outcome, type: str, task: Task[..., Any] | None, codec: Codec) -> Any:
     """What the task returned. task: None if it is no function of this program.
 
     TaskFailed; NotFound: it ended and left nothing; InvalidArgument: what it left cannot be read.
@@ -88,16 +89,16 @@ def value_of(outcome: Outcome, type: str, task: Task[..., Any] | None) -> Any:
     if not outcome.ok:
         raise TaskFailed(outcome, type)
     read, takes_none = _reader_of(task)
-    if not outcome.result:
-        if takes_none:
-            return None
+    if not outcome.result and takes_none:
+        return None
+    if not outcome.result and not isinstance(codec, BytesCodec):  # where it may be b""
         raise NotFound(f"task {outcome.id} ({type}) is done and left no result")
-    codec = task.codec if task else JsonCodec()
+    result = outcome.result or b""
     try:
-        return read(codec.decode(outcome.result))
-    except InvalidArgument as error:
+        return read(codec.decode(result))
+    except ValueError as error:
         raise InvalidArgument(
-            f"the result of task {outcome.id} ({type}), {len(outcome.result)} bytes, cannot be"
+            f"the result of task {outcome.id} ({type}), {len(result)} bytes, cannot be"
             f" read: {error}; wait().result has the bytes"
         ) from error
 

@@ -30,7 +30,7 @@ from .depends import plan_of
 from .errors import GoferError, InvalidArgument, NotFound
 from .events import Outcome
 from .ids import new_id
-from .payload import Codec, Naming
+from .payload import Codec, Naming, encoded
 from .put import NO_RETRY, NO_TIMEOUT_MS, ON_CONFLICT, UNIQUE_UNTIL, Put
 from .results import TaskProgress, value_of
 from .times import Duration, Moment, duration_ms, moment_ms, now_ms
@@ -231,6 +231,8 @@ class Waiter(Protocol):
 
     tasks: dict[str, Task[..., Any]]
 
+    def codec_of(self, type: str) -> Codec: ...
+
     def wait(
         self, task_id: str, queue: str | None = None, *, timeout: Duration | None = None
     ) -> Outcome: ...
@@ -290,7 +292,9 @@ class Handle(Generic[R_co]):
         return self.aresult().__await__()
 
     def _value(self, outcome: Outcome) -> R_co:
-        value: R_co = value_of(outcome, self.type, self._app.tasks.get(self.type))
+        value: R_co = value_of(
+            outcome, self.type, self._app.tasks.get(self.type), self._app.codec_of(self.type)
+        )
         return value
 
     def progress(self) -> TaskProgress | None:
@@ -418,8 +422,8 @@ class Enqueuer(Generic[P, R]):
             self._naming = Naming(self._signature)
         body = self._naming(args, kwargs)
         try:
-            payload = self._codec.encode(body)
-        except InvalidArgument as error:
+            payload = encoded(self._codec, body)
+        except (TypeError, ValueError) as error:
             raise InvalidArgument(f"task '{self.name}': {error}") from error
         return Item(put_of(self.name, payload, self._options), self._send)
 

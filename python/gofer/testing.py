@@ -9,7 +9,6 @@ The pytest plugin (gofer_pytest) makes fixtures of these. Threads: one test at a
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +21,7 @@ from .errors import NotFound
 from .events import Outcome
 from .ids import new_id
 from .inspection import State, TaskInfo
+from .payload import Codec, encoded
 from .running.delivery import Control, Delivery, Ending
 from .running.runner import Runner
 from .task import Handle, Item, Result
@@ -74,6 +74,7 @@ class Eager:
         self._runner = Runner(app)
         self.inspect = app.inspect
         self.tasks = app.tasks
+        self.codec_of = app.codec_of
         self.items: list[Item] = []
         """What was enqueued, in order."""
         self.outcomes: dict[str, Outcome] = {}
@@ -212,7 +213,8 @@ def find_enqueued(
 ) -> tuple[Optional[TaskInfo], list[Any]]:
     """The first task of this type that waits with these arguments; the bodies of the others."""
     name = task if isinstance(task, str) else task.name
-    wanted = json.loads(app._codec.encode(dict(arguments)))
+    codec = app.codec_of(name)
+    wanted = codec.decode(encoded(codec, dict(arguments))) if arguments else None
     others: list[Any] = []
     for queue in app.inspect.queues():
         for state in WAITING:
@@ -220,19 +222,22 @@ def find_enqueued(
                 if info.type != name:
                     continue
                 whole = app.inspect.task(info.id, info.queue)
-                body = _body(whole.payload)
-                if not wanted or (
-                    isinstance(body, dict) and all(
-                        key in body and body[key] == value for key, value in wanted.items()
-                    )
-                ):  # fmt: skip
+                body = _body(whole.payload, codec)
+                if wanted is None or body == wanted or _holds(body, wanted):
                     return whole, others
                 others.append(body)
     return None, others
 
 
-def _body(payload: bytes | None) -> Any:
+def _body(payload: bytes | None, codec: Codec) -> Any:
     try:
-        return json.loads(payload or b"null")
+        return codec.decode(payload) if payload else None
     except ValueError:
         return payload
+
+
+def _holds(body: Any, wanted: Any) -> bool:
+    """Whether the arguments are among those of the body."""
+    if not isinstance(body, dict) or not isinstance(wanted, dict):
+        return False
+    return all(key in body and body[key] == value for key, value in wanted.items())

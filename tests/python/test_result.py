@@ -115,6 +115,7 @@ def test_a_task_that_has_not_ended(says: gofer.Task[[str], date]) -> None:
 def test_what_a_task_reads_of_others_is_no_fault_of_its_payload() -> None:
     """The one is archived at once, for no attempt will do better. The other may be tried again."""
     from gofer.running.delivery import Control, Delivery
+    from gofer.running.final import is_final
     from gofer.running.runner import Runner
 
     app = gofer.Gofer("memory:")
@@ -133,8 +134,15 @@ def test_what_a_task_reads_of_others_is_no_fault_of_its_payload() -> None:
         def checkpoint(self, ref: int, data: bytes | None) -> None: ...
 
     def kind_of(payload: bytes) -> str:
-        delivery = Delivery(1, "id", reads.name, "default", payload=payload)
+        delivery = Delivery(1, "id", reads.name, "default", max_retry=3, payload=payload)
         return Runner(app).run(delivery, Control(1, Nowhere())).kind
+
+    finals: list[tuple[bool, bool]] = []
+
+    @app.on_failure
+    def note(ctx: gofer.Context, error: BaseException, final: bool) -> None:
+        finals.append((final, is_final(ctx, error)))
 
     assert kind_of(b'{"n":1}') == "retry"
     assert kind_of(b'{"n":"one"}') == "archive"
+    assert finals == [(False, False), (True, True)]

@@ -20,6 +20,8 @@ def is_final(context: Context, error: BaseException) -> bool:
     """Whether it has failed and will not be run again."""
     if not is_failure(context, error):
         return False
-    if context.cancel_reason == "asked" or isinstance(error, (GiveUp, PayloadMismatch)):
+    if context.cancel_reason == "asked" or isinstance(error, GiveUp):
+        return True
+    if isinstance(error, PayloadMismatch) and error.own:
         return True
     return context.attempt > context.max_retry

@@ -17,10 +17,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..context import Context, running
-from ..convert import PayloadMismatch, converter_of, to_result
+from ..convert import PayloadMismatch, converter_of
 from ..depends import Plan, Provider, Scope, plan_of
 from ..flow import Drop, GiveUp, RetryIn, Snooze, TaskCancelled, TaskTimeout
-from ..payload import BytesCodec, JsonCodec
+from ..payload import BytesCodec, encoded
 from .delivery import Control, Delivery, Ending
 from .errors import error_text
 
@@ -43,7 +43,6 @@ class Prepared:
         self.plan: Plan = plan_of(self.function)
         self.decode = task.codec.decode
         self.is_raw = isinstance(task.codec, BytesCodec)
-        self.encode = to_result if isinstance(task.codec, JsonCodec) else task.codec.encode
         self.keeps = task.store_result
         self.arguments = converter_of(self.function, self.plan.names).arguments
         self.injects = bool(self.plan.names)
@@ -69,12 +68,17 @@ class Prepared:
         if value is None or not self.keeps:
             return b""
         try:
-            return self.encode(value)
-        except (TypeError, ValueError) as error:
+            return encoded(self.task.codec, value)
+        except Exception as error:  # running it once more would not help, and has effects
             raise GiveUp(
-                f"it ran, but what it returned cannot be kept ({error}); store_result=False would"
-                " drop it"
+                f"it ran, but what it returned cannot be kept: {told(error)};"
+                " store_result=False would drop it"
             ) from error
+
+
+def told(error: Exception) -> str:
+    """What is wrong with a value, or the exception of a codec that has no word for it."""
+    return str(error) if isinstance(error, (TypeError, ValueError)) else repr(error)
 
 
 def is_async(function: Callable[..., Any]) -> bool:
