@@ -47,6 +47,11 @@ class Connection:
         """Other arguments, for the next opening. Threads: before the first use."""
         self._url, self._timeout_ms, self._max_payload = url, timeout_ms, max_payload
 
+    @property
+    def given(self) -> str | None:
+        """The URL that it was made with. It may hold a password."""
+        return self._url
+
     def use(self) -> Hold[Client]:
         """The client, opened if need be and kept open meanwhile. Errors: as opening a Client."""
         if self._pid != os.getpid():  # forked by C code that told Python nothing

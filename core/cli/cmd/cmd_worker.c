@@ -50,7 +50,8 @@ static const cli_option options[] = {
       "so many processes of each --child (default: 1)", 0, 0 },
     { "python", 0, CLI_LIST, offsetof(worker_args, children.apps), "APP",
       "run the tasks of this app in Python: MODULE:ATTRIBUTE, or a package with modules of tasks; "
-      "needs gofer's Python package; may be repeated", 0, 0 },
+      "without --url and $GOFER_URL its own broker is taken; needs gofer's Python package; may be "
+      "repeated", 0, 0 },
     { "processes", 0, CLI_NUMBER, offsetof(worker_args, children.processes), "N",
       "so many processes of each --python (default: 1)", 1, 256 },
     { "threads", 0, CLI_NUMBER, offsetof(worker_args, children.threads), "N",
@@ -416,6 +417,10 @@ static int run(cli *c, const void *user)
         return cli_fail(c, CLI_USAGE,
             "worker: no handler: give --exec, --shell, --child, --python, --lua, --plugin or "
             "--aggregate; see 'gofer worker --help'");
+
+    const char *url = getenv("GOFER_URL");
+    if (!c->global.url && (!url || !*url) && args->children.apps.count)
+        c->global.url = python_url(c, &args->children);
 
     if (signals_catch() != 0)
         return cli_fail(c, CLI_FAILED, "cannot catch signals: %s", strerror(errno));

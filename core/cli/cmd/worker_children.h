@@ -29,6 +29,9 @@ int children_fail(const cli *c, gofer_status status);
 // One app of --python.
 int  python_add(cli *c, gofer_worker *worker, const children_args *args, const char *app,
     const gofer_child_options *opts);
+// The URL that the first of the apps with one of its own was given. NULL: none was, or they cannot
+// be asked, which their start will show. Before signals are caught: waits for an import.
+const char *python_url(cli *c, const children_args *args);
 // Is it said there that the Python that was taken has no gofer?
 int  python_lacks_gofer(const char *error);
 

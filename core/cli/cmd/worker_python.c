@@ -2,8 +2,14 @@
 //
 // The child is the package's own: python -u -m gofer.child APP --threads N --tasks N. This file
 // only finds an interpreter; whether it has the package, the child's start shows.
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "json.h"
@@ -11,6 +17,9 @@
 #include "worker_children.h"
 
 enum { PATH_ROOM = 4096, COUNT_ROOM = 24, THREADS = 8, TASKS = 100 };
+enum { URL_FD = 3, URL_ROOM = 8192, ASK_MS = 30000 };
+
+extern char **environ;
 
 typedef struct found {
     const char *path;       // kept
@@ -105,6 +114,88 @@ int python_add(cli *c, gofer_worker *worker, const children_args *args, const ch
         return cli_fail_status(c, st, what);
     log_found(c, python, app);
     return CLI_OK;
+}
+
+// ---- What store an app is for
+
+// What it prints goes nowhere: it is started once more, and heard then.
+static int begin_asking(const char *const argv[], int answers, pid_t *out)
+{
+    posix_spawn_file_actions_t files;
+    if (posix_spawn_file_actions_init(&files) != 0)
+        return -1;
+    int failed = posix_spawn_file_actions_adddup2(&files, answers, URL_FD);
+    for (int fd = 0; fd < URL_FD && !failed; fd++)
+        failed = posix_spawn_file_actions_addopen(&files, fd, "/dev/null", O_RDWR, 0);
+    if (!failed)
+        failed = posix_spawnp(out, argv[0], &files, NULL, (char *const *)argv, environ);
+    posix_spawn_file_actions_destroy(&files);
+    return failed ? -1 : 0;
+}
+
+// A line, without its end; 0: none came in time, or it is too long. Reads past nothing.
+static size_t read_line(int fd, char *line, size_t room)
+{
+    int64_t end = cli_now_ms() + ASK_MS;
+    size_t size = 0;
+    for (;;) {
+        struct pollfd ready = { .fd = fd, .events = POLLIN };
+        int64_t left = end - cli_now_ms();
+        int n = poll(&ready, 1, left < 0 ? 0 : left > ASK_MS ? ASK_MS : (int)left);
+        if (n < 0 && errno == EINTR)
+            continue;
+        ssize_t got = n > 0 ? read(fd, line + size, room - size) : 0;
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return 0;
+        size += (size_t)got;
+        if (line[size - 1] == '\n')
+            return size - 1;
+        if (size == room)
+            return 0;
+    }
+}
+
+// By a pipe and not by standard output, to which a program may print while it loads.
+static const char *ask(cli *c, const char *python, const char *app)
+{
+    const char *argv[] = { python, "-m", "gofer.child", "--url", app, NULL };
+    char url[URL_ROOM];
+    int ends[2];
+    pid_t pid;
+    // Above the descriptor that it is for the child: adddup2 of one to itself would keep CLOEXEC.
+    if (pipe(ends) != 0)
+        return NULL;
+    int answers = fcntl(ends[1], F_DUPFD_CLOEXEC, URL_FD + 1);
+    close(ends[1]);
+    if (answers < 0 || fcntl(ends[0], F_SETFD, FD_CLOEXEC) != 0 ||
+        begin_asking(argv, answers, &pid) != 0) {
+        if (answers >= 0)
+            close(answers);
+        close(ends[0]);
+        return NULL;
+    }
+    close(answers);
+    size_t size = read_line(ends[0], url, sizeof url);
+    close(ends[0]);
+    kill(pid, SIGKILL);     // it has told all that it has, or hangs
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    char *kept = size ? memcpy(cli_keep(c, cli_alloc(size + 1)), url, size) : NULL;
+    if (kept)
+        kept[size] = '\0';
+    return kept;
+}
+
+const char *python_url(cli *c, const children_args *args)
+{
+    found python = find_python(c, args->python_exe);
+    const char *url = NULL;
+    for (size_t i = 0; i < args->apps.count && python.path && !url; i++)
+        if (args->apps.items[i][0] && args->apps.items[i][0] != '-')
+            url = ask(c, python.path, args->apps.items[i]);
+    return url;
 }
 
 // As Python says it when it is asked for a module that is not there.

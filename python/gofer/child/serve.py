@@ -278,6 +278,10 @@ class Child:
 def main(words: Sequence[str]) -> NoReturn:
     """Be a child. Ends the process: 0 when the worker has closed, 1 if the application cannot be
     loaded, 2 if the words are wrong."""
+    if len(words) == 2 and words[0] == "--url":
+        from .store import tell
+
+        tell(words[1])
     try:
         arguments = arguments_of(words)
         descriptor = int(os.environ.pop("GOFER_CHILD_FD"))
@@ -306,6 +310,7 @@ def _loaded(arguments: Arguments, line: Line) -> Child:
         logs.start(line)
         child = Child(app, line, arguments)
         child.hooks(app.starts)
+        _warn_of_the_store(app)
         _sync_crons(app)
     except NoApplication as error:
         _fail(f"gofer: {error}", 1)
@@ -316,6 +321,17 @@ def _loaded(arguments: Arguments, line: Line) -> Child:
     if not app.tasks:
         _fail(f"gofer: '{arguments.app}' has no tasks", 1)
     return child
+
+
+def _warn_of_the_store(app: Gofer) -> None:
+    """Once a worker: its tasks would go where this worker does not look."""
+    given = app._connection.given
+    if given and os.environ.get("GOFER_CHILD_NUMBER", "0") == "0":
+        from .store import warning
+
+        text = warning(given, os.environ.get("GOFER_URL"))
+        if text:
+            print(f"gofer: {text}", file=sys.stderr)
 
 
 def _sync_crons(app: Gofer) -> None:
