@@ -96,6 +96,118 @@ def result(gofer, id):
     return gofer("task", "show", id, "--result").out
 
 
+# ---- Groups
+
+# Aggregates what the name of the group says, and tells how many frames it was given.
+AGGREGATOR = r"""
+import os, signal, socket, struct, time
+
+worker = socket.socket(fileno=int(os.environ["GOFER_CHILD_FD"]))
+stream = worker.makefile("rb")
+sets = {}
+
+def send(kind, ref, body=b""):
+    worker.sendall(struct.pack(">I", len(body) + 5) + kind + struct.pack(">I", ref) + body)
+
+def end(ref, outcome, text=b"", result=b""):
+    send(b"e", ref, struct.pack(">BqI", outcome, -1, len(text)) + text + result)
+
+def tasks_of(body, count, at):
+    for _ in range(count):
+        sizes = struct.unpack_from(">BBII", body, at)
+        at += 10
+        parts = []
+        for size in sizes:
+            parts.append(body[at:at + size])
+            at += size
+        yield parts
+
+def aggregate(ref, group, tasks, frames):
+    send(b"b", ref)
+    if group == "kill" and not os.path.exists("killed"):
+        open("killed", "w").close()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if group == "slow":
+        open("begun", "w").close()
+        time.sleep(1)
+    if group == "no" and not os.path.exists("refused"):
+        open("refused", "w").close()
+        return end(ref, 1, b"no template")
+    ids = b",".join(id for id, type, headers, payload in tasks)
+    size = sum(len(payload) for id, type, headers, payload in tasks)
+    made = b"type\0made\0retention_ms\x003600000\0header:from\0" + group.encode() + b"\0"
+    end(ref, 0, made, b"%s %d bytes in %d frames" % (ids, size, frames))
+
+body = b"protocol 1\ntype made\naggregate *\n"
+worker.sendall(struct.pack(">I", len(body) + 1) + b"h" + body)
+while head := stream.read(4):
+    frame = stream.read(*struct.unpack(">I", head))
+    kind, body = frame[:1], frame[1:]
+    ref, = struct.unpack_from(">I", body) if len(body) >= 4 else (0,)
+    if kind == b"T":
+        payload = body[40 + sum(body[29:32]) + sum(struct.unpack_from(">II", body, 32)):]
+        send(b"b", ref)
+        end(ref, 0, result=payload)
+    if kind == b"G":
+        more, _, count, group_size, queue_size = struct.unpack_from(">BqIBB", body, 4)
+        tasks, frames = sets.pop(ref, ([], 0))
+        tasks += tasks_of(body, count, 19 + group_size + queue_size)
+        sets[ref] = tasks, frames + 1
+        if not more:
+            aggregate(ref, body[19:19 + group_size].decode(), *sets.pop(ref))
+"""
+
+
+def tasks_in(gofer, state):
+    found = gofer.json("task", "ls", "--queue", "default", "--state", state)["items"]
+    return [task(gofer, t["id"]) for t in found if t["type"] == "made"]
+
+
+def aggregating(gofer, *more):
+    return gofer.worker("--set", "group_grace=1s", *more, "--child", child(gofer, AGGREGATOR))
+
+
+def made_of(gofer, count):
+    """What has become of the groups: (group, result) of each task that was made and run."""
+    tasks = wait_for(
+        lambda: len(t := tasks_in(gofer, "completed")) == count and t, "the tasks that are made"
+    )
+    return sorted((t["headers"]["from"], result(gofer, t["id"])) for t in tasks)
+
+
+def test_a_child_makes_one_task_of_a_group(store):
+    for i in range(6):
+        more = "--id", f"p{i}", "--group", "big"
+        store("enqueue", "part", "-", *more, input="x" * 400_000)
+    for i in range(3):
+        store("enqueue", "part", "x", "--id", f"q{i}", "--group", "small")
+    worker = aggregating(store)
+    assert made_of(store, 2) == [
+        ("big", "p0,p1,p2,p3,p4,p5 2400000 bytes in 3 frames"),
+        ("small", "q0,q1,q2 3 bytes in 1 frames"),
+    ]
+    worker.stop()
+    assert store.json("group", "ls", "--queue", "default")["items"] == []
+
+
+@pytest.mark.parametrize("group, why", [("kill", "signal 9 (KILL)"), ("no", "no template")])
+def test_a_group_whose_child_fails_is_whole_the_next_time(store, group, why):
+    for i in range(3):
+        store("enqueue", "part", "x", "--id", f"p{i}", "--group", group)
+    worker = aggregating(store)
+    assert made_of(store, 1) == [(group, "p0,p1,p2 3 bytes in 1 frames")]
+    worker.stop()
+    assert "its tasks are put back" in worker.log and why in worker.log
+
+
+def test_a_stop_lets_a_group_that_has_begun_end(store):
+    store("enqueue", "part", "x", "--id", "p0", "--group", "slow")
+    worker = aggregating(store, "--group-max-size", "1")
+    wait_for(lambda: (store.folder / "begun").exists(), "the group to begin")
+    worker.stop()
+    assert [t["headers"]["from"] for t in tasks_in(store, "pending")] == ["slow"]
+
+
 # ---- Reference children
 
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "handler/children/combined.h"
 #include "handler/children/frame.h"
 #include "handler/children/hello.h"
 
@@ -31,7 +32,20 @@ static void look_at_hello(const gf_frame *f)
     require(hello.want <= GF_CHILD_WANT_MAX && hello.count <= GF_HELLO_TYPES_MAX);
     for (size_t i = 0; i < hello.count; i++)
         require(*hello.types[i].pattern != '\0');
+    for (size_t i = 0; i < hello.groups.count; i++)
+        require(*hello.groups.items[i] != '\0');
     gf_hello_clear(&hello);
+}
+
+static void look_at_combined(const gf_frame *f)
+{
+    gf_combined task;
+    if (f->kind != GF_FRAME_END || gf_combined_read(f->text, f->text_size, &task) != GOFER_OK)
+        return;
+    require(task.type && strlen(task.type) < f->text_size && task.header_count % 2 == 0);
+    for (size_t i = 0; i < task.header_count; i++)
+        require(strlen(task.headers[i]) < f->text_size);
+    gf_combined_clear(&task);
 }
 
 // A beginning of a frame is not taken for another one.
@@ -69,6 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require_within(own + at, used, f.bytes, f.bytes_size);
         require_stable(own + at, used, &f);
         look_at_hello(&f);
+        look_at_combined(&f);
     }
     free(own);
     return 0;

@@ -7,73 +7,16 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-enum { RESULT_MAX = 4096 };
+#include "child_side.h"
 
 // ---- the child ----------------------------------------------------------------------------------
 
-enum { CHILD_FD = 3, ROOM = 1 << 20, SLOW_MAX = 64, SLOW_MS = 100 };
+enum { ROOM = 1 << 20, SLOW_MAX = 64, SLOW_MS = 100 };
 
 static uint8_t child_in[ROOM];
 static size_t  child_size;
 static struct { uint32_t ref; int64_t at_ms; } slow[SLOW_MAX];
 static size_t slow_count;
-
-static uint32_t number_at(const uint8_t *bytes)
-{
-    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-}
-
-static size_t put_number(uint8_t *out, uint64_t n, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        out[i] = (uint8_t)(n >> (8 * (size - 1 - i)));
-    return size;
-}
-
-static void say_bytes(const void *bytes, size_t size)
-{
-    const char *at = bytes;
-    while (size) {
-        ssize_t n = write(CHILD_FD, at, size);
-        if (n <= 0)
-            _exit(9);
-        at += n;
-        size -= (size_t)n;
-    }
-}
-
-static void say_frame(char kind, const void *body, size_t size)
-{
-    uint8_t head[5];
-    put_number(head, size + 1, 4);
-    head[4] = (uint8_t)kind;
-    say_bytes(head, 5);
-    say_bytes(body, size);
-}
-
-static void say_ref(char kind, uint32_t ref)
-{
-    uint8_t body[4];
-    put_number(body, ref, 4);
-    say_frame(kind, body, 4);
-}
-
-static void say_end(
-    uint32_t ref, int outcome, int64_t delay_ms, const char *text, const char *result)
-{
-    uint8_t body[RESULT_MAX];
-    size_t at = put_number(body, ref, 4);
-    body[at++] = (uint8_t)outcome;
-    at += put_number(body + at, (uint64_t)delay_ms, 8);
-    at += put_number(body + at, strlen(text), 4);
-    at += (size_t)snprintf((char *)body + at, sizeof body - at, "%s%s", text, result);
-    say_frame('e', body, at);
-}
-
-static bool is(const char *text, const char *word)
-{
-    return strcmp(text, word) == 0;
-}
 
 static void misbehave(uint32_t ref, const char *what)
 {

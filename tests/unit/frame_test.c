@@ -4,6 +4,7 @@
 #include <dirent.h>
 
 #include "check.h"
+#include "handler/children/combined.h"
 #include "handler/children/hello.h"
 #include "util/alloc.h"
 
@@ -140,6 +141,65 @@ static void a_task_is_written_as_documented(void)
     gf_outgoing_clear(&o);
 }
 
+static void tasks_of_a_group_are_written_as_documented(void)
+{
+    static const char want[] = "\0\0\0\x38" "G"
+        "\0\0\0\7" "\1" "\0\0\0\0\0\1\xd4\xc0" "\0\0\0\2" "\3" "\1" "annq"
+        "\2\1" "\0\0\0\0" "\0\0\0\2" "g0tp0"
+        "\2\1" "\0\0\0\4" "\0\0\0\0" "g1tk\0v\0";
+    const gf_frame_member members[] = {
+        { .id = "g0", .type = "t", .payload = "p0", .payload_size = 2 },
+        { .id = "g1", .type = "t", .headers = "k\0v", .headers_size = 4 },
+    };
+    const gf_frame_group group = { .ref = 7, .more = true, .time_ms = 120000, .group = "ann",
+        .queue = "q", .members = members, .count = 2 };
+    gf_outgoing o = { 0 };
+    REQUIRE(gf_frame_put_group(&o, &group));
+    CHECK_MEM(o.bytes, o.size, want, sizeof want - 1);
+    gf_outgoing_clear(&o);
+}
+
+static void a_combined_task_is_read(void)
+{
+    static const char text[] = "type\0mail:send\0max_retry\0" "3\0header:trace\0" "a=b\nc\0"
+        "timeout_ms\0-1\0retry\0fixed:1m\0header:x\0";
+    gf_combined c;
+    REQUIRE_OK(gf_combined_read(text, sizeof text, &c));
+    CHECK_STR(c.type, "mail:send");
+    CHECK_INT(c.options.max_retry, 3);
+    CHECK_INT(c.options.timeout_ms, -1);
+    CHECK_STR(c.options.retry, "fixed:1m");
+    REQUIRE(c.header_count == 4);
+    CHECK_STR(c.options.headers[0], "trace");
+    CHECK_STR(c.options.headers[1], "a=b\nc");
+    CHECK_STR(c.options.headers[2], "x");
+    CHECK_STR(c.options.headers[3], "");
+    CHECK_STR(c.options.headers[4], NULL);
+    gf_combined_clear(&c);
+}
+
+static void a_combined_task_that_is_wrong_says_why(void)
+{
+    static const struct { const char *text; size_t size; const char *why; } cases[] = {
+        { "", 0, "no 'type'" },
+        { "type", 4, "key NUL value" },
+        { "type\0a", 6, "key NUL value" },
+        { "type\0", 5, "key NUL value" },
+        { "retention_ms\0" "1\0", 15, "no 'type'" },
+        { "type\0a\0queue\0q\0", 15, "no option 'queue'" },
+        { "type\0a\0max_retry\0many\0", 22, "no number" },
+        { "type\0a\0max_retry\0" "9999999999\0", 28, "no number" },
+        { "type\0a\0delay_ms\0\0", 17, "no number" },
+        { "type\0a\0delay_ms\0" "99999999999999999999\0", 37, "no number" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_combined c;
+        CHECK_STATUS(gf_combined_read(cases[i].text, cases[i].size, &c), GOFER_EINVAL);
+        CHECK_HAS(gofer_error_last(), cases[i].why);
+        CHECK(c.text == NULL && c.headers == NULL);
+    }
+}
+
 static void small_frames_are_written_as_documented(void)
 {
     static const char want[] = "\0\0\0\6C\0\0\0\7\2" "\0\0\0\1R" "\0\0\0\x09S\0\0\0\0\0\0\x1f\x40"
@@ -167,7 +227,8 @@ static void what_is_sent_makes_room(void)
 static void a_hello_says_what_the_child_can(void)
 {
     static const char text[] = "protocol 1 2\nname python 3.11\nwant 4\ntype a\nretry fixed:1m\n"
-        "queue mail\ncolour blue\n\ntype b:*\nqueue low\nqueue mail\n";
+        "queue mail\ncolour blue\n\ntype b:*\nqueue low\nqueue mail\naggregate ann\n"
+        "aggregate mail:*\naggregate ann\n";
     gf_hello h;
     REQUIRE_OK(gf_hello_read(text, sizeof text - 1, &h));
     CHECK_INT(h.want, 4);
@@ -177,9 +238,12 @@ static void a_hello_says_what_the_child_can(void)
     CHECK_STR(h.types[0].retry, "fixed:1m");
     CHECK_STR(h.types[1].pattern, "b:*");
     CHECK_STR(h.types[1].retry, NULL);
-    REQUIRE(h.queue_count == 2);
-    CHECK_STR(h.queues[0], "mail");
-    CHECK_STR(h.queues[1], "low");
+    REQUIRE(h.queues.count == 2);
+    CHECK_STR(h.queues.items[0], "mail");
+    CHECK_STR(h.queues.items[1], "low");
+    REQUIRE(h.groups.count == 2);
+    CHECK_STR(h.groups.items[0], "ann");
+    CHECK_STR(h.groups.items[1], "mail:*");
     gf_hello_clear(&h);
 }
 
@@ -202,6 +266,7 @@ static void a_hello_that_is_wrong_says_why(void)
         { "protocol 1\nretry a",                   18, GOFER_EINVAL,   "before any 'type'"},
         { "protocol 1\ntype ",                     16, GOFER_EINVAL,   "no name"          },
         { "protocol 1\nqueue ",                    17, GOFER_EINVAL,   "no name"          },
+        { "protocol 1\naggregate ",                21, GOFER_EINVAL,   "'aggregate'"      },
         { "protocol 1\ntype a\0b",                 19, GOFER_EINVAL,   "no name"          },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -241,6 +306,9 @@ static const check_test tests[] = {
     TEST(what_is_no_frame_is_seen_at_once),
     TEST(a_cut_frame_waits_for_its_rest),
     TEST(a_task_is_written_as_documented),
+    TEST(tasks_of_a_group_are_written_as_documented),
+    TEST(a_combined_task_is_read),
+    TEST(a_combined_task_that_is_wrong_says_why),
     TEST(small_frames_are_written_as_documented),
     TEST(what_is_sent_makes_room),
     TEST(a_hello_says_what_the_child_can),

@@ -86,38 +86,18 @@ static bool is_cancelled(void *user)
     return gf_group_cancelled(user);
 }
 
-static void log_it(const gofer_group *group, int32_t level, const char *line)
-{
-    if (gf_worker_logs(group->worker, level))
-        gf_logf(gf_worker_log(group->worker), level, line, "queue", gofer_group_queue(group),
-            "group", gofer_group_name(group), NULL);
-}
-
-static void log_left_out(const gofer_group *group, size_t left_out)
-{
-    char text[128];
-    gf_log_rate_say(left_out, text, sizeof text);
-    if (left_out)
-        log_it(group, GOFER_LOG_WARN, text);
-}
-
 static void log_line(void *user, const char *line)
 {
-    gofer_group *group = user;
-    size_t left_out;
-    bool passes = gf_log_rate_pass(&group->rate, gf_mono_ms(), strlen(line), &left_out);
-    log_left_out(group, left_out);
-    if (passes)
-        log_it(group, GOFER_LOG_INFO, line);
+    gf_group_log(user, GOFER_LOG_INFO, line);
 }
 
 // ---- what its end means ------------------------------------------------------------------------
 
-static int32_t fail(const gofer_group *group, const char *why, const char *tail)
+static int32_t fail(gofer_group *group, const char *why, const char *tail)
 {
     char text[GF_CHILD_TAIL + 256];
     snprintf(text, sizeof text, "%s%s%s", why, *tail ? ": " : "", tail);
-    log_it(group, GOFER_LOG_WARN, text);
+    gf_group_warn(group, text);
     return 1;
 }
 
@@ -169,9 +149,9 @@ static int32_t run_command(gofer_group *group, void *user)
     gf_free(env);
     if (st != GOFER_OK)
         return not_run(group, st);
-    log_left_out(group, group->rate.left_out);
+    gf_group_log_left_out(group);
     if (end.left_open && !end.termed)
-        log_it(group, GOFER_LOG_WARN, GF_CHILD_LEFT_OPEN);
+        gf_group_warn(group, GF_CHILD_LEFT_OPEN);
     int32_t returned = judge(group, how, &spec, &end);
     gf_free(end.output);
     return returned;

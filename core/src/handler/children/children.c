@@ -11,6 +11,7 @@
 #include "util/error.h"
 #include "util/thread.h"
 #include "util/wake_fd.h"
+#include "worker/group/aggregate.h"
 #include "worker/run/lane.h"
 #include "worker/run/mux.h"
 #include "worker/runtime.h"
@@ -18,7 +19,21 @@
 
 enum { PROCESSES_MAX = 256, LOOK_MS = 50 };
 
-// The types and queues that its children have named. The first of them speaks for all.
+static gofer_status add_groups(gf_crew *c)
+{
+    gofer_worker *w = c->lane.worker;
+    for (size_t i = 0; i < c->hello.groups.count; i++) {
+        const char *pattern = c->hello.groups.items[i];
+        gofer_status st = gofer_worker_aggregate(w, pattern, gf_sets_run, &c->sets, NULL);
+        if (st == GOFER_EEXIST && gf_aggregate_is(w, pattern, gf_sets_run, &c->sets))
+            st = GOFER_OK;         // of a start before
+        if (st != GOFER_OK)
+            return gf_fail_add(st, "child '%.200s'", c->name);
+    }
+    return GOFER_OK;
+}
+
+// The types, queues and groups that its children have named. The first of them speaks for all.
 static gofer_status add_named(gf_crew *c)
 {
     gofer_worker *w = c->lane.worker;
@@ -36,12 +51,12 @@ static gofer_status add_named(gf_crew *c)
         if (st != GOFER_OK)
             return gf_fail_add(st, "child '%.200s'", c->name);
     }
-    for (size_t i = 0; i < c->hello.queue_count; i++) {
-        gofer_status st = gf_subscriber_name(&w->subscriber, c->hello.queues[i]);
+    for (size_t i = 0; i < c->hello.queues.count; i++) {
+        gofer_status st = gf_subscriber_name(&w->subscriber, c->hello.queues.items[i]);
         if (st != GOFER_OK)
             return gf_fail_add(st, "child '%.200s'", c->name);
     }
-    return GOFER_OK;
+    return add_groups(c);
 }
 
 static gofer_status wait_until_ready(gf_crew *c)
@@ -135,6 +150,7 @@ static gofer_status make_crew(gf_crew **out, gofer_worker *worker, const char *p
     c->options.name = NULL;        // the caller's
     c->processes = options->processes ? (size_t)options->processes : 1;
     c->lane.wake = (gf_wake_fd){ -1, -1 };
+    c->sets = (gf_sets){ .lock = &c->lock, .changed = &c->changed, .wake = &c->lane.wake };
     gofer_status st = gf_command_make(&c->command, gf_worker_url(worker), argv);
     if (st == GOFER_OK) {
         c->name = name_of(options->name, pattern, c->command);

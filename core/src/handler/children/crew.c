@@ -49,12 +49,18 @@ static bool decide_at_once(gf_crew *c, gofer_task *task, int64_t now_ns)
     return true;
 }
 
+// While a group waits for room none is taken by tasks that would wait there.
+static int64_t ahead_ns(const gf_crew *c)
+{
+    return gf_sets_wait(&c->sets) ? 0 : AHEAD_NS;
+}
+
 static gf_mate *best_of(gf_crew *c, int64_t now_ns, bool empty)
 {
     gf_mate *best = NULL;
     size_t most = 0;
     for (gf_mate *m = c->mates; m; m = m->next) {
-        size_t credit = gf_mate_credit(m, now_ns, AHEAD_NS);
+        size_t credit = gf_mate_credit(m, now_ns, ahead_ns(c));
         if (empty ? gf_mate_may_run_apart(m, now_ns / 1000000) : credit > most) {
             best = m;
             most = credit;
@@ -113,7 +119,7 @@ static void give_all(gf_crew *c, int64_t now_ns)
     }
     while ((task = gf_tasks_pop(&c->turn.taken)))
         give(c, task, now_ns);
-    if (c->apart.count)
+    if (c->apart.count || gf_sets_wait_apart(&c->sets))
         reserve(c);
     else
         unreserve(c);
@@ -132,9 +138,9 @@ static void count_room(gf_crew *c, int64_t now_ns)
         if (m->spare)
             continue;
         int64_t pace_ns = gf_mate_pace_ns(m, now_ns);
-        t->capacity += m->want;
+        t->capacity += m->want > m->sets_held ? m->want - m->sets_held : 0;
         t->ahead += pace_ns < 0 ? 0 : (size_t)(LANE_AHEAD_NS / (pace_ns > 0 ? pace_ns : 1));
-        t->max += gf_mate_credit(m, now_ns, AHEAD_NS);
+        t->max += gf_mate_credit(m, now_ns, ahead_ns(c));
     }
 }
 
@@ -147,6 +153,7 @@ static bool exchange(gf_crew *c)
         return false;
     for (gf_mate *m = c->mates; m; m = m->next)
         gf_mate_begun(m, &c->turn);
+    gf_sets_give(&c->sets, c->mates, now_ns / 1000000, c->turn.stopping || gf_crew_quits(c));
     count_room(c, now_ns);
     gf_lane_swap(&c->lane, &c->turn, true, &calls);
     gf_worker_act(c->lane.worker, calls);
@@ -224,6 +231,7 @@ void *gf_crew_main(void *arg)
 {
     gf_crew *c = arg;
     gf_thread_name("gofer-children");
+    gf_sets_open(&c->sets);
     while (!is_over(c)) {
         int64_t next_ms = gf_places_look(c);
         bool more = exchange(c);
@@ -234,5 +242,6 @@ void *gf_crew_main(void *arg)
             (void)gf_mate_read(m, &c->turn, now_ns);
         gf_places_bury(c, now_ns / 1000000);
     }
+    gf_sets_close(&c->sets);
     return NULL;
 }

@@ -13,6 +13,7 @@
 #include "gofer/gofer.h"
 #include "handler/children/hello.h"
 #include "handler/children/mate.h"
+#include "handler/children/sets.h"
 #include "handler/command.h"
 #include "worker/run/lane.h"
 #include "worker/run/task.h"
@@ -38,6 +39,8 @@ typedef struct gf_crew {
     bool            ready;         // one has said hello,
     char           *failed;        // owned; or none will
     gf_hello        hello;         // what the first one said
+
+    gf_sets         sets;          // of groups
 
     // The thread's own.
     gf_mate      *mates;

@@ -223,6 +223,39 @@ bool gf_frame_put_task(gf_outgoing *o, const gf_frame_task *t)
     return true;
 }
 
+bool gf_frame_put_group(gf_outgoing *o, const gf_frame_group *g)
+{
+    enum { FIXED = 4 + 1 + 8 + 4 + 2, EACH = 2 + 2 * 4 };
+    size_t group = strlen(g->group), queue = strlen(g->queue), body = FIXED + group + queue;
+    for (size_t i = 0; i < g->count; i++) {
+        const gf_frame_member *m = &g->members[i];
+        body += EACH + strlen(m->id) + strlen(m->type) + m->headers_size + m->payload_size;
+    }
+    if (!put_head(o, GF_FRAME_GROUP, body))
+        return false;
+    put_number(o, g->ref, 4);
+    put_number(o, g->more, 1);
+    put_number(o, (uint64_t)g->time_ms, 8);
+    put_number(o, g->count, 4);
+    put_number(o, group, 1);
+    put_number(o, queue, 1);
+    put_bytes(o, g->group, group);
+    put_bytes(o, g->queue, queue);
+    for (size_t i = 0; i < g->count; i++) {
+        const gf_frame_member *m = &g->members[i];
+        size_t id = strlen(m->id), type = strlen(m->type);
+        put_number(o, id, 1);
+        put_number(o, type, 1);
+        put_number(o, m->headers_size, 4);
+        put_number(o, m->payload_size, 4);
+        put_bytes(o, m->id, id);
+        put_bytes(o, m->type, type);
+        put_bytes(o, m->headers, m->headers_size);
+        put_bytes(o, m->payload, m->payload_size);
+    }
+    return true;
+}
+
 bool gf_frame_put_cancel(gf_outgoing *o, uint32_t ref, int32_t why)
 {
     if (!put_head(o, GF_FRAME_CANCEL, 5))

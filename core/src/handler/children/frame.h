@@ -25,6 +25,7 @@ typedef enum gf_frame_kind {
 
     GF_FRAME_WELCOME = 'H',
     GF_FRAME_TASK = 'T',
+    GF_FRAME_GROUP = 'G',
     GF_FRAME_CANCEL = 'C',
     GF_FRAME_RECALL = 'R',
     GF_FRAME_STOP = 'S'
@@ -83,9 +84,29 @@ typedef struct gf_frame_task {
     size_t      payload_size;
 } gf_frame_task;
 
+// A task of a group that is to become one with others.
+typedef struct gf_frame_member {
+    const char *id, *type;
+    const char *headers;           // as above
+    size_t      headers_size;
+    const void *payload;
+    size_t      payload_size;
+} gf_frame_member;
+
+// Tasks of one set. A large set is several such frames of one ref.
+typedef struct gf_frame_group {
+    uint32_t    ref;
+    bool        more;              // of the same set follow
+    int64_t     time_ms;           // so long the child has for the whole set
+    const char *group, *queue;
+    const gf_frame_member *members;
+    size_t      count;
+} gf_frame_group;
+
 // False: no memory, and nothing was added.
 bool gf_frame_put_welcome(gf_outgoing *o, const char *text);
 bool gf_frame_put_task(gf_outgoing *o, const gf_frame_task *task);
+bool gf_frame_put_group(gf_outgoing *o, const gf_frame_group *group);
 bool gf_frame_put_cancel(gf_outgoing *o, uint32_t ref, int32_t why);
 bool gf_frame_put_recall(gf_outgoing *o);
 bool gf_frame_put_stop(gf_outgoing *o, int64_t grace_ms);

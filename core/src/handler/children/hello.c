@@ -79,21 +79,22 @@ static gofer_status set_retry(gf_hello *h, word policy)
 }
 
 // The same queue may be named by many types.
-static gofer_status add_queue(gf_hello *h, word name)
+static gofer_status add_name(gf_hello_names *names, const char *what, word name)
 {
     if (!is_text(name))
-        return gf_fail(GOFER_EINVAL, "the hello has a 'queue' that is no name");
-    for (size_t i = 0; i < h->queue_count; i++)
-        if (is(name, h->queues[i]))
+        return gf_fail(GOFER_EINVAL, "the hello has %s that is no name", what);
+    for (size_t i = 0; i < names->count; i++)
+        if (is(name, names->items[i]))
             return GOFER_OK;
-    if (h->queue_count == GF_HELLO_QUEUES_MAX)
-        return gf_fail(GOFER_EINVAL, "the hello has over %d queues", GF_HELLO_QUEUES_MAX);
-    if (!gf_grow(h->queues, h->queue_room, h->queue_count + 1))
+    if (names->count == GF_HELLO_NAMES_MAX)
+        return gf_fail(GOFER_EINVAL, "the hello has %s over the %d that it may have", what,
+            GF_HELLO_NAMES_MAX);
+    if (!gf_grow(names->items, names->room, names->count + 1))
         return gf_fail_nomem("a hello");
     char *copy = gf_memdup(name.text, name.size);
     if (!copy)
         return gf_fail_nomem("a hello");
-    h->queues[h->queue_count++] = copy;
+    names->items[names->count++] = copy;
     return GOFER_OK;
 }
 
@@ -116,7 +117,9 @@ static gofer_status read_line(gf_hello *h, word line, bool *speaks)
     } else if (is(key, "retry")) {
         return set_retry(h, line);
     } else if (is(key, "queue")) {
-        return add_queue(h, line);
+        return add_name(&h->queues, "a 'queue'", line);
+    } else if (is(key, "aggregate")) {
+        return add_name(&h->groups, "an 'aggregate'", line);
     }
     return GOFER_OK;
 }
@@ -137,15 +140,21 @@ gofer_status gf_hello_read(const char *text, size_t size, gf_hello *out)
     return st;
 }
 
+static void clear_names(gf_hello_names *names)
+{
+    for (size_t i = 0; i < names->count; i++)
+        gf_free(names->items[i]);
+    gf_free(names->items);
+}
+
 void gf_hello_clear(gf_hello *h)
 {
     for (size_t i = 0; i < h->count; i++) {
         gf_free(h->types[i].pattern);
         gf_free(h->types[i].retry);
     }
-    for (size_t i = 0; i < h->queue_count; i++)
-        gf_free(h->queues[i]);
-    gf_free(h->queues);
+    clear_names(&h->queues);
+    clear_names(&h->groups);
     gf_free(h->types);
     *h = (gf_hello){ 0 };
 }

@@ -6,6 +6,7 @@
 //     type PATTERN             a type it has a handler for; any number
 //     retry POLICY             of the type before it
 //     queue NAME               a queue that its tasks are in, for a worker that was given none
+//     aggregate PATTERN        groups that it makes tasks of; any number
 //
 // Words that are not known are passed over. Pure but for memory.
 #ifndef GF_CHILDREN_HELLO_H
@@ -16,19 +17,24 @@
 #include "gofer/gofer.h"
 
 enum { GF_CHILD_PROTOCOL = 1, GF_CHILD_WANT_MAX = 10000, GF_HELLO_TYPES_MAX = 10000,
-       GF_HELLO_QUEUES_MAX = 1000 };
+       GF_HELLO_NAMES_MAX = 1000 };
 
 typedef struct gf_hello_type {
     char *pattern, *retry;         // owned; retry NULL: none
 } gf_hello_type;
+
+// Each but once.
+typedef struct gf_hello_names {
+    char **items;                  // owned, as each of them is
+    size_t count, room;
+} gf_hello_names;
 
 typedef struct gf_hello {
     size_t         want;
     char           name[64];
     gf_hello_type *types;          // owned
     size_t         count, room;
-    char         **queues;         // owned, as each of them is
-    size_t         queue_count, queue_room;
+    gf_hello_names queues, groups;
 } gf_hello;
 
 // EINVAL, EVERSION (none of its protocols is ours), ENOMEM; *out is empty then.

@@ -37,13 +37,14 @@ enum {
 
 // ---- life ---------------------------------------------------------------------------------------
 
-gf_mate *gf_mate_new(gofer_worker *w, const char *what, int number)
+gf_mate *gf_mate_new(gofer_worker *w, gf_sets *sets, const char *what, int number)
 {
     gf_mate *m = gf_calloc(1, sizeof *m);
     if (!m)
         return NULL;
     size_t result = (size_t)gf_worker_result_limit(w), least = GF_CHECKPOINT_MAX;
     m->worker = w;
+    m->crew_sets = sets;
     m->what = what;
     m->number = number;
     m->proc = GF_NO_PROC;
@@ -158,14 +159,16 @@ size_t gf_mate_credit(const gf_mate *m, int64_t now_ns, int64_t ahead_ns)
     int64_t pace_ns = gf_mate_pace_ns(m, now_ns);
     int64_t ahead = pace_ns < 0 ? 0 : ahead_ns / (pace_ns > 0 ? pace_ns : 1);
     size_t most = m->want + (size_t)(ahead < AHEAD_MAX ? ahead : AHEAD_MAX);
-    return most > m->held ? most - m->held : 0;
+    return most > gf_mate_load(m) ? most - gf_mate_load(m) : 0;
 }
 
 // It has nothing, or only what has run for a while and is above suspicion.
 bool gf_mate_may_run_apart(const gf_mate *m, int64_t now_ms)
 {
-    bool settled = m->held == m->begun && m->held < m->want && now_ms - m->given_ms >= APART_MS;
-    return m->state == GF_MATE_UP && !m->spare && m->want && !m->alone && (m->held == 0 || settled);
+    size_t load = gf_mate_load(m);
+    bool settled = load == m->begun + m->sets_begun && load < m->want &&
+        now_ms - m->given_ms >= APART_MS;
+    return m->state == GF_MATE_UP && !m->spare && m->want && !m->alone && (load == 0 || settled);
 }
 
 static bool has_ours(const gf_message *m)
@@ -177,9 +180,7 @@ static bool has_ours(const gf_message *m)
     return false;
 }
 
-// The headers that are the task's own, packed as "key\0value\0". *own: to be freed, or NULL. False:
-// no memory.
-static bool headers_of(const gf_message *m, const char **out, size_t *size, char **own)
+bool gf_mate_headers_of(const gf_message *m, const char **out, size_t *size, char **own)
 {
     const char *key, *value;
     *own = NULL;
@@ -218,7 +219,7 @@ static bool put_task(gf_mate *m, gofer_task *task, uint32_t ref)
         .payload_size = msg->payload_size,
     };
     char *own;
-    if (!headers_of(msg, &t.headers, &t.headers_size, &own))
+    if (!gf_mate_headers_of(msg, &t.headers, &t.headers_size, &own))
         return false;
     // A store that keeps none, or does not answer, has none: the task begins anew.
     if (gofer_task_resume(task, &t.checkpoint, &t.checkpoint_size) == GOFER_OK)
@@ -274,7 +275,7 @@ void gf_mate_send(gf_mate *m)
         }
         gf_outgoing_sent(&m->out, (size_t)n);
     }
-    if (m->proc.socket >= 0 && m->state == GF_MATE_LEAVING && m->held == 0 && !m->shut) {
+    if (m->proc.socket >= 0 && m->state == GF_MATE_LEAVING && gf_mate_load(m) == 0 && !m->shut) {
         m->shut = true;
         m->kill_ms = gf_mono_ms() + GF_CHILD_TERM_MS;
         (void)shutdown(m->proc.socket, SHUT_WR);       // it goes
@@ -320,8 +321,9 @@ static void tick_task(gf_mate *m, gf_given *g, int64_t now_ms)
 
 int64_t gf_mate_tick(gf_mate *m, int64_t now_ms)
 {
-    if (m->held && now_ms >= m->tick_ms) {
+    if (gf_mate_load(m) && now_ms >= m->tick_ms) {
         m->tick_ms = now_ms + TICK_MS;
+        gf_mate_tick_sets(m, now_ms);
         for (size_t i = 0; i < m->given_room; i++)
             if (m->given[i].task)
                 tick_task(m, &m->given[i], now_ms);
@@ -334,7 +336,7 @@ int64_t gf_mate_tick(gf_mate *m, int64_t now_ms)
         gf_proc_signal(&m->proc, SIGKILL);
         m->killed = true;
     }
-    int64_t next_ms = m->held ? m->tick_ms : INT64_MAX;
+    int64_t next_ms = gf_mate_load(m) ? m->tick_ms : INT64_MAX;
     return m->kill_ms && !m->killed && m->kill_ms < next_ms ? m->kill_ms : next_ms;
 }
 
@@ -353,7 +355,7 @@ static void settle_begun(
 {
     gofer_task *task = g->task;
     uint32_t culprit = m->culprit ? m->culprit : m->alone;
-    bool blamed = culprit ? g->ref == culprit : m->begun == 1;
+    bool blamed = culprit ? g->ref == culprit : m->begun + m->sets_begun == 1;
     if (stopping || gofer_task_cancelled(task) == GOFER_CANCEL_STOP) {
         gf_task_cancel(task, GOFER_CANCEL_STOP);
         gf_crew_decide(task, GF_RETURNED, GOFER_REQUEUE, turn);
@@ -404,4 +406,5 @@ void gf_mate_bury(gf_mate *m, gf_lane_turn *turn, bool stopping, char *end, size
         says ? m->last_line : "");
     snprintf(text, sizeof text, "its child process died: %s", end);
     settle_all(m, turn, stopping, text);
+    gf_mate_settle_sets(m, stopping, text);
 }

@@ -13,8 +13,10 @@
 #include "handler/children/frame.h"
 #include "handler/children/hello.h"
 #include "handler/children/process.h"
+#include "handler/children/sets.h"
 #include "handler/printed.h"
 #include "util/log.h"
+#include "worker/group/aggregate.h"
 #include "worker/run/lane.h"
 
 typedef enum gf_mate_state {
@@ -55,6 +57,11 @@ typedef struct gf_mate {
     size_t    fresh_count;
     uint64_t  ended;               // tasks, ever
 
+    gf_sets     *crew_sets;
+    gf_given_set sets[GF_ROUNDS];
+    size_t       sets_held, sets_begun;
+    uint32_t     set_refs;         // the last one
+
     int64_t   started_ms, up_ms, pace_ns, pace_since_ns;       // monotonic; pace -1: not known
     uint32_t  alone;               // runs apart: nothing is given beside it, for a while; 0: none
     int64_t   given_ms;            // when it was given something last
@@ -81,12 +88,18 @@ typedef struct gf_mate {
     char       last_line[GF_PRINTED_MAX + 1];
 } gf_mate;
 
-gf_mate *gf_mate_new(gofer_worker *w, const char *what, int number);   // NULL: no memory
+// NULL: no memory. what: the crew's name.
+gf_mate *gf_mate_new(gofer_worker *w, gf_sets *sets, const char *what, int number);
 void     gf_mate_free(gf_mate *m);                     // its process is buried, and it has no task
 
 // Its socket and output are ready. True: frames came.
 bool gf_mate_read(gf_mate *m, gf_lane_turn *turn, int64_t now_ns);
 void gf_mate_send(gf_mate *m);
+// What it has, of tasks and of sets: each of them is one of those that it wants.
+static inline size_t gf_mate_load(const gf_mate *m)
+{
+    return m->held + m->sets_held;
+}
 // How many more it may be given now: those it runs at a time and a few that it will begin soon.
 size_t  gf_mate_credit(const gf_mate *m, int64_t now_ns, int64_t ahead_ns);
 bool    gf_mate_may_run_apart(const gf_mate *m, int64_t now_ms);
@@ -103,9 +116,12 @@ void gf_mate_end(gf_mate *m, uint32_t culprit, int64_t patience_ms, const char *
 void gf_mate_bury(gf_mate *m, gf_lane_turn *turn, bool stopping, char *end, size_t size);
 void gf_mate_log(const gf_mate *m, int32_t level, const char *text, const char *error);
 
-// ---- between mate.c and mate_read.c
+// ---- between mate.c, mate_read.c and aggregate.c
 gf_given   *gf_mate_find(gf_mate *m, uint32_t ref);        // NULL: it has no such task
 gofer_task *gf_mate_take_from(gf_mate *m, gf_given *g);    // it has it no more
+// The headers that are the task's own, packed as "key\0value\0". *own: to be freed, or NULL. False:
+// no memory.
+bool        gf_mate_headers_of(const gf_message *m, const char **out, size_t *size, char **own);
 void        gf_mate_end_line(gf_mate *m);                  // logs a line that has come in part
 
 // Decide what becomes of a task, on this thread, and report it with the turn.

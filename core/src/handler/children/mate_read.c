@@ -42,7 +42,9 @@ void gf_mate_end_line(gf_mate *m)
     m->printed.line[size] = '\0';         // it may be one without an end
     m->printed.size = 0;
     memcpy(m->last_line, line, size + 1);
-    for (size_t i = 0; m->begun == 1 && i < m->given_room; i++)
+    if (m->begun == 0 && m->sets_begun == 1 && gf_mate_log_set(m, line))
+        return;
+    for (size_t i = 0; m->begun == 1 && m->sets_begun == 0 && i < m->given_room; i++)
         if (m->given[i].task && m->given[i].begun) {
             gofer_task_log(m->given[i].task, GOFER_LOG_INFO, line);
             return;
@@ -84,7 +86,9 @@ static void break_off(gf_mate *m, const gf_frame *f, const char *why)
     const gf_given *g = gf_mate_find(m, f->ref);
     snprintf(text, sizeof text, "the child broke the protocol: %s", why);
     m->deaf = true;
-    gf_mate_end(m, g && g->begun ? f->ref : GF_FRAME_NO_REF, 0, text);
+    const gf_given_set *s = gf_mate_find_set(m, f->ref);
+    bool begun = (g && g->begun) || (s && s->begun);
+    gf_mate_end(m, begun ? f->ref : GF_FRAME_NO_REF, 0, text);
 }
 
 static const char *on_hello(gf_mate *m, const gf_frame *f, int64_t now_ms)
@@ -188,6 +192,15 @@ static void on_note(gf_given *g, const gf_frame *f)
     gf_free(text);
 }
 
+// What it printed before an 'end' is of what ends.
+static void read_output_before(gf_mate *m, const gf_frame *f)
+{
+    if (f->kind != GF_FRAME_END || m->output_read)
+        return;
+    read_output(m);
+    m->output_read = true;
+}
+
 // NULL, or what is wrong with it.
 static const char *on_frame(gf_mate *m, const gf_frame *f, gf_lane_turn *turn, int64_t now_ns)
 {
@@ -200,6 +213,11 @@ static const char *on_frame(gf_mate *m, const gf_frame *f, gf_lane_turn *turn, i
         m->want = f->want < GF_CHILD_WANT_MAX ? f->want : GF_CHILD_WANT_MAX;
         return NULL;
     }
+    gf_given_set *s = gf_mate_find_set(m, f->ref);
+    if (s) {
+        read_output_before(m, f);
+        return gf_mate_hear_set(m, s, f, turn->stopping);
+    }
     gf_given *g = f->ref ? gf_mate_find(m, f->ref) : NULL;
     if (f->kind == GF_FRAME_LOG && (!f->ref || g)) {
         on_log(m, g, f);
@@ -210,9 +228,7 @@ static const char *on_frame(gf_mate *m, const gf_frame *f, gf_lane_turn *turn, i
     if (f->kind == GF_FRAME_BEGIN)
         return on_begin(m, g, turn, now_ns);
     if (f->kind == GF_FRAME_END) {
-        if (!m->output_read)
-            read_output(m);
-        m->output_read = true;
+        read_output_before(m, f);
         return on_end(m, g, f, turn);
     }
     if (!g->begun)

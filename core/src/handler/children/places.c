@@ -91,7 +91,7 @@ static gofer_status launch(gf_crew *c, gf_mate *m)
 
 static gf_mate *make_mate(gf_crew *c, int number, int64_t now_ms)
 {
-    gf_mate *m = gf_mate_new(c->lane.worker, c->name, number);
+    gf_mate *m = gf_mate_new(c->lane.worker, &c->sets, c->name, number);
     if (!m) {
         (void)gf_fail_nomem("a child");
         return NULL;
@@ -429,7 +429,7 @@ int64_t gf_places_look(gf_crew *c)
     }
     for (gf_mate *m = c->mates; m; m = m->next) {
         next_ms = gf_min(next_ms, gf_min(gf_mate_tick(m, now_ms), look_at_memory(m, now_ms)));
-        if (c->apart.count)
+        if (c->apart.count || gf_sets_wait(&c->sets))
             next_ms = gf_min(next_ms, now_ms + AGAIN_MIN_MS);
         // An old kernel: its end is not told.
         if (m->proc.pidfd < 0)

@@ -79,7 +79,7 @@ gofer_status gf_crew_rename(gf_crew *c, gf_hello *hello)
     if (!new)
         return gf_fail_nomem("a worker's routes");
     gofer_status st =
-        gf_subscriber_name_more(w, (const char *const *)hello->queues, hello->queue_count);
+        gf_subscriber_name_more(w, (const char *const *)hello->queues.items, hello->queues.count);
     if (st != GOFER_OK) {
         gf_routes_free(new);
         return st;

@@ -60,6 +60,18 @@ gofer_status gofer_worker_aggregate(gofer_worker *worker, const char *pattern, g
     return st;
 }
 
+bool gf_aggregate_is(
+    const gofer_worker *w, const char *pattern, gofer_aggregator run, const void *user)
+{
+    const gf_mux *all = &w->group.aggregators;
+    for (size_t i = 0; i < all->count; i++) {
+        const gf_aggregator *a = all->routes[i].user;
+        if (strcmp(all->routes[i].pattern, pattern) == 0)
+            return a->run == run && a->user == user;
+    }
+    return false;
+}
+
 // ---- start and stop ----------------------------------------------------------------------------
 
 static gofer_status make(gofer_worker *w)

@@ -79,7 +79,11 @@ void gf_aggregate_clear(gofer_worker *w);
 // Checks as gofer_worker_aggregate would, to spare work that would have to be undone.
 gofer_status gf_aggregate_check(const gofer_worker *w, const char *pattern);
 
-// For commands: when the set's time is over (monotonic), and whether to stop.
+// Is the aggregator of exactly this pattern this one?
+bool gf_aggregate_is(
+    const gofer_worker *w, const char *pattern, gofer_aggregator run, const void *user);
+
+// For commands and children: when the set's time is over (monotonic), and whether to stop.
 int64_t gf_group_until_ms(const gofer_group *group);
 bool    gf_group_cancelled(const gofer_group *group);
 int64_t gf_group_payload_limit(const gofer_group *group);

@@ -144,6 +144,40 @@ int32_t gf_group_want(gofer_group *group, const char *text)
     return gofer_group_fail(group, text);
 }
 
+static void log_it(const gofer_group *group, int32_t level, const char *line)
+{
+    if (gf_worker_logs(group->worker, level))
+        gf_logf(gf_worker_log(group->worker), level, line, "queue", gofer_group_queue(group),
+            "group", gofer_group_name(group), NULL);
+}
+
+void gf_group_warn(const gofer_group *group, const char *line)
+{
+    log_it(group, GOFER_LOG_WARN, line);
+}
+
+static void log_left_out(const gofer_group *group, size_t left_out)
+{
+    char text[128];
+    gf_log_rate_say(left_out, text, sizeof text);
+    if (left_out)
+        gf_group_warn(group, text);
+}
+
+void gf_group_log(gofer_group *group, int32_t level, const char *line)
+{
+    size_t left_out;
+    bool passes = gf_log_rate_pass(&group->rate, gf_mono_ms(), strlen(line), &left_out);
+    log_left_out(group, left_out);
+    if (passes)
+        log_it(group, level, line);
+}
+
+void gf_group_log_left_out(gofer_group *group)
+{
+    log_left_out(group, group->rate.left_out);
+}
+
 // ---- for commands -----------------------------------------------------------------------------
 
 int64_t gf_group_until_ms(const gofer_group *group)

@@ -30,6 +30,10 @@ struct gofer_group {
 gofer_group *gf_group_new(gofer_worker *worker, gf_group_set *set);
 // As gofer_group_fail, because the worker itself lacks what the aggregator needs.
 int32_t      gf_group_want(gofer_group *group, const char *text);
+// A line of its aggregator, with the group's name. Not too many: the rest is counted.
+void         gf_group_warn(const gofer_group *group, const char *line);     // of the worker's
+void         gf_group_log(gofer_group *group, int32_t level, const char *line);
+void         gf_group_log_left_out(gofer_group *group);    // at the end: how many those were
 void         gf_group_free(gofer_group *group);    // NULL is fine; gives nothing back
 
 #endif
