@@ -25,6 +25,7 @@ from .native import ffi, lib
 from .put import Put, c_options, fit
 from .times import c_text
 
+
 class Client:
     """An open store. Use it as a context manager, or close it; a forgotten one closes itself.
 
