@@ -248,8 +248,10 @@ def test_what_a_child_is_given(gofer):
     gofer("worker", "--drain", "--child-processes", "2", "--child", child(gofer))
     env = json.loads(result(gofer, "env"))
     assert env["GOFER_CHILD_FD"] == "3" and env["GOFER_CHILD_PROTOCOL"] == "1"
+    assert env["GOFER_CHILD_START_MS"] == "30000"
     assert env["GOFER_CHILD_NUMBER"] in "01" and env["GOFER_URL"].startswith("sqlite:/")
-    ours = {"GOFER_CHILD_FD", "GOFER_CHILD_PROTOCOL", "GOFER_CHILD_NUMBER", "GOFER_URL"}
+    ours = {"GOFER_CHILD_FD", "GOFER_CHILD_PROTOCOL", "GOFER_CHILD_NUMBER", "GOFER_CHILD_START_MS",
+            "GOFER_URL"}
     tests = {"GOFER_BIN", "GOFER_SANITIZED", "GOFER_NO_SKIPS"}
     assert set(env) - tests == ours
 
@@ -409,6 +411,13 @@ def test_a_child_that_is_killed_before_its_hello(gofer):
     assert "died before it was ready, 3 times: killed by signal 9 (KILL)" in done.err
 
 
+def test_an_import_that_hangs_ends_the_worker(gofer):
+    hangs = starts(gofer, "import time; time.sleep(600)\n")
+    done = gofer("worker", "--child-start-timeout", "400ms", "--child", hangs, code=1)
+    assert "no hello within 400ms" in done.why
+    assert (gofer.folder / "starts").read_text() == "x"
+
+
 def test_an_import_that_hangs_is_ended_by_a_signal(gofer):
     worker = gofer.worker("--child", starts(gofer, "import time; time.sleep(600)\n"), ready=False)
     wait_for(lambda: (gofer.folder / "starts").exists(), "the child to start")
@@ -426,6 +435,8 @@ def test_an_import_that_hangs_is_ended_by_a_signal(gofer):
     (["--child", "x=cat", "--child-processes", "0"], 2, "from 1 to 256"),
     (["--child", "x=cat", "--child-processes", "many"], 2, "from 1 to 256"),
     (["--child", "x=cat", "--child-max-age", "old"], 2, "child-max-age"),
+    (["--child", "x=cat", "--child-start-timeout", "old"], 2, "child-start-timeout"),
+    (["--child", "x=cat", "--child-start-timeout", "0s"], 2, "more than 0"),
     (["--child", "x=cat", "--shell", "x=true"], 4, "registered already"),
     (["--child", "x=cat"], 1, "died before it was ready"),
 ])

@@ -679,6 +679,17 @@ def test_an_import_error_is_shown_from_the_program_on(tmp_path: Path) -> None:
     assert code == 1 and "SystemExit" in said
 
 
+@pytest.mark.parametrize("hang", ["time.sleep(600)", "ctypes.PyDLL(None).sleep(600)"])
+def test_an_import_that_hangs_shows_where(tmp_path: Path, hang: str) -> None:
+    source = f"import ctypes, time\nimport gofer\ndef f():\n    {hang}\nf()\n"
+    with Peer(tmp_path, source, wait=False, GOFER_CHILD_START_MS="600") as peer:
+        limit = time.monotonic() + 60
+        while 'shop.py", line 5 in <module>' not in peer.said():
+            assert time.monotonic() < limit and peer.process.poll() is None, peer.said()
+            time.sleep(0.05)
+        assert 'shop.py", line 4 in f' in peer.said()
+
+
 @pytest.mark.parametrize(
     "source, app, told",
     [

@@ -115,6 +115,16 @@ def test_a_program_that_does_not_load_ends_the_worker(app: gofer.Gofer, shop: Sh
     assert "RuntimeError: at import" in done.stderr and "broken.py" in done.stderr
 
 
+def test_an_import_that_hangs_ends_the_worker(app: gofer.Gofer, shop: Shop) -> None:
+    app.ping()
+    program = "import gofer, time\nopen('starts', 'a').write('x')\ntime.sleep(600)\n"
+    (shop.folder / "hangs.py").write_text(program)
+    done = shop.work("--child-start-timeout", "3s", app="hangs:app")
+    assert done.returncode == 1
+    assert 'hangs.py", line 3' in done.stderr and "no hello within 3s" in done.stderr
+    assert (shop.folder / "starts").read_text() == "x"
+
+
 def test_declared_cron_entries_come_with_the_worker(app: gofer.Gofer, shop: Shop) -> None:
     program = """
 import gofer

@@ -75,6 +75,9 @@ static const cli_option options[] = {
       1 << 20, INT64_C(1) << 40 },
     { "child-max-age", 0, CLI_TEXT, offsetof(worker_args, children.child_max_age), "DURATION",
       "or that is so old (default: never)", 0, 0 },
+    { "child-start-timeout", 0, CLI_TEXT, offsetof(worker_args, children.child_start_timeout),
+      "DURATION", "how long a process of --python and --child may take until it is ready; it is "
+      "ended then (default: 30s)", 0, 0 },
 #ifdef GOFER_HAVE_LUA
     { "lua", 0, CLI_LIST, offsetof(worker_args, luas), "FILE", "load Lua handlers; may be repeated",
       0, 0 },

@@ -23,6 +23,23 @@ static int fail_option(const cli *c, gofer_status st, const char *option, const 
     return cli_fail_status(c, st, what);
 }
 
+static int read_durations(cli *c, const children_args *args, gofer_child_options *out)
+{
+    const struct { const char *option, *text; int64_t *value; } durations[] = {
+        { "child-max-age", args->child_max_age, &out->max_age_ms },
+        { "child-start-timeout", args->child_start_timeout, &out->start_timeout_ms },
+    };
+    for (size_t i = 0; i < sizeof durations / sizeof *durations; i++) {
+        const char *text = durations[i].text;
+        gofer_status st = text ? gofer_parse_duration(text, durations[i].value) : GOFER_OK;
+        if (st != GOFER_OK)
+            return fail_option(c, st, durations[i].option, text);
+    }
+    if (args->child_start_timeout && out->start_timeout_ms == 0)    // it would mean the default
+        return cli_fail(c, CLI_USAGE, "worker: --child-start-timeout must be more than 0");
+    return CLI_OK;
+}
+
 static int read_options(cli *c, const children_args *args, gofer_child_options *out)
 {
     const struct { const char *option, *text; int32_t *value; long max; } counts[] = {
@@ -38,10 +55,7 @@ static int read_options(cli *c, const children_args *args, gofer_child_options *
         *counts[i].value = (int32_t)n;
     }
     out->max_memory = args->child_max_memory.value;
-    gofer_status st = args->child_max_age
-        ? gofer_parse_duration(args->child_max_age, &out->max_age_ms)
-        : GOFER_OK;
-    return st == GOFER_OK ? CLI_OK : fail_option(c, st, "child-max-age", args->child_max_age);
+    return read_durations(c, args, out);
 }
 
 // "TYPE=COMMAND", or "=COMMAND": what types there are the child says.

@@ -9,7 +9,7 @@
 // What the options of children are read into.
 typedef struct children_args {
     cli_list    commands, apps;                // --child, --python
-    const char *child_processes, *child_max_tasks, *child_max_age;
+    const char *child_processes, *child_max_tasks, *child_max_age, *child_start_timeout;
     cli_number  child_max_memory;
     const char *python_exe;
     cli_number  processes, threads, tasks;

@@ -34,8 +34,10 @@ if TYPE_CHECKING:
     from .threads import Threads
 
 USAGE = "usage: python -m gofer.child APP [--threads N] [--tasks N]"
-# An import that takes so long shows where it is; the worker's patience with a child is 30 s.
-HANGS_S = 25
+# How long a worker waits for a child to be ready, if it does not say so.
+START_MS = 30_000
+# An import that has taken so much of it shows where it is.
+HANGS_PART = 5 / 6
 SYNC_AGAIN_S = 5.0
 
 
@@ -302,7 +304,7 @@ def _loaded(arguments: Arguments, line: Line) -> Child:
     import faulthandler
 
     try:
-        faulthandler.dump_traceback_later(HANGS_S)
+        faulthandler.dump_traceback_later(_hangs_s())
     except (RuntimeError, ValueError, OSError):  # no stderr
         pass
     try:
@@ -332,6 +334,12 @@ def _warn_of_the_store(app: Gofer) -> None:
         text = warning(given, os.environ.get("GOFER_URL"))
         if text:
             print(f"gofer: {text}", file=sys.stderr)
+
+
+def _hangs_s() -> float:
+    text = os.environ.get("GOFER_CHILD_START_MS", "")
+    patience_ms = int(text) if text.isdecimal() and int(text) else START_MS
+    return min(patience_ms * HANGS_PART / 1000, threading.TIMEOUT_MAX)
 
 
 def _sync_crons(app: Gofer) -> None:

@@ -22,7 +22,7 @@
 #include "worker/worker.h"
 
 enum {
-    OWN_VARIABLES = 4,
+    OWN_VARIABLES = 5,
     START_TIMEOUT_MS = 30000,
     STARTS_MAX = 3,                // deaths before a hello,
     STARTS_MS = 10000,             //   within so long: it will not do
@@ -69,9 +69,14 @@ static uint64_t about(uint64_t n)
     return n ? n - n / 10 + gf_random64() % (n / 5 + 1) : 0;
 }
 
+static int64_t start_timeout_ms(const gf_crew *c)
+{
+    return c->options.start_timeout_ms ? c->options.start_timeout_ms : START_TIMEOUT_MS;
+}
+
 static gofer_status launch(gf_crew *c, gf_mate *m)
 {
-    char number[48], fd[48], protocol[48];
+    char number[48], fd[48], protocol[48], timeout[64];
     size_t count = c->command->env_count;
     char **env = gf_calloc(count + OWN_VARIABLES + 1, sizeof *env);
     if (!env)
@@ -79,10 +84,12 @@ static gofer_status launch(gf_crew *c, gf_mate *m)
     snprintf(number, sizeof number, "GOFER_CHILD_NUMBER=%d", m->number);
     snprintf(fd, sizeof fd, "GOFER_CHILD_FD=%d", GF_CHILD_SOCKET);
     snprintf(protocol, sizeof protocol, "GOFER_CHILD_PROTOCOL=%d", GF_CHILD_PROTOCOL);
+    snprintf(timeout, sizeof timeout, "GOFER_CHILD_START_MS=%" PRId64, start_timeout_ms(c));
     memcpy(env, c->command->env, count * sizeof *env);
     env[count++] = number;
     env[count++] = fd;
     env[count++] = protocol;
+    env[count++] = timeout;
     env[count] = c->command->url;
     gofer_status st = gf_proc_start(c->command, env, &m->proc);
     gf_free(env);
@@ -264,11 +271,6 @@ static void take_first_hello(gf_crew *c, gf_mate *m)
     }
     pthread_mutex_unlock(&c->lock);
     gf_hello_clear(&m->hello);
-}
-
-static int64_t start_timeout_ms(const gf_crew *c)
-{
-    return c->options.start_timeout_ms ? c->options.start_timeout_ms : START_TIMEOUT_MS;
 }
 
 static void promote(gf_crew *c, gf_place *p)
