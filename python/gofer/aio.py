@@ -24,6 +24,7 @@ from queue import Empty, SimpleQueue
 from typing import NamedTuple, Union
 
 from .errors import GoferError
+from .holds import Turn
 from .task import Item, Result
 
 PutMany = Callable[[list[Item]], list[Result]]
@@ -44,8 +45,8 @@ class Entry(NamedTuple):
         return sum(len(item.payload) for item in self.items)
 
 
-# What is handed over. An Event is set when all before it is in; None ends the thread.
-Word = Union[Entry, threading.Event, None]
+# What is handed over. A queue is told when all before it is in; None ends the thread.
+Word = Union[Entry, "SimpleQueue[None]", None]
 Batch = list[Entry]
 
 
@@ -58,7 +59,7 @@ class Batcher:
 
     def _start(self) -> None:
         self._line: SimpleQueue[Word] = SimpleQueue()
-        self._lock = threading.RLock()  # a signal handler may come in between
+        self._beginning = Turn()  # a signal handler may come in between
         self._thread: threading.Thread | None = None
         self._pid = os.getpid()
 
@@ -77,7 +78,7 @@ class Batcher:
     def _begin(self) -> None:
         if self._pid != os.getpid():
             self._start()
-        with self._lock:
+        with self._beginning.take():
             if self._thread is not None:
                 return
             line = self._line
@@ -98,10 +99,13 @@ class Batcher:
             return
         if self._thread is threading.current_thread():
             return  # a garbage collection there closes the application
-        done = threading.Event()
+        done: SimpleQueue[None] = SimpleQueue()
         self._line.put(done)
-        while not done.wait(1) and self._thread.is_alive():
-            pass
+        while self._thread.is_alive():
+            try:
+                return done.get(timeout=1)
+            except Empty:
+                pass
 
 
 def _serve(line: SimpleQueue[Word], put_many: weakref.WeakMethod[PutMany]) -> None:
@@ -111,8 +115,8 @@ def _serve(line: SimpleQueue[Word], put_many: weakref.WeakMethod[PutMany]) -> No
         held = None
         if entry is None:
             return
-        if isinstance(entry, threading.Event):
-            entry.set()
+        if isinstance(entry, SimpleQueue):
+            entry.put(None)
             continue
         batch, held, ended = _gather(entry, line)
         _put(batch, put_many())
@@ -132,7 +136,7 @@ def _gather(first: Entry, line: SimpleQueue[Word]) -> tuple[Batch, Word, bool]:
             break
         if entry is None:
             return batch, None, True
-        if isinstance(entry, threading.Event):
+        if isinstance(entry, SimpleQueue):
             return batch, entry, False
         count += len(entry.items)
         size += entry.size()

@@ -13,7 +13,6 @@ Threads: any. fork: fine, see connection.py.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from types import TracebackType
@@ -23,6 +22,7 @@ from .connection import Connection
 from .depends import named
 from .errors import GoferError, InvalidArgument
 from .events import Events, Outcome, start_wait
+from .holds import Turn
 from .hooks import Hooks
 from .payload import Codec, JsonCodec, encoded
 from .sending import A, H, Sending
@@ -75,7 +75,7 @@ class Gofer(Hooks):
         self._connection = Connection(url, timeout_ms, max_payload or 0)
         self._codec: Codec = codec or JsonCodec()
         self._batcher: Batcher | None = None
-        self._making = threading.RLock()
+        self._making = Turn()
         self.tasks: dict[str, Task[..., Any]] = {}
         """The tasks by name."""
         self.crons: list[Cron] = []
@@ -439,7 +439,7 @@ class Gofer(Hooks):
             from .aio import Batcher
 
             made = Batcher(lambda items: self._put_many(items))  # eager mode replaces it
-            with self._making:  # two loops may come at once, and one thread is for both
+            with self._making.take():  # two loops may come at once, and one thread is for both
                 self._batcher = self._batcher or made
         return self._batcher
 

@@ -26,6 +26,7 @@ from .put import Put, c_options, fit
 from .times import c_text
 
 
+
 class Client:
     """An open store. Use it as a context manager, or close it; a forgotten one closes itself.
 
@@ -45,11 +46,11 @@ class Client:
         lib.gofer_client_options_init(options)
         options.timeout_ms = fit("timeout_ms", timeout_ms)
         options.max_payload = fit("max_payload", max_payload)
-        out = ffi.new("gofer_client **")
-        check(lib.gofer_client_open(out, _text(url, "url"), options))
-        self._handle: Any = ffi.gc(out[0], lib.gofer_client_close)
+        self._owned = _owned("gofer_client **", lib.gofer_client_close)
+        check(lib.gofer_client_open(self._owned, _text(url, "url"), options))
+        self._handle: Any = self._owned[0]
         self._pid = os.getpid()
-        self._holds: Holds[Any] = Holds()  # its lock guards the next one
+        self._holds: Holds[Any] = Holds()
         self._closing = False
         self._listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
         self.url: str = py_text(lib.gofer_client_url(self._handle))  # passwords as "***"
@@ -57,22 +58,20 @@ class Client:
     def close(self) -> None:
         """Close. Calls that other threads are in are let finish first: the last one closes.
         Closing twice, or in a forked child, is fine."""
-        if os.getpid() != self._pid:  # the lock may be held by a thread that is not here
+        self._closing = True  # seen by whoever enters from here on
+        if os.getpid() != self._pid:  # those inside are threads that are not here
             self._release()
-            return
-        with self._holds.lock:
-            self._closing = True
+        else:
             self._release_if_over()
 
     def _release_if_over(self) -> None:
-        # Locks: holds.lock held
         if self._closing and not self._holds.any():
             self._release()
 
     def _release(self) -> None:
         for listener in list(self._listeners):  # they end before it does
             listener.release()
-        ffi.release(self._handle)
+        ffi.release(self._owned)
 
     @property
     def closed(self) -> bool:
@@ -98,8 +97,7 @@ class Client:
             raise Forked(f"the client was opened by process {self._pid}: close it before you fork")
         return Hold(self._holds, self._handle_now, self._release_if_over)
 
-    def _handle_now(self) -> Any:
-        # Locks: holds.lock held
+    def _handle_now(self, hold: Hold[Any]) -> Any:
         if self._closing:
             raise WrongState(f"the client of {self.url} is closed")
         return self._handle
@@ -417,10 +415,10 @@ class Listener:
     """Hears what happens to tasks. One thread at a time; ends with its client. Threads: one."""
 
     def __init__(self, client: Client) -> None:
-        out = ffi.new("gofer_events **")
+        self._owned = _owned("gofer_events **", lib.gofer_events_close)
         with client._open() as handle:
-            check(lib.gofer_events_open(out, handle))
-            self._handle: Any = ffi.gc(out[0], lib.gofer_events_close)
+            check(lib.gofer_events_open(self._owned, handle))
+            self._handle: Any = self._owned[0]
             self._client = client
             client._listeners.add(self)
 
@@ -433,9 +431,8 @@ class Listener:
 
     def release(self) -> None:
         """Stop listening. Repeating is fine."""
-        handle, self._handle = self._handle, ffi.NULL
-        if handle:
-            ffi.release(handle)
+        self._handle = ffi.NULL
+        ffi.release(self._owned)
 
 
 @dataclass(frozen=True)
@@ -519,6 +516,12 @@ def _fates(
         else:
             where = f"task {index} of the batch, '{put.type}' for queue '{put.queue or 'default'}'"
             yield error_of(each, f"{where}: {error_of(each)}")
+
+
+def _owned(kind: str, close: Any) -> Any:
+    """Room for a handle, which is closed with it. It is there before the handle, so that none is
+    lost to an exception that a signal handler raises where it is handed over."""
+    return ffi.gc(ffi.new(kind), lambda out: close(out[0]))
 
 
 def _text(value: str | None, what: str) -> Any:

@@ -9,7 +9,7 @@ the parent, and the child gets an empty one of its own.
 Waits give way to a fork at once; other calls end within the client's timeout. All of this may be
 interrupted anywhere by a signal handler, which may raise, or use the connection itself, or fork.
 
-Threads: any. Locks: holds.lock guards the fields of a connection.
+Threads: any. Locks: none (see holds.py).
 """
 
 from __future__ import annotations
@@ -20,10 +20,23 @@ import time
 import weakref
 
 from .client import Client
-from .holds import LOOK_S, Hold, Holds
+from .errors import GoferError
+from .holds import LOOK_S, Hold, Holds, Turn
 
 # How long fork waits for other threads' calls. After that it goes ahead, and the store stays open.
 FORK_PATIENCE_S = 10.0
+
+
+class Fork:
+    """One that is under way, by this thread."""
+
+    def __init__(self) -> None:
+        self.thread = threading.get_ident()
+        self.patience_end = time.monotonic() + FORK_PATIENCE_S
+
+    def is_over(self) -> bool:
+        """Its end was lost: an exception came into the hook that tells of it."""
+        return time.monotonic() > self.patience_end + FORK_PATIENCE_S
 
 
 class Connection:
@@ -38,8 +51,9 @@ class Connection:
 
     def _start(self) -> None:
         self._holds: Holds[Client] = Holds()
-        self._forks = 0  # under way; new calls wait meanwhile, or those in flight would never end
-        self._forker = 0  # the thread of the latest
+        self._opening = Turn()
+        # under way; new calls wait meanwhile, or those in flight would never end
+        self._forks: dict[weakref.ref[Fork], None] = {}
         self._client: Client | None = None
         self._pid = os.getpid()
 
@@ -58,33 +72,55 @@ class Connection:
             self._start()
         return Hold(self._holds, self._open, self._left)
 
-    def _open(self) -> Client:
-        # Locks: holds.lock held
-        # A signal handler's call does not wait if it has interrupted the fork, or a call
-        # that the fork waits for.
+    def _open(self, hold: Hold[Client]) -> Client:
+        # The hold is counted: a fork that begins from here on waits for it, and one that has begun
+        # is seen here.
+        while self._forks and self._is_fork_in_the_way():
+            hold.step_out()
+            while self._is_fork_in_the_way():
+                time.sleep(LOOK_S)
+            hold.step_in()
+        client = self._client
+        return client if client is not None else self._open_now()
+
+    def _is_fork_in_the_way(self) -> bool:
+        """A signal handler's call does not wait if it has interrupted the fork, or a call that the
+        fork waits for."""
         here = threading.get_ident()
-        while self._forks and self._forker != here and not self._holds.of_thread(here):
-            self._holds.changed.wait(LOOK_S)
-        if self._client is None:
-            client = Client(self._url, timeout_ms=self._timeout_ms, max_payload=self._max_payload)
-            if self._client is None:  # else a signal handler has opened one meanwhile
-                self._client = client
-        return self._client
+        threads = self._forking()
+        return bool(threads) and here not in threads and self._holds.threads().count(here) < 2
+
+    def _forking(self) -> set[int]:
+        """The threads of the forks under way."""
+        threads: set[int] = set()
+        for ref in list(self._forks):
+            fork = ref()
+            if fork is None or fork.is_over():
+                self._forks.pop(ref, None)
+            else:
+                threads.add(fork.thread)
+        return threads
+
+    def _open_now(self) -> Client:
+        with self._opening.take():
+            if self._client is None:
+                client = Client(
+                    self._url, timeout_ms=self._timeout_ms, max_payload=self._max_payload
+                )
+                if self._client is None:  # else a signal handler has opened one meanwhile
+                    self._client = client
+            return self._client
 
     def _left(self) -> None:
-        # Locks: holds.lock held
-        if self._forks:
+        if self._forks and threading.get_ident() in self._forking():
             self._close_for_fork()
 
     def _close_for_fork(self) -> None:
-        # Locks: holds.lock held
-        # Not with a call under way: its time is over, or a signal handler that has
-        # interrupted it forks.
-        if (
-            not self._holds.any()
-            and self._client is not None
-            and not self._client.url.startswith("memory:")
-        ):
+        # Not if a signal handler forks that has interrupted a call. Who else is counted has
+        # come since the fork began, and is about to step out.
+        client = self._client
+        inside = threading.get_ident() in self._holds.threads()
+        if client is not None and not inside and not client.url.startswith("memory:"):
             self._close()
 
     def move(self, url: str | None) -> str | None:
@@ -96,61 +132,56 @@ class Connection:
         """Close; the next use opens again. Calls that other threads are in are let finish."""
         if self._pid != os.getpid():
             self._start()
-        with self._holds.lock:
+        with self._opening.take():
             self._close()
 
     def _close(self) -> None:
-        # Locks: holds.lock held
         client, self._client = self._client, None
         if client is not None:
             client.close()
 
-    def before_fork(self, end: float) -> None:
-        """Let the calls of other threads finish, those that wait at once, and close. end: of the
-        patience."""
-        holds = self._holds
-        with holds.lock:
-            self._forks += 1
-            self._forker = threading.get_ident()
-            while holds.of_others() and time.monotonic() < end:
-                if self._client is not None:
-                    self._client.interrupt()
-                holds.changed.wait(LOOK_S / 5)
-            self._close_for_fork()
+    def before_fork(self, fork: Fork) -> None:
+        """Let the calls of other threads finish, those that wait at once, and close."""
+        self._forks[weakref.ref(fork)] = None
+        while self._holds.of_others():
+            if time.monotonic() > fork.patience_end:
+                return
+            self._interrupt()
+            time.sleep(LOOK_S / 5)
+        self._close_for_fork()
 
-    def after_fork_in_parent(self) -> None:
-        with self._holds.lock:
-            self._forks -= 1
-            self._holds.changed.notify_all()
+    def _interrupt(self) -> None:
+        client = self._client
+        if client is not None:
+            try:
+                client.interrupt()
+            except GoferError:
+                pass  # another thread has closed it meanwhile
 
     def after_fork_in_child(self) -> None:
         self._start()
 
 
 _all: weakref.WeakSet[Connection] = weakref.WeakSet()
-_fork_lock = threading.RLock()  # one thread forks at a time
-_quiet: list[list[Connection]] = []  # those that each fork under way keeps quiet
+# Those under way, by their threads. A signal handler may fork while its thread does.
+_forks: dict[int, list[Fork]] = {}
 
 
 def _before_fork() -> None:
-    _fork_lock.acquire()
-    _quiet.append([])
-    end = time.monotonic() + FORK_PATIENCE_S
+    fork = Fork()
+    _forks.setdefault(fork.thread, []).append(fork)
     for connection in list(_all):
-        _quiet[-1].append(connection)
-        connection.before_fork(end)
+        connection.before_fork(fork)
 
 
 def _after_fork_in_parent() -> None:
-    for connection in _quiet.pop():
-        connection.after_fork_in_parent()
-    _fork_lock.release()
+    mine = _forks.get(threading.get_ident())
+    if mine:
+        mine.pop()  # and forgotten, so it is over
 
 
 def _after_fork_in_child() -> None:
-    global _fork_lock
-    _fork_lock = threading.RLock()
-    _quiet.clear()
+    _forks.clear()
     for connection in list(_all):
         connection.after_fork_in_child()
 

@@ -22,6 +22,7 @@ from typing import Any, Optional, TypeVar
 
 from .client import Client, Listener
 from .errors import NotFound, Timeout
+from .holds import Turn
 from .snapshot import data_if, number_of, number_if, read, span_if, text_if, text_of, time_if
 from .times import Duration, duration_ms
 
@@ -168,7 +169,7 @@ class Events:
         self._use = use
         self._timeout_ms = None if timeout is None else duration_ms(timeout, "timeout")
         # held by who uses the listener; a signal handler may close it
-        self._turn = threading.RLock()
+        self._turn = Turn()
         self._listener: Listener | None = None
         self._client: Client | None = None
         self._closed = False
@@ -181,7 +182,7 @@ class Events:
         return self._listener
 
     def _open(self) -> None:
-        with self._turn, self._use() as client:
+        with self._turn.take(), self._use() as client:
             self._listen(client)
 
     def _next(self) -> Event:
@@ -189,7 +190,7 @@ class Events:
         end = None if self._timeout_ms is None else time.monotonic() + self._timeout_ms / 1000
         while not self._closed:
             left = LISTEN_TURN_MS if end is None else int((end - time.monotonic()) * 1000)
-            with self._turn, self._use() as client:
+            with self._turn.take(), self._use() as client:
                 if self._closed:
                     break
                 try:
@@ -202,7 +203,7 @@ class Events:
     def close(self) -> None:
         """End it. Repeating is fine. It may take half a second if another thread is in a step."""
         self._closed = True
-        with self._turn:
+        with self._turn.take():
             listener, self._listener = self._listener, None
             if listener is not None:
                 listener.release()

@@ -9,12 +9,12 @@ Threads: any, once started. Locks: `_lock` guards the handles. fork: not in a ch
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Mapping
 from typing import Any, Optional
 
 from .client import Client
 from .errors import Empty, Timeout, WrongState, check
+from .holds import Turn
 from .info import Info, py_text
 from .native import ffi, lib
 from .running.delivery import Delivery, Ending
@@ -48,7 +48,7 @@ class Pull:
             words = c_text(type, "task type"), c_text(policy, "retry policy")
             check(lib.gofer_worker_retry(self._worker, *words))
         self.stopping = False
-        self._lock = threading.Lock()
+        self._lock = Turn()  # tasks are interrupted at any line, and their calls with them
         self._tasks: dict[int, Any] = {}
         self._refs = itertools.count(1)
         self._taken = ffi.new("gofer_task *[]", MOST)  # for who takes: one thread
@@ -78,7 +78,7 @@ class Pull:
         payload = bytes(ffi.buffer(lib.gofer_task_payload(task, size), size[0]))
         left_ms = lib.gofer_task_remaining_ms(task)
         ref = next(self._refs)
-        with self._lock:
+        with self._lock.take():
             self._tasks[ref] = task
         return Delivery(
             ref,
@@ -96,13 +96,13 @@ class Pull:
 
     def cancelled(self, ref: int) -> str | None:
         """Why it should end, if it should."""
-        with self._lock:
+        with self._lock.take():
             task = self._tasks.get(ref)
             return _REASONS.get(lib.gofer_task_cancelled(task)) if task is not None else None
 
     def finish(self, ref: int, ending: Ending) -> None:
         """Report what came of it."""
-        with self._lock:
+        with self._lock.take():
             task = self._tasks.pop(ref)
         outcome = _outcome(task, ending)
         check(
@@ -114,19 +114,19 @@ class Pull:
     # ---- what running tasks tell ------------------------------------------------
 
     def progress(self, ref: int, done: int, total: int, text: str) -> None:
-        with self._lock:
+        with self._lock.take():
             task = self._tasks.get(ref)
             if task is not None:
                 check(lib.gofer_task_progress(task, done, total, _words(text)))
 
     def log(self, ref: int, level: int, text: str) -> None:
-        with self._lock:
+        with self._lock.take():
             task = self._tasks.get(ref)
             if task is not None:
                 lib.gofer_task_log(task, level, _words(text))
 
     def checkpoint(self, ref: int, data: Optional[bytes]) -> None:
-        with self._lock:
+        with self._lock.take():
             task = self._tasks.get(ref)
             if task is not None:
                 check(lib.gofer_task_checkpoint(task, data or b"", len(data or b"")))

@@ -167,8 +167,7 @@ def test_close_puts_in_what_is_pending() -> None:
 def test_a_loop_that_is_closed_meanwhile(app: gofer.Gofer) -> None:
     loop = asyncio.new_event_loop()
     call = loop.create_task(app.aenqueue("t"))
-    hold = app._connection._holds.lock
-    with hold:  # the batch cannot begin
+    with app._connection._opening.take():  # the batch cannot begin
         loop.run_until_complete(asyncio.sleep(0.01))
         call.cancel()
         loop.run_until_complete(asyncio.gather(call, return_exceptions=True))

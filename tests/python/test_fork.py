@@ -10,6 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 import gofer
+import gofer.client
+import gofer.connection
+import gofer.holds
 import pytest
 
 Fork = Callable[[Callable[[], Any]], Any]
@@ -231,6 +234,52 @@ def test_signal_handlers_may_use_the_app_and_raise(url: str) -> None:
     command = [sys.executable, "-c", SIGNALS, url, "3"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and done.stdout == "sound True True\n", done
+
+
+class Struck(Exception): ...
+
+
+def strike(step: int, function: Callable[[], object]) -> bool:
+    """Call it, and raise Struck at this step of the interpreter in the files that hold and count.
+    Whether it came so far."""
+    files = {gofer.holds.__file__, gofer.connection.__file__, gofer.client.__file__}
+    left = step
+
+    def trace(frame: Any, event: str, arg: object) -> Any:
+        nonlocal left
+        if frame.f_code.co_filename not in files:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            left -= 1
+            if left == 0:
+                raise Struck
+        return trace
+
+    sys.settrace(trace)
+    try:
+        function()
+    except Struck:
+        return True
+    finally:
+        sys.settrace(None)
+    return False
+
+
+@pytest.mark.parametrize("first", ["open", "opened"])
+def test_an_exception_may_come_at_any_step(app: gofer.Gofer, first: str) -> None:
+    """As a signal handler raises it. What was cut holds nothing up: no lock, no count of calls."""
+    step = 1
+    while strike(step, app.ping):
+        other = threading.Thread(target=app.ping)
+        other.start()
+        other.join(60)
+        assert not other.is_alive(), f"step {step}: a lock is held by nobody"
+        assert not app._connection._holds.any(), f"step {step}: a call is counted for ever"
+        if first == "open":
+            app.close()
+        step += 1
+    assert step > 50
 
 
 GARBAGE = """

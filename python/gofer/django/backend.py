@@ -19,7 +19,6 @@ Threads: any. Locks: _lock guards _apps.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -63,7 +62,6 @@ DEFAULTS: dict[str, Any] = {
 }
 
 _apps: dict[tuple[Any, ...], Gofer] = {}
-_lock = threading.Lock()
 
 
 class GoferBackend(BaseTaskBackend):
@@ -88,11 +86,10 @@ class GoferBackend(BaseTaskBackend):
         """The application that tasks are put in by."""
         words = ("URL", "TIMEOUT", "MAX_PAYLOAD")
         key = (self.alias, *(self.settings[word] for word in words))
-        with _lock:
-            if key not in _apps:
-                url, timeout, max_payload = key[1:]
-                _apps[key] = Gofer(url, timeout=timeout, max_payload=max_payload)
-            return _apps[key]
+        if key not in _apps:
+            url, timeout, max_payload = key[1:]
+            _apps.setdefault(key, Gofer(url, timeout=timeout, max_payload=max_payload))
+        return _apps[key]
 
     def validate_task(self, task: Any) -> None:
         super().validate_task(task)
@@ -247,8 +244,5 @@ def aliases() -> list[str]:
 def _forget(*, setting: str, **kwargs: Any) -> None:
     """Tests change settings: other settings, other applications."""
     if setting == "TASKS":
-        with _lock:
-            apps = list(_apps.values())
-            _apps.clear()
-        for app in apps:
-            app.close()
+        while _apps:
+            _apps.popitem()[1].close()
