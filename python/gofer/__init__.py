@@ -38,7 +38,6 @@ from .errors import (
 from .events import Event, Events, Outcome
 from .flow import Drop, GiveUp, RetryIn, Snooze, TaskCancelled, TaskControl, TaskTimeout
 from .info import Info
-from .logs import TaskFilter, TaskLogHandler
 from .payload import BytesCodec, Codec, JsonCodec
 from .program import binary
 from .put import Put
@@ -65,6 +64,7 @@ if TYPE_CHECKING:
         TaskInfo,
         WorkerInfo,
     )
+    from .logs import TaskFilter, TaskLogHandler
     from .msgpack import MsgpackCodec
     from .schedules import (
         CronInfo,
@@ -82,8 +82,8 @@ if TYPE_CHECKING:
     """Version of the library in use, "0.1.0"."""
     __version__: str
 
-# Many classes, which most programs never need: loaded when one is first asked for.
-_LATE = ("inspection", "schedules", "msgpack")
+# What most programs never need: loaded when one is first asked for.
+_LATE = ("logs", "inspection", "schedules", "msgpack")
 
 __all__ = [
     "Action", "Attempt", "Batch", "BatchError", "binary", "BrokerError", "BytesCodec", "Client",

@@ -13,18 +13,20 @@ import json
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import CancelledError, Future, InvalidStateError
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Optional, TypeVar
 
 from .client import Client, Listener
 from .errors import NotFound, Timeout
 from .holds import Turn
 from .snapshot import data_if, number_of, number_if, read, span_if, text_if, text_of, time_if
 from .times import Duration, duration_ms
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 Use = Callable[[], AbstractContextManager[Client]]
@@ -84,6 +86,8 @@ class Event:
 def _in_thread(function: Callable[[Future[T]], T]) -> Future[T]:
     """Run it in a thread of its own, which does not keep the program from ending. It may look
     whether its future was cancelled."""
+    from concurrent.futures import Future, InvalidStateError  # late: it takes milliseconds
+
     future: Future[T] = Future()
 
     def run() -> None:
@@ -136,6 +140,8 @@ def _wait(
             # It ended between two turns, and the store has not kept it for the next.
             return Outcome(task_id, found, "gone", None, None, None)
         turns += 1
+    from concurrent.futures import CancelledError
+
     raise CancelledError
 
 
