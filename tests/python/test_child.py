@@ -566,7 +566,7 @@ def inside(how: str = "", ctx: gofer.Context = gofer.INJECTED):
     if how == "stuck":
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         while True:
-            try: time.sleep(100)
+            try: ctx.log("stuck"); time.sleep(100)
             except BaseException: pass
     if how == "stop":
         while not ctx.stopping: time.sleep(0.01)
@@ -630,7 +630,7 @@ def test_an_isolated_task_is_cancelled(isolated: Peer) -> None:
         assert end.outcome == RETRY and end.text.startswith("TaskTimeout"), end
         assert "shop.py" in end.text
     ref = isolated.give("inside", {"how": "stuck"})
-    isolated.until(lambda: ("l", ref, (1, "inside")) in isolated.others)
+    isolated.until(lambda: ("l", ref, (1, "stuck")) in isolated.others)
     isolated.cancel(ref, TIMEOUT)
     assert "was killed" in isolated.end(ref).text
     ref = isolated.give("inside", {"how": "stop"})
@@ -642,7 +642,7 @@ def test_an_isolated_task_is_cancelled(isolated: Peer) -> None:
 
 def test_isolated_processes_do_not_outlive_the_child(isolated: Peer) -> None:
     ref = isolated.give("inside", {"how": "stuck"})
-    isolated.until(lambda: ("l", ref, (1, "inside")) in isolated.others)
+    isolated.until(lambda: ("l", ref, (1, "stuck")) in isolated.others)
     group = os.getpgid(isolated.process.pid)
     isolated.process.kill()
     isolated.gone()
