@@ -161,7 +161,10 @@ bool gf_lane_stuck(gf_lane *lane, int64_t now_ms, int64_t patience_ms)
         lane->seen_at_ms = now_ms;
         return false;
     }
-    return now_ms - lane->seen_at_ms >= patience_ms;
+    if (now_ms - lane->seen_at_ms < patience_ms)
+        return false;
+    lane->seen_at_ms = now_ms;     // what comes in their place is waited for as long
+    return true;
 }
 
 bool gf_lanes_wait(const gf_pool *p)
