@@ -817,7 +817,8 @@ GOFER_API void gofer_child_options_init(gofer_child_options *opts);
  *  are started by gofer_worker_start, which waits until one of them is ready, and registers the
  *  types that it names; pattern NULL: these alone. A worker without gofer_worker_queue serves
  *  "default" and the queues that its children name, each with weight 1. Hooks run on a thread of
- *  the children's; middleware does not run for them. argv: NULL-terminated, copied. opts: NULL: all
+ *  the children's. With middleware each task that they run at a time has a slot, beside those of
+ *  "concurrency", in which middleware and hooks run. argv: NULL-terminated, copied. opts: NULL: all
  *  defaults. Errors: as gofer_worker_exec. */
 GOFER_API gofer_status gofer_worker_child(gofer_worker *worker, const char *pattern,
     const char *const *argv, const gofer_child_options *opts);

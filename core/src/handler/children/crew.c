@@ -29,22 +29,22 @@ enum {
 // What needs no child any more. True: it was one.
 static bool decide_at_once(gf_crew *c, gofer_task *task, int64_t now_ns)
 {
-    int32_t cancelled = gofer_task_cancelled(task), returned = GOFER_REQUEUE;
+    int32_t cancelled = gofer_task_cancelled(task), returned = GOFER_RETRY;
+    int64_t deadline_ms = task->claim->message.deadline_ms;
     gf_attempt_end how = GF_RETURNED;
-    gf_task_clock(task, now_ns, c->turn.wall_offset_ms);
-    if (cancelled == GOFER_CANCEL_LEASE)
-        ;                          // put back, which the store may refuse
-    else if (cancelled == GOFER_CANCEL_REQUEST)
-        returned = GOFER_RETRY;
+    if (cancelled == GOFER_CANCEL_LEASE || cancelled == GOFER_CANCEL_STOP)
+        returned = GOFER_REQUEUE;  // put back, which the store may refuse
+    else if (cancelled)
+        ;
     else if (task->options->start_by_ms &&
         gf_task_too_late(task, gf_broker_now_ms(task->worker->broker)))
         how = GF_TOO_LATE;
-    else if (task->deadline_mono_ms && task->deadline_mono_ms <= now_ns / 1000000)
+    else if (deadline_ms > 0 && deadline_ms <= now_ns / 1000000 + c->turn.wall_offset_ms)
         how = GF_EXPIRED;
-    else {
-        task->started_ns = task->deadline_ms = task->deadline_mono_ms = 0;
+    else
         return false;
-    }
+    if (!task->guest)
+        gf_task_clock(task, now_ns, c->turn.wall_offset_ms);
     gf_crew_decide(task, how, returned, &c->turn);
     return true;
 }
@@ -101,23 +101,23 @@ static void give(gf_crew *c, gofer_task *task, int64_t now_ns)
     if (m && gf_mate_give(m, task, now_ns))
         return;
     if (task->apart)
-        gf_tasks_push(&c->apart, task);
+        gf_batch_push(&c->apart, task);
     else
-        gf_tasks_push(&c->turn.back, task);
+        gf_batch_push(&c->turn.back, task);
 }
 
 static void give_all(gf_crew *c, int64_t now_ns)
 {
     gofer_task *task;
-    gf_tasks apart = c->apart;
-    c->apart = (gf_tasks){ 0 };
-    while ((task = gf_tasks_pop(&apart))) {
+    gf_batch apart = c->apart;
+    c->apart = (gf_batch){ 0 };
+    while ((task = gf_batch_pop(&apart))) {
         if (c->turn.stopping)
             gf_crew_put_back(task, &c->turn);
         else
             give(c, task, now_ns);
     }
-    while ((task = gf_tasks_pop(&c->turn.taken)))
+    while ((task = gf_batch_pop(&c->turn.taken)))
         give(c, task, now_ns);
     if (c->apart.count || gf_sets_wait_apart(&c->sets))
         reserve(c);

@@ -46,7 +46,7 @@ typedef struct gf_crew {
     gf_mate      *mates;
     gf_place     *places;
     gf_lane_turn  turn;
-    gf_tasks      apart;           // taken, and waiting for a child that has nothing
+    gf_batch      apart;           // taken, and waiting for a child that has nothing
     unsigned      reloads;         // heeded
     bool          renewing;        // new ones are started beside all, and are not ready yet
     int           bad_starts;

@@ -21,6 +21,7 @@
 #include "util/error.h"
 #include "util/utf8.h"
 #include "worker/run/decide.h"
+#include "worker/run/guest.h"
 #include "worker/run/task_data.h"
 #include "worker/run/outcome.h"
 #include "worker/runtime.h"
@@ -88,20 +89,25 @@ void gf_mate_end(gf_mate *m, uint32_t culprit, int64_t patience_ms, const char *
 
 // ---- the tasks it has ---------------------------------------------------------------------------
 
+// A guest's end is its slot's to decide, once the middleware has seen it.
 void gf_crew_decide(gofer_task *task, gf_attempt_end how, int32_t returned, gf_lane_turn *turn)
 {
-    if (gf_task_claim_decision(task)) {
+    if (task->guest) {
+        task->guest->end = how;
+        task->guest->returned = returned;
+    } else if (gf_task_claim_decision(task)) {
         gf_task_data_end_log(task);
         gf_task_decide(task, how, returned,
             (gf_decision){ &task->own_outcome, &task->own_reason, &task->own_finish_data });
     }
-    gf_tasks_push(&turn->done, task);
+    gf_batch_push(&turn->done, task);
 }
 
 void gf_crew_put_back(gofer_task *task, gf_lane_turn *turn)
 {
-    task->outcome = (gf_outcome){ GF_REQUEUE, GF_OUTCOME_REQUEUED, false, 0 };
-    gf_tasks_push(&turn->done, task);
+    if (!task->guest)              // whose slot puts it back
+        task->outcome = (gf_outcome){ GF_REQUEUE, GF_OUTCOME_REQUEUED, false, 0 };
+    gf_batch_push(&turn->done, task);
 }
 
 static bool grow_given(gf_mate *m)
@@ -221,8 +227,9 @@ static bool put_task(gf_mate *m, gofer_task *task, uint32_t ref)
     char *own;
     if (!gf_mate_headers_of(msg, &t.headers, &t.headers_size, &own))
         return false;
-    // A store that keeps none, or does not answer, has none: the task begins anew.
-    if (gofer_task_resume(task, &t.checkpoint, &t.checkpoint_size) == GOFER_OK)
+    // A store that keeps none, or did not answer, has none: the task begins anew.
+    bool known = task->has_resumed || !task->resume_tried;
+    if (known && gofer_task_resume(task, &t.checkpoint, &t.checkpoint_size) == GOFER_OK)
         t.has_checkpoint = t.checkpoint != NULL;
     bool put = gf_frame_put_task(&m->out, &t);
     gf_free(own);
@@ -255,7 +262,7 @@ void gf_mate_begun(gf_mate *m, gf_lane_turn *turn)
     for (size_t i = 0; i < m->fresh_count; i++) {
         const gf_given *g = gf_mate_find(m, m->fresh[i]);
         if (g)
-            gf_tasks_push(&turn->begun, g->task);
+            gf_batch_push(&turn->begun, g->task);
     }
     m->fresh_count = 0;
 }
@@ -365,7 +372,7 @@ static void settle_begun(
         gf_crew_decide(task, GF_RETURNED, GOFER_RETRY, turn);
     } else {
         task->apart = culprit == GF_FRAME_NO_REF;
-        gf_tasks_push(&turn->back, task);
+        gf_batch_push(&turn->back, task);
     }
 }
 
@@ -384,7 +391,7 @@ static void settle_all(gf_mate *m, gf_lane_turn *turn, bool stopping, const char
         else if (stopping || gofer_task_cancelled(g->task))
             gf_crew_put_back(g->task, turn);
         else
-            gf_tasks_push(&turn->back, g->task);
+            gf_batch_push(&turn->back, g->task);
     }
     for (size_t i = 0; i < m->given_room; i++)
         m->given[i].task = NULL;

@@ -17,6 +17,7 @@
 #include "util/error.h"
 #include "util/log.h"
 #include "util/utf8.h"
+#include "worker/run/guest.h"
 #include "worker/run/outcome.h"
 #include "worker/run/task.h"
 #include "worker/runtime.h"
@@ -113,8 +114,12 @@ static const char *on_begin(gf_mate *m, gf_given *g, gf_lane_turn *turn, int64_t
         return "a 'begin' of a task that has begun";
     g->begun = true;
     m->begun++;
-    gf_task_clock(g->task, now_ns, turn->wall_offset_ms);
-    gf_publish_started(g->task);
+    if (g->task->guest) {          // its slot has told already; the clock is the pool's
+        g->task->guest->begun_ns = now_ns;
+    } else {
+        gf_task_clock(g->task, now_ns, turn->wall_offset_ms);
+        gf_publish_started(g->task);
+    }
     m->fresh[m->fresh_count++] = g->ref;
     return NULL;
 }
@@ -161,7 +166,7 @@ static const char *on_end(gf_mate *m, gf_given *g, const gf_frame *f, gf_lane_tu
     } else if (turn->stopping || gofer_task_cancelled(task)) {
         gf_crew_put_back(task, turn);
     } else {
-        gf_tasks_push(&turn->back, task);
+        gf_batch_push(&turn->back, task);
     }
     return NULL;
 }

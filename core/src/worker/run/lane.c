@@ -1,16 +1,42 @@
 // lane.c - the lanes of a worker: what is offered to a crew, what it takes, and what it reports.
 //
-// May touch: pool, mux, task. Locks: the pool's. One take and one report a turn, for as many tasks
-// as there are: no thread and no wait for each of them.
+// May touch: pool, mux, task, guest. Locks: the pool's. One take and one report a turn, for as many
+// tasks as there are: no thread and no wait for each of them.
 #include "worker/run/lane.h"
 
 #include "util/alloc.h"
 #include "util/error.h"
 #include "util/clock.h"
 #include "util/log.h"
+#include "worker/run/guest.h"
 #include "worker/run/mux.h"
 #include "worker/run/pool_steps.h"
 #include "worker/runtime.h"
+
+// ---- lists --------------------------------------------------------------------------------------
+
+void gf_batch_push(gf_batch *batch, gofer_task *task)
+{
+    task->crew_next = NULL;
+    if (batch->last)
+        batch->last->crew_next = task;
+    else
+        batch->first = task;
+    batch->last = task;
+    batch->count++;
+}
+
+gofer_task *gf_batch_pop(gf_batch *batch)
+{
+    gofer_task *task = batch->first;
+    if (!task)
+        return NULL;
+    batch->first = task->crew_next;
+    if (!batch->first)
+        batch->last = NULL;
+    batch->count--;
+    return task;
+}
 
 // ---- the worker's doors -------------------------------------------------------------------------
 
@@ -35,14 +61,6 @@ void gf_lane_remove(gf_lane *lane)
     if (*at)
         *at = lane->next;
     gf_wake_fd_close(&lane->wake);
-}
-
-// The types of lanes are told apart by this handler. A slot comes here only with a task whose type
-// reloaded children have named since it was delivered: it goes back, and comes to them.
-int32_t gf_lane_run(gofer_task *task, void *lane)
-{
-    (void)task, (void)lane;
-    return GOFER_REQUEUE;
 }
 
 bool gf_lane_owns(const gf_lane *lane, const gofer_task *task)
@@ -103,6 +121,7 @@ void gf_lanes_open(gofer_worker *w)
 {
     w->run.pool.lanes = w->run.lanes;
     w->run.pool.only_lanes = w->run.lanes != NULL;
+    w->run.pool.hosted = w->run.layer_count > 0 && !w->run.pool.pull;
     for (size_t i = 0; i < w->run.mux.count && w->run.pool.only_lanes; i++)
         w->run.pool.only_lanes = w->run.mux.routes[i].handler == gf_lane_run;
     for (gf_lane *lane = w->run.lanes; lane; lane = lane->next) {
@@ -147,11 +166,17 @@ bool gf_lane_offer(gofer_task *task)
     gf_lane *lane = route->user;
     task->lane = lane;
     gf_tasks_push(&lane->ready, task);
+    if (!w->run.pool.hosted)
+        gf_lane_rouse(lane);
+    return true;
+}
+
+void gf_lane_rouse(gf_lane *lane)
+{
     if (lane->asleep) {
         lane->asleep = false;
         gf_wake_fd_set(&lane->wake);
     }
-    return true;
 }
 
 bool gf_lane_stuck(gf_lane *lane, int64_t now_ms, int64_t patience_ms)
@@ -181,6 +206,48 @@ void gf_lanes_wake(const gf_pool *p)
         gf_wake_fd_set(&lane->wake);
 }
 
+// ---- hosted -------------------------------------------------------------------------------------
+
+size_t gf_lanes_slots(const gf_pool *p)
+{
+    size_t slots = 0;
+    for (const gf_lane *lane = p->hosted ? p->lanes : NULL; lane; lane = lane->next)
+        slots += lane->capacity;
+    return slots;
+}
+
+static size_t startable_of(const gf_lane *lane)
+{
+    size_t room = lane->capacity > lane->out ? lane->capacity - lane->out : 0;
+    return lane->ready.count < room ? lane->ready.count : room;
+}
+
+size_t gf_lanes_startable(const gf_pool *p)
+{
+    size_t count = 0;
+    for (const gf_lane *lane = p->hosted && !p->stopping ? p->lanes : NULL; lane; lane = lane->next)
+        count += startable_of(lane);
+    return count;
+}
+
+gofer_task *gf_lanes_next(gf_pool *p)
+{
+    for (gf_lane *lane = p->hosted ? p->lanes : NULL; lane; lane = lane->next)
+        if (startable_of(lane) > 0) {
+            lane->out++;
+            lane->taken++;
+            return gf_tasks_pop(&lane->ready);
+        }
+    return NULL;
+}
+
+void gf_lane_left(gf_pool *p, const gofer_task *task)
+{
+    p->lane_running--;
+    if (p->hosted)
+        task->lane->out--;
+}
+
 // ---- a crew's turn ------------------------------------------------------------------------------
 
 // Locks: pool->lock held.
@@ -198,7 +265,11 @@ static void report_all(
 {
     gf_pool *p = &lane->worker->run.pool;
     gofer_task *task;
-    while ((task = gf_tasks_pop(&turn->done))) {
+    while ((task = gf_batch_pop(&turn->done))) {
+        if (task->guest) {
+            gf_guest_end(p, task, calls);
+            continue;
+        }
         lane->out--;
         task->out = false;
         if (task->phase == GF_READY && task->started_ns)
@@ -223,12 +294,18 @@ static void undo_begin(gf_pool *p, gofer_task *task)
 }
 
 // Locks: pool->lock held.
-static void put_to_head(gf_lane *lane, gf_tasks *back, gf_tasks *out)
+static void put_to_head(gf_lane *lane, gf_batch *back, gf_tasks *out)
 {
     gf_pool *p = &lane->worker->run.pool;
     gf_tasks kept = { 0 };
+    gf_batch guests = { 0 };
     gofer_task *task;
-    while ((task = gf_tasks_pop(back))) {
+    while ((task = gf_batch_pop(back))) {
+        if (task->guest) {
+            gf_guest_undo(task);
+            gf_batch_push(&guests, task);
+            continue;
+        }
         task->out = false;
         lane->out--;
         if (gf_task_lost(task)) {
@@ -240,6 +317,23 @@ static void put_to_head(gf_lane *lane, gf_tasks *back, gf_tasks *out)
     }
     gf_tasks_join(&kept, &lane->ready);
     lane->ready = kept;
+    while ((task = gf_batch_pop(&lane->guests)))
+        gf_batch_push(&guests, task);
+    lane->guests = guests;
+}
+
+// Those who have a slot come first. Locks: pool->lock held.
+static gofer_task *next_of(gf_lane *lane)
+{
+    gofer_task *task = gf_batch_pop(&lane->guests);
+    if (task || lane->worker->run.pool.hosted)
+        return task;
+    if ((task = gf_tasks_pop(&lane->ready))) {
+        task->out = true;
+        lane->out++;
+        lane->taken++;
+    }
+    return task;
 }
 
 void gf_lane_swap(gf_lane *lane, gf_lane_turn *turn, bool sleeps, gf_calls *calls)
@@ -249,8 +343,12 @@ void gf_lane_swap(gf_lane *lane, gf_lane_turn *turn, bool sleeps, gf_calls *call
     gofer_task *task;
     int64_t now_ns = gf_mono_ns();
     pthread_mutex_lock(&p->lock);
-    while ((task = gf_tasks_pop(&turn->begun)))
-        mark_begun(p, task, calls);
+    while ((task = gf_batch_pop(&turn->begun))) {
+        if (task->guest)
+            gf_guest_begin(p, task, calls);
+        else
+            mark_begun(p, task, calls);
+    }
     report_all(lane, turn, now_ns, &out, calls);
     // What came back may have to go to the store; room, for the first time or again, may be waited
     // for: the fetcher sees to both.
@@ -260,12 +358,12 @@ void gf_lane_swap(gf_lane *lane, gf_lane_turn *turn, bool sleeps, gf_calls *call
     lane->ahead = turn->ahead;
     if (news || (!had_room && room_of(p, lane) > 0))
         gf_pool_look(p, calls);
-    while (!p->stopping && turn->taken.count < turn->max && (task = gf_tasks_pop(&lane->ready))) {
-        task->out = true;
-        lane->out++;
-        lane->taken++;
-        gf_tasks_push(&turn->taken, task);
-    }
+    while (p->stopping && (task = gf_batch_pop(&lane->guests)))
+        gf_guest_end(p, task, calls);
+    while (!p->stopping && turn->taken.count < turn->max && (task = next_of(lane)))
+        gf_batch_push(&turn->taken, task);
+    if (p->hosted)                 // there may be more room, or room for the first time
+        calls->spawn += gf_pool_rouse(p, gf_pool_wanted(p));
     turn->stopping = p->stopping;
     turn->ending = p->ending;
     turn->wall_offset_ms = p->wall_offset_ms;

@@ -3,6 +3,10 @@
 //
 // The pool keeps count: a lane is offered what its crew could start soon, and no more. Its types
 // are found by the mux as all others, by the handler gf_lane_run and the lane as its user.
+//
+// Where there is middleware a call must be there for it to wrap: then slots take the lanes' tasks
+// (the pool is `hosted`), as many as the crews could run and beside those of the concurrency, and
+// gf_lane_run hands each over to the crew as a guest (guest.h) and waits.
 #ifndef GF_WORKER_LANE_H
 #define GF_WORKER_LANE_H
 
@@ -23,6 +27,16 @@ typedef struct gf_crew_ops {
     void         (*join)(struct gf_lane *lane);        // after its end was asked for: waits for it
 } gf_crew_ops;
 
+// Tasks in the hands of a crew, first in, first out. They have a link of their own, for the pool
+// may list them too meanwhile: as lost.
+typedef struct gf_batch {
+    gofer_task *first, *last;
+    size_t      count;
+} gf_batch;
+
+void        gf_batch_push(gf_batch *batch, gofer_task *task);
+gofer_task *gf_batch_pop(gf_batch *batch);     // NULL: empty
+
 typedef struct gf_lane {
     gofer_worker      *worker;
     const gf_crew_ops *ops;
@@ -34,7 +48,8 @@ typedef struct gf_lane {
 
     // Under the pool's lock.
     gf_tasks ready;                // delivered, not taken
-    size_t   out;                  // taken, not reported
+    gf_batch guests;               // their slots wait; not taken
+    size_t   out;                  // taken by the crew or, hosted, by slots, and not reported
     size_t   capacity;             // so many the crew could run at a time,
     size_t   ahead;                //   and so many more it would start within AHEAD_NS (pool.c)
     bool     asleep;               // the crew is asleep in its poll
@@ -46,7 +61,7 @@ typedef struct gf_lane {
 
 gofer_status gf_lane_add(gofer_worker *w, gf_lane *lane, const gf_crew_ops *ops);  // before start
 void         gf_lane_remove(gf_lane *lane);    // takes one that was not added
-int32_t      gf_lane_run(gofer_task *task, void *lane);
+int32_t      gf_lane_run(gofer_task *task, void *lane);        // guest.c
 gofer_status gf_lanes_start(gofer_worker *w);          // on failure none runs
 void         gf_lanes_open(gofer_worker *w);           // the pool is there
 void         gf_lanes_end(gofer_worker *w);            // all crews end now; waits
@@ -58,7 +73,13 @@ size_t  gf_lanes_room(const gf_pool *p, size_t slots_room);
 bool    gf_lane_offer(gofer_task *task);               // false: it is for the slots
 bool    gf_lane_stuck(gf_lane *lane, int64_t now_ms, int64_t patience_ms);
 bool    gf_lanes_wait(const gf_pool *p);               // is there one that nobody has begun?
+// Hosted: how many slots the lanes' tasks take at the most, how many could start now, and the next.
+size_t  gf_lanes_slots(const gf_pool *p);
+size_t  gf_lanes_startable(const gf_pool *p);
+gofer_task *gf_lanes_next(gf_pool *p);                 // NULL: none
+void    gf_lane_left(gf_pool *p, const gofer_task *task);      // a lane's runs no more
 void    gf_lanes_wake(const gf_pool *p);
+void    gf_lane_rouse(gf_lane *lane);                  // the crew, if it sleeps
 
 // Does its crew still run tasks of this type? Not after a reload that no longer names it.
 bool    gf_lane_owns(const gf_lane *lane, const gofer_task *task);
@@ -67,12 +88,12 @@ bool    gf_lane_owns(const gf_lane *lane, const gofer_task *task);
 
 // One turn of a crew with the pool, under one lock.
 typedef struct gf_lane_turn {
-    gf_tasks     begun;            // in: linked by `next`: of these the clock was started
-    gf_tasks     done;             // in: decided, or given back; some may have begun just now
-    gf_tasks     back;             // in: not begun, for the head of those that are ready, in order
+    gf_batch     begun;            // in: of these the clock was started
+    gf_batch     done;             // in: decided, or given back; some may have begun just now
+    gf_batch     back;             // in: not begun, for the head of those that are ready, in order
     size_t       capacity, ahead;  // in
     size_t       max;              // in: take so many at the most
-    gf_tasks     taken;            // out
+    gf_batch     taken;            // out
     bool         stopping, ending; // out
     int64_t      wall_offset_ms;   // out: Unix time minus monotonic time
 } gf_lane_turn;

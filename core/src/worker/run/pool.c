@@ -129,7 +129,7 @@ bool gf_pool_rouse(gf_pool *p, size_t wanted)
         slot->woken = true;
         pthread_cond_signal(&slot->cond);
     }
-    if (p->waking >= wanted || p->live >= gf_pool_slots_to_have(p))
+    if (p->waking >= wanted || p->live >= gf_pool_threads_to_have(p))
         return false;
     p->waking++;
     p->live++;
@@ -171,6 +171,11 @@ void gf_pool_count_start(gf_pool *p, gofer_task *task, gf_calls *calls)
     task->phase = GF_RUNNING;
     p->running++;
     p->started++;
+    gf_pool_watch(p, task, calls);
+}
+
+void gf_pool_watch(gf_pool *p, const gofer_task *task, gf_calls *calls)
+{
     if (task->deadline_mono_ms && task->deadline_mono_ms < p->watch_ms) {
         p->watch_ms = task->deadline_mono_ms;
         calls->guard = true;
@@ -181,6 +186,8 @@ void gf_pool_start(gf_pool *p, gofer_task *task, gf_slot *slot, int64_t now_ns, 
 {
     task->runner = slot;
     task->slot = slot ? slot->number : -1;
+    if (task->lane)
+        p->lane_running++;
     gf_task_clock(task, now_ns, p->wall_offset_ms);
     gf_pool_count_start(p, task, calls);
 }
@@ -192,7 +199,7 @@ void gf_pool_report(gf_pool *p, gofer_task *task, int64_t now_ns, gf_calls *call
         int64_t run_ns = now_ns - task->started_ns;
         task->ended_ns = now_ns;
         if (task->lane)
-            p->lane_running--;
+            gf_lane_left(p, task);
         else
             p->run_ns = p->run_ns < 0 ? run_ns : p->run_ns + (run_ns - p->run_ns) / 8;
         task->outcome = task->own_outcome;
@@ -255,7 +262,7 @@ gf_calls gf_pool_lose(gf_pool *p, gofer_task *task, bool outcome_known)
     task->ended_ns = gf_mono_ns();
     p->running--;
     if (task->lane)
-        p->lane_running--;
+        gf_lane_left(p, task);
     p->lost++;
     if (task->runner) {
         task->runner->state = GF_SLOT_LOST;

@@ -60,6 +60,7 @@ typedef struct gf_pool {
     struct gf_lane *lanes;         // ways out beside the slots (lane.h);
                                    //   linked, fixed from start on
     bool     only_lanes;           // slots run nothing but what has no handler
+    bool     hosted;               // slots run the lanes' tasks too, for there is middleware
     size_t   lane_running;         // of `running`
     size_t   window;               // no more are taken at once; see gf_lanes_room
 

@@ -198,10 +198,10 @@ gf_calls gf_pool_deliver(gf_pool *p, gf_tasks *fresh, int64_t now_ms, int64_t wa
         p->seen_at_ms = now_ms;
     }
     // Fast handlers: the slot that is at it goes on with these, and one is enough.
-    if (gf_pool_slow(p))
-        calls.spawn = gf_pool_rouse(p, gf_pool_could_start(p));
-    else if (was_empty)
-        calls.spawn = gf_pool_rouse(p, 1);
+    size_t wanted = gf_pool_wanted(p);
+    if (wanted == 0 && was_empty && !gf_pool_slow(p))
+        wanted = 1;
+    calls.spawn = gf_pool_rouse(p, wanted);
     if (p->pull) {
         gf_pool_notify_host(p);
         pthread_cond_broadcast(&p->takers);
@@ -234,7 +234,7 @@ int64_t gf_pool_patience_ms(gf_pool *p, int64_t fallback_ms)
 {
     pthread_mutex_lock(&p->lock);
     int64_t ms = fallback_ms;
-    if (gf_pool_could_start(p) > 0 && !p->pull && (p->idle || p->live < gf_pool_slots_to_have(p)))
+    if (gf_pool_could_start(p) > 0 && !p->pull && (p->idle || p->live < gf_pool_threads_to_have(p)))
         ms = 2 * STUCK_MS;
     else if (p->ready.count > gf_pool_free_slots(p) || gf_lanes_wait(p))
         ms = HAND_BACK_MS;

@@ -17,11 +17,22 @@
 // goes.
 static bool retire(gf_pool *p, gf_slot *slot)
 {
-    if (p->live <= p->concurrency || p->undecided.count > 0)
+    if (p->live <= gf_pool_threads_wanted(p) || p->undecided.count > 0)
         return false;
     slot->state = GF_SLOT_LEFT;
     p->live--;
     return true;
+}
+
+// Locks: pool->lock held. What a slot is to start now; NULL: nothing.
+static gofer_task *next_of(gf_pool *p)
+{
+    gofer_task *task = NULL;
+    if (p->stopping)
+        return NULL;
+    if (gf_pool_slots_running(p) < p->concurrency)
+        task = gf_tasks_pop(&p->ready);
+    return task ? task : gf_lanes_next(p);
 }
 
 gofer_task *gf_pool_swap(gf_pool *p, gf_slot *slot, gofer_task *done, int64_t now_ns, bool *leave,
@@ -39,12 +50,11 @@ gofer_task *gf_pool_swap(gf_pool *p, gf_slot *slot, gofer_task *done, int64_t no
         if (done)
             gf_pool_report(p, done, now_ns, calls);
         task = gf_tasks_pop(&p->undecided);
-        if (!task && !p->stopping && gf_pool_slots_running(p) < p->concurrency &&
-            (task = gf_tasks_pop(&p->ready)))
+        if (!task && (task = next_of(p)))
             gf_pool_start(p, task, slot, now_ns, calls);
         // A slow handler holds this slot: the next task needs another one.
-        if (task && gf_pool_slow(p))
-            calls->spawn += gf_pool_rouse(p, gf_pool_could_start(p));
+        if (task)
+            calls->spawn += gf_pool_rouse(p, gf_pool_wanted(p));
         *leave = !task && (p->ending || retire(p, slot));
     }
     pthread_mutex_unlock(&p->lock);
@@ -55,7 +65,7 @@ gofer_task *gf_pool_swap(gf_pool *p, gf_slot *slot, gofer_task *done, int64_t no
 void gf_pool_sleep(gf_pool *p, gf_slot *slot)
 {
     pthread_mutex_lock(&p->lock);
-    if (gf_pool_could_start(p) == 0 && !p->ending && p->live <= p->concurrency) {
+    if (gf_pool_could_start(p) == 0 && !p->ending && p->live <= gf_pool_threads_wanted(p)) {
         slot->idle_next = p->idle;
         p->idle = slot;
         while (!slot->woken)
@@ -181,8 +191,8 @@ gf_calls gf_pool_resize(gf_pool *p, size_t concurrency)
     pthread_mutex_lock(&p->lock);
     p->concurrency = concurrency;
     // Those who sleep hear of it now; those who run when they come back.
-    for (size_t surplus = p->live > concurrency ? p->live - concurrency : 0; surplus && p->idle;
-         surplus--) {
+    size_t wanted = gf_pool_threads_wanted(p);
+    for (size_t surplus = p->live > wanted ? p->live - wanted : 0; surplus && p->idle; surplus--) {
         gf_slot *slot = p->idle;
         p->idle = slot->idle_next;
         p->waking++;

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "worker/run/lane.h"
 #include "worker/run/pool.h"
 
 enum {
@@ -22,6 +23,7 @@ void gf_pool_let_go(gf_pool *p, gofer_task *task);
 void gf_pool_keep_stray(gf_pool *p, gofer_task *task);
 void gf_pool_start(gf_pool *p, gofer_task *task, gf_slot *slot, int64_t now_ns, gf_calls *calls);
 void gf_pool_count_start(gf_pool *p, gofer_task *task, gf_calls *calls);   // its clock runs
+void gf_pool_watch(gf_pool *p, const gofer_task *task, gf_calls *calls);  // its deadline
 void gf_pool_report(gf_pool *p, gofer_task *task, int64_t now_ns, gf_calls *calls);
 void gf_pool_return_lost(gf_pool *p, gofer_task *task, gf_tasks *out);  // its handler is out
 // Nobody owns the task any more: to `out`, which is freed without the lock, or left to who has
@@ -51,6 +53,18 @@ static inline size_t gf_pool_slots_to_have(const gf_pool *p)
     return p->concurrency < p->threads_max ? p->concurrency : p->threads_max;
 }
 
+// With those for the lanes' tasks.
+static inline size_t gf_pool_threads_wanted(const gf_pool *p)
+{
+    return p->concurrency + gf_lanes_slots(p);
+}
+
+static inline size_t gf_pool_threads_to_have(const gf_pool *p)
+{
+    size_t wanted = gf_pool_threads_wanted(p);
+    return wanted < p->threads_max ? wanted : p->threads_max;
+}
+
 static inline size_t gf_pool_slots_running(const gf_pool *p)
 {
     return p->running - p->lane_running;
@@ -68,7 +82,14 @@ static inline size_t gf_pool_free_slots(const gf_pool *p)
 static inline size_t gf_pool_could_start(const gf_pool *p)
 {
     size_t ready = p->stopping ? 0 : p->ready.count, room = gf_pool_free_slots(p);
-    return p->undecided.count + (ready < room ? ready : room);
+    return p->undecided.count + (ready < room ? ready : room) + gf_lanes_startable(p);
+}
+
+// How many slots are worth waking: a fast handler's goes on to the next task by itself, one that
+// waits for a crew does not.
+static inline size_t gf_pool_wanted(const gf_pool *p)
+{
+    return gf_pool_slow(p) ? gf_pool_could_start(p) : gf_lanes_startable(p);
 }
 
 // It has ended, is given up, or goes back.

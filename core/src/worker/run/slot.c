@@ -60,6 +60,8 @@ static void run_task(gofer_task *task)
     else {
         gf_publish_started(task);
         returned = gofer_task_next(task);
+        if (task->end != GF_RETURNED && returned == GOFER_RETRY)
+            end = task->end;       // unless a middleware has thought otherwise
         if (!gf_worker_abandoned(task->worker))
             gf_task_data_end_log(task);
     }

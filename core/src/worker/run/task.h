@@ -14,6 +14,7 @@
 #include "worker/run/outcome.h"
 #include "worker/run/task_data.h"
 
+struct gf_guest;
 struct gf_lane;
 struct gf_route;
 struct gf_slot;
@@ -61,6 +62,8 @@ struct gofer_task {
     void            *resumed;       // owned; the checkpoint of an earlier run, once asked for
     size_t           resumed_size;
     bool             has_resumed;
+    bool             resume_tried;  // by the worker itself, before a child gets it
+    gf_attempt_end   end;           // how its child left it, if that is what the handler returned
 
     // Where the middleware chain stands.
     const struct gf_route *route;
@@ -76,7 +79,10 @@ struct gofer_task {
     gf_phase         phase;
     struct gf_lane  *lane;          // by which it leaves; NULL: by a slot
     bool             out;           // its crew has it
+    struct gofer_task *crew_next;   // its crew's own: in the one list there that it stands in
     bool             apart;         // its crew's own: it is to be run with nothing beside it
+    struct gf_guest *guest;         // its slot waits for a crew (guest.h); NULL: it does not
+    int64_t          back_ms;       // monotonic: when that was over; 0: never
     int64_t          lease_until_ms;// monotonic
     struct gf_slot  *runner;        // the slot it was started on; NULL: none, or pulled
     bool             goes_back;     // put back once those taken after it are back: in no list

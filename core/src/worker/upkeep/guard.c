@@ -54,7 +54,7 @@ void gf_guard_lease_expired(gofer_worker *w, gofer_task *task)
 static int64_t watch_task(gofer_worker *w, gofer_task *task, int64_t now_ms, int64_t margin_ms,
     bool *lost)
 {
-    int64_t next_ms = GF_NEVER, deadline_ms = task->deadline_mono_ms;
+    int64_t next_ms = GF_NEVER;
     if (task->phase == GF_FINISHED)
         return GF_NEVER;
     int64_t lease_ms = task->lease_until_ms - margin_ms;
@@ -62,17 +62,19 @@ static int64_t watch_task(gofer_worker *w, gofer_task *task, int64_t now_ms, int
         next_ms = lease_ms;
     else
         gf_guard_lease_expired(w, task);
-    if (task->phase != GF_RUNNING || deadline_ms == 0)
+    // Of one that does not run yet its crew may be setting it.
+    int64_t deadline_ms = task->phase == GF_RUNNING ? task->deadline_mono_ms : 0;
+    if (deadline_ms == 0)
         return next_ms;
     if (now_ms < deadline_ms)
         return gf_min(next_ms, deadline_ms);
     gf_task_cancel(task, GOFER_CANCEL_TIMEOUT);
-    if (!task->runner)
-        return next_ms;            // pulled: the host decides how long it waits
-    // A task that was past its deadline when it started has its slot from then on, to decide so.
-    int64_t started_ms = task->started_ns / 1000000;
-    int64_t lost_ms =
-        (deadline_ms > started_ms ? deadline_ms : started_ms) + w->settings.lost_after_ms;
+    if (!task->runner || task->guest)
+        return next_ms;            // the host decides how long it waits, or the task's crew
+    // A task that was past its deadline when it started, or came back from its crew, has its slot
+    // from then on, to decide so.
+    int64_t since_ms = gf_max(task->started_ns / 1000000, task->back_ms);
+    int64_t lost_ms = gf_max(deadline_ms, since_ms) + w->settings.lost_after_ms;
     if (now_ms < lost_ms)
         return gf_min(next_ms, lost_ms);
     *lost = gf_pool_may_lose(task);
