@@ -243,7 +243,10 @@ def test_limits_of_msgpack_from_both_sides(msgpack: gofer.MsgpackCodec) -> None:
 
 
 def test_a_set_is_the_same_payload_in_every_process() -> None:
-    code = "import gofer; print(gofer.JsonCodec().encode({'s': set('gofer'), 'n': {3, 1, 2}}).decode())"
+    code = (
+        "import gofer\n"
+        "print(gofer.JsonCodec().encode({'s': set('gofer'), 'n': {3, 1, 2}}).decode())"
+    )
     told = {
         subprocess.run(
             [sys.executable, "-c", code],

@@ -1,4 +1,4 @@
-"""Which store `gofer worker --python` serves: that of --url, $GOFER_URL, else of the application."""
+"""Which store `gofer worker --python` serves: that of --url, of $GOFER_URL, else the app's own."""
 
 from __future__ import annotations
 

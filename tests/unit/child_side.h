@@ -1,4 +1,5 @@
-// child_side.h - what the children of tests say: frames, written to the socket that a child is given.
+// child_side.h - what the children of tests say: frames, written to the socket that a child is
+// given.
 #ifndef TESTS_UNIT_CHILD_SIDE_H
 #define TESTS_UNIT_CHILD_SIDE_H
 
