@@ -132,6 +132,8 @@ class Sdist(sdist):
             "core/CMakeLists.txt",
             "bindings/python/build_gofer.py",
             "bindings/python/build_command.py",
+            "bindings/python/gate.c",
+            "bindings/python/gate.h",
         ):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name)

@@ -1,9 +1,10 @@
 """build_gofer.py - the cffi build script: reads gofer.h and makes the module gofer._gofer.
 
-Nothing is declared twice. The declarations come from core/include/gofer/gofer.h, the list of C
-sources, their definitions and the libraries they need from the CMake files. By default the core
-is compiled into the module, so that a package installs with a compiler and no libgofer; set
-GOFER_LIB_DIR to a folder, or GOFER_SYSTEM=1 for pkg-config, to link an installed libgofer instead.
+Nothing is declared twice. The declarations come from core/include/gofer/gofer.h, and those of a few
+functions for this module alone from gate.h beside this file; the list of C sources, their
+definitions and the libraries they need from the CMake files. By default the core is compiled into
+the module, so that a package installs with a compiler and no libgofer; set GOFER_LIB_DIR to a
+folder, or GOFER_SYSTEM=1 for pkg-config, to link an installed libgofer instead.
 
 May touch: text files of this repository, pkg-config, protoc-c, a temporary folder. Run by
 python/setup.py.
@@ -26,6 +27,7 @@ import cffi
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = ROOT / "core" / "include" / "gofer" / "gofer.h"
+HERE = Path(__file__).resolve().parent
 Macros = List[Tuple[str, Optional[str]]]
 
 
@@ -369,12 +371,13 @@ def compiled_in(header: str) -> dict[str, Any]:
 def make() -> cffi.FFI:
     """The builder that cffi's setuptools plugin asks for."""
     header = HEADER.read_text("utf-8")
+    settings = linked() or compiled_in(header)
+    settings["include_dirs"] = [*settings.get("include_dirs", []), str(HERE)]
     ffi = cffi.FFI()
     ffi.cdef(declarations(header))
+    ffi.cdef(declarations((HERE / "gate.h").read_text("utf-8")))
     ffi.cdef(CALLBACKS)
-    ffi.set_source(
-        "gofer._gofer", "#include <gofer/gofer.h>\n", **(linked() or compiled_in(header))
-    )
+    ffi.set_source("gofer._gofer", (HERE / "gate.c").read_text("utf-8"), **settings)
     return ffi
 
 

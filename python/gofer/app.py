@@ -26,7 +26,20 @@ from .holds import Turn
 from .hooks import Hooks
 from .payload import Codec, JsonCodec, encoded
 from .sending import A, H, Sending
-from .task import Enqueuer, Handle, Item, Options, P, R, Result, Task, TaskOptions, merged, put_of
+from .task import (
+    Enqueuer,
+    Handle,
+    Item,
+    Options,
+    P,
+    R,
+    Result,
+    Task,
+    TaskOptions,
+    merged,
+    mold_of,
+    plain_mold,
+)
 from .times import Duration, duration_ms
 
 if TYPE_CHECKING:
@@ -254,14 +267,10 @@ class Gofer(Hooks):
     def item(self, type: str, payload: Any = b"", /, **options: Unpack[Options]) -> Item:
         """A task ready to be sent, for enqueue_many. Arguments: as enqueue."""
         raw = isinstance(payload, (bytes, bytearray, memoryview))
-        return Item(
-            put_of(
-                type,
-                bytes(payload) if raw else encoded(self.codec_of(type), payload),
-                merged({}, options),
-            ),
-            self._send,
-        )
+        body = bytes(payload) if raw else encoded(self.codec_of(type), payload)
+        if options or not isinstance(type, str):
+            return Item(mold_of(type, merged({}, options)), body, self._send)
+        return Item(plain_mold(type), body, self._send)
 
     def enqueue(self, type: str, payload: Any = b"", /, **options: Unpack[Options]) -> Handle[Any]:
         """Add a task by the name of its type. When this returns, the task is durable.
@@ -444,23 +453,28 @@ class Gofer(Hooks):
         return self._batcher
 
     def _put(self, item: Item) -> Handle[Any]:
-        with self._connection.use() as client:
-            return self._handle(item, client.enqueue(item.put))
+        mold, client = item.mold, self._connection.ready
+        task_id = None if client is None else client.try_put(mold, item.payload)
+        if task_id is None:
+            with self._connection.use() as client:
+                task_id = client.put(mold, item.payload)
+        return Handle(task_id, mold.type, mold.queue, self)
 
     def _put_many(self, items: list[Item]) -> list[Result]:
-        with self._connection.use() as client:
-            fates = client.enqueue_many([item.put for item in items])
+        molds, payloads = [item.mold for item in items], [item.payload for item in items]
+        client = self._connection.ready
+        fates = None if client is None else client.try_put_many(molds, payloads)
+        if fates is None:
+            with self._connection.use() as client:
+                fates = client.put_many(molds, payloads)
         return [
             (
-                Result(None, fate)
-                if isinstance(fate, GoferError)
-                else Result(self._handle(item, fate), None)
+                Result(Handle(fate, mold.type, mold.queue, self), None)
+                if isinstance(fate, str)
+                else Result(None, fate)
             )
-            for item, fate in zip(items, fates)
+            for mold, fate in zip(molds, fates)
         ]
-
-    def _handle(self, item: Item, task_id: str) -> Handle[Any]:
-        return Handle(task_id, item.put.type, item.put.queue or "default", self)
 
 
 class BatchError(GoferError):

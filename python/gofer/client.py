@@ -18,11 +18,20 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Optional
 
-from .errors import Forked, GoferError, HandlerFailed, InvalidArgument, WrongState, check, error_of
+from .errors import (
+    Forked,
+    GoferError,
+    HandlerFailed,
+    InvalidArgument,
+    NoMemory,
+    WrongState,
+    check,
+    error_of,
+)
 from .holds import Hold, Holds
 from .info import Info, py_text, take_text
 from .native import ffi, lib
-from .put import Put, c_options, fit
+from .put import Mold, Put, c_options, fit
 from .times import c_text
 
 
@@ -46,9 +55,13 @@ class Client:
         lib.gofer_client_options_init(options)
         options.timeout_ms = fit("timeout_ms", timeout_ms)
         options.max_payload = fit("max_payload", max_payload)
-        self._owned = _owned("gofer_client **", lib.gofer_client_close)
-        check(lib.gofer_client_open(self._owned, _text(url, "url"), options))
-        self._handle: Any = self._owned[0]
+        self._owned = _owned("gofer_py_gate **", lib.gofer_py_gate_free)
+        status = lib.gofer_py_gate_open(self._owned, _text(url, "url"), options)
+        if status == lib.GOFER_PY_NO_MEMORY:
+            raise NoMemory("no memory for a client")
+        check(status)
+        self._gate: Any = self._owned[0]
+        self._handle: Any = lib.gofer_py_gate_client(self._gate)
         self._pid = os.getpid()
         self._holds: Holds[Any] = Holds()
         self._closing = False
@@ -60,18 +73,22 @@ class Client:
         Closing twice, or in a forked child, is fine."""
         self._closing = True  # seen by whoever enters from here on
         if os.getpid() != self._pid:  # those inside are threads that are not here
-            self._release()
+            self._release(lib.gofer_py_gate_drop)
         else:
             self._release_if_over()
 
     def _release_if_over(self) -> None:
         if self._closing and not self._holds.any():
-            self._release()
+            self._release(lib.gofer_py_gate_close)
 
-    def _release(self) -> None:
+    def _release(self, close: Callable[[Any], None]) -> None:
         for listener in list(self._listeners):  # they end before it does
             listener.release()
-        ffi.release(self._owned)
+        close(self._gate)
+
+    def pause(self, on: bool) -> bool:
+        """Let no more calls of try_put in, or let them in again. Whether one is inside."""
+        return bool(lib.gofer_py_gate_pause(self._gate, on))
 
     @property
     def closed(self) -> bool:
@@ -130,42 +147,41 @@ class Client:
         Errors: InvalidArgument, TaskExists (the id is held by another task), TooBig, NoSpace,
         BrokerError, Uncertain.
         """
-        kept: list[Any] = []
-        options = c_options(put, kept)
-        payload = ffi.from_buffer(put.payload)
-        out = ffi.new("char **")
-        self._call(
-            lib.gofer_client_enqueue,
-            c_text(put.type, "task type"),
-            payload,
-            len(payload),
-            options,
-            out,
-        )
-        return take_text(out[0])
+        return self.put(Mold(put.type, vars(put)), _bytes(put.payload))
 
     def enqueue_many(self, puts: Sequence[Put]) -> list[str | GoferError]:
         """Add many tasks in one call; each has its own fate: its id, or the error (not raised).
 
         Raises only what concerns the whole: Forked, WrongState, NoMemory.
         """
-        count = len(puts)
-        kept: list[Any] = []
-        types = [ffi.new("char[]", c_text(put.type, "task type")) for put in puts]
-        payloads = [ffi.from_buffer(put.payload) for put in puts]
-        options = [c_options(put, kept) for put in puts]
-        statuses = ffi.new("gofer_status[]", [1] * count)  # 1: not a status, so not reached
-        ids = ffi.new("char *[]", count)
-        with self._open() as handle:
-            status = lib.gofer_client_enqueue_many(
-                handle, count, ffi.new("char *[]", types), ffi.new("void *[]", payloads),
-                ffi.new("size_t[]", [len(payload) for payload in payloads]),
-                ffi.new("gofer_enqueue_options *[]", options), statuses, ids,
-            )  # fmt: skip
-            if status != lib.GOFER_OK and 1 in list(statuses):
-                check(status)
-            text = py_text(lib.gofer_error_last())
-        return list(_fates(puts, status, text, list(statuses), ids))
+        molds = [Mold(put.type, vars(put)) for put in puts]
+        return self.put_many(molds, [_bytes(put.payload) for put in puts])
+
+    def put(self, mold: Mold, payload: bytes) -> str:
+        """As enqueue."""
+        with self._open():
+            return _id_of(lib.gofer_py_put(self._gate, 1, mold.c(), payload, len(payload)))
+
+    def try_put(self, mold: Mold, payload: bytes) -> str | None:
+        """As put, at less cost, for who can do it the other way if this is not the moment: None,
+        and nothing was done. It is none while the client is paused, when it is closed, and in a
+        forked child."""
+        one = lib.gofer_py_put(self._gate, 0, mold.c(), payload, len(payload))
+        return None if one.status in _ANOTHER_WAY else _id_of(one)
+
+    def put_many(self, molds: Sequence[Mold], payloads: Sequence[bytes]) -> list[str | GoferError]:
+        """As enqueue_many."""
+        batch = _Batch(molds, payloads)
+        with self._open():
+            batch.put(self._gate, 1)
+            return batch.fates()
+
+    def try_put_many(
+        self, molds: Sequence[Mold], payloads: Sequence[bytes]
+    ) -> list[str | GoferError] | None:
+        """As put_many, in the way of try_put."""
+        batch = _Batch(molds, payloads)
+        return None if batch.put(self._gate, 0) in _ANOTHER_WAY else batch.fates()
 
     # ---- waiting and watching --------------------------------------------------------
 
@@ -502,20 +518,83 @@ def version() -> str:
     return py_text(lib.gofer_version_text())
 
 
-def _fates(
-    puts: Sequence[Put], status: int, text: str, statuses: list[int], ids: Any
-) -> Iterator[str | GoferError]:
-    """Each task's id or error. The library tells the cause of the first failure, which has that
-    status; the others get the general sentence of theirs."""
-    for index, (put, each) in enumerate(zip(puts, statuses)):
-        if each == lib.GOFER_OK:
-            yield take_text(ids[index])
-        elif each == status:
-            yield error_of(each, text or None)
-            status = lib.GOFER_OK
-        else:
-            where = f"task {index} of the batch, '{put.type}' for queue '{put.queue or 'default'}'"
-            yield error_of(each, f"{where}: {error_of(each)}")
+# What says that nothing was done, and that the client is not to be used now, or here.
+_ANOTHER_WAY = (lib.GOFER_PY_SHUT, lib.GOFER_EFORKED)
+
+
+def _id_of(one: Any) -> str:
+    """The id of a task that is in. Errors: what it was refused for. Call it right after, as
+    check."""
+    check(one.status)
+    text: bytes = ffi.string(one.id)
+    return text.decode("utf-8", "replace") if text else take_text(one.long_id)
+
+
+class _Batch:
+    """Many tasks on their way in, packed for one call."""
+
+    def __init__(self, molds: Sequence[Mold], payloads: Sequence[bytes]) -> None:
+        count = len(molds)
+        self._molds = molds
+        self._c_molds = ffi.new("gofer_py_mold *[]", [mold.c() for mold in molds])
+        self._payloads = ffi.from_buffer(b"".join(payloads))
+        self._sizes = ffi.new("size_t[]", list(map(len, payloads)))
+        self._statuses = ffi.new("gofer_status[]", count)
+        self._ids = ffi.new("char *[]", count)
+        self._c = ffi.new("gofer_py_batch *")
+        self._c.count = count
+        self._c.molds = self._c_molds
+        self._c.payloads = self._payloads
+        self._c.sizes = self._sizes
+        self._c.statuses = self._statuses
+        self._c.ids = self._ids
+        self._status = 0
+        self._why = ""
+
+    def put(self, gate: Any, anyway: int) -> int:
+        """The status of the whole."""
+        self._status = lib.gofer_py_put_many(gate, anyway, self._c)
+        if self._status != lib.GOFER_OK:
+            self._why = py_text(lib.gofer_error_last())
+        return int(self._status)
+
+    def fates(self) -> list[str | GoferError]:
+        """Each task's id or error. Raises what concerns the whole."""
+        status = self._status
+        if status == lib.GOFER_OK:
+            return list(self._texts())
+        if status == lib.GOFER_PY_NO_MEMORY:
+            raise NoMemory("no memory for a batch of tasks")
+        if lib.GOFER_PY_NOT_REACHED in list(self._statuses):
+            raise error_of(status, self._why or None)
+        return list(self._mixed())
+
+    def _texts(self) -> list[str]:
+        if not self._c.text:  # there was no memory to make one of them all
+            return [take_text(each) if each else "" for each in self._ids]
+        text = ffi.gc(self._c.text, lib.gofer_py_text_free)
+        self._c.text = ffi.NULL
+        whole: bytes = ffi.unpack(text, self._c.text_size)
+        return whole.decode("utf-8", "replace").split("\0")[:-1]
+
+    def _mixed(self) -> Iterator[str | GoferError]:
+        """The library tells the cause of the first failure, which has the status of the whole; the
+        others get the general sentence of theirs."""
+        first = self._status
+        for index, (task_id, each) in enumerate(zip(self._texts(), list(self._statuses))):
+            if each == lib.GOFER_OK:
+                yield task_id
+            elif each == first:
+                yield error_of(each, self._why or None)
+                first = lib.GOFER_OK
+            else:
+                mold = self._molds[index]
+                where = f"task {index} of the batch, '{mold.type}' for queue '{mold.queue}'"
+                yield error_of(each, f"{where}: {error_of(each)}")
+
+
+def _bytes(payload: Any) -> bytes:
+    return payload if type(payload) is bytes else bytes(memoryview(payload))
 
 
 def _owned(kind: str, close: Any) -> Any:

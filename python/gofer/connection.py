@@ -55,6 +55,9 @@ class Connection:
         # under way; new calls wait meanwhile, or those in flight would never end
         self._forks: dict[weakref.ref[Fork], None] = {}
         self._client: Client | None = None
+        self._opened: weakref.WeakSet[Client] = weakref.WeakSet()  # those closed, too
+        self.ready: Client | None = None
+        """The client, if it may be used without a hold: by Client.try_put, which counts itself."""
         self._pid = os.getpid()
 
     def configure(self, url: str | None, timeout_ms: int, max_payload: int) -> None:
@@ -81,7 +84,12 @@ class Connection:
                 time.sleep(LOOK_S)
             hold.step_in()
         client = self._client
-        return client if client is not None else self._open_now()
+        if client is None:
+            client = self._open_now()
+        if client is not self.ready and not self._forking():
+            client.pause(False)  # it may have been, for a fork that could not close it
+            self.ready = client
+        return client
 
     def _is_fork_in_the_way(self) -> bool:
         """A signal handler's call does not wait if it has interrupted the fork, or a call that the
@@ -107,6 +115,7 @@ class Connection:
                 client = Client(
                     self._url, timeout_ms=self._timeout_ms, max_payload=self._max_payload
                 )
+                self._opened.add(client)
                 if self._client is None:  # else a signal handler has opened one meanwhile
                     self._client = client
             return self._client
@@ -136,6 +145,7 @@ class Connection:
             self._close()
 
     def _close(self) -> None:
+        self.ready = None
         client, self._client = self._client, None
         if client is not None:
             client.close()
@@ -143,12 +153,19 @@ class Connection:
     def before_fork(self, fork: Fork) -> None:
         """Let the calls of other threads finish, those that wait at once, and close."""
         self._forks[weakref.ref(fork)] = None
-        while self._holds.of_others():
+        self.ready = None
+        # In this order: who is counted among the holds may have looked before there was this fork,
+        # and end a pause.
+        while self._holds.of_others() or self._is_used():
             if time.monotonic() > fork.patience_end:
                 return
             self._interrupt()
             time.sleep(LOOK_S / 5)
         self._close_for_fork()
+
+    def _is_used(self) -> bool:
+        """Whether somebody is in a client without a hold. From here on nobody enters."""
+        return any([client.pause(True) for client in list(self._opened)])
 
     def _interrupt(self) -> None:
         client = self._client

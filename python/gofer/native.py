@@ -61,6 +61,9 @@ NUMBERS: dict[str, int] = {
     "GOFER_OVERLAP_SKIP": 1,
     "GOFER_OVERLAP_QUEUE": 2,
     "GOFER_OVERLAP_CANCEL": 3,
+    "GOFER_PY_SHUT": 1,
+    "GOFER_PY_NO_MEMORY": 2,
+    "GOFER_PY_NOT_REACHED": 3,
 }
 
 

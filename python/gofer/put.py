@@ -1,10 +1,11 @@
-"""put - one task on its way in, and its options as the library has them.
+"""put - one task on its way in, and what many have in common, as the library has it.
 
 The names are those of gofer_enqueue_options; 0 and None mean the default.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
@@ -73,24 +74,74 @@ _NUMBERS = {
 def c_options(put: Put, kept: list[Any]) -> Any:
     """gofer_enqueue_options of a task. What it points to is added to `kept`, and must be held while
     it is in use."""
-
-    def held(text: bytes) -> Any:
-        kept.append(ffi.new("char[]", text))
-        return kept[-1]
-
     options = ffi.new("gofer_enqueue_options *")
+    _fill(options, vars(put), kept)
+    return options
+
+
+def _fill(options: Any, given: Mapping[str, Any], kept: list[Any]) -> None:
     lib.gofer_enqueue_options_init(options)
-    for name, value in vars(put).items():  # most tasks give few
+    for name, value in given.items():  # most tasks give few
         if name in _TEXTS:
             if value is not None:
-                setattr(options, name, held(c_text(value, _TEXTS[name])))
+                setattr(options, name, _held(c_text(value, _TEXTS[name]), kept))
         elif name in _NUMBERS and value != 0:
             setattr(options, name, fit(name, value))
-    if put.headers:
-        pairs = [held(c_text(word, "header")) for pair in put.headers.items() for word in pair]
+    headers = given.get("headers")
+    if headers:
+        pairs = [_held(c_text(word, "header"), kept) for pair in headers.items() for word in pair]
         kept.append(ffi.new("char *[]", [*pairs, ffi.NULL]))
         options.headers = kept[-1]
-    return options
+
+
+def _held(text: bytes, kept: list[Any]) -> Any:
+    kept.append(ffi.new("char[]", text))
+    return kept[-1]
+
+
+class Mold:
+    """What all tasks of one type with the same options have in common, made once for all of them.
+
+    given  the fields of Put but type and payload, those that are not the default
+
+    Threads: any.
+    """
+
+    __slots__ = ("_c", "_kept", "given", "queue", "type")
+
+    def __init__(self, type: str, given: Mapping[str, Any]) -> None:
+        self.type = type
+        self.given = given
+        self.queue: str = given.get("queue") or "default"
+        self._c: Any = None
+        self._kept: list[Any] = []
+
+    def put(self, payload: bytes) -> Put:
+        """One of these tasks."""
+        return Put.of(self.type, payload, self.given)
+
+    def with_given(self, **given: Any) -> Mold:
+        """One with these fields in place of its own."""
+        return Mold(self.type, {**self.given, **given})
+
+    def c(self) -> Any:
+        """As the library has it, for as long as this mold lives. InvalidArgument, TypeError: the
+        type or an option is wrong."""
+        return self._c or self._make()
+
+    def _make(self) -> Any:
+        kept: list[Any] = []
+        made = ffi.new("gofer_py_mold *")
+        made.type = _held(c_text(self.type, "task type"), kept)
+        _fill(ffi.addressof(made, "options"), self.given, kept)
+        with _making:  # whoever uses the first one must not lose it to a second
+            if self._c is None:
+                self._kept.append(kept)
+                self._c = made
+            return self._c
+
+
+_making = threading.RLock()  # a signal handler may come in between
 
 
 def fit(name: str, value: int) -> int:

@@ -12,13 +12,13 @@ import inspect
 import os
 import sys
 from collections.abc import Awaitable, Callable, Generator, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import (
     TYPE_CHECKING,
     Any,
     Generic,
     Literal,
+    NamedTuple,
     Optional,
     Protocol,
     TypedDict,
@@ -30,8 +30,8 @@ from .depends import plan_of
 from .errors import GoferError, InvalidArgument, NotFound
 from .events import Outcome
 from .ids import new_id
-from .payload import Codec, Naming, encoded
-from .put import NO_RETRY, NO_TIMEOUT_MS, ON_CONFLICT, UNIQUE_UNTIL, Put
+from .payload import Codec, encoded, named, naming
+from .put import NO_RETRY, NO_TIMEOUT_MS, ON_CONFLICT, UNIQUE_UNTIL, Mold, Put
 from .results import TaskProgress, value_of
 from .times import Duration, Moment, duration_ms, moment_ms, now_ms
 
@@ -137,8 +137,9 @@ _INSTEAD = {
 }  # one on top of the other replaces it
 
 
-def put_of(type: str, payload: bytes, options: Mapping[str, Any]) -> Put:
-    """The task as the client takes it. InvalidArgument, TypeError: an option is wrong."""
+def mold_of(type: str, options: Mapping[str, Any]) -> Mold:
+    """What all tasks of this type with these options have in common. InvalidArgument, TypeError: an
+    option is wrong."""
     if "delay" in options and "at" in options:
         raise InvalidArgument("delay and at are both given: choose one")
     if "expires" in options and "expires_at" in options:
@@ -153,7 +154,13 @@ def put_of(type: str, payload: bytes, options: Mapping[str, Any]) -> Put:
             given[field] = options[name]
     if "on_dead" in options:
         given["on_dead"], given["on_dead_queue"] = _on_dead(options["on_dead"])
-    return Put.of(type, payload, given)
+    return Mold(type, given)
+
+
+@functools.lru_cache(256)
+def plain_mold(type: str) -> Mold:
+    """The one for tasks of this type without options."""
+    return Mold(type, {})
 
 
 # What goes as it is: the option, and its place in Put.
@@ -199,6 +206,10 @@ def _deadline_ms(deadline: datetime | Duration, _: str) -> int:
     return now_ms() + duration_ms(deadline, "deadline")
 
 
+def _named(signature: inspect.Signature, /, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    return named(signature, args, kwargs)
+
+
 def _max_retry(retry: int, _: str) -> int:
     if not isinstance(retry, int) or isinstance(retry, bool):
         raise TypeError(f"retry must be a number of times, not {type(retry).__name__}")
@@ -242,14 +253,29 @@ class Waiter(Protocol):
     ) -> Outcome: ...
 
 
-@dataclass(frozen=True)
 class Handle(Generic[R_co]):
-    """A task that is in. str(handle) is its id. R_co is what its function returns."""
+    """A task that is in. str(handle) is its id. R_co is what its function returns. Not to be
+    changed."""
 
-    id: str
-    type: str
-    queue: str
-    _app: Waiter = field(repr=False, compare=False)
+    __slots__ = ("_app", "id", "queue", "type")
+
+    # Not a dataclass: one is made for each task, and a frozen one takes four times as long.
+    def __init__(self, id: str, type: str, queue: str, app: Waiter) -> None:
+        self.id = id
+        self.type = type
+        self.queue = queue
+        self._app = app
+
+    def __repr__(self) -> str:
+        return f"Handle(id={self.id!r}, type={self.type!r}, queue={self.queue!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Handle):
+            return NotImplemented
+        return (self.id, self.type, self.queue) == (other.id, other.type, other.queue)
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.type, self.queue))
 
     def __str__(self) -> str:
         return self.id
@@ -316,8 +342,7 @@ class Handle(Generic[R_co]):
         await asyncio.to_thread(self.cancel)
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """The fate of one task of many: a handle, or why it was refused."""
 
     handle: Optional[Handle[Any]]
@@ -328,12 +353,18 @@ class Result:
         return self.error is None
 
 
-@dataclass(frozen=True)
 class Item:
-    """A task ready to be sent: encoded, its options checked. For enqueue_many and batches."""
+    """A task ready to be sent: encoded, its options checked. For enqueue_many and batches. Not to
+    be changed: with_headers and with_id give others."""
 
-    put: Put
-    _send: Optional[Callable[[Item], Handle[Any]]] = field(default=None, repr=False, compare=False)
+    __slots__ = ("_send", "mold", "payload")
+
+    def __init__(
+        self, mold: Mold, payload: bytes, send: Callable[[Item], Handle[Any]] | None = None
+    ) -> None:
+        self.mold = mold
+        self.payload = payload
+        self._send = send
 
     def enqueue(self) -> Handle[Any]:
         """Send it now, by the application that it was made by. Errors: as Enqueuer.enqueue."""
@@ -344,31 +375,38 @@ class Item:
     def __repr__(self) -> str:
         return f"<gofer.Item {self.type}, {len(self.payload)} bytes>"
 
-    @property
-    def type(self) -> str:
-        return self.put.type
+    def __eq__(self, other: object) -> bool:
+        return self.put == other.put if isinstance(other, Item) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
 
     @property
-    def payload(self) -> bytes:
-        return self.put.payload
+    def put(self) -> Put:
+        """The task with all its options."""
+        return self.mold.put(self.payload)
+
+    @property
+    def type(self) -> str:
+        return self.mold.type
 
     @property
     def queue(self) -> str:
-        return self.put.queue or "default"
+        return self.mold.queue
 
     @property
     def headers(self) -> Mapping[str, str]:
-        return self.put.headers or {}
+        return self.mold.given.get("headers") or {}
 
     def with_headers(self, headers: Mapping[str, str]) -> Item:
         """The same with these headers on top of its own."""
-        return replace(self, put=replace(self.put, headers={**self.headers, **headers}))
+        mold = self.mold.with_given(headers={**self.headers, **headers})
+        return Item(mold, self.payload, self._send)
 
     def with_id(self) -> Item:
         """The same with an id of its own, if it has none: known before it is sent."""
-        if self.put.task_id is not None:
+        if self.mold.given.get("task_id") is not None:
             return self
-        return replace(self, put=replace(self.put, task_id=new_id()))
+        return Item(self.mold.with_given(task_id=new_id()), self.payload, self._send)
 
 
 class Enqueuer(Generic[P, R]):
@@ -392,9 +430,10 @@ class Enqueuer(Generic[P, R]):
         self._asend = asend
         self.name = name
         self._signature = signature
-        self._naming: Naming | None = None
+        self._naming: Callable[..., dict[str, Any]] | None = None
         self._codec = codec
         self._options = options
+        self._mold: Mold | None = None
 
     @property
     def defaults(self) -> Mapping[str, Any]:
@@ -418,14 +457,27 @@ class Enqueuer(Generic[P, R]):
 
     def item(self, *args: P.args, **kwargs: P.kwargs) -> Item:
         """The task ready to be sent, for app.enqueue_many."""
-        if self._naming is None:
-            self._naming = Naming(self._signature)
-        body = self._naming(args, kwargs)
+        try:
+            body = (self._naming or self._name())(*args, **kwargs)
+        except TypeError:
+            body = named(self._signature, args, kwargs)
         try:
             payload = encoded(self._codec, body)
         except (TypeError, ValueError) as error:
             raise InvalidArgument(f"task '{self.name}': {error}") from error
-        return Item(put_of(self.name, payload, self._options), self._send)
+        return Item(self._mold or self._form(), payload, self._send)
+
+    def _name(self) -> Callable[..., dict[str, Any]]:
+        made = naming(self._signature)
+        self._naming = made or functools.partial(_named, self._signature)
+        return self._naming
+
+    def _form(self) -> Mold:
+        mold = mold_of(self.name, self._options)
+        deadline = self._options.get("deadline")
+        if deadline is None or isinstance(deadline, datetime):
+            self._mold = mold  # for all; a duration counts from the moment of each enqueueing
+        return mold
 
     def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
         """Add the task to its queue. When this returns, the task is durable."""
@@ -473,7 +525,7 @@ class Task(Enqueuer[P, R]):
             kept = [p for p in signature.parameters.values() if p.name not in injected]
             signature = signature.replace(parameters=kept)
         super().__init__(send, asend, name or name_of(function), signature, codec, checked)
-        put_of(self.name, b"", checked)  # a wrong option is told here, not at the first enqueue
+        mold_of(self.name, checked)  # a wrong option is told here, not at the first enqueue
         self.function = function
         self.codec = codec
         self.isolation: str | None = None

@@ -2,6 +2,7 @@
 
 import enum
 import json
+import sys
 import uuid
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
@@ -142,3 +143,52 @@ def test_a_codec_of_ones_own(url: str) -> None:
             return a + b
 
         assert app.inspect.task(add.enqueue(1, 2).id).payload == b"1,2"
+
+
+def test_calls_are_bound_as_python_binds_them(app: gofer.Gofer) -> None:
+    marker: list[int] = [1]
+
+    @app.task
+    def send(to: str, many: list[int] = marker, *, defaults: int = 3, urgent: bool) -> None: ...
+
+    want = {"to": "a", "many": [1], "defaults": 3, "urgent": True}
+    assert body(send, "a", urgent=True) == want
+    assert body(send, urgent=True, to="a", defaults=4) == {**want, "defaults": 4}
+    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
+        (("a",), {}),
+        (("a", [], 3), {"urgent": True}),
+        (("a",), {"to": "b", "urgent": True}),
+        ((), {"urgent": True}),
+    ]
+    for args, kwargs in calls:
+        with pytest.raises(TypeError, match="argument"):
+            send.item(*args, **kwargs)
+
+
+def test_what_holds_itself_is_refused(app: gofer.Gofer) -> None:
+    @app.task(name="t")
+    def send(what: Any) -> None: ...
+
+    own: list[Any] = []
+    own.append({"a": own})
+    with pytest.raises(gofer.InvalidArgument, match="task 't'.*holds itself"):
+        send.item(own)
+    twice = [1]
+    assert body(send, [twice, twice]) == {"what": [[1], [1]]}
+
+
+def test_both_encoders_write_the_same() -> None:
+    values: list[Any] = [
+        {}, [], "", "ä\u2028\x00\"\\/", 0, -1, 10**30, 0.1, -0.0, 1e300, True, None, (1, (2,)),
+        {"a": {"b": [{}]}}, {1: 2, None: 3, True: 4, 1.5: 5}, {"k": {1, }}, Decimal("1.50"),
+        [date(2026, 1, 2), uuid.UUID(int=5), Colour.RED, Point(1, date(2026, 1, 2)), b"\0"],
+    ]  # fmt: skip
+    from gofer import payload
+
+    assert payload._text_of != payload._ENCODER.encode or sys.implementation.name != "cpython"
+    for value in values:
+        wanted = payload._ENCODER.encode(value).encode()
+        assert payload.JsonCodec().encode(value) == wanted
+    for wrong in (float("nan"), [float("-inf")], "\ud800", {"\ud800": 1}, object()):
+        with pytest.raises(gofer.InvalidArgument):
+            payload.JsonCodec().encode(wrong)
