@@ -30,6 +30,7 @@ LIBRARIES = (
     Library("cjson", "MIT", "", "module and command"),
     Library("popt", "MIT", "libpopt-dev", "command"),
     Library("lua5.4", "MIT", "liblua5.4-dev", "command"),
+    Library("libmicrohttpd", "LGPL-2.1-or-later", "", "command"),
     Library("ncurses", "X11-distribute-modifications-variant", "", "command"),
 )
 

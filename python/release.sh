@@ -97,6 +97,20 @@ build_ncurses() {
     cp "$work"/source/ncurses/include/*.h "$static/include/ncurses"
 }
 
+build_microhttpd() {
+    fetch_source libmicrohttpd
+    (
+        cd "$work/source/libmicrohttpd"
+        ./configure --disable-shared --enable-static --disable-https --disable-curl --disable-doc \
+            --disable-examples --disable-tools --disable-dauth --disable-bauth \
+            --disable-postprocessor CFLAGS="$flags -w"
+        make -j "$(jobs_count)" -C src/microhttpd libmicrohttpd.la
+    )
+    cp "$work/source/libmicrohttpd/src/microhttpd/.libs/libmicrohttpd.a" "$static"
+    install -D -m 644 "$work/source/libmicrohttpd/src/include/microhttpd.h" \
+        "$static/include/microhttpd/microhttpd.h"
+}
+
 # archive NAME CFLAGS LIBRARIES: what pkg-config says of it to this build. Debian's own flags, if
 # CFLAGS is -.
 archive() {
@@ -110,8 +124,10 @@ heading "Static libraries"
 mkdir -p "$static/pc"
 [[ -e $static/libcjson.a ]] || quietly "$work/cjson.log" build_cjson
 [[ -e $static/libncursesw.a ]] || quietly "$work/ncurses.log" build_ncurses
+[[ -e $static/libmicrohttpd.a ]] || quietly "$work/microhttpd.log" build_microhttpd
 archive libcjson "-I$static/include" "$static/libcjson.a"
 archive ncursesw "-I$static/include/ncurses" "$static/libncursesw.a"
+archive libmicrohttpd "-I$static/include/microhttpd" "$static/libmicrohttpd.a -lpthread"
 archive sqlite3 - "$archives/libsqlite3.a -lm"
 archive hiredis - "$archives/libhiredis.a"
 archive libprotobuf-c - "$archives/libprotobuf-c.a"

@@ -137,7 +137,14 @@ class Sdist(sdist):
         ):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name)
-        for name in ("core/include", "core/src", "core/cli", "core/lua", "bindings/lua"):
+        for name in (
+            "core/include",
+            "core/src",
+            "core/cli",
+            "core/web",
+            "core/lua",
+            "bindings/lua",
+        ):
             shutil.copytree(ROOT / name, target / name)
 
 

@@ -58,6 +58,8 @@ build   pc:openssl       libssl-dev      openssl-devel     openssl     openssl-d
 build   pc:libprotobuf-c libprotobuf-c-dev protobuf-c-devel protobuf-c protobuf-c-dev protobuf-c
 build   cmd:protoc-c     protobuf-c-compiler protobuf-c-compiler - protobuf-c-compiler -
 build   pc:popt          libpopt-dev     popt-devel        popt        popt-dev       popt
+build   pc:libmicrohttpd libmicrohttpd-dev libmicrohttpd-devel libmicrohttpd libmicrohttpd-dev -
+build   pc:libmicrohttpd -               -                 -           -              libmicrohttpd
 build   pc:ncursesw      libncurses-dev  ncurses-devel     ncurses     ncurses-dev    ncurses
 build   pc:lua           liblua5.4-dev   lua-devel         lua         lua5.4-dev     lua
 build   cmd:swig         swig            swig              swig        swig           swig
@@ -226,7 +228,7 @@ python_environment() {
 
 # The Python of the tests: pytest for the command line and the package, and the package itself.
 tests_python_ready() {
-    local packages=(cffi pytest mypy pydantic msgpack) ready=$build_root/test-venv/ready
+    local packages=(cffi pytest mypy pydantic msgpack prometheus-client) ready=$build_root/test-venv/ready
     [[ ! -e $ready || $(<"$ready") != "${packages[*]}" ]] || return 0
     say "making a Python environment"
     python_environment "$build_root/test-venv" "${packages[@]}" &&

@@ -1,9 +1,11 @@
 """build_command.py - what the `gofer` command is made of, for a build without CMake: the objects of
-the core, which the Python module has too, and those of core/cli and of both parts of the Lua code.
+the core, which the Python module has too, those of core/cli and core/web, and those of both parts
+of the Lua code.
 
 As in build_gofer.py, nothing is declared twice: files, definitions and libraries come from the
-CMake files. Lua handlers need Lua and SWIG, `gofer top` needs ncurses: each is left out where what
-it needs is not there. May touch: what build_gofer.py may, and swig. Run by python/setup.py.
+CMake files. Lua handlers need Lua and SWIG, `gofer top` ncurses, `gofer web` libmicrohttpd: each is
+left out where what it needs is not there. May touch: what build_gofer.py may, and swig. Run by
+python/setup.py.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from build_gofer import COMPILE_ARGS, HEADER, ROOT, Cmake, Macros, pkg_config, t
 
 INCLUDE = [str(HEADER.parents[1]), str(ROOT / "core" / "src")]
 CLI = ROOT / "core" / "cli"
+WEB = ROOT / "core" / "web"
 LUA_HOST = ROOT / "core" / "lua"
 LUA_MODULE = ROOT / "bindings" / "lua"
 
@@ -50,6 +53,7 @@ def plan() -> Plan:
     )
     packages = cmake.packages("gofer_cli")
     lua, ncurses = cmake.found("LUA"), cmake.found("NCURSES")
+    microhttpd = cmake.found("MICROHTTPD")
     if lua and shutil.which("swig"):
         cli.macros.append(("GOFER_HAVE_LUA", None))
         cli.include_dirs.append(str(LUA_HOST))
@@ -63,10 +67,23 @@ def plan() -> Plan:
         packages.append(ncurses)
     else:
         made.without.append("'gofer top' (Debian: apt-get install libncurses-dev)")
+    if microhttpd:
+        cli.macros.append(("GOFER_HAVE_WEB", None))
+        cli.include_dirs.append(str(WEB))
+        cli.sources += cmake.sources("gofer_cli", CLI / "web")
+        packages.append(microhttpd)
+        made.groups.append(_web_group(cmake, macros, pkg_config([microhttpd], "--cflags")))
+    else:
+        made.without.append("'gofer web' (Debian: apt-get install libmicrohttpd-dev)")
     cli.args = COMPILE_ARGS + pkg_config(packages, "--cflags")
     made.groups.append(cli)
     made.link_args = [*_exports(), *pkg_config(packages, "--libs"), "-lm"]
     return made
+
+
+def _web_group(cmake: Cmake, macros: Macros, flags: list[str]) -> Group:
+    sources = cmake.sources("gofer_web", WEB)
+    return Group(sources, [str(WEB), *INCLUDE], macros, COMPILE_ARGS + flags)
 
 
 def _lua_groups(cmake: Cmake, macros: Macros, flags: list[str]) -> list[Group]:

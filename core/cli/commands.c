@@ -16,6 +16,10 @@ extern const cli_command cmd_worker, cmd_worker_ls, cmd_worker_set, cmd_enqueue,
 extern const cli_command cmd_top;
 #endif
 
+#ifdef GOFER_HAVE_WEB
+extern const cli_command cmd_web, cmd_web_token;
+#endif
+
 const cli_command *const cli_commands[] = {
     &cmd_worker, &cmd_worker_ls, &cmd_worker_set,
     &cmd_enqueue, &cmd_wait, &cmd_watch, &cmd_events,
@@ -27,6 +31,9 @@ const cli_command *const cli_commands[] = {
     &cmd_cron_pause, &cmd_cron_unpause, &cmd_cron_run, &cmd_cron_sync, &cmd_cron_rm,
 #ifdef GOFER_HAVE_TOP
     &cmd_top,
+#endif
+#ifdef GOFER_HAVE_WEB
+    &cmd_web, &cmd_web_token,
 #endif
     &cmd_stats, &cmd_ping, &cmd_doctor, &cmd_migrate, &cmd_completion, &cmd_version, &cmd_help,
     NULL

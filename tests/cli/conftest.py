@@ -200,3 +200,10 @@ def store(request, gofer):
     if request.param == "redis":
         request.getfixturevalue("redis")
     return gofer
+
+
+@pytest.fixture
+def has_web(gofer):
+    """Of builds with the web server."""
+    if gofer("web", "--help", code=None).code:
+        pytest.skip("n/a: this build has no web server")

@@ -11,9 +11,9 @@ that follows them. Works in folders of its own.
   --without STEP  leaves out sections whose title has this word
   --print         prints what the pages print, to be shown in them
 
-Ids, times, durations and the width of columns are not compared; a line that says only "…" stands
-for any number of lines. The pages run with gofer on the PATH, $GOFER_URL set to a file of their own
-and $PORT to a port that is free.
+Ids, tokens, times, durations and the width of columns are not compared; a line that says only "…"
+stands for any number of lines. The pages run with gofer on the PATH, $GOFER_URL set to a file of
+their own, a folder for configuration of their own, and $PORT set to a port that is free.
 """
 
 import argparse
@@ -41,6 +41,7 @@ CHANGES = [
     (r"\b\d+\.\d+ ms\b", "DURATION"),
     (r"\bID\s+\S+\s+\d+\s+(active|quiet|lacking)\b", r"ID HOST PID \1"),
     (r"/tmp/[\w./-]*", "FOLDER"),
+    (r"\bgofer_[\w-]{43}", "TOKEN"),
 ]
 
 
@@ -121,6 +122,7 @@ def run_blocks(
         PATH=os.pathsep.join(path),
         GOFER_URL=str(work / "tasks.db"),
         TMPDIR=str(folder),
+        XDG_CONFIG_HOME=str(folder / "config"),
         TZ="UTC",
         PORT=str(free_port()),
     )

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 seconds=${1:-60}
 shift || true
 targets=("$@")
-[[ ${#targets[@]} -gt 0 ]] || targets=(cron zone json entries frames)
+[[ ${#targets[@]} -gt 0 ]] || targets=(cron zone json entries frames head)
 
 export CMAKE_C_COMPILER_LAUNCHER=${CMAKE_C_COMPILER_LAUNCHER:-}
 cmake -S . -B build/fuzz -G Ninja \
@@ -22,10 +22,13 @@ for target in "${targets[@]}"; do
     work=build/fuzz/corpus-$target
     mkdir -p "$work"
     seeds=tests/fuzz/corpus/$target
+    beside=() # what is not in the library
+    [[ $target != head ]] || beside=(core/web/head.c)
     # shellcheck disable=SC2086 # several words on purpose
     clang -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-        -Icore/include -Icore/src -Ibuild/fuzz/core/wire "tests/fuzz/fuzz_$target.c" \
-        build/fuzz/libgofer_all.a $libraries -lpthread -ldl -lm -o "build/fuzz/fuzz_$target"
+        -Icore/include -Icore/src -Icore/web -Ibuild/fuzz/core/wire \
+        "tests/fuzz/fuzz_$target.c" "${beside[@]}" build/fuzz/libgofer_all.a \
+        $libraries -lpthread -ldl -lm -o "build/fuzz/fuzz_$target"
     echo "== $target, $seconds s"
     dictionary=()
     [[ ! -e tests/fuzz/$target.dict ]] || dictionary=(-dict="tests/fuzz/$target.dict")

@@ -23,7 +23,7 @@ export PATH GOFER_URL
 
 version=$(gofer version)
 case $version in
-*"with Lua"*"with top"*) say "$version" ;;
+*"with Lua, with top, with web"*) say "$version" ;;
 *) fail "parts are missing: $version" ;;
 esac
 [ "$(python -m gofer version)" = "$version" ] || fail "python -m gofer is another one"

@@ -10,7 +10,10 @@ from pathlib import Path
 
 # What systems may be asked for. Everything else is inside.
 ALLOWED = {"libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
-LINKED = {"cjson", "hiredis", "lua5.4", "ncurses", "openssl", "popt", "protobuf-c", "sqlite3"}
+LINKED = {
+    "cjson", "hiredis", "libmicrohttpd", "lua5.4", "ncurses", "openssl", "popt", "protobuf-c",
+    "sqlite3",
+}
 
 
 def needed(program: bytes) -> "set[str]":

@@ -3,28 +3,51 @@
 // The two differ where the shared library was replaced. Needs no broker.
 #include "cli.h"
 
+// What a build may leave out.
+static const struct { const char *name, *key; int there; } parts[] = {
+#ifdef GOFER_HAVE_LUA
+    { "Lua", "lua", 1 },
+#else
+    { "Lua", "lua", 0 },
+#endif
+#ifdef GOFER_HAVE_TOP
+    { "top", "top", 1 },
+#else
+    { "top", "top", 0 },
+#endif
+#ifdef GOFER_HAVE_WEB
+    { "web", "web", 1 },
+#else
+    { "web", "web", 0 },
+#endif
+};
+enum { PARTS = sizeof parts / sizeof *parts };
+
+static void print_json(void)
+{
+    printf("{\"version\":\"%d.%d.%d\",\"library\":\"%s\",\"plugin_abi\":%d", GOFER_VERSION_MAJOR,
+        GOFER_VERSION_MINOR, GOFER_VERSION_PATCH, gofer_version_text(), GOFER_PLUGIN_ABI);
+    for (size_t i = 0; i < PARTS; i++)
+        printf(",\"%s\":%s", parts[i].key, parts[i].there ? "true" : "false");
+    printf("}\n");
+}
+
+static void print_text(void)
+{
+    printf("gofer %d.%d.%d (library %s, plugin ABI %d", GOFER_VERSION_MAJOR, GOFER_VERSION_MINOR,
+        GOFER_VERSION_PATCH, gofer_version_text(), GOFER_PLUGIN_ABI);
+    for (size_t i = 0; i < PARTS; i++)
+        printf(", %s %s", parts[i].there ? "with" : "without", parts[i].name);
+    printf(")\n");
+}
+
 static int run(cli *c, const void *args)
 {
     (void)args;
-#ifdef GOFER_HAVE_LUA
-    const char *const lua = "with Lua", *const lua_json = "true";
-#else
-    const char *const lua = "without Lua", *const lua_json = "false";
-#endif
-#ifdef GOFER_HAVE_TOP
-    const char *const top = "with top", *const top_json = "true";
-#else
-    const char *const top = "without top", *const top_json = "false";
-#endif
     if (c->global.json)
-        printf("{\"version\":\"%d.%d.%d\",\"library\":\"%s\",\"plugin_abi\":%d,\"lua\":%s,\"top\":%"
-               "s}\n",
-            GOFER_VERSION_MAJOR, GOFER_VERSION_MINOR, GOFER_VERSION_PATCH, gofer_version_text(),
-            GOFER_PLUGIN_ABI, lua_json, top_json);
+        print_json();
     else
-        printf("gofer %d.%d.%d (library %s, plugin ABI %d, %s, %s)\n", GOFER_VERSION_MAJOR,
-            GOFER_VERSION_MINOR, GOFER_VERSION_PATCH, gofer_version_text(), GOFER_PLUGIN_ABI, lua,
-            top);
+        print_text();
     return CLI_OK;
 }
 

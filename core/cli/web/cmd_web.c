@@ -1,0 +1,212 @@
+// cmd_web.c - `gofer web` and `gofer web token`: the server, and who may use it.
+//
+// Signals are blocked in every thread and waited for in this one: nothing of the server's runs in a
+// handler.
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "access.h"
+#include "cli.h"
+#include "web.h"
+
+enum { WHY_MAX = 512, PATH_ROOM = 4096, STORE_MS = 2000 };
+
+typedef struct web_args {
+    cli_list    listen, hosts, proxies;
+    const char *tokens, *anonymous, *base;
+    int         read_only, behind_proxy;
+} web_args;
+
+static const cli_option options[] = {
+    { "listen", 0, CLI_LIST, offsetof(web_args, listen), "ADDRESS",
+      "HOST:PORT or unix:PATH (default: 127.0.0.1:8989); port 0 takes a free one; may be "
+      "repeated", 0, 0 },
+    { "host", 0, CLI_LIST, offsetof(web_args, hosts), "NAME",
+      "a name that people reach this server by, besides localhost; may be repeated", 0, 0 },
+    { "tokens", 0, CLI_TEXT, offsetof(web_args, tokens), "FILE",
+      "the file of tokens (default: gofer/web-tokens in the folder for configuration)", 0, 0 },
+    { "anonymous", 0, CLI_TEXT, offsetof(web_args, anonymous), "ROLE",
+      "what visitors without a token may do (default: see,payload as long as there are no tokens, "
+      "then none)", 0, 0 },
+    { "read-only", 0, CLI_FLAG, offsetof(web_args, read_only), NULL,
+      "nobody changes anything, whatever his token", 0, 0 },
+    { "base", 0, CLI_TEXT, offsetof(web_args, base), "PATH",
+      "the path that a proxy has this server at, such as /gofer", 0, 0 },
+    { "behind-proxy", 0, CLI_FLAG, offsetof(web_args, behind_proxy), NULL,
+      "a proxy with TLS stands in front: addresses other than loopback are allowed", 0, 0 },
+    { "trusted-proxy", 0, CLI_LIST, offsetof(web_args, proxies), "ADDRESS",
+      "the IP address of such a proxy: many people come from it; may be repeated", 0, 0 },
+    CLI_OPTIONS_END
+};
+
+// ---- the file of tokens
+
+// $XDG_CONFIG_HOME/gofer/web-tokens, or that in ~/.config; NULL: there is no home.
+static const char *usual_path(cli *c)
+{
+    const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    int given = config && *config == '/';
+    if (!given && (!home || !*home))
+        return NULL;
+    char *path = cli_keep(c, cli_alloc(PATH_ROOM));
+    int size = snprintf(path, PATH_ROOM, given ? "%s/gofer/web-tokens" : "%s/.config/gofer/web-tokens",
+        given ? config : home);
+    return size < PATH_ROOM ? path : NULL;
+}
+
+// The folders of a path, so far as they are missing, for us alone.
+static void make_folders(const char *path)
+{
+    char folder[PATH_ROOM];
+    for (const char *at = path; (at = strchr(at + 1, '/'));) {
+        snprintf(folder, sizeof folder, "%.*s", (int)(at - path), path);
+        (void)mkdir(folder, 0700);      // what is wrong, the file's own error says
+    }
+}
+
+// ---- gofer web
+
+static int wait_for_signal(const sigset_t *signals)
+{
+    int number, error;
+    do
+        error = sigwait(signals, &number);
+    while (error == EINTR);
+    return error;
+}
+
+static int serve(cli *c, gofer_client *client, const web_options *opts)
+{
+    char why[WHY_MAX] = "";
+    bool usage;
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    if (pthread_sigmask(SIG_BLOCK, &signals, NULL) != 0)
+        return cli_fail(c, CLI_FAILED, "web: signals cannot be kept");
+    web *w = web_new(client, opts, why, sizeof why, &usage);
+    if (!w)
+        return cli_fail(c, usage ? CLI_USAGE : CLI_FAILED, "web: %s", why);
+    for (size_t i = 0; web_name(w, i); i++)
+        printf("%s\n", web_name(w, i));
+    int code = CLI_OK;
+    if (fflush(stdout) != 0 || !web_start(w))
+        code = cli_fail(c, CLI_FAILED, "web: it cannot start: %s", strerror(errno));
+    else if (wait_for_signal(&signals) != 0)
+        code = cli_fail(c, CLI_FAILED, "web: signals cannot be waited for");
+    web_free(w);
+    return code;
+}
+
+static int run(cli *c, const void *user)
+{
+    const web_args *args = user;
+    gofer_client *client = NULL;
+    web_options opts = {
+        .listen = args->listen.items, .listen_count = args->listen.count,
+        .hosts = args->hosts.items, .host_count = args->hosts.count,
+        .proxies = args->proxies.items, .proxy_count = args->proxies.count,
+        .tokens = args->tokens ? args->tokens : usual_path(c), .anonymous = args->anonymous,
+        .base = args->base, .read_only = args->read_only, .behind_proxy = args->behind_proxy,
+    };
+    if (!c->timeout_ms)
+        c->timeout_ms = STORE_MS;       // a page that says what is wrong is better than none
+    int code = cli_open(c, &client, 0);
+    if (code == CLI_OK)
+        code = serve(c, client, &opts);
+    gofer_client_close(client);
+    return code;
+}
+
+const cli_command cmd_web = {
+    .name = "web",
+    .summary = "serve the web interface: JSON and metrics",
+    .usage = "",
+    .about =
+        "Prints its addresses, one a line, when it is ready, and serves until a signal ends it.\n"
+        "Only this machine reaches it, unless --listen says otherwise; then visitors need tokens, "
+        "and a proxy with TLS has to be in front (--behind-proxy). On this machine everybody may "
+        "look as long as there are no tokens; who is to act needs one, see 'gofer web token'.",
+    .examples = "gofer web\n"
+        "gofer web --listen unix:/run/gofer/web.sock --host gofer.example.org --behind-proxy",
+    .options = options,
+    .args_size = sizeof(web_args),
+    .run = run,
+};
+
+// ---- gofer web token
+
+typedef struct token_args {
+    const char *tokens, *role;
+} token_args;
+
+static const cli_option token_options[] = {
+    { "tokens", 0, CLI_TEXT, offsetof(token_args, tokens), "FILE",
+      "the file of tokens (default: gofer/web-tokens in the folder for configuration)", 0, 0 },
+    { "role", 0, CLI_TEXT, offsetof(token_args, role), "ROLE",
+      "with add: see, operate, admin, metrics, or rights with commas between them (see, payload, "
+      "enqueue, operate, admin, metrics); default: see", 0, 0 },
+    CLI_OPTIONS_END
+};
+
+static void put_token(void *user, const char *name, const char *role)
+{
+    const cli *c = user;
+    printf(c->global.json ? "{\"name\":\"%s\",\"role\":\"%s\"}\n" : "%-24s %s\n", name, role);
+}
+
+static int add_token(cli *c, const char *path, const char *role)
+{
+    char token[WEB_TOKEN_SIZE], why[WHY_MAX];
+    make_folders(path);
+    const char *failed = web_token_add(path, c->words[1], role ? role : "see", token, why,
+        sizeof why);
+    if (failed)
+        return cli_fail(c, CLI_FAILED, "web token: %s", failed);
+    printf(c->global.json ? "{\"token\":\"%s\"}\n" : "%s\n", token);
+    cli_note(c, "it is shown this once");
+    return CLI_OK;
+}
+
+static int run_token(cli *c, const void *user)
+{
+    const token_args *args = user;
+    const char *path = args->tokens ? args->tokens : usual_path(c), *act = c->words[0];
+    char why[WHY_MAX];
+    size_t words = strcmp(act, "ls") == 0 ? 1 : 2;
+    if (!path)
+        return cli_fail(c, CLI_USAGE, "web token: there is no HOME: name the file by --tokens");
+    if (strcmp(act, "add") != 0 && strcmp(act, "ls") != 0 && strcmp(act, "rm") != 0)
+        return cli_fail(c, CLI_USAGE, "web token: '%s' is not add, ls or rm", act);
+    if (c->word_count != words)
+        return cli_fail(c, CLI_USAGE, "web token: usage: gofer web token add NAME | ls | rm NAME");
+    if (strcmp(act, "add") == 0)
+        return add_token(c, path, args->role);
+    const char *failed = words == 1 ? web_token_each(path, put_token, c, why, sizeof why)
+                                    : web_token_remove(path, c->words[1], why, sizeof why);
+    return failed ? cli_fail(c, CLI_FAILED, "web token: %s", failed) : CLI_OK;
+}
+
+const cli_command cmd_web_token = {
+    .name = "web token",
+    .summary = "add, list and take away tokens of the web interface",
+    .usage = "add NAME | ls | rm NAME",
+    .about =
+        "A token is shown once, when it is added; the file keeps a digest of it. A server that "
+        "runs sees at once what was added or taken away.\n"
+        "Roles: see (everything but what is in tasks), operate (see, payload, enqueue, and acts "
+        "that lose nothing), admin (all), metrics (/metrics alone).",
+    .examples = "gofer web token add ann --role operate\n"
+        "curl -H \"Authorization: Bearer $TOKEN\" http://127.0.0.1:8989/api/v1/queues",
+    .options = token_options,
+    .args_size = sizeof(token_args),
+    .words_min = 1,
+    .words_max = 2,
+    .run = run_token,
+};

@@ -1,0 +1,47 @@
+// api.h - the handlers of /api/v1: each reads the words of a call, asks gofer.h, answers.
+#ifndef WEB_API_H
+#define WEB_API_H
+
+#include "call.h"
+
+// ---- api_look.c
+void web_api_overview(web_call *call);
+void web_api_queues(web_call *call);
+void web_api_queue(web_call *call);
+void web_api_history(web_call *call);
+void web_api_queue_history(web_call *call);
+void web_api_tasks(web_call *call);
+void web_api_task(web_call *call);
+void web_api_groups(web_call *call);
+void web_api_stats(web_call *call);
+void web_api_workers(web_call *call);
+void web_api_schedules(web_call *call);
+void web_api_schedule(web_call *call);
+void web_api_schedule_history(web_call *call);
+void web_api_check(web_call *call);
+void web_api_scale(web_call *call);
+
+// ---- api_act.c
+void web_api_task_run(web_call *call);
+void web_api_task_archive(web_call *call);
+void web_api_task_cancel(web_call *call);
+void web_api_task_delete(web_call *call);
+void web_api_task_reschedule(web_call *call);
+void web_api_task_edit(web_call *call);
+void web_api_queue_pause(web_call *call);
+void web_api_queue_unpause(web_call *call);
+void web_api_queue_delete(web_call *call);
+void web_api_worker_set(web_call *call);
+void web_api_schedule_pause(web_call *call);
+void web_api_schedule_unpause(web_call *call);
+void web_api_schedule_run(web_call *call);
+void web_api_schedule_delete(web_call *call);
+void web_api_repair(web_call *call);
+
+// ---- api_server.c
+void web_api_health(web_call *call);
+void web_api_ready(web_call *call);
+void web_api_me(web_call *call);
+void web_api_routes(web_call *call);
+
+#endif

@@ -1,0 +1,221 @@
+// api_act.c - handlers that change something.
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "body.h"
+#include "util/base64.h"
+
+// ---- tasks
+
+typedef gofer_status (*task_act)(gofer_client *client, const char *queue, const char *id);
+
+static void on_task(web_call *call, task_act act)
+{
+    web_reply_done(call,
+        act(call->client, web_path_word(call, "queue"), web_path_word(call, "id")));
+}
+
+void web_api_task_run(web_call *call)
+{
+    on_task(call, gofer_client_task_run);
+}
+
+void web_api_task_archive(web_call *call)
+{
+    on_task(call, gofer_client_task_archive);
+}
+
+void web_api_task_cancel(web_call *call)
+{
+    on_task(call, gofer_client_task_cancel);
+}
+
+void web_api_task_delete(web_call *call)
+{
+    on_task(call, gofer_client_task_delete);
+}
+
+static gofer_status reschedule(web_call *call, bool at, const char *when)
+{
+    const char *queue = web_path_word(call, "queue"), *id = web_path_word(call, "id");
+    int64_t ms;
+    gofer_status st = at ? gofer_parse_time(when, &ms) : gofer_parse_duration(when, &ms);
+    if (st != GOFER_OK)
+        return st;
+    return at ? gofer_client_task_reschedule(call->client, queue, id, ms)
+              : gofer_client_task_delay(call->client, queue, id, ms);
+}
+
+void web_api_task_reschedule(web_call *call)
+{
+    web_member when[] = { { .name = "at" }, { .name = "in" } };
+    if (!web_body_read(call, when, 2))
+        return;
+    bool at = web_member_there(&when[0]);
+    if (at == web_member_there(&when[1])) {
+        web_fail(call, 400, "EINVAL", "the body needs either 'at' or 'in'");
+        return;
+    }
+    char *text = web_member_text(call, &when[!at]);
+    if (text)
+        web_reply_done(call, reschedule(call, at, text));
+    free(text);
+}
+
+// The bytes of {"base64": TEXT}; false: it is no such object, or its text is none.
+static bool from_base64(gf_json value, char *out, size_t *size)
+{
+    gf_json key, text;
+    gf_json_scan scan = gf_json_inside(value);
+    if (!gf_json_member(&scan, &key, &text) || !gf_json_is(key, "base64")
+        || text.kind != GF_JSON_STRING)
+        return false;
+    size_t length = gf_json_text(text, out);
+    return gf_base64_decode(out, length, out, size);
+}
+
+// As a line of `gofer enqueue --batch` has it: a string's own bytes, {"base64": ...}, or the JSON
+// as it stands.
+static bool payload_of(web_call *call, gf_json value, char *out, size_t *size)
+{
+    if (value.kind == GF_JSON_STRING) {
+        *size = gf_json_text(value, out);
+        return true;
+    }
+    if (value.kind == GF_JSON_OBJECT) {
+        gf_json key, inner;
+        gf_json_scan scan = gf_json_inside(value);
+        if (gf_json_member(&scan, &key, &inner) && gf_json_is(key, "base64")) {
+            if (from_base64(value, out, size))
+                return true;
+            web_fail(call, 400, "EINVAL", "'base64' is not base64");
+            return false;
+        }
+    }
+    memcpy(out, value.text, value.size);
+    *size = value.size;
+    return true;
+}
+
+void web_api_task_edit(web_call *call)
+{
+    web_member payload = { .name = "payload" };
+    size_t size;
+    if (!web_body_read(call, &payload, 1))
+        return;
+    if (!web_member_there(&payload)) {
+        web_fail(call, 400, "EINVAL", "the body needs 'payload'");
+        return;
+    }
+    char *bytes = malloc(payload.value.size + 1);
+    if (!bytes)
+        web_fail(call, 503, "ENOMEM", "there is no memory for the request");
+    else if (payload_of(call, payload.value, bytes, &size))
+        web_reply_done(call, gofer_client_task_edit(call->client, web_path_word(call, "queue"),
+            web_path_word(call, "id"), bytes, size));
+    free(bytes);
+}
+
+// ---- queues
+
+void web_api_queue_pause(web_call *call)
+{
+    web_reply_done(call, gofer_client_queue_pause(call->client, web_path_word(call, "queue")));
+}
+
+void web_api_queue_unpause(web_call *call)
+{
+    web_reply_done(call, gofer_client_queue_unpause(call->client, web_path_word(call, "queue")));
+}
+
+void web_api_queue_delete(web_call *call)
+{
+    web_member force = { .name = "force" };
+    bool forced = false;
+    if (web_body_read(call, &force, 1) && web_member_flag(call, &force, &forced))
+        web_reply_done(call, gofer_client_queue_delete(call->client, web_path_word(call, "queue"),
+            forced));
+}
+
+// ---- workers
+
+// A member's value as the words that the worker's settings are made of.
+static char *setting(web_call *call, const web_member *member)
+{
+    if (member->value.kind != GF_JSON_NUMBER)
+        return web_member_text(call, member);
+    char *text = malloc(member->value.size + 1);
+    if (!text) {
+        web_fail(call, 503, "ENOMEM", "there is no memory for the request");
+        return NULL;
+    }
+    memcpy(text, member->value.text, member->value.size);
+    text[member->value.size] = '\0';
+    return text;
+}
+
+void web_api_worker_set(web_call *call)
+{
+    web_member settings[] = { { .name = "concurrency" }, { .name = "queues" },
+        { .name = "state" } };
+    size_t count = sizeof settings / sizeof *settings, given = 0;
+    gofer_status st = GOFER_OK;
+    if (!web_body_read(call, settings, count))
+        return;
+    for (size_t i = 0; i < count && st == GOFER_OK; i++) {
+        if (!web_member_there(&settings[i]))
+            continue;
+        char *value = setting(call, &settings[i]);
+        if (!value)
+            return;
+        st = gofer_client_worker_set(call->client, web_path_word(call, "worker"),
+            settings[i].name, value);
+        free(value);
+        given++;
+    }
+    if (given)
+        web_reply_done(call, st);
+    else
+        web_fail(call, 400, "EINVAL", "the body needs 'concurrency', 'queues' or 'state'");
+}
+
+// ---- schedules, doctor
+
+void web_api_schedule_pause(web_call *call)
+{
+    web_reply_done(call, gofer_client_schedule_pause(call->client, web_path_word(call, "name"), 1));
+}
+
+void web_api_schedule_unpause(web_call *call)
+{
+    web_reply_done(call, gofer_client_schedule_pause(call->client, web_path_word(call, "name"), 0));
+}
+
+void web_api_schedule_run(web_call *call)
+{
+    char *id = NULL;
+    gofer_status st = gofer_client_schedule_run(call->client, web_path_word(call, "name"), &id);
+    if (st != GOFER_OK) {
+        web_fail_status(call, st);
+        return;
+    }
+    call->reply.status = 200;
+    call->reply.type = "application/json";
+    web_text_put(&call->reply.body, "{\"id\":");
+    web_text_json(&call->reply.body, id, strlen(id));
+    web_text_put(&call->reply.body, "}");
+    gofer_free(id);
+}
+
+void web_api_schedule_delete(web_call *call)
+{
+    web_reply_done(call, gofer_client_schedule_remove(call->client, web_path_word(call, "name")));
+}
+
+void web_api_repair(web_call *call)
+{
+    gofer_info *info = NULL;
+    gofer_status st = gofer_client_check(call->client, 1, &info);
+    web_reply_made(call, st, info);
+}

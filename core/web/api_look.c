@@ -1,0 +1,221 @@
+// api_look.c - handlers that look and change nothing.
+#include "api.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "copy.h"
+
+// What is made becomes the answer, or the error does.
+#define REPLY(call, made)                                  \
+    do {                                                   \
+        gofer_info *info = NULL;                           \
+        gofer_status status = (made);                      \
+        web_reply_made((call), status, info);              \
+    } while (0)
+
+// ---- overview
+
+// A snapshot as a member of an object that is being written. False: it is answered.
+static bool put_member(web_call *call, const char *name, gofer_status status, gofer_info *info)
+{
+    char *json = NULL;
+    gofer_status st = status == GOFER_OK ? gofer_info_json(info, &json) : status;
+    if (st != GOFER_OK) {
+        web_fail_status(call, st);
+    } else {
+        web_text_format(&call->reply.body, ",\"%s\":", name);
+        web_copy_json(&call->reply.body, json, strlen(json),
+            call->rights & WEB_PAYLOAD ? 0 : WEB_HIDE_PAYLOADS);
+    }
+    gofer_free(json);
+    gofer_info_free(info);
+    return st == GOFER_OK;
+}
+
+void web_api_overview(web_call *call)
+{
+    web_text *body = &call->reply.body;
+    const char *url = gofer_client_url(call->client);
+    gofer_info *info = NULL;
+    web_text_put(body, "{\"url\":");
+    web_text_json(body, url, strlen(url));
+    web_text_format(body, ",\"version\":\"%s\"", gofer_version_text());
+
+    gofer_status st = gofer_client_queues(call->client, &info);
+    if (!put_member(call, "queues", st, info))
+        return;
+    info = NULL;
+    st = gofer_client_workers(call->client, &info);
+    if (!put_member(call, "workers", st, info))
+        return;
+    info = NULL;
+    st = gofer_client_history(call->client, NULL, 8, &info);
+    if (!put_member(call, "history", st, info))
+        return;
+    web_text_put(body, "}");
+    call->reply.status = 200;
+    call->reply.type = "application/json";
+}
+
+// ---- queues
+
+void web_api_queues(web_call *call)
+{
+    REPLY(call, gofer_client_queues(call->client, &info));
+}
+
+void web_api_queue(web_call *call)
+{
+    REPLY(call, gofer_client_queue(call->client, web_path_word(call, "queue"), &info));
+}
+
+static void reply_history(web_call *call, const char *queue)
+{
+    int64_t days = 7;
+    if (web_query_number(call, "days", 1, 90, &days))
+        REPLY(call, gofer_client_history(call->client, queue, (int32_t)days, &info));
+}
+
+void web_api_history(web_call *call)
+{
+    reply_history(call, NULL);
+}
+
+void web_api_queue_history(web_call *call)
+{
+    reply_history(call, web_path_word(call, "queue"));
+}
+
+void web_api_groups(web_call *call)
+{
+    REPLY(call, gofer_client_groups(call->client, web_path_word(call, "queue"), &info));
+}
+
+void web_api_stats(web_call *call)
+{
+    int64_t hours = 1;
+    if (web_query_number(call, "hours", 1, 168, &hours))
+        REPLY(call, gofer_client_stats(call->client, web_query_word(call, "queue"), (int32_t)hours,
+            &info));
+}
+
+// ---- tasks
+
+void web_api_tasks(web_call *call)
+{
+    int64_t limit = 30;
+    gofer_filter filter;
+    gofer_filter_init(&filter);
+    filter.type = web_query_word(call, "type");
+    filter.error = web_query_word(call, "error");
+    filter.id = web_query_word(call, "id");
+    filter.group = web_query_word(call, "group");
+    if (filter.error && !(call->rights & WEB_PAYLOAD)) {
+        web_fail(call, 403, "EDENIED", "the texts of errors are not for you to search");
+        return;
+    }
+    if (web_query_duration(call, "older", &filter.older_ms)
+        && web_query_duration(call, "younger", &filter.younger_ms)
+        && web_query_number(call, "limit", 1, 1000, &limit))
+        REPLY(call, gofer_client_find(call->client, web_query_word(call, "queue"),
+            web_query_word(call, "state"), &filter, web_query_word(call, "cursor"), (int32_t)limit,
+            &info));
+}
+
+void web_api_task(web_call *call)
+{
+    REPLY(call, gofer_client_task(call->client, web_path_word(call, "queue"),
+        web_path_word(call, "id"), &info));
+}
+
+// ---- workers, schedules, doctor
+
+void web_api_workers(web_call *call)
+{
+    REPLY(call, gofer_client_workers(call->client, &info));
+}
+
+void web_api_schedules(web_call *call)
+{
+    REPLY(call, gofer_client_schedules(call->client, &info));
+}
+
+void web_api_schedule(web_call *call)
+{
+    REPLY(call, gofer_client_schedule(call->client, web_path_word(call, "name"), &info));
+}
+
+void web_api_schedule_history(web_call *call)
+{
+    int64_t limit = 30;
+    if (web_query_number(call, "limit", 1, 1000, &limit))
+        REPLY(call, gofer_client_schedule_history(call->client, web_path_word(call, "name"),
+            (int32_t)limit, &info));
+}
+
+void web_api_check(web_call *call)
+{
+    REPLY(call, gofer_client_check(call->client, 0, &info));
+}
+
+// ---- scale
+
+// What one type of a queue is worth: tasks times milliseconds, and tasks.
+static void weigh(const gofer_info *types, const char *queue, double *run_ms, double *tasks)
+{
+    *run_ms = *tasks = 0;
+    for (size_t i = 0; i < gofer_info_count(types); i++) {
+        const gofer_info *type = gofer_info_at(types, i);
+        const char *of = gofer_info_text(type, "queue");
+        if (!of || strcmp(of, queue) != 0)
+            continue;
+        double count = (double)gofer_info_int(type, "done", 0)
+            + (double)gofer_info_int(type, "failed", 0);
+        *tasks += count;
+        *run_ms += count * (double)gofer_info_int(type, "run_p50_ms", 0);
+    }
+}
+
+// As many slots as the work that waits, divided by the time it may wait, and those that are busy.
+static int64_t wanted_slots(const gofer_info *queue, const gofer_info *types, int64_t wanted_ms)
+{
+    double run_ms, tasks;
+    weigh(types, gofer_info_text(queue, "queue"), &run_ms, &tasks);
+    double mean = tasks > 0 ? run_ms / tasks : 0;
+    double waiting = (double)gofer_info_int(queue, "pending", 0);
+    double slots = (double)gofer_info_int(queue, "active", 0) + waiting * mean / (double)wanted_ms;
+    int64_t whole = (int64_t)slots;
+    whole += (double)whole < slots;
+    return whole == 0 && waiting > 0 ? 1 : whole;
+}
+
+void web_api_scale(web_call *call)
+{
+    const char *name = web_query_word(call, "queue");
+    gofer_info *queue = NULL, *types = NULL;
+    int64_t wanted_ms = 10000;
+    if (!web_query_duration(call, "wanted", &wanted_ms))
+        return;
+    if (!name || wanted_ms == 0) {
+        web_fail(call, 400, "EINVAL", name ? "wanted=0 is no time" : "queue= is missing");
+        return;
+    }
+    gofer_status st = gofer_client_queue(call->client, name, &queue);
+    if (st == GOFER_OK)
+        st = gofer_client_stats(call->client, name, 1, &types);
+    if (st != GOFER_OK) {
+        web_fail_status(call, st);
+    } else {
+        call->reply.status = 200;
+        call->reply.type = "application/json";
+        web_text_format(&call->reply.body,
+            "{\"slots\":%lld,\"pending\":%lld,\"active\":%lld,\"latency_ms\":%lld}",
+            (long long)wanted_slots(queue, types, wanted_ms),
+            (long long)gofer_info_int(queue, "pending", 0),
+            (long long)gofer_info_int(queue, "active", 0),
+            (long long)gofer_info_int(queue, "latency_ms", 0));
+    }
+    gofer_info_free(queue);
+    gofer_info_free(types);
+}

@@ -1,0 +1,135 @@
+// api_server.c - handlers about the server itself: its health, its visitor, its routes.
+#include <string.h>
+
+#include "api.h"
+#include "route.h"
+
+static void reply_json(web_call *call)
+{
+    call->reply.status = 200;
+    call->reply.type = "application/json";
+}
+
+void web_api_health(web_call *call)
+{
+    web_text_put(&call->reply.body, "{\"ok\":true}");
+    reply_json(call);
+}
+
+void web_api_ready(web_call *call)
+{
+    web_reply_done(call, gofer_client_ping(call->client));
+}
+
+static const struct { unsigned right; const char *name; } rights[] = {
+    { WEB_SEE, "see" }, { WEB_PAYLOAD, "payload" }, { WEB_ENQUEUE, "enqueue" },
+    { WEB_OPERATE, "operate" }, { WEB_ADMIN, "admin" }, { WEB_METRICS, "metrics" },
+};
+enum { RIGHTS = sizeof rights / sizeof *rights };
+
+void web_api_me(web_call *call)
+{
+    web_text *body = &call->reply.body;
+    const char *before = "";
+    web_text_put(body, "{\"name\":");
+    if (strcmp(call->who, "-") == 0)
+        web_text_put(body, "null");
+    else
+        web_text_json(body, call->who, strlen(call->who));
+    web_text_put(body, ",\"rights\":[");
+    for (size_t i = 0; i < RIGHTS; i++)
+        if (call->rights & rights[i].right) {
+            web_text_format(body, "%s\"%s\"", before, rights[i].name);
+            before = ",";
+        }
+    web_text_put(body, "]}");
+    reply_json(call);
+}
+
+// ---- the routes as an OpenAPI document (3.1)
+
+static void put_parameter(web_text *out, const char *name, size_t size, bool in_path, bool first)
+{
+    web_text_put(out, first ? "{\"name\":" : ",{\"name\":");
+    web_text_json(out, name, size);
+    web_text_format(out, ",\"in\":\"%s\",\"required\":%s,\"schema\":{\"type\":\"string\"}}",
+        in_path ? "path" : "query", in_path ? "true" : "false");
+}
+
+static void put_parameters(web_text *out, const web_route *route)
+{
+    bool first = true;
+    web_text_put(out, "\"parameters\":[");
+    for (const char *at = route->path; (at = strchr(at, '{')); at++) {
+        put_parameter(out, at + 1, strcspn(at + 1, "}"), true, first);
+        first = false;
+    }
+    for (const char *at = route->query ? route->query : ""; *at;) {
+        size_t size = strcspn(at, " ");
+        put_parameter(out, at, size, false, first);
+        first = false;
+        at += size + (at[size] == ' ');
+    }
+    web_text_put(out, "],");
+}
+
+static void put_operation(web_text *out, const web_route *route)
+{
+    const char *right = NULL;
+    for (size_t i = 0; i < RIGHTS; i++)
+        if (rights[i].right == route->right)
+            right = rights[i].name;
+    web_text_put(out, "\"");
+    for (const char *at = route->method; *at; at++)
+        web_text_format(out, "%c", *at | 32);
+    web_text_put(out, "\":{\"summary\":");
+    web_text_json(out, route->about, strlen(route->about));
+    web_text_put(out, ",");
+    put_parameters(out, route);
+    if (route->flags & WEB_TAKES_BODY)
+        web_text_put(out, "\"requestBody\":{\"content\":{\"application/json\":{}}},");
+    if (right)
+        web_text_format(out, "\"security\":[{\"token\":[\"%s\"]}],", right);
+    web_text_format(out, "\"responses\":{\"200\":{\"description\":\"OK\",\"content\":{\"%s\":{}}},"
+        "\"default\":{\"$ref\":\"#/components/responses/error\"}}}",
+        route->flags & WEB_IS_TEXT ? "text/plain" : "application/json");
+}
+
+// Is it the first route of its address in the table?
+static bool is_first(const web_route *route)
+{
+    for (const web_route *before = web_routes; before != route; before++)
+        if (strcmp(before->path, route->path) == 0)
+            return false;
+    return true;
+}
+
+static void put_address(web_text *out, const web_route *first)
+{
+    web_text_format(out, "\"%s\":{", first->path);
+    for (const web_route *route = first; route->method; route++) {
+        if (strcmp(route->path, first->path) != 0)
+            continue;
+        web_text_put(out, route == first ? "" : ",");
+        put_operation(out, route);
+    }
+    web_text_put(out, "}");
+}
+
+void web_api_routes(web_call *call)
+{
+    web_text *out = &call->reply.body;
+    web_text_format(out, "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"gofer\",\"version\":\"%s\"},"
+        "\"paths\":{", gofer_version_text());
+    for (const web_route *route = web_routes; route->method; route++)
+        if (is_first(route)) {
+            web_text_put(out, route == web_routes ? "" : ",");
+            put_address(out, route);
+        }
+    web_text_put(out, "},\"components\":{\"securitySchemes\":{\"token\":{\"type\":\"http\","
+        "\"scheme\":\"bearer\"}},\"responses\":{\"error\":{\"description\":\"It failed.\","
+        "\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\",\"properties\":"
+        "{\"error\":{\"type\":\"object\",\"properties\":{\"code\":{\"type\":\"string\"},"
+        "\"message\":{\"type\":\"string\"}}}}}}}}}}}");
+    reply_json(call);
+}

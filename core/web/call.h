@@ -1,0 +1,78 @@
+// call.h - one request as its handler sees it, and what the handler answers.
+//
+// The server has checked everything before: the head, the host, where the request comes from, who
+// sends it and that he may, that path and query are UTF-8 and the query has no word that the route
+// does not know. A handler reads its words, calls gofer.h, and leaves an answer.
+// Threads: a call belongs to the thread that runs its handler.
+#ifndef WEB_CALL_H
+#define WEB_CALL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gofer/gofer.h"
+#include "text.h"
+
+// What one may do; a role is a set of these.
+enum {
+    WEB_SEE = 1 << 0,       // everything but what users put into tasks
+    WEB_PAYLOAD = 1 << 1,   // payloads, results, headers, errors and logs of tasks
+    WEB_ENQUEUE = 1 << 2,
+    WEB_OPERATE = 1 << 3,   // run, archive, cancel, pause, set workers
+    WEB_ADMIN = 1 << 4,     // delete, edit, repair, audit
+    WEB_METRICS = 1 << 5,
+    WEB_EVERYTHING = (1 << 6) - 1
+};
+
+// A word of the path or query, decoded: NUL-terminated UTF-8 without NUL in it.
+typedef struct web_word {
+    const char *name;       // in the route's own text, of name_size bytes
+    size_t      name_size;
+    const char *value;
+} web_word;
+
+enum { WEB_WORDS_MAX = 16 };
+
+typedef struct web_reply {
+    int         status;     // HTTP's; 0: not answered yet
+    const char *type;       // media type, static
+    web_text    body;
+} web_reply;
+
+typedef struct web_call {
+    gofer_client *client;
+    const struct web *web;  // for handlers that tell of the server itself
+    unsigned      rights;
+    const char   *who;      // name of the token, or "-"
+    web_word      path[WEB_WORDS_MAX], query[WEB_WORDS_MAX];
+    size_t        path_count, query_count;
+    const char   *accept;   // the header, "" if it is not there
+    const char   *body;     // JSON; NULL: none
+    size_t        body_size;
+    web_reply     reply;
+} web_call;
+
+// ---- what was asked
+
+const char *web_path_word(const web_call *call, const char *name);      // of the route: never NULL
+const char *web_query_word(const web_call *call, const char *name);     // NULL: not given
+// A number of the query into *out, which keeps its value if none is given. False: it is answered.
+bool web_query_number(web_call *call, const char *name, int64_t min, int64_t max, int64_t *out);
+bool web_query_duration(web_call *call, const char *name, int64_t *out);
+
+// ---- what is answered. Each may be called once.
+
+// JSON of a snapshot. What the caller may not see (WEB_PAYLOAD) is left out, and integers past
+// 2^53, which JavaScript rounds, are text.
+void web_reply_info(web_call *call, const gofer_info *info);
+// The same with the status of the call that made the snapshot; frees it.
+void web_reply_made(web_call *call, gofer_status status, gofer_info *info);
+void web_reply_done(web_call *call, gofer_status status);       // {"ok":true}, or the error
+void web_fail(web_call *call, int http, const char *code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+// What this thread's last failing call said.
+void web_fail_status(web_call *call, gofer_status status);
+int  web_http_of(gofer_status status);
+
+#endif

@@ -1,0 +1,49 @@
+// gate.h - where connections come in: taken, looked at, and only then handed to the HTTP library.
+//
+// The gate peeks at a connection until the head of its request is all there, reads it strictly
+// (head.h), and answers what is wrong itself, so that no parser but ours ever sees a head that may
+// be read in two ways. A connection has one request: what would come behind it is never read.
+//
+// Limits: WEB_CONNECTIONS in all, WEB_PER_ADDRESS of one address (not of Unix sockets and trusted
+// proxies). Who comes when all are taken gets the place of the one that has been silent longest;
+// so idle sockets keep nobody out. A request has WEB_REQUEST_MS to arrive whole.
+//
+// One thread, "gate". The server calls web_gate_whole and web_gate_gone from its own.
+#ifndef WEB_GATE_H
+#define WEB_GATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+#include "listen.h"
+
+enum {
+    WEB_CONNECTIONS = 256,
+    WEB_PER_ADDRESS = 32,
+    WEB_REQUEST_MS = 10000
+};
+
+typedef struct web_gate web_gate;
+
+typedef struct web_gate_options {
+    web_listener *listeners;    // borrowed
+    size_t        count;
+    // A connection whose head is whole and right; it is the taker's from now on, also on false (no
+    // memory). Called on the gate's thread.
+    bool (*take)(void *user, int fd, const struct sockaddr *from, socklen_t size);
+    // Is it a proxy of ours, which has many people behind it?
+    bool (*trusted)(void *user, const struct sockaddr *from);
+    void *user;
+} web_gate_options;
+
+web_gate *web_gate_new(const web_gate_options *opts);   // NULL: no memory
+bool web_gate_start(web_gate *gate);
+// No new connections from now on; those in the gate are closed. Waits for its thread.
+void web_gate_close(web_gate *gate);
+void web_gate_free(web_gate *gate);                     // NULL is fine; after all are gone
+
+void web_gate_whole(web_gate *gate, int fd);    // its request is all there: no deadline any more
+void web_gate_gone(web_gate *gate, int fd);     // it is about to be closed
+
+#endif

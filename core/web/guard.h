@@ -1,0 +1,31 @@
+// guard.h - is this request meant for us, and does it come from a page of ours?
+//
+// Two attacks that a server on loopback invites: a foreign page whose name has been pointed at
+// 127.0.0.1 (DNS rebinding), against which Host is looked at; and a foreign page that sends forms
+// or scripts (cross-site request forgery), against which everything but GET needs to come from the
+// same origin, with a header and a media type that no form can send. Pure.
+#ifndef WEB_GUARD_H
+#define WEB_GUARD_H
+
+#include <stddef.h>
+
+typedef struct web_guard {
+    const char *const *hosts;       // names besides the loopback ones; without ports
+    size_t             host_count;
+} web_guard;
+
+// What a request said; NULL: the header is not there.
+typedef struct web_said {
+    const char *method, *host, *origin, *fetch_site, *marker, *content_type;
+    int         has_body;
+} web_said;
+
+typedef struct web_refusal {
+    int         status;
+    const char *why;                // static
+} web_refusal;
+
+// NULL in .why: welcome.
+web_refusal web_guard_check(const web_guard *guard, const web_said *said);
+
+#endif

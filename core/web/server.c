@@ -1,0 +1,391 @@
+// server.c - requests and answers over HTTP, by libmicrohttpd.
+//
+// The library's thread reads a request; what does not wait is answered on it. The rest goes to the
+// pool: the connection is suspended meanwhile and resumed with the answer. So a request is touched
+// by one thread at a time, and the hand-over (suspend, add to the pool; resume) orders them.
+#include "server.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "call.h"
+#include "head.h"
+#include "route.h"
+
+enum {
+    BODY_MAX = 1 << 20,             // bytes of a request's body
+    CONNECTION_MEMORY = 32 << 10,   // of the library's, for each: the head has 8 KiB at the most
+    TURN_MS = 10
+};
+
+struct web_server {
+    web_server_options opts;
+    struct MHD_Daemon *daemon;
+    web_gate          *gate;
+    pthread_mutex_t    lock;        // guards count
+    size_t             count;       // requests under way
+};
+
+typedef struct request {
+    web_server            *server;
+    struct MHD_Connection *connection;
+    const web_route       *route;   // NULL: it was refused before
+    web_call               call;
+    char                  *room;    // of the decoded words
+    web_text               body;
+    char                   who[WEB_NAME_MAX];
+    char                   allow[WEB_ALLOW_MAX];    // of a 405
+    bool                   asked;   // the pool has it, or had it
+} request;
+
+// ---- what a request says
+
+static const char *header(request *r, const char *name)
+{
+    return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
+}
+
+static int fd_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info ? info->connect_fd : -1;
+}
+
+static const struct sockaddr *address_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    return info ? info->client_addr : NULL;
+}
+
+static bool has_body(request *r)
+{
+    const char *length = header(r, "Content-Length");
+    return header(r, "Transfer-Encoding") || (length && strspn(length, "0") != strlen(length));
+}
+
+// ---- answers
+
+static void add(struct MHD_Response *response, const char *name, const char *value)
+{
+    // Only memory may be lacking; the answer goes without it then, and that is no worse than none.
+    (void)MHD_add_response_header(response, name, value);
+}
+
+static void add_safety(struct MHD_Response *response)
+{
+    add(response, "Content-Security-Policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; font-src 'none'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'; require-trusted-types-for 'script'");
+    add(response, "X-Content-Type-Options", "nosniff");
+    add(response, "Referrer-Policy", "no-referrer");
+    add(response, "Cross-Origin-Opener-Policy", "same-origin");
+    add(response, "Cross-Origin-Resource-Policy", "same-origin");
+    add(response, "Cache-Control", "no-store");
+    add(response, "Connection", "close");
+}
+
+static enum MHD_Result send_answer(request *r)
+{
+    web_reply *reply = &r->call.reply;
+    if (reply->body.failed || reply->status == 0) {
+        web_text_free(&reply->body);
+        web_fail(&r->call, 503, "ENOMEM", "there is no memory for the answer");
+    }
+    struct MHD_Response *response = MHD_create_response_from_buffer(reply->body.size,
+        reply->body.at ? reply->body.at : (char *)"",
+        reply->body.at ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+    if (!response)
+        return MHD_NO;
+    reply->body = (web_text){ 0 };
+    add(response, "Content-Type", reply->type ? reply->type : "application/json");
+    if (r->allow[0])
+        add(response, "Allow", r->allow);
+    if (reply->status == 401)
+        add(response, "WWW-Authenticate", "Bearer realm=\"gofer\"");
+    if (reply->status == 429)
+        add(response, "Retry-After", "60");
+    add_safety(response);
+    enum MHD_Result sent = MHD_queue_response(r->connection, (unsigned)reply->status, response);
+    MHD_destroy_response(response);
+    return sent;
+}
+
+// ---- may it?
+
+static bool is_meant_for_us(request *r, const char *method)
+{
+    web_said said = {
+        .method = method,
+        .host = header(r, "Host"),
+        .origin = header(r, "Origin"),
+        .fetch_site = header(r, "Sec-Fetch-Site"),
+        .marker = header(r, "X-Gofer"),
+        .content_type = header(r, "Content-Type"),
+        .has_body = has_body(r),
+    };
+    web_refusal refusal = web_guard_check(&r->server->opts.guard, &said);
+    if (refusal.why)
+        web_fail(&r->call, refusal.status, refusal.status == 403 ? "EDENIED" : "EINVAL", "%s",
+            refusal.why);
+    return !refusal.why;
+}
+
+static bool may(request *r)
+{
+    web_visitor v = web_access_of(r->server->opts.access, address_of(r->connection),
+        header(r, "Authorization"));
+    memcpy(r->who, v.name, sizeof r->who);
+    r->call.rights = v.rights;
+    unsigned right = r->route->right;
+    if (right == 0 || (v.status == 0 && (v.rights & right) == right))
+        return true;
+    if (v.status == 429)
+        web_fail(&r->call, 429, "EDENIED", "too many tokens that are not known: wait a minute");
+    else if (v.status == 401)
+        web_fail(&r->call, 401, "EDENIED", "the token is not known");
+    else if (strcmp(v.name, "-") == 0)
+        web_fail(&r->call, 401, "EDENIED", "this needs a token: Authorization: Bearer ...");
+    else
+        web_fail(&r->call, 403, "EDENIED", "the token %s may not do this", v.name);
+    return false;
+}
+
+static bool find_route(request *r, const char *method, const char *path)
+{
+    size_t base = strlen(r->server->opts.base);
+    web_match match = strncmp(path, r->server->opts.base, base) == 0 && path[base] == '/'
+        ? web_route_find(method, path + base, &r->route, &r->call, r->room, r->allow)
+        : WEB_NO_PATH;
+    if (match == WEB_NO_PATH)
+        web_fail(&r->call, 404, "ENOTFOUND", "there is nothing at this address");
+    else if (match == WEB_NO_METHOD)
+        web_fail(&r->call, 405, "EINVAL", "this address knows %s", r->allow);
+    else if (match == WEB_BAD_PATH)
+        web_fail(&r->call, 400, "EINVAL", "the address is not UTF-8, or has a NUL in it");
+    return match == WEB_FOUND;
+}
+
+// Answers what cannot go on; leaves the reply empty for what can.
+static void begin(request *r, const char *method, const char *target)
+{
+    size_t size = strcspn(target, "?");
+    const char *query = target[size] ? target + size + 1 : "";
+    char path[WEB_TARGET_MAX + 1];
+    r->room = size <= WEB_TARGET_MAX ? malloc(size + 1 + 2 * strlen(query) + 2) : NULL;
+    if (!r->room) {
+        web_fail(&r->call, 503, "ENOMEM", "there is no memory for the request");
+        return;
+    }
+    memcpy(path, target, size);
+    path[size] = '\0';
+    r->call.accept = header(r, "Accept") ? header(r, "Accept") : "";
+    if (!is_meant_for_us(r, method) || !find_route(r, method, path) || !may(r))
+        return;
+    if (has_body(r) && !(r->route->flags & WEB_TAKES_BODY)) {
+        web_fail(&r->call, 400, "EINVAL", "this address takes no body");
+        return;
+    }
+    (void)web_query_read(&r->call, r->route, query, r->room + size + 1);
+}
+
+// ---- the turns of a request
+
+static void *on_target(void *user, const char *target, struct MHD_Connection *connection)
+{
+    web_server *server = user;
+    request *r = calloc(1, sizeof *r);
+    if (!r)
+        return NULL;
+    r->server = server;
+    r->connection = connection;
+    r->call.client = server->opts.client;
+    r->call.web = server->opts.web;
+    r->call.who = r->who;
+    // The headers are not there yet: only the target is, which nothing else keeps as it came.
+    web_text_put(&r->body, target);
+    pthread_mutex_lock(&server->lock);
+    server->count++;
+    pthread_mutex_unlock(&server->lock);
+    return r;
+}
+
+static void run_route(void *user)
+{
+    request *r = user;
+    r->route->run(&r->call);
+    if (r->asked)
+        MHD_resume_connection(r->connection);
+}
+
+static enum MHD_Result take_body(request *r, const char *bytes, size_t *size)
+{
+    if (r->call.reply.status == 0) {
+        if (r->body.size + *size > BODY_MAX)
+            web_fail(&r->call, 413, "ETOOBIG", "the body is longer than %d bytes", BODY_MAX);
+        else
+            web_text_add(&r->body, bytes, *size);
+    }
+    *size = 0;
+    return MHD_YES;
+}
+
+static enum MHD_Result run(request *r)
+{
+    web_gate_whole(r->server->gate, fd_of(r->connection));
+    r->call.body = r->body.at;
+    r->call.body_size = r->body.size;
+    if (r->body.failed)
+        return send_answer(r);
+    if (r->route->flags & WEB_NO_STORE) {
+        run_route(r);
+        return send_answer(r);
+    }
+    MHD_suspend_connection(r->connection);
+    r->asked = true;
+    if (web_pool_add(r->server->opts.pool, run_route, r))
+        return MHD_YES;
+    web_fail(&r->call, 503, "EBROKER", "the store is slow, and too many requests wait for it");
+    MHD_resume_connection(r->connection);
+    return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *user, struct MHD_Connection *connection, const char *url,
+    const char *method, const char *version, const char *bytes, size_t *size, void **context)
+{
+    request *r = *context;
+    (void)user;
+    (void)connection;
+    (void)url;
+    (void)version;
+    if (!r)
+        return MHD_NO;      // there was no memory
+    if (!r->route && r->call.reply.status == 0) {
+        web_text target = r->body;
+        r->body = (web_text){ 0 };
+        if (target.failed)
+            web_fail(&r->call, 503, "ENOMEM", "there is no memory for the request");
+        else
+            begin(r, method, target.at);
+        web_text_free(&target);
+        // A body that is on its way is read, or the answer to it might be lost.
+        if (r->call.reply.status == 0 || has_body(r))
+            return MHD_YES;
+        web_gate_whole(r->server->gate, fd_of(connection));
+        return send_answer(r);
+    }
+    if (*size)
+        return take_body(r, bytes, size);
+    if (r->call.reply.status || r->asked) {
+        web_gate_whole(r->server->gate, fd_of(connection));
+        return send_answer(r);
+    }
+    return run(r);
+}
+
+static void on_end(void *user, struct MHD_Connection *connection, void **context,
+    enum MHD_RequestTerminationCode why)
+{
+    web_server *server = user;
+    request *r = *context;
+    (void)connection;
+    (void)why;
+    if (!r)
+        return;
+    web_text_free(&r->body);
+    web_text_free(&r->call.reply.body);
+    free(r->room);
+    free(r);
+    pthread_mutex_lock(&server->lock);
+    server->count--;
+    pthread_mutex_unlock(&server->lock);
+}
+
+static void on_connection(void *user, struct MHD_Connection *connection, void **context,
+    enum MHD_ConnectionNotificationCode what)
+{
+    web_server *server = user;
+    (void)context;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED)
+        web_gate_gone(server->gate, fd_of(connection));
+}
+
+// Escapes are undone by route.c, word by word: a name may hold a slash.
+static size_t leave_escapes(void *user, struct MHD_Connection *connection, char *text)
+{
+    (void)user;
+    (void)connection;
+    return strlen(text);
+}
+
+// ---- life
+
+web_server *web_server_new(const web_server_options *opts)
+{
+    web_server *server = calloc(1, sizeof *server);
+    if (!server)
+        return NULL;
+    server->opts = *opts;
+    pthread_mutex_init(&server->lock, NULL);
+    server->daemon = MHD_start_daemon(
+        MHD_USE_AUTO_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET
+            | MHD_USE_ITC,
+        0, NULL, NULL, on_request, server,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)WEB_CONNECTIONS,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(WEB_REQUEST_MS / 1000),
+        MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_UNESCAPE_CALLBACK, leave_escapes, server,
+        MHD_OPTION_URI_LOG_CALLBACK, on_target, server,
+        MHD_OPTION_NOTIFY_COMPLETED, on_end, server,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+        MHD_OPTION_END);
+    if (server->daemon)
+        return server;
+    pthread_mutex_destroy(&server->lock);
+    free(server);
+    return NULL;
+}
+
+void web_server_use_gate(web_server *server, web_gate *gate)
+{
+    server->gate = gate;
+}
+
+bool web_server_take(web_server *server, int fd, const struct sockaddr *from, socklen_t size)
+{
+    return MHD_add_connection(server->daemon, fd, from, size) == MHD_YES;
+}
+
+static size_t count_of(web_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    size_t count = server->count;
+    pthread_mutex_unlock(&server->lock);
+    return count;
+}
+
+void web_server_settle(web_server *server, int64_t patience_ms)
+{
+    if (!server)
+        return;
+    for (int64_t waited = 0; waited < patience_ms && count_of(server) > 0; waited += TURN_MS)
+        nanosleep(&(struct timespec){ 0, TURN_MS * 1000000L }, NULL);
+}
+
+void web_server_free(web_server *server)
+{
+    if (!server)
+        return;
+    MHD_stop_daemon(server->daemon);
+    pthread_mutex_destroy(&server->lock);
+    free(server);
+}

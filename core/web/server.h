@@ -1,0 +1,34 @@
+// server.h - requests and answers over HTTP: between the gate and the handlers.
+#ifndef WEB_SERVER_H
+#define WEB_SERVER_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "access.h"
+#include "gate.h"
+#include "guard.h"
+#include "pool.h"
+#include "web.h"
+
+typedef struct web_server web_server;
+
+typedef struct web_server_options {
+    gofer_client *client;       // all borrowed
+    const web    *web;
+    web_access   *access;
+    web_pool     *pool;
+    web_guard     guard;
+    const char   *base;         // "" or "/gofer"
+} web_server_options;
+
+web_server *web_server_new(const web_server_options *opts);     // NULL: no memory, or no thread
+void web_server_use_gate(web_server *server, web_gate *gate);   // before the first connection
+// A connection whose head has been read; it is the server's from now on.
+bool web_server_take(web_server *server, int fd, const struct sockaddr *from, socklen_t size);
+// Waits for requests under way, at the most so long. NULL is fine.
+void web_server_settle(web_server *server, int64_t patience_ms);
+// Ends what is left; no request may wait for the pool any more. NULL is fine.
+void web_server_free(web_server *server);
+
+#endif

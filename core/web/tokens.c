@@ -1,0 +1,329 @@
+// tokens.c - the file of tokens: a line NAME:ROLE:SHA-256 for each.
+//
+// Written anew beside the old file and moved over it, so that a reader sees one or the other.
+#include "tokens.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "util/base64.h"
+#include "util/sha256.h"
+
+enum { SECRET = 32, LINES = 1000, FILE_MAX = 512 << 10, ROLE_MAX = 64 };
+
+typedef struct token {
+    char          name[WEB_NAME_MAX], role[ROLE_MAX];
+    unsigned char digest[GF_SHA256_SIZE];
+} token;
+
+struct web_tokens {
+    char           *path;
+    struct timespec changed;
+    off_t           size;
+    ino_t           inode;
+    token          *list;
+    size_t          count;
+};
+
+static const char *because(char *why, size_t size, const char *path, const char *what)
+{
+    snprintf(why, size, "%s: %s", path, what);
+    return why;
+}
+
+static void digest_of(const char *text, unsigned char out[GF_SHA256_SIZE])
+{
+    gf_sha256 hash;
+    gf_sha256_begin(&hash);
+    gf_sha256_add(&hash, text, strlen(text));
+    gf_sha256_end(&hash, out);
+}
+
+static int hex(char c)
+{
+    const char *digits = "0123456789abcdef", *at = c ? strchr(digits, c) : NULL;
+    return at ? (int)(at - digits) : -1;
+}
+
+// ---- reading
+
+// One line, without its end; false: it is none of ours.
+static bool read_line(const char *line, size_t size, token *out)
+{
+    const char *role = memchr(line, ':', size), *end = line + size;
+    const char *digest = role ? memchr(role + 1, ':', (size_t)(end - role - 1)) : NULL;
+    if (!digest || role - line >= WEB_NAME_MAX || role == line || digest - role > ROLE_MAX
+        || end - digest - 1 != 2 * GF_SHA256_SIZE)
+        return false;
+    snprintf(out->name, sizeof out->name, "%.*s", (int)(role - line), line);
+    snprintf(out->role, sizeof out->role, "%.*s", (int)(digest - role - 1), role + 1);
+    for (size_t i = 0; i < GF_SHA256_SIZE; i++) {
+        int high = hex(digest[1 + 2 * i]), low = hex(digest[2 + 2 * i]);
+        if (high < 0 || low < 0)
+            return false;
+        out->digest[i] = (unsigned char)(high << 4 | low);
+    }
+    return true;
+}
+
+static size_t read_lines(const char *text, token *list)
+{
+    size_t count = 0;
+    for (const char *at = text; *at && count < LINES;) {
+        size_t size = strcspn(at, "\n");
+        count += size && *at != '#' && read_line(at, size, &list[count]);
+        at += size + (at[size] == '\n');
+    }
+    return count;
+}
+
+// The whole file as text; NULL and errno.
+static char *read_file(int fd)
+{
+    char *text = malloc(FILE_MAX + 1);
+    size_t size = 0;
+    for (ssize_t n = 1; text && n > 0 && size < FILE_MAX; size += n > 0 ? (size_t)n : 0) {
+        n = read(fd, text + size, FILE_MAX - size);
+        if (n < 0 && errno != EINTR) {
+            free(text);
+            return NULL;
+        }
+        n = n < 0 ? 0 : n;
+    }
+    if (text)
+        text[size] = '\0';
+    return text;
+}
+
+// The list of a file, LINES long; *count how many. A file that others may write gives nobody rights:
+// NULL and EPERM. One that is not there is empty.
+static token *read_list(const char *path, size_t *count, struct stat *st)
+{
+    token *list = calloc(LINES, sizeof *list);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool missing = fd < 0 && errno == ENOENT, usable = fd >= 0 && fstat(fd, st) == 0;
+    *count = 0;
+    if (usable && st->st_mode & 022) {
+        errno = EPERM;
+        usable = false;
+    }
+    char *text = usable && list ? read_file(fd) : NULL;
+    int error = errno;
+    if (fd >= 0)
+        close(fd);
+    if (text)
+        *count = read_lines(text, list);
+    free(text);
+    if (list && (text || missing))
+        return list;
+    free(list);
+    errno = error;
+    return NULL;
+}
+
+// ---- the server's
+
+web_tokens *web_tokens_new(const char *path)
+{
+    web_tokens *tokens = calloc(1, sizeof *tokens);
+    if (tokens && !(tokens->path = strdup(path))) {
+        free(tokens);
+        return NULL;
+    }
+    return tokens;
+}
+
+void web_tokens_free(web_tokens *tokens)
+{
+    if (!tokens)
+        return;
+    free(tokens->path);
+    free(tokens->list);
+    free(tokens);
+}
+
+static void read_again(web_tokens *tokens)
+{
+    struct stat st = { 0 };
+    if (stat(tokens->path, &st) == 0 && tokens->list && st.st_ino == tokens->inode
+        && st.st_size == tokens->size && st.st_mtim.tv_sec == tokens->changed.tv_sec
+        && st.st_mtim.tv_nsec == tokens->changed.tv_nsec)
+        return;
+    free(tokens->list);
+    tokens->list = read_list(tokens->path, &tokens->count, &st);
+    tokens->inode = st.st_ino;
+    tokens->size = st.st_size;
+    tokens->changed = st.st_mtim;
+}
+
+static bool same(const unsigned char *a, const unsigned char *b)
+{
+    unsigned char differ = 0;
+    for (size_t i = 0; i < GF_SHA256_SIZE; i++)
+        differ |= a[i] ^ b[i];
+    return differ == 0;
+}
+
+unsigned web_tokens_find(web_tokens *tokens, const char *text, char name[WEB_NAME_MAX])
+{
+    unsigned char digest[GF_SHA256_SIZE];
+    unsigned rights = 0;
+    digest_of(text, digest);
+    read_again(tokens);
+    // To the end, whichever it is: how long it took is not to tell where it stands.
+    for (size_t i = 0; tokens->list && i < tokens->count; i++) {
+        if (!same(digest, tokens->list[i].digest))
+            continue;
+        rights = web_role(tokens->list[i].role);
+        memcpy(name, tokens->list[i].name, WEB_NAME_MAX);
+    }
+    return rights;
+}
+
+bool web_tokens_there(web_tokens *tokens)
+{
+    read_again(tokens);
+    return !tokens->list || tokens->count > 0;
+}
+
+// ---- writing
+
+static bool write_list(FILE *file, const token *list, size_t count)
+{
+    fputs("# NAME:ROLE:SHA-256 of gofer's web tokens; 'gofer web token' writes it\n", file);
+    for (size_t i = 0; i < count; i++) {
+        fprintf(file, "%s:%s:", list[i].name, list[i].role);
+        for (size_t k = 0; k < GF_SHA256_SIZE; k++)
+            fprintf(file, "%02x", list[i].digest[k]);
+        fputc('\n', file);
+    }
+    return fflush(file) == 0 && !ferror(file) && fsync(fileno(file)) == 0;
+}
+
+static bool replace_file(const char *path, const token *list, size_t count)
+{
+    char beside[PATH_MAX];
+    if (snprintf(beside, sizeof beside, "%s.XXXXXX", path) >= (int)sizeof beside) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    int fd = mkstemp(beside);       // 0600
+    FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
+    bool written = file && write_list(file, list, count);
+    int error = errno;
+    if (file && fclose(file) != 0 && written) {
+        written = false;
+        error = errno;
+    } else if (!file && fd >= 0) {
+        close(fd);
+    }
+    if (written && rename(beside, path) == 0)
+        return true;
+    error = written ? errno : error;
+    if (fd >= 0)
+        unlink(beside);
+    errno = error;
+    return false;
+}
+
+static bool is_name(const char *name)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                  "._@-";
+    size_t size = strlen(name);
+    return size && size < WEB_NAME_MAX && strspn(name, allowed) == size;
+}
+
+// 43 characters for 256 bits, of the alphabet that URLs and shells leave alone.
+static bool make_token(char out[WEB_TOKEN_SIZE])
+{
+    unsigned char secret[SECRET];
+    char text[GF_BASE64_ROOM(SECRET)];
+    if (getrandom(secret, sizeof secret, 0) != (ssize_t)sizeof secret)
+        return false;
+    gf_base64_encode(secret, sizeof secret, text);
+    for (char *at = text; *at; at++)
+        *at = *at == '+' ? '-' : *at == '/' ? '_' : *at;
+    snprintf(out, WEB_TOKEN_SIZE, "gofer_%.43s", text);
+    return true;
+}
+
+static size_t find(const token *list, size_t count, const char *name)
+{
+    size_t i = 0;
+    while (i < count && strcmp(list[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+const char *web_token_add(const char *path, const char *name, const char *role,
+    char text[WEB_TOKEN_SIZE], char *why, size_t size)
+{
+    struct stat st;
+    size_t count;
+    if (!is_name(name))
+        return because(why, size, name, "a name has 1 to 63 letters, digits or ._@-");
+    if (!web_role(role) || strlen(role) >= ROLE_MAX)
+        return because(why, size, role, "there is no such role: see, operate, admin, metrics, or "
+            "rights with commas between them");
+    token *list = read_list(path, &count, &st);
+    if (!list)
+        return because(why, size, path, errno == EPERM ? "others may write it" : strerror(errno));
+    const char *failed = NULL;
+    if (find(list, count, name) < count)
+        failed = because(why, size, name, "there is a token of this name");
+    else if (count == LINES)
+        failed = because(why, size, path, "it is full");
+    else if (!make_token(text))
+        failed = because(why, size, "random bytes", strerror(errno));
+    if (!failed) {
+        snprintf(list[count].name, sizeof list[count].name, "%s", name);
+        snprintf(list[count].role, sizeof list[count].role, "%s", role);
+        digest_of(text, list[count].digest);
+        if (!replace_file(path, list, count + 1))
+            failed = because(why, size, path, strerror(errno));
+    }
+    free(list);
+    return failed;
+}
+
+const char *web_token_remove(const char *path, const char *name, char *why, size_t size)
+{
+    struct stat st;
+    size_t count;
+    token *list = read_list(path, &count, &st);
+    if (!list)
+        return because(why, size, path, errno == EPERM ? "others may write it" : strerror(errno));
+    const char *failed = NULL;
+    size_t at = find(list, count, name);
+    if (at == count) {
+        failed = because(why, size, name, "there is no token of this name");
+    } else {
+        memmove(&list[at], &list[at + 1], (count - at - 1) * sizeof *list);
+        if (!replace_file(path, list, count - 1))
+            failed = because(why, size, path, strerror(errno));
+    }
+    free(list);
+    return failed;
+}
+
+const char *web_token_each(const char *path, void (*each)(void *, const char *, const char *),
+    void *user, char *why, size_t size)
+{
+    struct stat st;
+    size_t count;
+    token *list = read_list(path, &count, &st);
+    if (!list)
+        return because(why, size, path, errno == EPERM ? "others may write it" : strerror(errno));
+    for (size_t i = 0; i < count; i++)
+        each(user, list[i].name, list[i].role);
+    free(list);
+    return NULL;
+}

@@ -1,0 +1,240 @@
+// web.c - the server as a whole: what belongs together is made, started and ended here.
+#include "web.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "call.h"
+#include "server.h"
+
+enum {
+    STORE_THREADS = 4,
+    STORE_JOBS = 256,           // that wait for them
+    GRACE_MS = 5000,
+    WHY_MAX = 256
+};
+
+struct web {
+    web_listener *listeners;
+    size_t        listener_count;
+    char        **hosts;            // with those of the listeners
+    size_t        host_count;
+    const char *const *proxies;     // borrowed
+    size_t        proxy_count;
+    char          base[64];
+    web_access   *access;
+    web_pool     *pool;
+    web_server   *server;
+    web_gate     *gate;
+};
+
+// ---- what the options say
+
+static const char *refuse(char *why, size_t size, const char *text)
+{
+    snprintf(why, size, "%s", text);
+    return why;
+}
+
+static bool base_is_path(const char *base)
+{
+    size_t size = strlen(base);
+    return size == 0 || (*base == '/' && size > 1 && size < 64 && base[size - 1] != '/'
+        && base[strspn(base, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                             "/._~-")] == '\0');
+}
+
+// An address that others reach is for who has credentials, over what others cannot read.
+static const char *check_safety(const web *w, const web_options *opts, char *why, size_t size)
+{
+    for (size_t i = 0; i < w->listener_count; i++) {
+        if (w->listeners[i].local)
+            continue;
+        if (!opts->tokens || access(opts->tokens, R_OK) != 0)
+            return refuse(why, size, "an address that is not loopback needs tokens: add one with "
+                "'gofer web token add'");
+        if (!opts->behind_proxy)
+            return refuse(why, size, "an address that is not loopback needs a proxy with TLS in "
+                "front: say --behind-proxy once it is there");
+        if (opts->anonymous)
+            return refuse(why, size, "an address that is not loopback has no --anonymous visitors");
+    }
+    return NULL;
+}
+
+static const char *check_words(const web_options *opts, char *why, size_t size)
+{
+    struct in6_addr any;
+    if (opts->base && !base_is_path(opts->base))
+        return refuse(why, size, "--base is a path such as /gofer, without a slash at its end");
+    if (opts->anonymous && strcmp(opts->anonymous, "none") != 0 && !web_role(opts->anonymous))
+        return refuse(why, size, "--anonymous is none, see, operate, admin, metrics, or rights "
+            "with commas between them");
+    for (size_t i = 0; i < opts->proxy_count; i++)
+        if (inet_pton(AF_INET, opts->proxies[i], &any) != 1
+            && inet_pton(AF_INET6, opts->proxies[i], &any) != 1)
+            return refuse(why, size, "--trusted-proxy is an IP address");
+    return NULL;
+}
+
+static unsigned anonymous_rights(const web_options *opts)
+{
+    const char *role = opts->anonymous ? opts->anonymous : "see,payload";
+    return strcmp(role, "none") == 0 ? 0 : web_role(role);
+}
+
+// ---- making
+
+static const char *open_listeners(web *w, const web_options *opts, char *why, size_t size)
+{
+    static const char *const usual[] = { "127.0.0.1:8989" };
+    const char *const *addresses = opts->listen_count ? opts->listen : usual;
+    size_t count = opts->listen_count ? opts->listen_count : 1;
+    w->listeners = calloc(count, sizeof *w->listeners);
+    if (!w->listeners)
+        return refuse(why, size, "there is no memory");
+    for (; w->listener_count < count; w->listener_count++) {
+        const char *failed = web_listen(&w->listeners[w->listener_count],
+            addresses[w->listener_count], w->base, why, size);
+        if (failed)
+            return failed;
+    }
+    return NULL;
+}
+
+// The host of "http://HOST:PORT/"; "" of a Unix socket.
+static size_t host_of(const web_listener *l, const char **out)
+{
+    const char *name = strncmp(l->name, "http://", 7) == 0 ? l->name + 7 : "";
+    const char *close = *name == '[' ? strchr(name, ']') : NULL;
+    *out = name;
+    return close ? (size_t)(close + 1 - name) : strcspn(name, ":/");
+}
+
+static bool add_host(web *w, const char *name, size_t size)
+{
+    char *copy = strndup(name, size);
+    if (copy)
+        w->hosts[w->host_count++] = copy;
+    return copy != NULL;
+}
+
+static bool name_hosts(web *w, const web_options *opts)
+{
+    w->hosts = calloc(w->listener_count + opts->host_count + 1, sizeof *w->hosts);
+    bool made = w->hosts != NULL;
+    for (size_t i = 0; made && i < opts->host_count; i++)
+        made = add_host(w, opts->hosts[i], strlen(opts->hosts[i]));
+    for (size_t i = 0; made && i < w->listener_count; i++) {
+        const char *host;
+        size_t size = host_of(&w->listeners[i], &host);
+        made = add_host(w, host, size);
+    }
+    return made;
+}
+
+// ---- the gate's questions
+
+static bool take(void *user, int fd, const struct sockaddr *from, socklen_t size)
+{
+    web *w = user;
+    return web_server_take(w->server, fd, from, size);
+}
+
+static bool is_trusted(void *user, const struct sockaddr *from)
+{
+    const web *w = user;
+    char text[INET6_ADDRSTRLEN] = "";
+    const void *bytes = from->sa_family == AF_INET
+        ? (const void *)&((const struct sockaddr_in *)(const void *)from)->sin_addr
+        : (const void *)&((const struct sockaddr_in6 *)(const void *)from)->sin6_addr;
+    if (!inet_ntop(from->sa_family, bytes, text, sizeof text))
+        return false;
+    for (size_t i = 0; i < w->proxy_count; i++)
+        if (strcmp(w->proxies[i], text) == 0)
+            return true;
+    return false;
+}
+
+static bool make_parts(web *w, gofer_client *client, const web_options *opts)
+{
+    w->access = web_access_new(opts->tokens, anonymous_rights(opts), !opts->anonymous,
+        opts->read_only);
+    w->pool = web_pool_new(STORE_THREADS, STORE_JOBS);
+    if (!w->access || !w->pool || !name_hosts(w, opts))
+        return false;
+    web_server_options server = {
+        .client = client, .web = w, .access = w->access, .pool = w->pool,
+        .guard = { (const char *const *)w->hosts, w->host_count }, .base = w->base,
+    };
+    web_gate_options gate = {
+        .listeners = w->listeners, .count = w->listener_count, .take = take,
+        .trusted = is_trusted, .user = w,
+    };
+    w->server = web_server_new(&server);
+    w->gate = w->server ? web_gate_new(&gate) : NULL;
+    if (w->gate)
+        web_server_use_gate(w->server, w->gate);
+    return w->gate != NULL;
+}
+
+web *web_new(gofer_client *client, const web_options *opts, char *why, size_t size, bool *usage)
+{
+    web *w = calloc(1, sizeof *w);
+    *usage = true;
+    const char *failed = w ? check_words(opts, why, size) : refuse(why, size, "there is no memory");
+    if (!failed) {
+        snprintf(w->base, sizeof w->base, "%s", opts->base ? opts->base : "");
+        w->proxies = opts->proxies;
+        w->proxy_count = opts->proxy_count;
+        failed = open_listeners(w, opts, why, size);
+        *usage = failed == NULL;
+    }
+    if (!failed)
+        failed = check_safety(w, opts, why, size);
+    if (!failed && !make_parts(w, client, opts)) {
+        *usage = false;
+        failed = refuse(why, size, "there is no memory, or no thread is to be had");
+    }
+    if (!failed)
+        return w;
+    web_free(w);
+    return NULL;
+}
+
+bool web_start(web *w)
+{
+    return web_gate_start(w->gate);
+}
+
+const char *web_name(const web *w, size_t index)
+{
+    return index < w->listener_count ? w->listeners[index].name : NULL;
+}
+
+// From the outside in: nobody new, then those under way, then what they used.
+void web_free(web *w)
+{
+    if (!w)
+        return;
+    if (w->gate)
+        web_gate_close(w->gate);
+    for (size_t i = 0; i < w->listener_count; i++)
+        web_unlisten(&w->listeners[i]);
+    web_pool *pool = w->pool;
+    w->pool = NULL;
+    web_server_settle(w->server, GRACE_MS);
+    web_pool_free(pool);
+    web_server_free(w->server);
+    web_gate_free(w->gate);
+    web_access_free(w->access);
+    for (size_t i = 0; i < w->host_count; i++)
+        free(w->hosts[i]);
+    free(w->hosts);
+    free(w->listeners);
+    free(w);
+}

@@ -1,0 +1,40 @@
+// web.h - `gofer web`: a server with the page, the JSON interface and the metrics of one store.
+//
+// On gofer.h alone, as any stranger. What it is made of, from outside to inside:
+//   listen.c  addresses                        gate.c, head.c   connections, read strictly
+//   server.c  requests and answers over HTTP   guard.c, access.c, tokens.c   who may
+//   route.c   the table's words                routes.c, api*.c, metrics.c   what is answered
+#ifndef WEB_WEB_H
+#define WEB_WEB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gofer/gofer.h"
+
+typedef struct web_options {
+    const char *const *listen;      // addresses; none: 127.0.0.1:8989
+    size_t             listen_count;
+    const char *const *hosts;       // names of the server besides the loopback ones
+    size_t             host_count;
+    const char *const *proxies;     // addresses of trusted proxies
+    size_t             proxy_count;
+    const char        *tokens;      // the file of tokens; NULL: none
+    const char        *anonymous;   // role of who shows no token, or "none"; NULL: "see,payload" as
+                                    //   long as there are no tokens
+    const char        *base;        // path that a proxy has us at: "/gofer"; NULL: the root
+    bool               read_only;
+    bool               behind_proxy; // the caller vouches that a proxy with TLS is in front
+} web_options;
+
+typedef struct web web;
+
+// Opens the addresses. NULL: `why` says why not; *usage: by what the options say.
+web *web_new(gofer_client *client, const web_options *opts, char *why, size_t size, bool *usage);
+bool web_start(web *w);
+const char *web_name(const web *w, size_t index);   // of an address: "http://127.0.0.1:8989/"; NULL
+// No new requests; those under way have five seconds. Then frees all. NULL is fine.
+void web_free(web *w);
+
+#endif

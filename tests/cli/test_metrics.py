@@ -1,0 +1,99 @@
+"""/metrics: read by Prometheus' own parser where it can be had, else by what the formats say."""
+import json
+
+import pytest
+from webserver import Web
+
+pytestmark = pytest.mark.usefixtures("has_web")
+OPEN = {"Accept": "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"}
+
+
+@pytest.fixture
+def web(store):
+    it = Web(store)
+    yield it
+    it.close()
+
+
+def samples(text):
+    """{name{labels}: value} of either format."""
+    found = {}
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            name, value = line.rsplit(" ", 1)
+            assert name not in found, name
+            found[name] = float(value)
+    return found
+
+
+def check_families(text, opened):
+    """Each family stands together, with its help and type before it."""
+    lines = text.splitlines()
+    assert (lines[-1] == "# EOF") == opened
+    seen, family = set(), None
+    for line in lines:
+        if line == "# EOF":
+            continue
+        if line.startswith("# HELP "):
+            family = line.split()[2]
+            assert family not in seen
+            seen.add(family)
+        elif line.startswith("# TYPE "):
+            assert line.split()[2] == family
+            kind = line.split()[3]
+            assert kind in ("counter", "gauge")
+            if kind == "counter":
+                assert family.endswith("_total") != opened
+        else:
+            name = line.partition("{")[0].partition(" ")[0]
+            assert name == family or (opened and name == family + "_total"), line
+
+
+def test_what_the_store_holds(web, store):
+    store.enqueue("t", "x", "--queue", 'a"\\b')
+    store.enqueue("t", "x", "--in", "1h")
+    store.worker("--exec", "t=true", "--queue", "none", "--concurrency", "3")
+    text = web("/metrics").text
+    check_families(text, opened=False)
+    got = samples(text)
+    assert got['gofer_tasks{queue="a\\"\\\\b",state="pending"}'] == 1
+    assert got['gofer_tasks{queue="default",state="scheduled"}'] == 1
+    assert got['gofer_queue_unserved{queue="a\\"\\\\b"}'] == 1
+    assert got['gofer_queue_latency_seconds{queue="a\\"\\\\b"}'] > 0
+    assert got['gofer_workers{state="active"}'] == 1
+    assert got['gofer_worker_slots{state="free"}'] == 3
+    assert got['gofer_build_info{version="0.1.0"}'] == 1
+
+
+def test_openmetrics_by_accept(web, store):
+    store.enqueue("t", "x")
+    answer = web("/metrics", headers=OPEN)
+    assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    check_families(answer.text, opened=True)
+    assert samples(answer.text)['gofer_queue_processed_total{queue="default"}'] == 0
+    plain = web("/metrics")
+    assert plain.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert samples(plain.text).keys() == samples(answer.text).keys()
+
+
+def test_prometheus_own_parser_reads_both(web, store):
+    parser = pytest.importorskip("prometheus_client.parser")
+    opened = pytest.importorskip("prometheus_client.openmetrics.parser")
+    store.enqueue("t", "x", "--queue", 'a"\\b\u00e4')
+    text = web("/metrics").text
+    names = {f.name for f in parser.text_string_to_metric_families(text)}
+    assert {"gofer_tasks", "gofer_queue_processed", "gofer_workers"} <= names
+    families = list(opened.text_string_to_metric_families(web("/metrics", headers=OPEN).text))
+    assert {f.name for f in families} == names
+
+
+def test_a_flood_of_queues_is_no_flood_of_series(web, store):
+    count = 1200
+    lines = "\n".join(json.dumps({"type": "t", "queue": f"q{i:05}"}) for i in range(count))
+    store("enqueue", "--batch", input=lines)
+    got = samples(web("/metrics").text)
+    pending = {k: v for k, v in got.items() if 'state="pending"' in k}
+    assert len(pending) == 1001
+    assert pending['gofer_tasks{queue="_other",state="pending"}'] == count - 1000
+    assert sum(pending.values()) == count
+    assert got["gofer_queues"] == count

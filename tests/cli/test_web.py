@@ -1,0 +1,315 @@
+"""gofer web: its life, and its JSON interface on both stores."""
+import concurrent.futures
+import json
+import signal
+import socket
+import time
+
+import pytest
+import api_page
+from conftest import PATIENCE, ROOT, needs_redis, wait_for
+from topology import Running
+from webserver import Web
+
+pytestmark = pytest.mark.usefixtures("has_web")
+
+
+@pytest.fixture
+def web(store):
+    it = Web(store)
+    it.token = it.add_token("root", "admin")
+    yield it
+    it.close()
+
+
+def test_the_first_line_is_its_address_and_a_signal_ends_it(gofer):
+    web = Web(gofer)
+    assert web.address.startswith("http://127.0.0.1:") and web.address.endswith("/")
+    assert web.url.port > 0
+    assert web("/healthz").json == {"ok": True}
+    assert web.stop() == 0
+    assert web.log == ""
+    web.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_each_signal_ends_it_in_good_order(gofer, number):
+    web = Web(gofer)
+    assert web.stop(number) == 0
+    web.close()
+
+
+def test_several_addresses_and_a_unix_socket(gofer):
+    path = gofer.folder / "s.sock"
+    web = Web(gofer, "--listen", "127.0.0.1:0", "--listen", "localhost:0", "--listen",
+              f"unix:{path}")
+    second, third = (web.process.stdout.readline().decode().strip() for _ in range(2))
+    assert second.startswith("http://") and third == f"unix:{path}"
+    assert path.stat().st_mode & 0o777 == 0o600
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(str(path))
+        s.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert s.recv(12) == b"HTTP/1.1 200"
+    assert web.stop() == 0
+    assert not path.exists()
+    web.close()
+
+
+def test_a_unix_socket_of_a_killed_server_is_replaced_and_one_in_use_is_not(gofer):
+    path = gofer.folder / "s.sock"
+    first = Web(gofer, "--listen", f"unix:{path}")
+    refused = gofer("web", "--listen", f"unix:{path}", code=1)
+    assert "in use" in refused.why
+    first.process.kill()
+    first.process.wait()
+    second = Web(gofer, "--listen", f"unix:{path}")
+    assert second.address == f"unix:{path}"
+    first.close()
+    second.close()
+
+
+def test_an_address_that_is_taken_or_none_says_so(gofer):
+    web = Web(gofer)
+    taken = f"127.0.0.1:{web.url.port}"
+    assert "in use" in gofer("web", "--listen", taken, code=1).why
+    for wrong in ("nonsense", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", ":80", "[::1:80", "unix:",
+                  "unix:/" + "x" * 200, "127.0.0.1:99999999"):
+        assert "cannot listen" in gofer("web", "--listen", wrong, code=1).why, wrong
+    web.close()
+
+
+def test_the_base_path_is_where_everything_is(gofer):
+    web = Web(gofer, "--base", "/gofer")
+    assert web.address.endswith("/gofer/")
+    assert web("/gofer/healthz").status == 200
+    assert web("/healthz").status == 404
+    assert web("/goferhealthz").status == 404
+    for wrong in ("gofer", "/", "/a/", "/a b", "/" + "x" * 80):
+        assert gofer("web", "--listen", "127.0.0.1:0", "--base", wrong, code=2)
+    web.close()
+
+
+# ---- looking
+
+
+def test_what_there_is(web, store):
+    ids = [store.enqueue("mail:a", f"p{i}", "--queue", "q/1") for i in range(5)]
+    got = web("/api/v1/overview").json
+    assert got["queues"]["items"][0]["queue"] == "q/1"
+    assert got["queues"]["items"][0]["pending"] == 5
+    assert got["workers"]["items"] == []
+    assert [q["size"] for q in web("/api/v1/queues").json["items"]] == [5]
+    assert web("/api/v1/queues/q%2F1").json["pending"] == 5
+    assert web("/api/v1/queues/q%2F1/history?days=1").status == 200
+    assert web("/api/v1/history").status == 200
+    task = web(f"/api/v1/queues/q%2F1/tasks/{ids[0]}").json
+    assert task["payload"] == "p0" and task["state"] == "pending"
+    assert web("/api/v1/stats?hours=2").json["items"] == []
+    assert web("/api/v1/check").status == 200
+    assert web("/api/v1/queues/q%2F1/groups").json["items"] == []
+
+
+def test_a_page_after_the_other_shows_each_task_once(web, store):
+    lines = "\n".join(json.dumps({"type": f"t{i % 3}", "id": f"id{i:04}"}) for i in range(250))
+    store("enqueue", "--batch", input=lines)
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = web(f"/api/v1/tasks?queue=default&state=pending&limit=100{cursor}").json
+        seen += [task["id"] for task in page["items"]]
+        cursor = f"&cursor={page['next_cursor']}" if "next_cursor" in page else None
+    assert sorted(seen) == [f"id{i:04}" for i in range(250)]
+    some = web("/api/v1/tasks?type=t1&limit=1000").json["items"]
+    assert len(some) == 83 and {task["type"] for task in some} == {"t1"}
+    assert web("/api/v1/tasks?id=id000*").json["items"][-1]["id"] == "id0009"
+
+
+def test_queries_that_are_wrong_are_refused(web):
+    for query, words in {
+        "limit=0": "limit=0 is not a number from 1 to 1000", "limit=1001": "1 to 1000",
+        "limit=x": "not a number", "state=nonsense": "nonsense", "sort=up": "'sort'",
+        "queue=a&queue=b": "twice", "older=5x": "older", "cursor=nonsense": "cursor",
+        "queue=%FF": "UTF-8",
+    }.items():
+        answer = web(f"/api/v1/tasks?{query}")
+        assert answer.status == 400, (query, answer)
+        assert words in answer.why, (query, answer)
+        assert answer.json["error"]["code"] == "EINVAL"
+    assert web("/api/v1/queues/none").status == 404
+    assert web("/api/v1/queues/none/tasks/x").json["error"]["code"] == "ENOTFOUND"
+    assert web("/api/v1/stats?hours=169").status == 400
+    assert web("/api/v1/nothing").status == 404
+    assert web("/healthz?x=1").status == 400
+
+
+# ---- acting
+
+
+def test_acts_on_tasks(web, store):
+    store.enqueue("t", "1", "--id", "a", "--in", "1h")
+    at = "/api/v1/queues/default/tasks/a"
+    assert web.post(at + "/run").json == {"ok": True}
+    assert web(at).json["state"] == "pending"
+    assert web.post(at + "/run").status == 409
+    assert web(at, "PATCH", {"payload": {"n": 1, "big": 12345678901234567890}}).status == 200
+    assert web(at).json["payload"] == '{"n": 1, "big": 12345678901234567890}'
+    assert web(at, "PATCH", {"payload": {"base64": "AP8="}}).status == 200
+    assert web(at).json["payload"] == {"base64": "AP8="}
+    assert web(at, "PATCH", {"payload": "a\x00b"}).status == 200
+    assert web(at).json["payload"] == {"base64": "YQBi"}
+    assert web(at, "PATCH", {"payload": {"base64": "!"}}).status == 400
+    assert web(at, "PATCH", {}).status == 400
+    assert web.post(at + "/reschedule", {"in": "2h"}).status == 200
+    assert web(at).json["state"] == "scheduled"
+    assert web.post(at + "/reschedule", {"at": "2040-01-01T00:00:00Z"}).status == 200
+    assert web(at).json["next_run_at_ms"] == 2208988800000
+    for wrong in ({}, {"in": "1h", "at": "@1"}, {"in": 5}, {"in": "x"}, {"on": "1h"}):
+        assert web.post(at + "/reschedule", wrong).status == 400, wrong
+    assert web.post(at + "/archive").status == 200
+    assert web(at).json["state"] == "archived"
+    assert web.post(at + "/cancel").status == 409
+    assert web(at, "DELETE").status == 200
+    assert web(at, "DELETE").status == 404
+
+
+def test_acts_on_queues(web, store):
+    store.enqueue("t", "1", "--id", "a")
+    assert web.post("/api/v1/queues/default/pause").status == 200
+    assert web("/api/v1/queues/default").json["paused"] is True
+    assert web.post("/api/v1/queues/default/unpause").status == 200
+    assert web("/api/v1/queues/default").json["paused"] is False
+    assert web("/api/v1/queues/default", "DELETE").status == 409
+    assert web("/api/v1/queues/default", "DELETE", {"force": "yes"}).status == 400
+    assert web("/api/v1/queues/default", "DELETE", {"force": True}).status == 200
+    assert web("/api/v1/queues/default").status == 404
+
+
+def test_acts_on_workers(web, store):
+    store.worker("--exec", "t=true", "--concurrency", "3")
+    worker = web("/api/v1/workers").json["items"][0]
+    at = f"/api/v1/workers/{worker['worker']}"
+    assert worker["concurrency"] == 3
+    assert web(at, "PATCH", {"concurrency": 5}).status == 200
+    assert web(at, "PATCH", {"state": "quiet"}).status == 200
+    wait_for(lambda: web("/api/v1/workers").json["items"][0]["state"] == "quiet", "quiet")
+    wait_for(lambda: web("/api/v1/workers").json["items"][0]["concurrency"] == 5, "5 slots")
+    for wrong in ({}, {"concurrency": 0}, {"state": "asleep"}, {"colour": 1}, {"queues": None}):
+        assert web(at, "PATCH", wrong).status == 400, wrong
+    assert web("/api/v1/workers/none", "PATCH", {"concurrency": 5}).status == 404
+
+
+def test_acts_on_schedules(web, store):
+    store("cron", "add", "daily", "0 3 * * *", "report")
+    assert web("/api/v1/schedules").json["items"][0]["name"] == "daily"
+    assert web("/api/v1/schedules/daily").json["spec"] == "0 3 * * *"
+    assert web.post("/api/v1/schedules/daily/pause").status == 200
+    assert web("/api/v1/schedules/daily").json["paused"] is True
+    assert web.post("/api/v1/schedules/daily/unpause").status == 200
+    task = web.post("/api/v1/schedules/daily/run").json["id"]
+    assert web(f"/api/v1/queues/default/tasks/{task}").json["schedule"] == "daily"
+    assert web("/api/v1/schedules/daily/history").json["items"] == []  # of ticks alone
+    assert web("/api/v1/schedules/daily", "DELETE").status == 200
+    assert web("/api/v1/schedules/daily").status == 404
+
+
+def test_how_many_slots_a_queue_wants(web, store):
+    assert web("/api/v1/scale?queue=default").status == 404
+    for _ in range(10):
+        store.enqueue("slow", "x")
+    before = web("/api/v1/scale?queue=default").json
+    assert before["slots"] == 1 and before["pending"] == 10 and before["active"] == 0
+    store("worker", "--drain", "--shell", "slow=sleep 0.2", "--concurrency", "10")
+    for _ in range(10):
+        store.enqueue("slow", "x")
+    # 10 tasks of 0.2 s within half a second: 4 slots, or 5 if they were a little slower.
+    assert 4 <= web("/api/v1/scale?queue=default&wanted=500ms").json["slots"] <= 8
+    assert web("/api/v1/scale").status == 400
+    assert web("/api/v1/scale?queue=default&wanted=0").status == 400
+
+
+def test_the_list_of_routes_is_an_openapi_document(web):
+    document = web("/api/v1/routes").json
+    assert document["openapi"].startswith("3.")
+    task = document["paths"]["/api/v1/queues/{queue}/tasks/{id}"]
+    assert set(task) == {"get", "patch", "delete"}
+    assert [p["name"] for p in task["get"]["parameters"]] == ["queue", "id"]
+    assert task["delete"]["security"] == [{"token": ["admin"]}]
+    docs = (ROOT / "docs" / "api.md").read_text()
+    assert docs == api_page.page(document), "run: python3 tests/cli/api_page.py GOFER > docs/api.md"
+
+
+# ---- bodies
+
+
+def test_bodies_that_are_wrong_are_refused(web, store):
+    store.enqueue("t", "1", "--id", "a")
+    at = "/api/v1/queues/default/tasks/a"
+    js = {"Content-Type": "application/json"}
+    for body, words in {
+        b"": "needs 'payload'", b"{": "not a JSON object", b"[]": "not a JSON object",
+        b"{}x": "not a JSON object", b"\xff": "not a JSON object",
+        b'{"payload":1,"payload":2}': "twice", b'{"other":1}': "not known here",
+        b'{"payload":"\\ud800"}': "not a JSON object",
+        b"[" * 100000: "not a JSON object",
+    }.items():
+        answer = web(at, "PATCH", body, headers=js)
+        assert answer.status == 400 and words in answer.why, (body[:40], answer)
+    assert web(at, "PATCH", b" " * (1 << 20), headers=js).status == 400
+    assert web(at, "PATCH", b" " * ((1 << 20) + 1), headers=js).status == 413
+    big = web(at, "PATCH", b'{"payload":"' + b"x" * ((1 << 20) - 14) + b'"}', headers=js)
+    assert big.status == 200
+    assert web("/api/v1/queues", "GET", b"x").status == 400
+    assert web(at + "/run", "POST", b"{}", headers=js).status == 400
+
+
+def test_a_chunked_body_is_read(web, store):
+    store.enqueue("t", "1", "--id", "a")
+    answer = web.raw(
+        "PATCH /api/v1/queues/default/tasks/a HTTP/1.1\r\nHost: localhost\r\nX-Gofer: 1\r\n"
+        f"Authorization: Bearer {web.token}\r\nContent-Type: application/json\r\n"
+        'Transfer-Encoding: chunked\r\n\r\n8\r\n{"payloa\r\n8\r\nd":"yes"\r\n1\r\n}\r\n0\r\n\r\n')
+    assert " 200 " in answer, answer
+    assert web("/api/v1/queues/default/tasks/a").json["payload"] == "yes"
+
+
+# ---- the store away
+
+
+@needs_redis
+def test_without_its_store_it_says_so_at_once_and_recovers(gofer):
+    with Running("single") as topology:
+        gofer.env["GOFER_URL"] = topology.url
+        web = Web(gofer)
+        store = topology.primaries()[0]
+        assert web("/readyz").status == 200
+        store.freeze()
+        start = time.monotonic()
+        away = [web(path) for path in ("/readyz", "/api/v1/queues", "/metrics", "/api/v1/stats")]
+        assert time.monotonic() - start < PATIENCE
+        assert {answer.status for answer in away} == {503}
+        assert all(answer.json["error"]["code"] in ("EBROKER", "ETIMEOUT") for answer in away), away
+        assert web("/healthz").status == 200
+        assert web("/api/v1/me").status == 200
+        store.thaw()
+        wait_for(lambda: web("/readyz").status == 200, "the store to be back")
+        store.stop()
+        assert web("/readyz").status == 503
+        store.restart()
+        wait_for(lambda: web("/api/v1/queues").status == 200, "the store to be back")
+        web.close()
+
+
+@needs_redis
+def test_a_slow_store_keeps_nobody_from_what_needs_none(gofer):
+    """More requests than there are threads wait for the store; the others are answered beside."""
+    with Running("single") as topology:
+        gofer.env["GOFER_URL"] = topology.url
+        web = Web(gofer)
+        topology.primaries()[0].freeze()
+        with concurrent.futures.ThreadPoolExecutor(20) as pool:
+            slow = [pool.submit(web, "/api/v1/queues") for _ in range(20)]
+            assert web("/healthz").status == 200
+            assert not all(request.done() for request in slow)
+            topology.primaries()[0].thaw()
+            assert {request.result().status for request in slow} <= {200, 503}
+        assert web("/api/v1/queues").status == 200
+        web.close()
