@@ -228,7 +228,8 @@ python_environment() {
 
 # The Python of the tests: pytest for the command line and the package, and the package itself.
 tests_python_ready() {
-    local packages=(cffi pytest mypy pydantic msgpack prometheus-client) ready=$build_root/test-venv/ready
+    local packages=(cffi pytest mypy pydantic msgpack prometheus-client)
+    local ready=$build_root/test-venv/ready
     [[ ! -e $ready || $(<"$ready") != "${packages[*]}" ]] || return 0
     say "making a Python environment"
     python_environment "$build_root/test-venv" "${packages[@]}" &&

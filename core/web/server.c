@@ -258,7 +258,7 @@ static enum MHD_Result run(request *r)
     return MHD_YES;
 }
 
-static enum MHD_Result on_request(void *user, struct MHD_Connection *connection, const char *url,
+static enum MHD_Result mhd_request(void *user, struct MHD_Connection *connection, const char *url,
     const char *method, const char *version, const char *bytes, size_t *size, void **context)
 {
     request *r = *context;
@@ -338,7 +338,7 @@ web_server *web_server_new(const web_server_options *opts)
     server->daemon = MHD_start_daemon(
         MHD_USE_AUTO_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET
             | MHD_USE_ITC,
-        0, NULL, NULL, on_request, server,
+        0, NULL, NULL, mhd_request, server,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)WEB_CONNECTIONS,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(WEB_REQUEST_MS / 1000),

@@ -102,8 +102,8 @@ static char *read_file(int fd)
     return text;
 }
 
-// The list of a file, LINES long; *count how many. A file that others may write gives nobody rights:
-// NULL and EPERM. One that is not there is empty.
+// The list of a file, LINES long; *count how many. A file that others may write gives nobody any
+// rights: NULL and EPERM. One that is not there is empty.
 static token *read_list(const char *path, size_t *count, struct stat *st)
 {
     token *list = calloc(LINES, sizeof *list);

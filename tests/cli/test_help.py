@@ -110,7 +110,9 @@ def test_unknown_command_without_a_neighbour(gofer):
 def test_version(gofer):
     assert gofer("version").out.startswith("gofer 0.")
     assert gofer("--version").out == gofer("version").out == gofer("-V").out
-    assert set(gofer.json("version")) == {"version", "library", "plugin_abi", "lua", "top"}
+    assert set(gofer.json("version")) == {
+        "version", "library", "plugin_abi", "lua", "top", "web"
+    }
 
 
 def test_manual_page_is_clean(gofer):

@@ -197,8 +197,8 @@ def test_guesses_have_to_wait(web):
     assert web("/healthz").status == 200
 
 
-@pytest.mark.parametrize("given", ["Basic YTpi", "Bearer", "Bearer ", "bearer x", "x", "Bearer \xe4",
-                                   "Bearer " + "x" * 4000])
+@pytest.mark.parametrize("given", [
+    "Basic YTpi", "Bearer", "Bearer ", "bearer x", "x", "Bearer \xe4", "Bearer " + "x" * 4000])
 def test_what_is_no_token_of_ours_is_none(web, given):
     web.add_token("ann", "admin")
     answer = web("/api/v1/queues", headers={"Authorization": given})

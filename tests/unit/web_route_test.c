@@ -49,7 +49,11 @@ static void words_are_decoded_one_by_one(void)
 
 static void what_is_not_there_says_so(void)
 {
-    static const struct { const char *method, *path; web_match want; const char *allow; } cases[] = {
+    static const struct {
+        const char *method, *path;
+        web_match want;
+        const char *allow;
+    } cases[] = {
         { "GET", "/nothing", WEB_NO_PATH, "" },
         { "GET", "/api/v1/queues/", WEB_NO_PATH, "" },
         { "GET", "/api/v1/queues//tasks/x", WEB_NO_PATH, "" },
@@ -112,7 +116,8 @@ static void a_number_of_a_query_has_its_range(void)
     static const struct { const char *query; bool right; int64_t want; } cases[] = {
         { "", true, 7 }, { "limit=1", true, 1 }, { "limit=1000", true, 1000 },
         { "limit=0", false, 7 }, { "limit=1001", false, 7 }, { "limit=", false, 7 },
-        { "limit=-1", false, 7 }, { "limit=1x", false, 7 }, { "limit=9999999999999999999", false, 7 },
+        { "limit=-1", false, 7 }, { "limit=1x", false, 7 },
+        { "limit=9999999999999999999", false, 7 },
         { "limit=+1", false, 7 },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -53,8 +54,8 @@ static const char *usual_path(cli *c)
     if (!given && (!home || !*home))
         return NULL;
     char *path = cli_keep(c, cli_alloc(PATH_ROOM));
-    int size = snprintf(path, PATH_ROOM, given ? "%s/gofer/web-tokens" : "%s/.config/gofer/web-tokens",
-        given ? config : home);
+    int size = snprintf(path, PATH_ROOM, "%s%s/gofer/web-tokens", given ? config : home,
+        given ? "" : "/.config");
     return size < PATH_ROOM ? path : NULL;
 }
 

@@ -119,7 +119,8 @@ size_t gf_want_room(gofer_worker *w, size_t room, int64_t *look_ms)
         return room;
     int64_t now_ms = gf_mono_ms();
     pthread_mutex_lock(&w->run.pool.lock);
-    size_t held = w->run.pool.running + w->run.pool.ready.count, slots = w->run.pool.concurrency + gf_lanes_slots(&w->run.pool);
+    size_t held = w->run.pool.running + w->run.pool.ready.count;
+    size_t slots = w->run.pool.concurrency + gf_lanes_slots(&w->run.pool);
     pthread_mutex_unlock(&w->run.pool.lock);
     pthread_mutex_lock(&want->lock);
     bool over = grow(want, slots, now_ms);
