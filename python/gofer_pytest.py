@@ -67,8 +67,9 @@ def gofer_app(request: pytest.FixtureRequest) -> Iterator[gofer.Gofer]:
 
 @pytest.fixture
 def gofer_worker(gofer_app: gofer.Gofer) -> Callable[[], int]:
-    """Call it to run tasks until none is pending or active: how many runs there were. What is
-    scheduled or waits to be tried again stays so; see gofer_clock."""
+    """Call it to run tasks until none is pending or active: how many runs there were. Groups that
+    the application has an aggregator for are ready at once. What is scheduled or waits to be tried
+    again stays so; see gofer_clock."""
     from gofer.testing import run_pending
 
     return lambda: run_pending(gofer_app)

@@ -37,6 +37,7 @@ from .errors import (
 )
 from .events import Event, Events, Outcome
 from .flow import Drop, GiveUp, RetryIn, Snooze, TaskCancelled, TaskControl, TaskTimeout
+from .groups import GroupedTask
 from .info import Info
 from .payload import BytesCodec, Codec, JsonCodec
 from .program import binary
@@ -89,9 +90,9 @@ __all__ = [
     "Action", "Attempt", "Batch", "BatchError", "binary", "BrokerError", "BytesCodec", "Client",
     "Codec", "Context", "Corrupt", "cron_check", "CronInfo", "current", "DayInfo", "Denied",
     "Depends", "Drop", "Duplicate", "Duration", "Empty", "Enqueuer", "Entry", "Event", "Events",
-    "Figures", "Filter", "Finding", "Forked", "GiveUp", "Gofer", "GoferError", "GroupInfo",
-    "Handle", "HandlerFailed", "Info", "INJECTED", "Inspector", "InvalidArgument", "Item",
-    "JsonCodec", "Listener", "LogLine", "Missed", "Moment", "MsgpackCodec", "NO_TIMEOUT",
+    "Figures", "Filter", "Finding", "Forked", "GiveUp", "Gofer", "GoferError", "GroupedTask",
+    "GroupInfo", "Handle", "HandlerFailed", "Info", "INJECTED", "Inspector", "InvalidArgument",
+    "Item", "JsonCodec", "Listener", "LogLine", "Missed", "Moment", "MsgpackCodec", "NO_TIMEOUT",
     "NoMemory", "NoSpace", "NotFound", "NoTimeout", "Options", "Outcome", "Overlap", "Page",
     "PayloadMismatch", "Progress", "Put", "QueueInfo", "Result", "RetryIn", "RunningTask",
     "Schedules", "Severity", "Snooze", "Stale", "State", "Synced", "Task", "TaskCancelled",

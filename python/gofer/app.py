@@ -13,15 +13,16 @@ Threads: any. fork: fine, see connection.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, overload
 
 from .connection import Connection
 from .depends import named
 from .errors import GoferError, InvalidArgument
 from .events import Events, Outcome, start_wait
+from .groups import Aggregator, GroupedTask, check_own, check_pattern
 from .holds import Turn
 from .hooks import Hooks
 from .payload import Codec, JsonCodec, encoded
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
     from .testing import Eager
 
 C = TypeVar("C", bound=Callable[..., Any])
+M = TypeVar("M", bound=Callable[[list[GroupedTask]], Union[Item, Awaitable[Item]]])
+N = TypeVar("N", bound=Callable[[list[GroupedTask]], Any])
 
 
 class Gofer(Hooks):
@@ -91,6 +94,8 @@ class Gofer(Hooks):
         self._making = Turn()
         self.tasks: dict[str, Task[..., Any]] = {}
         """The tasks by name."""
+        self.aggregators: dict[str, Aggregator] = {}
+        """Those that are declared by @app.aggregator, by their patterns."""
         self.crons: list[Cron] = []
         """The cron entries that are declared by @app.cron."""
         self._sending = Sending()
@@ -206,6 +211,58 @@ class Gofer(Hooks):
         if not callable(function):
             raise TypeError("write @app.task, or @app.task(name=..., queue=...) with keywords only")
         return define(function)
+
+    # ---- groups ------------------------------------------------------------------------
+
+    @overload
+    def aggregator(self, pattern: str, /) -> Callable[[M], M]: ...
+
+    @overload
+    def aggregator(
+        self, pattern: str, /, *, type: str, **options: Unpack[TaskOptions]
+    ) -> Callable[[N], N]: ...
+
+    def aggregator(
+        self, pattern: str, /, *, type: str | None = None, **options: Any
+    ) -> Callable[[Any], Any]:
+        """Make one task of the tasks that wait in a group (the option group=). A decorator of a
+        plain or async function, which is given them, oldest first, and returns the task:
+
+            @app.aggregator("digest:*")
+            def digest(parts: list[gofer.GroupedTask]) -> gofer.Item:
+                return send_digest.item([part.arguments["text"] for part in parts])
+
+        pattern  a group's name, or a prefix of names that ends in "*". An exact name comes first,
+                 then the longest prefix
+        type     for a task that is handled elsewhere: then the function returns its payload
+                 (bytes, or what the codec encodes), and the task is of this type
+        options  its options, then
+
+        The task goes into the group's queue, in the same step that removes its parts; it has no
+        id, group and unique lock of its own. What the function raises puts the parts back, to be
+        tried again after a while. When a group is ready is a setting of the worker: group_grace,
+        group_max_delay, group_max_size (docs/groups.md).
+
+        InvalidArgument: the pattern is none, or another aggregator's; an option is wrong. Threads:
+        not while others declare any.
+        """
+        check_pattern(pattern)
+        if type is None and options:
+            raise TypeError("options are for an aggregator with a type=; an Item has its own")
+        if type is not None:
+            check_own(mold_of(type, merged({}, options, TaskOptions)).put(b""), None)
+
+        def declare(function: Any) -> Any:
+            other = self.aggregators.get(pattern)
+            if other is not None:
+                raise InvalidArgument(
+                    f"there is an aggregator of '{pattern}' already: {named(other.function)}, and"
+                    f" now {named(function)}"
+                )
+            self.aggregators[pattern] = Aggregator(pattern, function, type, options)
+            return function
+
+        return declare
 
     # ---- tasks that come by themselves ------------------------------------------------
 

@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from queue import SimpleQueue
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from .child.interrupt import interrupt, kind_of, settle
 from .context import Context
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from .app import Gofer
+    from .put import Put
 
 Queues = Union[str, Sequence[str], Mapping[str, int], None]
 
@@ -72,6 +73,10 @@ class Worker:
         self._threads: list[threading.Thread] = []
         self._fetcher: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.runs_tasks = self.aggregates = True
+        """What it does; for the tests of applications (testing.py)."""
+        self.failed_groups: dict[tuple[str, str], str] = {}
+        """The groups, by queue and name, whose aggregator has failed the last time, and why."""
 
     # ---- its life -----------------------------------------------------------------
 
@@ -127,16 +132,22 @@ class Worker:
         threads, tasks = self._limits
         kinds = [self._runner.prepared(name) for name in self._app.tasks]
         is_async = any(found is not None and found.is_async for found in kinds)
+        combining = [self._runner.aggregating(pattern) for pattern in self.patterns()]
         plain = any(found is not None and not found.is_async for found in kinds) or not is_async
         hooks = [*self._app.starts, *self._app.stops]
-        if is_async or any(inspect.iscoroutinefunction(hook) for hook in hooks):
+        if (
+            is_async
+            or any(by is not None and by.is_async for by in combining)
+            or any(inspect.iscoroutinefunction(hook) for hook in hooks)
+        ):
             self._open_loop()
         try:
             self._call_hooks(self._app.starts)
             room = (threads if plain else 0) + (tasks if is_async else 0)
             settings = {"concurrency": str(room), "drain": str(int(drain)), **self._settings}
+            settings["pull"] = str(int(self.runs_tasks))
             with self._app._connection.use() as client:
-                self._pull = Pull(client, settings, self._weights(), self._policies())
+                self._pull = Pull(client, settings, self._weights(), self._policies(), self)
         except BaseException:
             self._close_loop()
             raise
@@ -283,6 +294,26 @@ class Worker:
         except Exception:
             self._log.exception("a task's outcome could not be reported")
 
+    # ---- groups: for the library, on threads of its own -----------------------------------
+
+    def patterns(self) -> Sequence[str]:
+        return list(self._app.aggregators) if self.aggregates else []
+
+    def combine(self, delivery: Delivery) -> Put | Ending:
+        loop, by = self._loop, self._runner.aggregating(delivery.id)
+        control = Control(delivery.ref, _GroupLine(self))
+        self.failed_groups.pop((delivery.queue, delivery.id), None)
+        if by is None or not by.is_async or loop is None:
+            return self._runner.combine(delivery, control)
+        import asyncio
+
+        coroutine = self._runner.acombine(delivery, control)
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+
+    def refused(self, delivery: Delivery, why: str) -> None:
+        self.failed_groups[delivery.queue, delivery.id] = why
+        self._log.error("group '%s' was not aggregated: %s", delivery.id, why)
+
     # ---- async tasks --------------------------------------------------------------------
 
     def _open_loop(self) -> None:
@@ -323,3 +354,22 @@ class Worker:
         loop = self._loop
         if loop is not None:
             loop.call_soon(lambda: self._tasks[ref].cancel() if ref in self._tasks else None)
+
+
+class _GroupLine:
+    """The Channel of aggregators. The library keeps no log of groups: the program's own is at
+    hand."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    @property
+    def stopping(self) -> bool:
+        pull = self._worker._pull
+        return pull is not None and pull.stopping
+
+    def progress(self, ref: int, done: int, total: int, text: str) -> None: ...
+
+    def log(self, ref: int, level: int, text: str) -> None: ...
+
+    def checkpoint(self, ref: int, data: Optional[bytes]) -> None: ...

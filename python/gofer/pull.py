@@ -8,16 +8,18 @@ Threads: any, once started. Locks: `_lock` guards the handles. fork: not in a ch
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Mapping
-from typing import Any, Optional
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional, Protocol
 
 from .client import Client
 from .errors import Empty, Timeout, WrongState, check
 from .holds import Turn
 from .info import Info, py_text
 from .native import ffi, lib
-from .running.delivery import Delivery, Ending
+from .put import Put, c_options
+from .running.delivery import Delivery, Ending, Part
 from .times import c_text
 
 MOST = 64  # tasks of one take
@@ -30,23 +32,47 @@ _REASONS = {
 }
 
 
+class Groups(Protocol):
+    """Who aggregates for a worker. Called on threads of the library."""
+
+    def patterns(self) -> Sequence[str]: ...
+
+    def combine(self, delivery: Delivery) -> Put | Ending:
+        """The task that a group becomes, or why there is none."""
+
+    def refused(self, delivery: Delivery, why: str) -> None:
+        """It became none: its tasks go back."""
+
+
+# Those of the workers that are there, by what the library is given in their place.
+_groups: dict[int, Groups] = {}
+_numbers = itertools.count(1)
+
+
 class Pull:
     """A worker that has been started; also the Channel of its tasks."""
 
     def __init__(
         self, client: Client, settings: Mapping[str, str], queues: Mapping[str, int],
-        policies: Mapping[str, str],
+        policies: Mapping[str, str], groups: Groups,
     ) -> None:  # fmt: skip
+        """With the setting pull=0 it takes no tasks, and aggregates alone."""
         out = ffi.new("gofer_worker **")
         client._call(lambda handle: lib.gofer_worker_new(out, handle))
         self._worker: Any = ffi.gc(out[0], lib.gofer_worker_free)
-        for key, value in {**settings, "pull": "1"}.items():
+        for key, value in {"pull": "1", **settings}.items():
             check(lib.gofer_worker_set(self._worker, c_text(key, "setting"), c_text(value, key)))
         for queue, weight in queues.items():
             check(lib.gofer_worker_queue(self._worker, c_text(queue, "queue"), weight))
         for type, policy in policies.items():
             words = c_text(type, "task type"), c_text(policy, "retry policy")
             check(lib.gofer_worker_retry(self._worker, *words))
+        self._number = next(_numbers)
+        _groups[self._number] = groups
+        user = ffi.cast("void *", self._number)
+        for pattern in groups.patterns():
+            told = c_text(pattern, "group pattern"), _aggregate_function(), user, ffi.NULL
+            check(lib.gofer_worker_aggregate(self._worker, *told))
         self.stopping = False
         self._lock = Turn()  # tasks are interrupted at any line, and their calls with them
         self._tasks: dict[int, Any] = {}
@@ -154,6 +180,61 @@ class Pull:
     def free(self) -> None:
         """After the last take. Tasks that still run may be finished later, to no effect."""
         ffi.release(self._worker)
+        _groups.pop(self._number, None)
+
+
+def _on_group(group: Any, user: Any) -> int:
+    """An aggregator of the library: its thread is here until the group's task is made."""
+    text = "the worker has ended"
+    try:
+        groups = _groups.get(int(ffi.cast("intptr_t", user)))
+        if groups is not None:
+            delivery = _group(group)
+            text = _made(group, groups.combine(delivery))
+            if not text:
+                return 0
+            groups.refused(delivery, text)
+    except BaseException as error:
+        text = f"{type(error).__name__}: {error}"
+    return int(lib.gofer_group_fail(group, _words(text)))
+
+
+def _made(group: Any, made: Put | Ending) -> str:
+    """Give the library the task that a group has become; why there is none, or nothing."""
+    if isinstance(made, Ending):
+        return made.text or "it was put back"
+    try:
+        kept: list[Any] = []
+        name, options = c_text(made.type, "task type"), c_options(made, kept)
+        check(lib.gofer_group_combine(group, name, made.payload, len(made.payload), options))
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+@functools.lru_cache(maxsize=None)  # late: it loads the library
+def _aggregate_function() -> Any:
+    """What the library is to call, by which it calls _on_group."""
+    ffi.def_extern(name="gofer_py_aggregate", error=1)(_on_group)
+    return lib.gofer_py_aggregate
+
+
+def _group(group: Any) -> Delivery:
+    size = ffi.new("size_t *")
+    parts = []
+    for index in range(lib.gofer_group_count(group)):
+        task = lib.gofer_group_at(group, index)
+        payload = lib.gofer_task_payload(task, size)
+        parts.append(
+            Part(
+                py_text(lib.gofer_task_id(task)),
+                py_text(lib.gofer_task_type(task)),
+                _headers(task),
+                bytes(ffi.buffer(payload, size[0])) if size[0] else b"",
+            )
+        )
+    name, queue = lib.gofer_group_name(group), lib.gofer_group_queue(group)
+    return Delivery(0, py_text(name), "", py_text(queue), parts=parts)
 
 
 def _headers(task: Any) -> dict[str, str]:

@@ -436,6 +436,11 @@ class Enqueuer(Generic[P, R]):
         self._mold: Mold | None = None
 
     @property
+    def signature(self) -> inspect.Signature:
+        """What its payload has arguments for: the function's, without what is injected."""
+        return self._signature
+
+    @property
     def defaults(self) -> Mapping[str, Any]:
         """The options that it has by default."""
         return self._options

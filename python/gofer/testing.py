@@ -11,21 +11,27 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
-from typing import Any, Optional
+from typing import Any, Optional, TypeVar
 
 from .app import Gofer
-from .errors import NotFound
+from .errors import HandlerFailed, NotFound
 from .events import Outcome
 from .ids import new_id
 from .inspection import State, TaskInfo
 from .payload import Codec, encoded
-from .running.delivery import Control, Delivery, Ending
+from .put import Mold
+from .running.delivery import Control, Delivery, Ending, Part
+from .running.grouping import fitting
 from .running.runner import Runner
 from .task import Handle, Item, Result
 from .times import Duration, duration_ms
+
+T = TypeVar("T")
+Groups = dict[tuple[str, str], list[Part]]
+"""The tasks of groups, by queue and name."""
 
 WAITING: tuple[State, ...] = ("pending", "scheduled", "retry")
 
@@ -95,13 +101,25 @@ class Eager:
         return remove
 
     def put_many(self, items: list[Item]) -> list[Result]:
-        return [Result(self.put(item), None) for item in items]
+        groups: Groups = {}
+        results = [Result(self._take(item, groups), None) for item in items]
+        self._aggregate(groups)
+        return results
 
     def put(self, item: Item) -> Handle[Any]:
+        groups: Groups = {}
+        handle = self._take(item, groups)
+        self._aggregate(groups)
+        return handle
+
+    def _take(self, item: Item, groups: Groups) -> Handle[Any]:
         put = item.put
         queue, task_id = put.queue or "default", put.task_id or new_id()
         self.items.append(item)
-        if self._runner.prepared(put.type) is not None:  # else it is somebody else's
+        if put.group is not None:
+            part = Part(task_id, put.type, put.headers or {}, put.payload)
+            groups.setdefault((queue, put.group), []).append(part)
+        elif self._runner.prepared(put.type) is not None:  # else it is somebody else's
             delivery = Delivery(
                 1, task_id, put.type, queue, headers=dict(put.headers or {}), payload=put.payload
             )
@@ -113,16 +131,25 @@ class Eager:
         prepared = self._runner.prepared(delivery.type)
         if prepared is None or not prepared.is_async:
             return self._runner.run(delivery, control)
-        endings: list[Ending] = []
+        return _in_a_loop(self._runner.arun(delivery, control))
 
-        def run() -> None:
-            endings.append(asyncio.run(self._runner.arun(delivery, control)))
-
-        # A loop may run in this thread, and there is one loop in a thread.
-        thread = threading.Thread(target=run, name="gofer-eager")
-        thread.start()
-        thread.join()
-        return endings[0]
+    def _aggregate(self, groups: Groups) -> None:
+        """What was put in by one call is a set."""
+        for (queue, group), parts in groups.items():
+            by = self._runner.aggregating(group)
+            if by is None:  # it is somebody else's
+                continue
+            delivery = Delivery(1, group, "", queue, parts=parts)
+            control = Control(delivery.ref, self)
+            made = (
+                _in_a_loop(self._runner.acombine(delivery, control))
+                if by.is_async
+                else self._runner.combine(delivery, control)
+            )
+            if isinstance(made, Ending):
+                raise HandlerFailed(f"the aggregator of the group '{group}': {made.text}")
+            given = {name: value for name, value in vars(made).items() if name not in _IN_AN_ITEM}
+            self.put(Item(Mold(made.type, {**given, "queue": queue}), made.payload))
 
     # ---- for handles
 
@@ -147,6 +174,18 @@ class Eager:
     def checkpoint(self, ref: int, data: Optional[bytes]) -> None: ...
 
 
+def _in_a_loop(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run it in a thread of its own: a loop may run in this one, and there is one loop in a
+    thread."""
+    results: list[T] = []
+    thread = threading.Thread(
+        target=lambda: results.append(asyncio.run(coroutine)), name="gofer-eager"
+    )
+    thread.start()
+    thread.join()
+    return results[0]
+
+
 _WORDS = {"done": "done", "revoke": "revoked"}
 
 
@@ -165,12 +204,31 @@ def _outcome(delivery: Delivery, ending: Ending) -> Outcome:
 # ---- in a store in memory -----------------------------------------------------------------
 
 
+_IN_AN_ITEM = ("type", "payload")  # of a Put: the rest is in its mold
+MOST_OF_A_SET = 10000  # group_max_size takes no more
+
+
 def run_pending(app: Gofer) -> int:
-    """Run tasks in this process until none is pending or active: how many runs there were."""
+    """Run tasks in this process until none is pending or active: how many runs there were. Groups
+    that the application has an aggregator for are ready at once, and what they become is run, too;
+    one whose aggregator fails stays as it is, which `logging` tells."""
+    runs = 0
+    failed: set[tuple[str, str]] = set()
+    while True:
+        runs += _run_tasks(app)
+        groups = _groups_of(app, failed)
+        if not groups:
+            return runs
+        # At once those are ready that have as many tasks as the largest; then come the next.
+        failed |= _aggregate(app, min(max(groups.values()), MOST_OF_A_SET), failed)
+
+
+def _run_tasks(app: Gofer) -> int:
     queues = [info.queue for info in app.inspect.queues()]
     if not queues:
         return 0
     worker = app.worker(queues=queues)
+    worker.aggregates = False
     worker.start()
     try:
         while any(info.pending or info.active for info in app.inspect.queues()):
@@ -178,6 +236,35 @@ def run_pending(app: Gofer) -> int:
     finally:
         figures = worker.stop()
     return figures["processed"]
+
+
+def _aggregate(app: Gofer, size: int, failed: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Make tasks of all groups of this size, while no task is run that could add to them. Those
+    whose aggregator has failed."""
+    queues = [info.queue for info in app.inspect.queues()]
+    worker = app.worker(queues=queues, group_max_size=size, grace="1m")
+    worker.runs_tasks = False
+    worker.start()
+    try:
+        while any(
+            count >= size for count in _groups_of(app, {*failed, *worker.failed_groups}).values()
+        ):
+            time.sleep(0.002)
+    finally:
+        worker.stop()  # waits for those that are under way
+    return set(worker.failed_groups)
+
+
+def _groups_of(app: Gofer, but: set[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """How many tasks wait in each group that this application aggregates."""
+    if not app.aggregators:
+        return {}
+    return {
+        (queue.queue, info.group): info.size
+        for queue in app.inspect.queues()
+        for info in app.inspect.groups(queue.queue)
+        if fitting(app.aggregators, info.group) and (queue.queue, info.group) not in but
+    }
 
 
 class Clock:
@@ -217,7 +304,7 @@ def find_enqueued(
     wanted = codec.decode(encoded(codec, dict(arguments))) if arguments else None
     others: list[Any] = []
     for queue in app.inspect.queues():
-        for state in WAITING:
+        for state in (*WAITING, "aggregating"):
             for info in app.inspect.tasks(queue.queue, state):
                 if info.type != name:
                     continue

@@ -94,3 +94,22 @@ async def waiting() -> None:
 assert_type(send.enqueue("ann").result(), int)
 assert_type(send.enqueue("ann").progress(), Optional[gofer.TaskProgress])
 send.enqueue("ann").result(timeout=[])  # type: ignore[arg-type]
+
+
+@app.aggregator("mail:*")
+def digest(parts: list[gofer.GroupedTask]) -> gofer.Item:
+    assert_type(parts[0].payload, bytes)
+    return send.item(parts[0].group)
+
+
+@app.aggregator("index:*", type="index", retry=3)
+async def index(parts: list[gofer.GroupedTask]) -> dict[str, int]:
+    return {"count": len(parts)}
+
+
+assert_type(digest([]), gofer.Item)
+
+
+@app.aggregator("wrong")  # type: ignore[type-var]
+def no_item(parts: list[gofer.GroupedTask]) -> str:
+    return parts[0].id

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
-from typing import Optional
+from typing import NamedTuple, Optional
 
-from ..running.delivery import Delivery, Ending
+from ..running.delivery import Delivery, Ending, Part
 
 PROTOCOL = 1
 # Nothing that a worker sends is longer: a payload, a checkpoint and the headers are far below it.
@@ -20,6 +20,8 @@ _REASONS = {1: "timeout", 2: "stop", 3: "lease", 4: "asked"}
 
 _HEAD = struct.Struct(">IB")
 _TASK = struct.Struct(">IIIqqBBBBII")
+_GROUP = struct.Struct(">IBqIBB")
+_PART = struct.Struct(">BBII")
 _BEGIN = struct.Struct(">IBI")
 _END = struct.Struct(">IBIBqI")
 _PROGRESS = struct.Struct(">IBIqq")
@@ -95,6 +97,52 @@ def delivery_of(body: bytes) -> Delivery:
 def _headers(data: bytes) -> Mapping[str, str]:
     words = data.decode("utf-8", "replace").split("\0")
     return dict(zip(words[::2], words[1::2]))
+
+
+class Set(NamedTuple):
+    """Some tasks of a group."""
+
+    ref: int
+    more: bool
+    """Another frame of the same ref follows."""
+    time_ms: int
+    group: str
+    queue: str
+    parts: list[Part]
+
+
+def set_of(body: bytes) -> Set:
+    """The body of a `G` frame. BadFrame: it is shorter than it says."""
+    try:
+        ref, more, time_ms, count, group_size, queue_size = _GROUP.unpack_from(body)
+        at = _GROUP.size + group_size
+        group = body[_GROUP.size : at].decode("utf-8", "replace")
+        queue = body[at : at + queue_size].decode("utf-8", "replace")
+        at += queue_size
+        parts = []
+        for _ in range(count):
+            part, at = _part_of(body, at)
+            parts.append(part)
+    except struct.error:
+        raise BadFrame("a group that is too short") from None
+    if at > len(body):
+        raise BadFrame("a group that is shorter than its parts")
+    return Set(ref, bool(more), time_ms, group, queue, parts)
+
+
+def _part_of(body: bytes, at: int) -> tuple[Part, int]:
+    id_size, type_size, headers_size, size = _PART.unpack_from(body, at)
+    id_at = at + _PART.size
+    type_at = id_at + id_size
+    headers_at = type_at + type_size
+    payload_at = headers_at + headers_size
+    part = Part(
+        body[id_at:type_at].decode("utf-8", "replace"),
+        body[type_at:headers_at].decode("utf-8", "replace"),
+        _headers(body[headers_at:payload_at]) if headers_size else {},
+        body[payload_at : payload_at + size],
+    )
+    return part, payload_at + size
 
 
 def cancel_of(body: bytes) -> tuple[int, str]:

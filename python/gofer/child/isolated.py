@@ -64,7 +64,7 @@ class Isolated:
         with here:
             with there:
                 self._order(there)
-            body = marshal.dumps((*delivery[:8], dict(delivery.headers), *delivery[9:]))
+            body = marshal.dumps((*delivery[:8], dict(delivery.headers), *delivery[9:11]))
             with self._lock:
                 self._pairs[control.ref] = here
             try:

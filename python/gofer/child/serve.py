@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from .. import logs
 from ..context import Context
 from ..discovery import NoApplication, load
-from ..running.delivery import Control, Delivery, Ending
+from ..running.delivery import Control, Delivery, Ending, Part
 from ..running.runner import REQUEUE, Runner
 from . import frames
 from .interrupt import interrupt, kind_of
@@ -88,8 +88,10 @@ class Child:
         """Cancelled while they were on their way from the waiting ones to the running ones."""
         self.over = False
         self._reader = frames.Reader()
+        self._sets: dict[int, list[Part]] = {}  # of groups that have come in part
         prepared = [task for task in map(self.runner.prepared, app.tasks) if task is not None]
         kinds = {task.is_async and not task.isolated for task in prepared}
+        kinds |= {by.is_async for by in map(self.runner.aggregating, app.aggregators) if by}
         self.isolated: Isolated | None = None
         self.run_plain = self.runner.run
         if any(task.isolated for task in prepared):
@@ -137,6 +139,7 @@ class Child:
             if task.defaults.get("queue"):
                 queues.add(task.defaults["queue"])
         lines += [f"queue {queue}" for queue in sorted(queues)]
+        lines += [f"aggregate {pattern}" for pattern in self.app.aggregators]
         self.line.send(frames.hello("".join(f"{line}\n" for line in lines)))
 
     def run(self) -> None:
@@ -177,6 +180,9 @@ class Child:
                 delivery = frames.delivery_of(body)
                 (asynchronous if self._is_async(delivery.type) else plain).append(delivery)
                 continue
+            if kind == 0x47:  # G
+                self._take_set(frames.set_of(body), plain, asynchronous)
+                continue
             self._pass_on(plain, asynchronous)
             if kind == 0x43:  # C
                 self._cancel(*frames.cancel_of(body))
@@ -207,9 +213,24 @@ class Child:
             return self.threads is None
         return prepared.is_async and not prepared.isolated
 
+    def _take_set(
+        self, came: frames.Set, plain: list[Delivery], asynchronous: list[Delivery]
+    ) -> None:
+        parts = self._sets.setdefault(came.ref, [])
+        parts += came.parts
+        if came.more:
+            return
+        delivery = Delivery(
+            came.ref, came.group, "", came.queue, timeout_ms=came.time_ms,
+            parts=self._sets.pop(came.ref),
+        )  # fmt: skip
+        by = self.runner.aggregating(came.group)
+        is_async = by.is_async if by is not None else self.threads is None
+        (asynchronous if is_async else plain).append(delivery)
+
     def _run_plain(self, delivery: Delivery, control: Control) -> Ending:
         """Where some tasks are isolated. Threads: any."""
-        prepared = self.runner.prepared(delivery.type)
+        prepared = self.runner.prepared(delivery.type) if not delivery.parts else None
         if prepared is not None and prepared.isolated and self.isolated is not None:
             return self.isolated.run(delivery, control)
         return self.runner.run(delivery, control)
@@ -320,7 +341,7 @@ def _loaded(arguments: Arguments, line: Line) -> Child:
         _fail(_shown(error, arguments.app), 1)
     finally:
         faulthandler.cancel_dump_traceback_later()
-    if not app.tasks:
+    if not app.tasks and not app.aggregators:
         _fail(f"gofer: '{arguments.app}' has no tasks", 1)
     return child
 

@@ -7,11 +7,20 @@ Runner. Imports nothing of this package.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Optional, Protocol
 
 LEVELS = {"debug": 0, "info": 1, "warn": 2, "warning": 2, "error": 3}
 """The levels of a task's log by their words."""
+
+
+class Part(NamedTuple):
+    """A task of a group, on its way to an aggregator."""
+
+    id: str
+    type: str
+    headers: Mapping[str, str]
+    payload: bytes
 
 
 class Delivery(NamedTuple):
@@ -32,6 +41,8 @@ class Delivery(NamedTuple):
     headers: Mapping[str, str] = {}
     payload: bytes = b""
     checkpoint: Optional[bytes] = None
+    parts: Sequence[Part] = ()
+    """Not empty: this is no task but a group, whose name is the id; it has no type."""
 
 
 class Ending(NamedTuple):
@@ -49,8 +60,9 @@ class Ending(NamedTuple):
 class Channel(Protocol):
     """The line back to the worker while tasks run. Threads: any."""
 
-    stopping: bool
-    """The worker stops: what runs should come to its end soon."""
+    @property
+    def stopping(self) -> bool:
+        """The worker stops: what runs should come to its end soon."""
 
     def progress(self, ref: int, done: int, total: int, text: str) -> None: ...
 

@@ -23,9 +23,12 @@ from ..flow import Drop, GiveUp, RetryIn, Snooze, TaskCancelled, TaskTimeout
 from ..payload import BytesCodec, encoded
 from .delivery import Control, Delivery, Ending
 from .errors import error_text
+from .grouping import Aggregating, Grouping, ending_of, fitting
 
 if TYPE_CHECKING:
     from ..app import Gofer
+    from ..groups import GroupedTask
+    from ..put import Put
     from ..task import Task
 
 DONE = Ending("done")
@@ -95,6 +98,7 @@ class Runner:
     def __init__(self, app: Gofer) -> None:
         self._app = app
         self._prepared: dict[str, Prepared] = {}
+        self._aggregating: dict[str, Aggregating] = {}  # by pattern
         self._providers: dict[Callable[..., Any], Provider] = {}
         self._log = logging.getLogger("gofer")
 
@@ -119,7 +123,11 @@ class Runner:
 
     def run(self, delivery: Delivery, control: Control) -> Ending:
         """Run a plain task in this thread, in a copy of its context."""
-        prepared = self._prepared.get(delivery.type) or self.prepared(delivery.type)
+        prepared = self._prepared.get(delivery.type)
+        if prepared is None:
+            if delivery.parts:
+                return ending_of(self.combine(delivery, control))
+            prepared = self.prepared(delivery.type)
         if prepared is None:
             return REQUEUE
         return copy_context().run(self._run, prepared, Context(delivery, control))
@@ -185,7 +193,11 @@ class Runner:
     async def arun(self, delivery: Delivery, control: Control) -> Ending:
         """Run an async task, in an asyncio task of its own. A plain one is run as it is, and holds
         up the loop."""
-        prepared = self._prepared.get(delivery.type) or self.prepared(delivery.type)
+        prepared = self._prepared.get(delivery.type)
+        if prepared is None:
+            if delivery.parts:
+                return ending_of(await self.acombine(delivery, control))
+            prepared = self.prepared(delivery.type)
         if prepared is None:
             return REQUEUE
         context = Context(delivery, control)
@@ -261,6 +273,58 @@ class Runner:
                 await made
         except Exception:
             self._log.exception("a hook has failed")
+
+    # ---- groups -----------------------------------------------------------------
+
+    def aggregating(self, group: str) -> Aggregating | None:
+        """What makes tasks of this group; None: nothing here."""
+        found = fitting(self._app.aggregators, group)
+        if found is None:
+            return None
+        prepared = self._aggregating.get(found.pattern)
+        if prepared is None:
+            prepared = self._aggregating[found.pattern] = Aggregating(
+                found, is_async(found.function), self._arguments_of, self._app.item
+            )
+        return prepared
+
+    def _arguments_of(self, part: GroupedTask) -> Any:
+        prepared = self.prepared(part.type)
+        if prepared is None:
+            return self._app.codec_of(part.type).decode(part.payload) if part.payload else {}
+        args, kwargs = prepared.arguments_of(part.payload)
+        bound = prepared.task.signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return bound.arguments
+
+    def combine(self, delivery: Delivery, control: Control) -> Put | Ending:
+        """Make one task of a group by a plain aggregator, in this thread; or why there is none."""
+        return copy_context().run(self._combine, delivery, Grouping(delivery, control))
+
+    def _combine(self, delivery: Delivery, context: Context) -> Put | Ending:
+        running.set(context)
+        try:
+            by = self._aggregator_of(delivery)
+            return by.made_of(by.call(delivery), delivery)
+        except BaseException as error:
+            return self.ending_of(error, context)[0]
+
+    async def acombine(self, delivery: Delivery, control: Control) -> Put | Ending:
+        """As combine, by an async one, in an asyncio task of its own."""
+        context = Grouping(delivery, control)
+        running.set(context)
+        try:
+            by = self._aggregator_of(delivery)
+            value = by.call(delivery)
+            return by.made_of(await value if by.is_async else value, delivery)
+        except BaseException as error:
+            return self.ending_of(error, context)[0]
+
+    def _aggregator_of(self, delivery: Delivery) -> Aggregating:
+        found = self.aggregating(delivery.id)
+        if found is None:
+            raise LookupError(f"no aggregator of this application is for '{delivery.id}'")
+        return found
 
     # ---- how it ends ----------------------------------------------------------------
 
