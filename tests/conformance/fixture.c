@@ -201,7 +201,8 @@ enum { OF_SQLITE = 1, OF_REDIS = 2, OF_ALL = OF_SQLITE | OF_REDIS };
     x(peers, show) x(peers, hide) x(peers, foreign) \
     x(live, watch_open) x(live, watch_close) x(live, control) x(live, events_wanted) \
     x(live, events_publish) x(live, listener_open) x(live, listener_next) \
-    x(live, listener_close) x(live, wait_end) x(live, interrupt) \
+    x(live, listener_close) x(live, waits_open) x(live, waits_close) x(live, waits_add) \
+    x(live, waits_remove) x(live, waits_next) x(live, waits_wake) x(live, interrupt) \
     x(inspect, names) x(inspect, locate) x(inspect, counts) x(inspect, workers) \
     x(inspect, queues) x(inspect, tasks) x(inspect, task) x(inspect, groups) \
     x(inspect, history) x(inspect, backlog) x(inspect, stats_add) x(inspect, stats) \

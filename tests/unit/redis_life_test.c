@@ -106,7 +106,7 @@ static void *wait_main(void *arg)
 {
     waiting *w = arg;
     gofer_info *end = NULL;
-    w->status = w->broker->ops->live->wait_end(w->broker, "q", "t", PATIENCE_MS, &end);
+    w->status = gf_wait_end(w->broker, "q", "t", PATIENCE_MS, &end);
     if (w->status == GOFER_OK)
         snprintf(w->outcome, sizeof w->outcome, "%s", gofer_info_text(end, "outcome"));
     gofer_info_free(end);
@@ -460,7 +460,7 @@ static gofer_status call(gf_broker *b, int which)
     case 7:  return b->ops->act->tasks_act(b, "q", GF_ACT_DELETE, ids, 3, statuses);
     case 8:  return b->ops->act->task_edit(b, "q", "t", "x", 1, gf_now_ms() + 60000);
     case 9: {
-        gofer_status st = b->ops->live->wait_end(b, "q", "kept", 0, &end);
+        gofer_status st = gf_wait_end(b, "q", "kept", 0, &end);
         gofer_info_free(end);
         return st;
     }

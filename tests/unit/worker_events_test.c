@@ -262,18 +262,19 @@ static void a_result_without_retention_reaches_the_store(void)
     tear_down();
 }
 
-static gofer_status never_there(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms,
-    gofer_info **out)
+static void never_there(gf_waits *w, gf_awaited *const *items, size_t count, bool only_look)
 {
-    (void)b, (void)timeout_ms, (void)out;
-    return gf_fail(GOFER_ENOTFOUND, "no task '%s' in queue '%s'", id, queue);
+    (void)only_look;
+    for (size_t i = 0; i < count; i++)
+        gf_waits_tell(w, items[i], gf_fail(GOFER_ENOTFOUND, "no task '%s' in queue '%s'",
+            items[i]->id, items[i]->queue));
 }
 
 static void one_that_ends_while_it_is_looked_for_is_gone(void)
 {
     set_up();
     enqueue("t", "one", 0);
-    fleet.now.live.wait_end = never_there;
+    fleet.now.live.waits_add = never_there;
     CHECK(ends_as(NULL, "one", "gone"));
     gofer_info *info;
     CHECK_STATUS(gofer_client_wait(r.client, "default", "one", 0, &info), GOFER_ENOTFOUND);

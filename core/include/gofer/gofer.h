@@ -269,10 +269,48 @@ GOFER_API gofer_status gofer_client_enqueue_many(gofer_client *client, size_t co
 GOFER_API gofer_status gofer_client_wait(gofer_client *client, const char *queue,
     const char *task_id, int64_t timeout_ms, gofer_info **out);
 
-/** End what waits on this client now: each gofer_client_wait and gofer_events_next under way
- *  returns within 50 ms with GOFER_ETIMEOUT, unless it has something to tell. Later calls wait as
- *  ever. For a host that has to come out of them, before a fork for example; a call that another
- *  thread is about to make may be missed, so repeat it until yours are out.
+typedef struct gofer_waits gofer_waits; /* waits for the ends of many tasks; of any threads */
+
+/** Wait for many tasks at once, with one thread of the library's and one connection for all of
+ *  them, however many. Close it before the client, or after it: it keeps the store open.
+ *  Errors: GOFER_EUNSUPPORTED, GOFER_ENOMEM (no thread or descriptor), those of the store. */
+GOFER_API gofer_status gofer_waits_open(gofer_waits **out, gofer_client *client);
+/** Wait for the end of this task too; gofer_waits_next tells it. Returns at once: those that are
+ *  added within a moment share an exchange with the store, a commit or a pipeline. What has ended
+ *  by then is told as gofer_client_wait would tell it.
+ *
+ *  queue  NULL: look in all queues, which is an exchange for each such task
+ *  tag    the caller's, to know the wait by; several may have the same
+ *
+ *  Errors: GOFER_EINVAL, GOFER_ENOMEM. Threads: any. */
+GOFER_API gofer_status gofer_waits_add(gofer_waits *waits, const char *queue, const char *task_id,
+    int64_t tag);
+/** Nothing is told any more of the waits of this tag; no such wait is no error. Who waits for the
+ *  task again within five seconds misses nothing. Errors: GOFER_EINVAL. Threads: any. */
+GOFER_API gofer_status gofer_waits_remove(gofer_waits *waits, int64_t tag);
+/** The next wait that is over; each is told once, in the order of their ends. Negative timeout_ms:
+ *  for ever. A time for a single wait is the caller's: gofer_waits_remove.
+ *
+ *  tag  receives the wait's
+ *  how  receives what gofer_client_wait would have returned: GOFER_OK, or GOFER_ENOTFOUND or an
+ *       error of the store, which gofer_error_last then has in words
+ *  end  receives what became of the task, with the fields of gofer_client_wait, or NULL: not
+ *       GOFER_OK; free it with gofer_info_free
+ *
+ *  Errors: GOFER_ETIMEOUT (none in this time, or gofer_client_interrupt). Threads: any. */
+GOFER_API gofer_status gofer_waits_next(gofer_waits *waits, int64_t timeout_ms, int64_t *tag,
+    gofer_status *how, gofer_info **end);
+/** A file descriptor that is readable while gofer_waits_next has something to tell, for poll and
+ *  event loops; read nothing from it. Borrowed. */
+GOFER_API int32_t gofer_waits_fd(const gofer_waits *waits);
+/** End all its waits. NULL is fine. No other call may be under way. */
+GOFER_API void gofer_waits_close(gofer_waits *waits);
+
+/** End what waits on this client now: each gofer_client_wait, gofer_waits_next and
+ *  gofer_events_next under way returns within 50 ms with GOFER_ETIMEOUT, unless it has something
+ *  to tell. Later calls wait as ever. For a host that has to come out of them, before a fork for
+ *  example; a call that another thread is about to make may be missed, so repeat it until yours
+ *  are out.
  *
  *  Errors: GOFER_EINVAL, GOFER_EFORKED.
  *  Threads: any; async-signal-safe, but for the text of an error. */

@@ -55,7 +55,7 @@ typedef struct gf_broker_ops {
 struct gf_broker {
     const gf_broker_ops *ops;
     gf_broker_config     config;
-    _Atomic uint32_t     interrupts;    // a wait_end or listener_next that sees it
+    _Atomic uint32_t     interrupts;    // a wait for an end or an event that sees it
                                         //   grow is over (ETIMEOUT)
 };
 

@@ -14,6 +14,20 @@
 
 typedef struct gf_watch gf_watch;
 typedef struct gf_listener gf_listener;
+typedef struct gf_waits gf_waits;
+
+// A task whose end is waited for; the caller's memory, which stays where it is until it was told or
+// taken back.
+typedef struct gf_awaited {
+    const char  *queue, *id;       // the caller's
+    gofer_status status;           // out: OK: `end`; ENOTFOUND: no such task when the wait
+                                   //   began; ETIMEOUT: only looked, and it has not ended; else
+                                   //   why its end cannot be told
+    gofer_info  *end;              // out, the caller's
+    char        *error;            // out, the caller's (gf_free): why, in words; NULL: none
+    void        *place;            // the store's
+    struct gf_awaited *next;       // of those that waits_next tells
+} gf_awaited;
 
 // What a watch calls, from a thread of the broker's. A member may be NULL.
 typedef struct gf_watch_callbacks {
@@ -50,24 +64,49 @@ typedef struct gf_live_ops {
         int64_t *dropped);
     void         (*listener_close)(gf_listener *l);
 
-    // Waits for the end of a task, as gofer_client_wait says (also of one deleted or cancelled by
-    // an act). Called by: client. Waits for as long as it is told. Again: yes.
-    gofer_status (*wait_end)(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms,
-        gofer_info **out);
-    // Makes wait_end and listener_next look at `interrupts`, if they would not by themselves within
-    // GF_INTERRUPT_MS.
+    // Waits for the ends of tasks, as gofer_client_wait says (also of those deleted or cancelled by
+    // an act): one thread's. Called by: client.
+    gofer_status (*waits_open)(gf_broker *b, gf_waits **out);
+    void         (*waits_close)(gf_waits *w);
+    // Looks at them; those that do not stand at their end are waited for, unless this is
+    // only_look. Waits.
+    void         (*waits_add)(gf_waits *w, gf_awaited *const *items, size_t count, bool only_look);
+    // They are waited for no more; of those that were told already, nothing changes. An end that
+    // comes within the next seconds is found by the next who waits. Waits.
+    void         (*waits_remove)(gf_waits *w, gf_awaited *const *items, size_t count);
+    // *told: those that are over, a list. ETIMEOUT: none in this time (negative: for ever), or
+    // woken, or interrupted; else why nothing can be told. Waits for as long as it is told, and for
+    // the store.
+    gofer_status (*waits_next)(gf_waits *w, int64_t timeout_ms, gf_awaited **told);
+    // Ends waits_next, the one under way or the next. Called by: any thread. Does not wait.
+    void         (*waits_wake)(gf_waits *w);
+    // Makes waits_next and listener_next look at `interrupts`, if they would not by themselves
+    // within GF_INTERRUPT_MS.
     // Called by: any thread, async-signal-safe. Does not wait.
     void         (*interrupt)(gf_broker *b);
 } gf_live_ops;
 
 enum { GF_INTERRUPT_MS = 50 };          // how long such a call may take to see it
 
-// Every store's watches and listeners begin with these.
+// Waits for the end of one task; negative timeout_ms: for ever. ENOTFOUND, ETIMEOUT (not in that
+// time, or interrupted).
+gofer_status gf_wait_end(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms,
+    gofer_info **out);
+
+// For the stores. Adds it to what waits_next tells; its `error` is the calling thread's last one.
+void        gf_waits_tell(gf_waits *w, gf_awaited *a, gofer_status status);
+gf_awaited *gf_waits_told(gf_waits *w);                // takes the list; NULL: none
+
+// Every store's watches, listeners and waits begin with these.
 struct gf_watch {
     gf_broker *broker;
 };
 struct gf_listener {
     gf_broker *broker;
+};
+struct gf_waits {
+    gf_broker  *broker;
+    gf_awaited *told, *last;
 };
 
 #endif

@@ -37,7 +37,7 @@ typedef struct gf_counts { int64_t of[GF_STATE_COUNT]; } gf_counts;
 bool gf_names_add(gf_names *names, const char *name);  // a copy; false: no memory
 void gf_names_clear(gf_names *names);                  // all zero again
 
-// What ended a task, for those who wait for it (`wait_end`); the words are
+// What ended a task, for those who wait for it (`waits_next`); the words are
 // gofer_client_wait's outcomes.
 typedef enum gf_end {
     GF_END_DONE,

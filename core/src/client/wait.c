@@ -1,9 +1,10 @@
 // wait.c - waits for the end of a task.
 //
 // May touch: broker/broker.h, info/info.h.
+#include "client/wait.h"
+
 #include <string.h>
 
-#include "client/client.h"
 #include "info/info.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -51,8 +52,7 @@ static gofer_status had_been(gofer_client *client, const char *queue, const char
     return st;
 }
 
-// given: the caller's queue; found: the same, or where the task was a moment ago, or NULL.
-static gofer_status make_missing(gofer_client *client, const char *given, const char *found,
+gofer_status gf_wait_missing(gofer_client *client, const char *given, const char *found,
     const char *id, gofer_info **out)
 {
     bool been = found && !given;
@@ -95,10 +95,9 @@ gofer_status gofer_client_wait(gofer_client *client, const char *queue, const ch
     const char *given = queue;
     st = gf_client_locate(client, &queue, task_id, &found);
     if (st == GOFER_OK)
-        st = ops->live->wait_end(client->broker, queue, task_id, timeout_ms < 0 ? -1 : timeout_ms,
-            out);
+        st = gf_wait_end(client->broker, queue, task_id, timeout_ms, out);
     if (st == GOFER_ENOTFOUND)
-        st = make_missing(client, given, queue, task_id, out);
+        st = gf_wait_missing(client, given, queue, task_id, out);
     else if (st == GOFER_ETIMEOUT)
         gf_fail(st, "the task '%s' has not come to its end in the time given", task_id);
     gf_names_clear(&found);

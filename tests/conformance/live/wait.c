@@ -22,7 +22,7 @@ typedef struct waiter {
 static void *wait_main(void *arg)
 {
     waiter *w = arg;
-    w->status = w->broker->ops->live->wait_end(w->broker, "q", w->id, PATIENCE_MS, &w->end);
+    w->status = gf_wait_end(w->broker, "q", w->id, PATIENCE_MS, &w->end);
     w->told_ms = gf_mono_ms();
     return NULL;
 }
@@ -205,7 +205,7 @@ static void what_is_kept_needs_no_wait(void)
     CHECK_OK(finish(b, need_one(b, "q", "done"), (gf_finish){ .outcome = GF_DONE, .result = big,
         .result_size = sizeof big }));
     for (int64_t timeout_ms = 0; timeout_ms < 2000; timeout_ms += 1000)
-        if (CHECK_OK(b->ops->live->wait_end(b, "q", "done", timeout_ms, &end))) {
+        if (CHECK_OK(gf_wait_end(b, "q", "done", timeout_ms, &end))) {
             CHECK_STR(gofer_info_text(end, "outcome"), "done");
             const void *bytes = gofer_info_bytes(end, "result", &size);
             CHECK_MEM(bytes, size, big, sizeof big);
@@ -213,7 +213,7 @@ static void what_is_kept_needs_no_wait(void)
         }
     put(b, "q", "set aside");
     CHECK_OK(gf_act_one(b, "q", GF_ACT_CANCEL, "set aside"));
-    if (CHECK_OK(b->ops->live->wait_end(b, "q", "set aside", 0, &end))) {
+    if (CHECK_OK(gf_wait_end(b, "q", "set aside", 0, &end))) {
         CHECK_STR(gofer_info_text(end, "outcome"), "cancelled");
         gofer_info_free(end);
     }
@@ -225,17 +225,17 @@ static void a_wait_ends_without_an_end(void)
 {
     gf_broker *b = store_open();
     gofer_info *end = NULL;
-    CHECK_STATUS(b->ops->live->wait_end(b, "q", "none", 0, &end), GOFER_ENOTFOUND);
-    CHECK_STATUS(b->ops->live->wait_end(b, "q", "none", 1000, &end), GOFER_ENOTFOUND);
+    CHECK_STATUS(gf_wait_end(b, "q", "none", 0, &end), GOFER_ENOTFOUND);
+    CHECK_STATUS(gf_wait_end(b, "q", "none", 1000, &end), GOFER_ENOTFOUND);
     put(b, "q", "t");
-    CHECK_STATUS(b->ops->live->wait_end(b, "q", "t", 0, &end), GOFER_ETIMEOUT);
-    CHECK_STATUS(b->ops->live->wait_end(b, "q", "t", 50, &end), GOFER_ETIMEOUT);
-    CHECK_STATUS(b->ops->live->wait_end(b, "r", "t", 50, &end), GOFER_ENOTFOUND);
+    CHECK_STATUS(gf_wait_end(b, "q", "t", 0, &end), GOFER_ETIMEOUT);
+    CHECK_STATUS(gf_wait_end(b, "q", "t", 50, &end), GOFER_ETIMEOUT);
+    CHECK_STATUS(gf_wait_end(b, "r", "t", 50, &end), GOFER_ENOTFOUND);
     CHECK(end == NULL);
     // A retry is no end.
     CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .outcome = GF_RETRY_AT,
         .at_ms = gf_now_ms() + HOUR_MS, .error = "e" }));
-    CHECK_STATUS(b->ops->live->wait_end(b, "q", "t", 50, &end), GOFER_ETIMEOUT);
+    CHECK_STATUS(gf_wait_end(b, "q", "t", 50, &end), GOFER_ETIMEOUT);
     store_close(b);
     store_check_sound();
 }
@@ -248,12 +248,12 @@ static void an_end_between_two_waits_is_told(void)
         waiter w = { .broker = b, .id = "t" };
         put(b, "q", "t");
         gf_claim *claim = need_one(b, "q", "t");
-        CHECK_STATUS(b->ops->live->wait_end(b, "q", "t", 20, &w.end), GOFER_ETIMEOUT);
+        CHECK_STATUS(gf_wait_end(b, "q", "t", 20, &w.end), GOFER_ETIMEOUT);
         if (round)                 // twice: the second turn is the first one's heir
-            CHECK_STATUS(b->ops->live->wait_end(b, "q", "t", 20, &w.end), GOFER_ETIMEOUT);
+            CHECK_STATUS(gf_wait_end(b, "q", "t", 20, &w.end), GOFER_ETIMEOUT);
         CHECK_OK(finish(b, claim, (gf_finish){ .outcome = GF_DONE, .result = "res",
             .result_size = 3 }));
-        w.status = b->ops->live->wait_end(b, "q", "t", round == 2 ? 0 : PATIENCE_MS, &w.end);
+        w.status = gf_wait_end(b, "q", "t", round == 2 ? 0 : PATIENCE_MS, &w.end);
         check_end(&w, "done", "res", NULL);
     }
     store_close(b);
@@ -318,16 +318,16 @@ static void an_end_is_not_told_of_a_later_task(void)
         gofer_info *end = NULL;
         put(b, "q", "t");
         gf_claim *claim = need_one(b, "q", "t");
-        CHECK_STATUS(b->ops->live->wait_end(b, "q", "t", 20, &end), GOFER_ETIMEOUT);
+        CHECK_STATUS(gf_wait_end(b, "q", "t", 20, &end), GOFER_ETIMEOUT);
         CHECK_OK(finish(b, claim, (gf_finish){ .outcome = GF_DONE, .result = "first",
             .result_size = 5 }));
         put(b, "q", "t");
         claim = need_one(b, "q", "t");
         if (waits)
-            CHECK_STATUS(b->ops->live->wait_end(b, "q", "t", 20, &end), GOFER_ETIMEOUT);
+            CHECK_STATUS(gf_wait_end(b, "q", "t", 20, &end), GOFER_ETIMEOUT);
         CHECK_OK(finish(b, claim, (gf_finish){ .outcome = GF_DONE, .result = "second",
             .result_size = 6 }));
-        gofer_status st = b->ops->live->wait_end(b, "q", "t", PATIENCE_MS, &end);
+        gofer_status st = gf_wait_end(b, "q", "t", PATIENCE_MS, &end);
         size_t size = 0;
         const char *result = st == GOFER_OK ? gofer_info_bytes(end, "result", &size) : NULL;
         CHECK(!result || (size == 6 && memcmp(result, "second", 6) == 0));
@@ -355,7 +355,7 @@ static void *wait_for_ever(void *arg)
     char *record = NULL;
     int64_t lost = 0;
     w->status = w->listener ? w->broker->ops->live->listener_next(w->listener, -1, &record, &lost)
-                            : w->broker->ops->live->wait_end(w->broker, "q", "t", -1, &end);
+                            : gf_wait_end(w->broker, "q", "t", -1, &end);
     atomic_store(&w->over, true);
     return NULL;
 }

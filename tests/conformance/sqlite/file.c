@@ -541,7 +541,7 @@ static void *wait_for_a(void *arg)
 {
     gf_broker *b = arg;
     gofer_info *end = NULL;
-    CHECK_OK(b->ops->live->wait_end(b, "q", "a", PATIENCE_MS, &end));
+    CHECK_OK(gf_wait_end(b, "q", "a", PATIENCE_MS, &end));
     gofer_info_free(end);
     return NULL;
 }
@@ -559,7 +559,7 @@ static void each_who_waits_is_kept_by_his_own_time(void)
     int64_t stop_ms = gf_mono_ms() + PATIENCE_MS;
     while (number_of(a_until) < 0 && gf_mono_ms() < stop_ms)
         gf_sleep_us(1000);
-    CHECK_STATUS(b->ops->live->wait_end(b, "q", "b", 20, &end), GOFER_ETIMEOUT);
+    CHECK_STATUS(gf_wait_end(b, "q", "b", 20, &end), GOFER_ETIMEOUT);
     CHECK(number_of("SELECT until FROM awaited WHERE id = 'b'") > 0);
     CHECK(number_of("SELECT until FROM awaited WHERE id = 'b'") < number_of(a_until));
     CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "a"));

@@ -430,7 +430,7 @@ static void run_with_little_memory(gf_broker *b)
     if (done_or_no_memory(b->ops->tasks->exchange(b, &f, 1, NULL)) && done_or_no_memory(f.status)) {
         if (done_or_no_memory(b->ops->inspect->task(b, "q", "t", &info)))
             gofer_info_free(info);
-        if (done_or_no_memory(b->ops->live->wait_end(b, "q", "t", 0, &info)))
+        if (done_or_no_memory(gf_wait_end(b, "q", "t", 0, &info)))
             gofer_info_free(info);
     }
     gf_claim_free(claim);

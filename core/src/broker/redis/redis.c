@@ -168,7 +168,7 @@ static gofer_status nothing_to_tidy(gf_broker *b)
     return gf_rd_check((gf_rd_store *)b);
 }
 
-// wait_end and listener_next look at `interrupts` while they wait.
+// waits_next and listener_next look at `interrupts` while they wait.
 static void sees_by_itself(gf_broker *b)
 {
     (void)b;
@@ -232,7 +232,12 @@ static const gf_live_ops live = {
     .listener_open = gf_rd_listener_open,
     .listener_next = gf_rd_listener_next,
     .listener_close = gf_rd_listener_close,
-    .wait_end = gf_rd_wait_end,
+    .waits_open = gf_rd_waits_open,
+    .waits_close = gf_rd_waits_close,
+    .waits_add = gf_rd_waits_add,
+    .waits_remove = gf_rd_waits_remove,
+    .waits_next = gf_rd_waits_next,
+    .waits_wake = gf_rd_waits_wake,
     .interrupt = sees_by_itself,
 };
 

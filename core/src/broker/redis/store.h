@@ -321,8 +321,13 @@ void         gf_rd_alive_begin(gf_rd_cmd *cmd, char keys[GF_RD_WORKER_KEYS][GF_R
     const char *worker);
 void         gf_rd_alive_answered(gf_rd_store *s, const gf_rd_cmd *cmd, const char *worker);
 // ends.c
-gofer_status gf_rd_wait_end(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms,
-    gofer_info **out);
+gofer_status gf_rd_waits_open(gf_broker *b, gf_waits **out);
+void         gf_rd_waits_close(gf_waits *w);
+void         gf_rd_waits_add(gf_waits *w, gf_awaited *const *items, size_t count,
+    bool only_look);
+void         gf_rd_waits_remove(gf_waits *w, gf_awaited *const *items, size_t count);
+gofer_status gf_rd_waits_next(gf_waits *w, int64_t timeout_ms, gf_awaited **told);
+void         gf_rd_waits_wake(gf_waits *w);
 // aggregate.c
 gofer_status gf_rd_group_take(gf_broker *b, const char *worker, const char *queue,
     const gf_group_rule *rule, gf_group_set **out);

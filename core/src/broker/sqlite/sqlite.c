@@ -321,7 +321,12 @@ static const gf_live_ops live = {
     .listener_open = gf_sq_listener_open,
     .listener_next = gf_sq_listener_next,
     .listener_close = gf_sq_listener_close,
-    .wait_end = gf_sq_wait_end,
+    .waits_open = gf_sq_waits_open,
+    .waits_close = gf_sq_waits_close,
+    .waits_add = gf_sq_waits_add,
+    .waits_remove = gf_sq_waits_remove,
+    .waits_next = gf_sq_waits_next,
+    .waits_wake = gf_sq_waits_wake,
     .interrupt = gf_sq_interrupt,
 };
 

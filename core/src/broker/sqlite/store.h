@@ -604,8 +604,13 @@ void         gf_sq_listener_close(gf_listener *l);
 // wait.c
 void         gf_sq_interrupt(gf_broker *b);
 // wait.c
-gofer_status gf_sq_wait_end(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms,
-    gofer_info **out);
+gofer_status gf_sq_waits_open(gf_broker *b, gf_waits **out);
+void         gf_sq_waits_close(gf_waits *w);
+void         gf_sq_waits_add(gf_waits *w, gf_awaited *const *items, size_t count,
+    bool only_look);
+void         gf_sq_waits_remove(gf_waits *w, gf_awaited *const *items, size_t count);
+gofer_status gf_sq_waits_next(gf_waits *w, int64_t timeout_ms, gf_awaited **told);
+void         gf_sq_waits_wake(gf_waits *w);
 gofer_status gf_sq_stats_add(gf_broker *b, const gf_type_stats *items, size_t count);    // stats.c
 gofer_status gf_sq_stats(
     gf_broker *b, const char *queue, int64_t since_ms, gf_type_stats **out, size_t *count);

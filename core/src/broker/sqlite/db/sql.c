@@ -371,6 +371,7 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
                             "WHERE qid = ?1 AND id = ?2 AND outcome IS NULL",
     [GF_SQL_AWAITED_GET] =
         "SELECT outcome, at_ms, error, result, qid, id FROM awaited WHERE rid = ?1",
+    [GF_SQL_AWAITED_TOLD] = "SELECT rid FROM awaited WHERE outcome IS NOT NULL",
     [GF_SQL_AWAITED_ENDED] =
         "SELECT outcome, at_ms, error, result FROM awaited WHERE qid = ?1 AND id = ?2 AND outcome "
         "IS NOT NULL "

