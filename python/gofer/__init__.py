@@ -84,7 +84,7 @@ if TYPE_CHECKING:
     __version__: str
 
 # What most programs never need: loaded when one is first asked for.
-_LATE = ("logs", "inspection", "schedules", "msgpack")
+_LATE = ("logs", "msgpack", "inspection", "schedules")
 
 __all__ = [
     "Action", "Attempt", "Batch", "BatchError", "binary", "BrokerError", "BytesCodec", "Client",

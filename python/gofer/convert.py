@@ -9,15 +9,14 @@ Knows no store and no worker. Threads: any.
 from __future__ import annotations
 
 import inspect
-import sys
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any, Optional
 
-from .hints import fields_of, hints_of, space_of
+from .hints import Unevaluated, fields_of, hints_of, signature_of, space_of
 from .reading.groups import Part, exact
 from .reading.mismatch import PayloadMismatch, wrong
-from .reading.plain import READERS
+from .reading.plain import READERS, Reader
 from .reading.reader import Readers
 
 __all__ = ["Converter", "PayloadMismatch", "converter_of", "result_reader"]
@@ -25,17 +24,9 @@ __all__ = ["Converter", "PayloadMismatch", "converter_of", "result_reader"]
 _NONE: tuple[Any, ...] = ()
 
 
-def signature_of(function: Callable[..., Any]) -> inspect.Signature:
-    """As inspect has it, where annotations may name what only type checkers know."""
-    if sys.version_info >= (3, 14):
-        import annotationlib
-
-        return inspect.signature(function, annotation_format=annotationlib.Format.FORWARDREF)
-    return inspect.signature(function)
-
-
 def converter_of(function: Callable[..., Any], skip: frozenset[str] = frozenset()) -> Converter:
-    """The converter of a function. skip: parameters that others fill."""
+    """The converter of a function. skip: parameters that others fill. InvalidArgument: one of its
+    annotations cannot be evaluated."""
     return Converter(signature_of(function), hints_of(function), skip, space_of(function))
 
 
@@ -60,20 +51,23 @@ class Converter:
         self._needed: list[str] = []
         self._order: list[inspect.Parameter] = []  # those that go by position
         self._rest: Optional[str] = None
-        self._rest_part: Part = None
+        self._rest_reader: Reader = list
         self._spread = False
         self._spread_part: Part = None
         by_position = [each for each in parameters if each.kind is each.POSITIONAL_ONLY]
         for each in parameters:
             hint = hints.get(each.name, Any)
-            if each.kind is each.VAR_KEYWORD:
-                self._take_spread(hint, readers)
-                continue
-            part = readers.of(hint)
-            if each.kind is each.VAR_POSITIONAL:
-                self._rest, self._rest_part = each.name, part
-                by_position = [one for one in parameters if one.kind <= one.POSITIONAL_OR_KEYWORD]
-                continue
+            try:
+                if each.kind is each.VAR_KEYWORD:
+                    self._take_spread(hint, readers)
+                    continue
+                if each.kind is each.VAR_POSITIONAL:
+                    self._rest, self._rest_reader = each.name, readers.of_rest(hint)
+                    by_position = [p for p in parameters if p.kind <= p.POSITIONAL_OR_KEYWORD]
+                    continue
+                part = readers.of(hint)
+            except Unevaluated as error:
+                raise error.within(f"parameter '{each.name}'", each.annotation)
             self._fields.append((each.name, exact(part), part))
             if each.default is each.empty:
                 self._needed.append(each.name)
@@ -84,7 +78,7 @@ class Converter:
         args = typing.get_args(hint)
         if args and hasattr(args[0], "__required_keys__"):  # **options: Unpack[Options]
             for name, each in fields_of(args[0]).items():
-                part = readers.of(each)
+                part = readers.of_field(args[0], name, each)
                 self._fields.append((name, exact(part), part))
             self._needed += [each for each in args[0].__required_keys__]
             return
@@ -149,13 +143,10 @@ class Converter:
         return tuple(args), given
 
     def _rest_of(self, value: Any) -> list[Any]:
-        from .reading.groups import list_reader
-
         try:
-            made: list[Any] = list_reader(list, (tuple,), self._rest_part)(value)
+            return list(self._rest_reader(value))
         except PayloadMismatch as error:
             raise error.within(self._rest or "")
-        return made
 
     def _spread_of(self, others: dict[str, Any]) -> dict[str, Any]:
         part = self._spread_part
@@ -171,8 +162,12 @@ class Converter:
 
 
 def result_reader(function: Callable[..., Any]) -> Callable[[Any], Any]:
-    """What makes, of a decoded result, what the function's annotation says that it returns."""
-    part = Readers(space_of(function)).of(hints_of(function).get("return", Any))
+    """What makes, of a decoded result, what the function's annotation says that it returns.
+    InvalidArgument: the annotation cannot be evaluated."""
+    try:
+        part = Readers(space_of(function)).of(hints_of(function).get("return", Any))
+    except Unevaluated as error:
+        raise error.within("what it returns")
     if part is None or part is READERS[type(None)]:
         return lambda value: value
 

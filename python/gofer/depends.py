@@ -18,7 +18,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .hints import hints_of
+from .hints import Unevaluated, Unknown, hints_of, signature_of
 
 if TYPE_CHECKING:
     from .context import Context
@@ -69,14 +69,17 @@ def plan_of(function: Callable[..., Any]) -> Plan:
     for name, hint in hints_of(function).items():
         if name == "return":
             continue
-        if hint is Context or hint in ("Context", "gofer.Context"):
-            context.append(name)
-        elif typing.get_origin(hint) is typing.Union:
-            if Context in typing.get_args(hint):
-                context.append(name)
+        if any(_is_context(each, Context) for each in (hint, *typing.get_args(hint))):
+            context.append(name)  # also where it is optional
         else:
             depends += [(name, mark) for mark in _marks(hint) if isinstance(mark, Depends)][:1]
     return Plan(tuple(context), tuple(depends))
+
+
+def _is_context(hint: Any, context: type) -> bool:
+    if isinstance(hint, Unknown):  # imported for type checkers
+        return hint.text in ("Context", "gofer.Context")
+    return hint is context
 
 
 def _marks(hint: Any) -> tuple[Any, ...]:
@@ -93,10 +96,12 @@ class Provider(NamedTuple):
 
 
 def provider_of(function: Callable[..., Any]) -> Provider:
-    """TypeError: it has a parameter that nothing fills."""
+    """TypeError: it has a parameter that nothing fills. InvalidArgument: it is not known."""
+    if isinstance(function, Unknown):
+        raise Unevaluated(function).within("a dependency")
     plan = plan_of(function)
     try:
-        parameters = inspect.signature(function).parameters
+        parameters = signature_of(function).parameters
     except ValueError:  # a class in C, say: it takes nothing that is known
         parameters = {}  # type: ignore[assignment]
     for name, parameter in parameters.items():

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .errors import GoferError, InvalidArgument, NotFound
+from .hints import Unevaluated
 from .payload import BytesCodec
 
 if TYPE_CHECKING:
@@ -88,7 +89,10 @@ def value_of(outcome: Outcome, type: str, task: Task[..., Any] | None, codec: Co
         )
     if not outcome.ok:
         raise TaskFailed(outcome, type)
-    read, takes_none = _reader_of(task)
+    try:
+        read, takes_none = _reader_of(task)
+    except Unevaluated as error:
+        raise error.within(f"task '{type}'")
     if not outcome.result and takes_none:
         return None
     if not outcome.result and not isinstance(codec, BytesCodec):  # where it may be b""

@@ -29,6 +29,7 @@ from typing import (
 from .depends import plan_of
 from .errors import GoferError, InvalidArgument, NotFound
 from .events import Outcome
+from .hints import signature_of
 from .ids import new_id
 from .payload import Codec, encoded, named, naming
 from .put import NO_RETRY, NO_TIMEOUT_MS, ON_CONFLICT, UNIQUE_UNTIL, Mold, Put
@@ -524,7 +525,12 @@ class Task(Enqueuer[P, R]):
         options: Mapping[str, Any],
     ) -> None:
         checked = merged({}, options, TaskOptions)
-        signature = inspect.signature(function)
+        if any(map(_yields, (function, inspect.unwrap(function)))):
+            raise InvalidArgument(
+                f"{function!r} is a generator function: calling it runs nothing of it. A task"
+                " returns what it has to tell"
+            )
+        signature = signature_of(function)
         injected = plan_of(function).names
         if injected:  # they are no part of the payload
             kept = [p for p in signature.parameters.values() if p.name not in injected]
@@ -542,6 +548,10 @@ class Task(Enqueuer[P, R]):
 
     def __repr__(self) -> str:
         return f"<gofer.Task {self.name}>"
+
+
+def _yields(function: Any) -> bool:
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
 
 
 def name_of(function: Callable[..., Any]) -> str:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from .. import logs
 from ..context import Context
 from ..discovery import NoApplication, load
+from ..hints import Unevaluated
 from ..running.delivery import Control, Delivery, Ending, Part
 from ..running.runner import REQUEUE, Runner
 from . import frames
@@ -335,7 +336,7 @@ def _loaded(arguments: Arguments, line: Line) -> Child:
         child.hooks(app.starts)
         _warn_of_the_store(app)
         _sync_crons(app)
-    except NoApplication as error:
+    except (NoApplication, Unevaluated) as error:
         _fail(f"gofer: {error}", 1)
     except BaseException as error:
         _fail(_shown(error, arguments.app), 1)

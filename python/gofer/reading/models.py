@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Optional
 
+from ..hints import Unevaluated, Unknown
 from .mismatch import PayloadMismatch
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def model_reader(hint: Any) -> Optional[Reader]:
         from pydantic_core import ValidationError
     except ImportError:
         return None
-    adapter: Any = pydantic.TypeAdapter(hint)
+    adapter: Any = _adapter(pydantic, hint)
     names = {"by_alias": True, "by_name": True} if _knows_names(pydantic.VERSION) else {}
     passes = hint if isinstance(hint, type) else ()
 
@@ -53,6 +54,16 @@ def model_reader(hint: Any) -> Optional[Reader]:
             raise _told(error) from None
 
     return read
+
+
+def _adapter(pydantic: Any, hint: Any) -> Any:
+    """Unevaluated: one of its own annotations names what is not known."""
+    try:
+        if getattr(hint, "__pydantic_complete__", True) is False:
+            hint.model_rebuild()
+        return pydantic.TypeAdapter(hint)
+    except pydantic.errors.PydanticUndefinedAnnotation as error:
+        raise Unevaluated(Unknown(getattr(hint, "__name__", str(hint)), str(error))) from None
 
 
 def _knows_names(version: str) -> bool:

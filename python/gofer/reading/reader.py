@@ -1,7 +1,6 @@
 """reader - builds, once, what reads the values of an annotation.
 
-None stands for "passes as it is": no annotation, Any, object, a name that cannot be found. Knows no
-task.
+None stands for "passes as it is": no annotation, Any, object. Knows no task.
 """
 
 from __future__ import annotations
@@ -12,11 +11,12 @@ import dataclasses
 import enum
 import sys
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import PurePath
 from typing import Any, Literal, Optional, TypeVar, Union
 
-from ..hints import evaluated, fields_of
+from ..hints import Field, Unevaluated, Unknown, evaluated, fields_of
 from .groups import Part, Record, dict_reader, list_reader, maker, tuple_reader
 from .mismatch import PayloadMismatch, shown, wrong
 from .models import is_constraint, is_model, model_reader
@@ -51,11 +51,21 @@ class Readers:
     def __init__(self, space: Optional[Mapping[str, Any]] = None) -> None:
         self._space: Mapping[str, Any] = space or {}
         self._records: dict[Any, Record] = {}
+        self._late: dict[Any, Late] = {}
+        self._own: Any = Any
+        """What Self means here."""
+        self._bindings: Mapping[Any, Any] = {}
+        """What the type variables are here."""
 
     def of(self, hint: Any) -> Part:
-        """The reader of an annotation."""
-        hint = evaluated(hint, self._space)
-        if isinstance(hint, str) or any(hint is each for each in _ANY):
+        """The reader of an annotation. Unevaluated: nobody knows what it is."""
+        if isinstance(hint, (str, typing.ForwardRef)):
+            text = hint if isinstance(hint, str) else hint.__forward_arg__
+            meant = _filled(evaluated(text, self._space), self._bindings)
+            return self._named((text, id(self._space), id(self._bindings)), meant)
+        if isinstance(hint, Unknown):
+            raise Unevaluated(hint)
+        if any(hint is each for each in _ANY):
             return None
         try:
             if hint in READERS:
@@ -67,6 +77,55 @@ class Readers:
             return self._bare(hint)
         return self._special(origin, typing.get_args(hint), hint)
 
+    def of_rest(self, hint: Any) -> Reader:
+        """The reader of the list that *args are; hint: of each, or `*tuple[...]` of them all."""
+        hint = evaluated(hint, self._space)
+        if not _is_unpacked(hint):
+            return list_reader(list, (tuple,), self.of(hint))
+        args = typing.get_args(hint)
+        if typing.get_origin(hint) is not tuple:  # Unpack[tuple[...]], or a TypeVarTuple
+            args = typing.get_args(args[0]) if args else (Any, ...)
+        return self._tuple(args) or list_reader(tuple, (tuple,), None)
+
+    def of_field(
+        self, kind: Any, name: str, field: Field, bindings: Mapping[Any, Any] = {}
+    ) -> Part:
+        """The reader of a class's field, whose text is meant where the class stands."""
+        try:
+            with self._in(field.space, bindings):
+                return self.of(_filled(field.hint, bindings))
+        except Unevaluated as error:
+            raise error.within(f"field '{name}' of {kind.__name__}", field.note)
+
+    @contextmanager
+    def _in(self, space: Mapping[str, Any], bindings: Mapping[Any, Any]) -> Iterator[None]:
+        before = self._space, self._bindings
+        self._space, self._bindings = space, bindings
+        try:
+            yield
+        finally:
+            self._space, self._bindings = before
+
+    def _named(self, key: Any, hint: Any) -> Part:
+        """Of a type that has a name, and so may hold itself."""
+        found = self._late.get(key)
+        if found is not None:
+            return found.part if found.is_made else found
+        late = self._late[key] = Late(self._space, self._bindings)
+        late.part = self.of(hint)
+        late.is_made = True
+        return late.part
+
+    def _alias(self, alias: Any, key: Any, bindings: Mapping[Any, Any]) -> Part:
+        """Of `type X = ...`: Python evaluates it when it is asked for."""
+        module = sys.modules.get(alias.__module__ or "")
+        try:
+            hint = _filled(alias.__value__, bindings)
+        except Exception as error:
+            hint = Unknown(alias.__name__, str(error))
+        with self._in(vars(module) if module else self._space, bindings):
+            return self._named(key, hint)
+
     # ---- what has no arguments --------------------------------------------------
 
     def _bare(self, hint: Any) -> Part:
@@ -74,11 +133,17 @@ class Readers:
             return self.of(_bound(hint))
         if hasattr(hint, "__supertype__"):  # NewType
             return self.of(hint.__supertype__)
-        if hasattr(hint, "__value__"):  # type X = ...
-            return self.of(hint.__value__)
+        if _is_alias(hint):  # type X = ...
+            return self._alias(hint, hint, {})
         if not isinstance(hint, type):
-            return None
+            return self._word(getattr(hint, "_name", None))
         return self._class(hint)
+
+    def _word(self, name: Any) -> Part:
+        """Of the words of typing that stand for a type."""
+        if name == "Self":
+            return self.of(self._own)
+        return READERS[str] if name == "LiteralString" else None
 
     def _class(self, kind: Any) -> Part:
         if is_model(kind):
@@ -113,8 +178,8 @@ class Readers:
             return self.of(args[0])
         if getattr(origin, "_name", "") in _MARKS:
             return self.of(args[0]) if args else None
-        if hasattr(origin, "__value__"):  # type X[T] = ...
-            return self.of(_filled(origin.__value__, _bindings(origin, args)))
+        if _is_alias(origin):  # type X[T] = ...
+            return self._alias(origin, hint, _bindings(origin, args))
         if is_model(origin):  # a generic one
             return model_reader(hint)
         if origin is tuple and not args and hint is not typing.Tuple:  # tuple[()]
@@ -172,8 +237,11 @@ class Readers:
             return found
         shape = _shape(kind)
         record = self._records[hint] = Record(kind, shape.make)
-        for name, each in shape.hints.items():
-            record.parts[name] = self.of(_filled(each, bindings) if bindings else each)
+        known = {kind: bindings, **_inherited(kind, bindings)}
+        before, self._own = self._own, hint
+        for name, field in shape.fields.items():
+            record.parts[name] = self.of_field(kind, name, field, known.get(field.owner, {}))
+        self._own = before
         record.needed = shape.needed
         record.positional = shape.positional
         return record
@@ -184,7 +252,7 @@ class Readers:
         hints = [evaluated(each, self._space) for each in args]
         if any(each is one for each in hints for one in _ANY):
             return None
-        parts = [self.of(each) for each in hints if each is not type(None)]
+        parts = [self.of(each) for each, hint in zip(args, hints) if hint is not type(None)]
         if any(part is None for part in parts):
             return None
         readers = [part for part in parts if part is not None]
@@ -192,6 +260,19 @@ class Readers:
         if len(readers) == 1:
             return optional_reader(readers[0]) if optional else readers[0]
         return union_reader(readers, hints)
+
+
+class Late:
+    """What a type is read by that holds itself, while its reader is being made. names: kept, for
+    their identities are a part of the key that it is found by."""
+
+    def __init__(self, *names: Mapping[Any, Any]) -> None:
+        self.names = names
+        self.part: Part = None
+        self.is_made = False
+
+    def __call__(self, value: Any) -> Any:
+        return value if self.part is None else self.part(value)
 
 
 def optional_reader(part: Reader) -> Reader:
@@ -308,49 +389,56 @@ def key_reader(part: Part) -> Part:
 
 
 class _Shape(typing.NamedTuple):
-    hints: dict[str, Any]
+    fields: dict[str, Field]
     needed: tuple[str, ...]
     make: Callable[[dict[str, Any]], Any]
     positional: bool = False
 
 
 def _shape(kind: Any) -> _Shape:
-    hints = fields_of(kind)
+    fields = fields_of(kind)
     if _is_typed_dict(kind):
-        return _Shape(hints, _needed_keys(kind, hints), lambda given: given)
+        return _Shape(fields, _needed_keys(kind, fields), lambda given: given)
     if _is_named_tuple(kind):
         names = kind._fields
         needed = tuple(name for name in names if name not in kind._field_defaults)
-        ordered = {name: hints.get(name, Any) for name in names}
+        ordered = {name: fields.get(name, _FREE) for name in names}
         return _Shape(ordered, needed, maker(kind, frozenset()), True)
-    return _dataclass_shape(kind, hints)
+    return _dataclass_shape(kind, fields)
 
 
-def _needed_keys(kind: Any, hints: Mapping[str, Any]) -> tuple[str, ...]:
+_FREE = Field(Any, Any, {}, None)
+
+
+def _needed_keys(kind: Any, fields: Mapping[str, Field]) -> tuple[str, ...]:
     needed = set(kind.__required_keys__)
-    for name, hint in hints.items():  # where annotations are text, Python has not looked into it
-        mark = getattr(typing.get_origin(hint), "_name", "")
+    for name, field in fields.items():  # where they are text, Python has not looked into it
+        mark = getattr(typing.get_origin(field.hint), "_name", "")
         if mark == "NotRequired":
             needed.discard(name)
         elif mark == "Required":
             needed.add(name)
-    return tuple(name for name in hints if name in needed)
+    return tuple(name for name in fields if name in needed)
 
 
-def _dataclass_shape(kind: Any, hints: Mapping[str, Any]) -> _Shape:
-    fields = {each.name: hints.get(each.name, Any) for each in dataclasses.fields(kind)}
+def _dataclass_shape(kind: Any, noted: Mapping[str, Field]) -> _Shape:
+    fields = {each.name: noted.get(each.name, _FREE) for each in dataclasses.fields(kind)}
     late = frozenset(each.name for each in dataclasses.fields(kind) if not each.init)
     needed = [
         each.name for each in dataclasses.fields(kind)
         if each.init and each.default is dataclasses.MISSING
         and each.default_factory is dataclasses.MISSING
     ]  # fmt: skip
-    for name, hint in hints.items():
-        if isinstance(hint, dataclasses.InitVar):
-            fields[name] = hint.type
+    for name, field in noted.items():
+        if isinstance(field.hint, dataclasses.InitVar):
+            fields[name] = field._replace(hint=field.hint.type)
             if not hasattr(kind, name):
                 needed.append(name)
     return _Shape(fields, tuple(needed), maker(kind, late))
+
+
+def _is_alias(hint: Any) -> bool:
+    return type(hint).__name__ == "TypeAliasType"
 
 
 def _is_typed_dict(kind: Any) -> bool:
@@ -375,8 +463,22 @@ def _bindings(origin: Any, args: tuple[Any, ...]) -> dict[Any, Any]:
     return dict(zip(names or getattr(origin, "__type_params__", ()), args))
 
 
+def _inherited(kind: Any, bindings: Mapping[Any, Any]) -> dict[Any, Mapping[Any, Any]]:
+    """What the type variables of its bases are: class Names(Box[str])."""
+    found: dict[Any, Mapping[Any, Any]] = {}
+    for base in vars(kind).get("__orig_bases__", kind.__bases__):
+        origin = typing.get_origin(base) or base
+        if isinstance(origin, type) and origin not in (object, typing.Generic):
+            args = tuple(_filled(each, bindings) for each in typing.get_args(base))
+            found[origin] = _bindings(origin, args)
+            found.update(_inherited(origin, found[origin]))
+    return found
+
+
 def _filled(hint: Any, bindings: Mapping[Any, Any]) -> Any:
     """The annotation with its type variables put in."""
+    if not bindings:
+        return hint
     if isinstance(hint, TypeVar):
         return bindings.get(hint, hint)
     names = getattr(hint, "__parameters__", ())

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ..context import Context, running
 from ..convert import PayloadMismatch, converter_of
 from ..depends import Plan, Provider, Scope, plan_of
+from ..hints import Unevaluated, Unknown
 from ..flow import Drop, GiveUp, RetryIn, Snooze, TaskCancelled, TaskTimeout
 from ..payload import BytesCodec, encoded
 from .delivery import Control, Delivery, Ending
@@ -36,7 +37,8 @@ REQUEUE = Ending("requeue")
 
 
 class Prepared:
-    """A task's function with all that can be known before its first call."""
+    """A task's function with all that can be known before its first call. InvalidArgument: an
+    annotation of it cannot be evaluated."""
 
     def __init__(self, task: Task[..., Any]) -> None:
         self.task = task
@@ -47,7 +49,13 @@ class Prepared:
         self.decode = task.codec.decode
         self.is_raw = isinstance(task.codec, BytesCodec)
         self.keeps = task.store_result
-        self.arguments = converter_of(self.function, self.plan.names).arguments
+        try:
+            self.arguments = converter_of(self.function, self.plan.names).arguments
+            for name, depends in self.plan.depends:
+                if isinstance(depends.function, Unknown):
+                    raise Unevaluated(depends.function).within(f"parameter '{name}'")
+        except Unevaluated as error:
+            raise error.within(f"task '{task.name}'")
         self.injects = bool(self.plan.names)
 
     def arguments_of(self, payload: bytes) -> tuple[Any, dict[str, Any]]:
