@@ -116,7 +116,7 @@ part_valgrind() { # valgrind: unit tests, nothing read that was not written, eve
 part_python() { # the Python package, installed by pip (pytest), and its types (mypy)
     build_gcc
     python_environment "$build_root/test-venv" --force-reinstall --no-deps "$root/python"
-    GOFER_BIN=$build_root/test-gcc/gofer \
+    GOFER_BIN=$build_root/test-gcc/gofer GOFER_PYRIGHT=$(pyright_program) \
         "$build_root/test-venv/bin/python" -m pytest -q \
         --ignore tests/python/frameworks tests/python
     python_frameworks
@@ -124,6 +124,19 @@ part_python() { # the Python package, installed by pip (pytest), and its types (
     # The reference, from the docstrings: warnings are errors.
     python_environment "$build_root/test-venv" "sphinx>=7"
     GOFER_PYTHON=$build_root/test-venv/bin/python docs/reference/build.sh
+}
+
+# pyright, if it can be had: it runs on node, and fetches itself from npm's registry.
+pyright_program() {
+    local folder=$build_root/test-venv
+    if ! command -v node >/dev/null; then
+        say "OMIT pyright: there is no node" >&2
+    elif ! python_environment "$folder" pyright >&2 ||
+        ! timeout 300 "$folder/bin/pyright" --version >/dev/null 2>&1; then
+        say "OMIT pyright: it cannot be installed" >&2
+    else
+        echo "$folder/bin/pyright"
+    fi
 }
 
 # The package beside Django, Flask and the others, in an environment that has them.

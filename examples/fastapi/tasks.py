@@ -19,7 +19,7 @@ tasks = gofer.Gofer()  # the broker is $GOFER_URL
 
 
 @tasks.task(name="shop:receipt", queue="mail", retry=8, timeout="30s", retention="1h")
-def send_receipt(to: str, item: str, cents: int, *, ctx: gofer.Context) -> str:
+def send_receipt(to: str, item: str, cents: int, *, ctx: gofer.Context = gofer.INJECTED) -> str:
     mail = EmailMessage()
     mail["From"] = "shop@example.org"
     mail["To"] = to
@@ -36,7 +36,7 @@ def send_receipt(to: str, item: str, cents: int, *, ctx: gofer.Context) -> str:
 
 
 @tasks.task(name="shop:report", retry=2, timeout="1m", retention="1h")
-def make_report(output: str, *, ctx: gofer.Context) -> dict[str, int]:
+def make_report(output: str, *, ctx: gofer.Context = gofer.INJECTED) -> dict[str, int]:
     totals: dict[str, int] = {}
     with ORDERS.open(newline="") as file:
         rows = list(csv.reader(file))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 from .writing import not_of, plain, refusal, same_size, text_key, zoned
 
@@ -55,8 +55,7 @@ class MsgpackCodec:
             raise refusal(value, self.name, self._packed, error) from error
 
     def _packed(self, value: Any) -> bytes:
-        packed: bytes = self._msgpack.packb(self._native(value, DEEPEST), datetime=True)
-        return packed
+        return cast(bytes, self._msgpack.packb(self._native(value, DEEPEST), datetime=True))
 
     def decode(self, payload: bytes) -> Any:
         try:

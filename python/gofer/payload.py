@@ -28,10 +28,12 @@ class Codec(Protocol):
     @property
     def name(self) -> str:
         """Of the form, for messages."""
+        ...
 
     def encode(self, value: Any) -> bytes:
         """The payload. ValueError (InvalidArgument is one) or TypeError: the value cannot be
         written in this form."""
+        ...
 
     def decode(self, payload: bytes) -> Any:
         """The plain value; types that the form does not know come back as what they were written

@@ -11,7 +11,7 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from datetime import datetime
 from typing import (
     TYPE_CHECKING,
@@ -24,6 +24,7 @@ from typing import (
     TypedDict,
     TypeVar,
     Union,
+    overload,
 )
 
 from .depends import plan_of
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
+T = TypeVar("T")
 
 
 class NoTimeout(enum.Enum):
@@ -301,7 +303,15 @@ class Handle(Generic[R_co]):
         except NotFound:
             return Outcome(self.id, self.queue, "gone", None, None, None)
 
-    def result(self, timeout: Duration | None = None) -> R_co:
+    # What a coroutine function returns is a coroutine, to type checkers; a handle has its result.
+
+    @overload
+    def result(self: Handle[Coroutine[Any, Any, T]], timeout: Duration | None = None) -> T: ...
+
+    @overload
+    def result(self, timeout: Duration | None = None) -> R_co: ...
+
+    def result(self, timeout: Duration | None = None) -> Any:
         """Wait until it has come to its end, and give what its function returned, read as the
         function's annotation says.
 
@@ -311,18 +321,31 @@ class Handle(Generic[R_co]):
         """
         return self._value(self.wait(timeout))
 
-    async def aresult(self, timeout: Duration | None = None) -> R_co:
+    @overload
+    async def aresult(
+        self: Handle[Coroutine[Any, Any, T]], timeout: Duration | None = None
+    ) -> T: ...
+
+    @overload
+    async def aresult(self, timeout: Duration | None = None) -> R_co: ...
+
+    async def aresult(self, timeout: Duration | None = None) -> Any:
         """The same for asyncio. Cancelling ends the wait, not the task."""
         return self._value(await self.wait_async(timeout))
 
-    def __await__(self) -> Generator[Any, None, R_co]:
+    @overload
+    def __await__(self: Handle[Coroutine[Any, Any, T]]) -> Generator[Any, None, T]: ...
+
+    @overload
+    def __await__(self) -> Generator[Any, None, R_co]: ...
+
+    def __await__(self) -> Generator[Any, None, Any]:
         return self.aresult().__await__()
 
-    def _value(self, outcome: Outcome) -> R_co:
-        value: R_co = value_of(
+    def _value(self, outcome: Outcome) -> Any:
+        return value_of(
             outcome, self.type, self._app.tasks.get(self.type), self._app.codec_of(self.type)
         )
-        return value
 
     def progress(self) -> TaskProgress | None:
         """How far it says that it has come; None: it has not said. NotFound: as info."""

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Optional
 
 import gofer
-from typing_extensions import assert_type
+from typing_extensions import Annotated, assert_type
 
 app = gofer.Gofer("memory:", timeout="2s")
 
@@ -25,6 +25,48 @@ async def fetch(url: str) -> bytes:
     return url.encode()
 
 
+def get_count() -> int:
+    return 1
+
+
+@app.task(codec=gofer.MsgpackCodec() if __debug__ else gofer.BytesCodec())
+def injected(
+    to: str,
+    *,
+    ctx: gofer.Context = gofer.INJECTED,
+    count: Annotated[int, gofer.Depends(get_count)] = gofer.INJECTED,
+) -> list[int]:
+    return [count, ctx.attempt]
+
+
+class Shouting:
+    name = "shouting"
+
+    def encode(self, value: Any) -> bytes:
+        return gofer.JsonCodec().encode(value).upper()
+
+    def decode(self, payload: bytes) -> Any:
+        return gofer.JsonCodec().decode(payload.lower())
+
+
+class Nameless:
+    def encode(self, value: Any) -> str:
+        return str(value)
+
+    def decode(self, payload: bytes) -> Any:
+        return payload
+
+
+gofer.Gofer(codec=Shouting())
+gofer.Gofer(codec=Nameless())  # type: ignore[arg-type]
+assert_type(injected.enqueue("ann"), gofer.Handle[list[int]])
+assert_type(injected.enqueue("ann").result(timeout="5s"), list[int])
+assert_type(injected.item("ann"), gofer.Item)
+injected.enqueue()  # type: ignore[call-arg]
+injected.enqueue("ann", count="two")  # type: ignore[arg-type]
+injected.enqueue("ann", colour="red")  # type: ignore[call-arg]
+gofer.Depends(7)  # type: ignore[arg-type]
+app.task(isolation="thread")  # type: ignore[call-overload]
 assert_type(send("ann"), int)
 assert_type(send.enqueue("ann", urgent=True), gofer.Handle[int])
 assert_type(send.enqueue_in("5m", to="ann").info().started_at, Optional[datetime])
@@ -42,6 +84,27 @@ assert_type(app.inspect.history()[0].day, date)
 async def asynchronous() -> None:
     assert_type(await fetch("x"), bytes)
     assert_type(await send.aenqueue("ann"), gofer.Handle[int])
+    assert_type(await send.aenqueue_in("5m", "ann", urgent=True), gofer.Handle[int])
+    assert_type(await (await fetch.aenqueue("x")), bytes)
+    assert_type(await (await fetch.aenqueue("x")).aresult("5s"), bytes)
+    assert_type(await app.aenqueue("t", {"a": 1}), gofer.Handle[Any])
+    await send.aenqueue(7)  # type: ignore[arg-type]
+    await send.aenqueue("ann", delay="5m")  # type: ignore[call-arg]
+    await send.options(unique=1).aenqueue()  # type: ignore[call-arg]
+    await fetch.aenqueue_in("5m")  # type: ignore[call-arg]
+    await app.aenqueue("t", colour="red")  # type: ignore[call-arg]
+
+
+@app.middleware
+def around(ctx: gofer.Context) -> Any:
+    yield
+
+
+@app.on_failure
+def failed(ctx: gofer.Context, error: BaseException, final: bool) -> None:
+    assert_type(ctx.attempt, int)
+    ctx.attempt = 2  # type: ignore[misc]
+    ctx.log("text", 3)  # type: ignore[arg-type]
 
 
 with app.batch() as batch:
