@@ -180,7 +180,8 @@ static void greet(web_gate *gate, int fd, const struct sockaddr_storage *from, s
         .since_ms = now_ms(), .pause_ms = PAUSE_MIN_MS };
 }
 
-// With none left the listener stays readable, and poll would spin: an idle connection gives its own.
+// With none left the listener stays readable, and poll would spin: an idle connection gives up its
+// own.
 static void no_descriptors(web_gate *gate, int error)
 {
     place *idle = error == EMFILE || error == ENFILE ? most_idle(gate, NULL) : NULL;
