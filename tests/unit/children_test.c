@@ -609,6 +609,80 @@ static void a_stop_lets_running_tasks_end(void)
     tear_down();
 }
 
+// ---- a slow store -------------------------------------------------------------------------------
+
+static void put_many(const char *what, int count)
+{
+    for (int i = 0; i < count; i++) {
+        char id[32];
+        snprintf(id, sizeof id, "%s %d", what, i);
+        put(id, what, GOFER_NO_RETRY);
+    }
+}
+
+// The one that has to be asked about waits; the only child, which runs one at a time, does not.
+static void a_checkpoint_that_is_slow_to_come_stops_nobody_else(void)
+{
+    SET_UP("concurrency", "1");
+    atomic_store(&fault.hold_asks, 1);
+    add_child("t", "protocol 1");
+    put("checkpoint", "checkpoint", 5);        // fails at first, and is tried again at once
+    start();
+    WAIT_FOR(atomic_load(&fault.asks) == 1);
+    put_many("done", 200);
+    WAIT_FOR(queue_int("default", "completed") == 200);
+    CHECK(task_is("checkpoint", "state", "active"));
+    atomic_store(&fault.hold_asks, 0);
+    WAIT_FOR(task_is("checkpoint", "state", "completed"));
+    CHECK(has_result("checkpoint", "here"));
+    tear_down();
+}
+
+// Whether a request to cancel stands is the store's to say.
+static void a_decision_that_waits_for_the_store_stops_nobody_else(void)
+{
+    SET_UP("concurrency", "1");
+    add_child("t", "protocol 1\nwant 2");
+    put("stay", "stay", 5);
+    start();
+    WAIT_FOR(stat_of("running") == 1);
+    atomic_store(&fault.hold_asks, 1);
+    CHECK_OK(gofer_client_task_cancel(r.client, "default", "stay"));
+    WAIT_FOR(atomic_load(&fault.asks) >= 1);
+    put_many("done", 200);
+    WAIT_FOR(queue_int("default", "completed") == 200);
+    CHECK(task_is("stay", "state", "active"));
+    atomic_store(&fault.hold_asks, 0);
+    WAIT_FOR(task_is("stay", "state", "archived"));
+    CHECK(task_is("stay", "last_error", "cancelled"));
+    tear_down();
+}
+
+// Nothing is lost of what waits there: the task goes back, and its checkpoint stays.
+static void a_stop_while_the_store_is_asked_loses_nothing(void)
+{
+    SET_UP("concurrency", "1", "grace", "0s");
+    atomic_store(&fault.hold_asks, 1);
+    add_child("t", "protocol 1");
+    put("checkpoint", "checkpoint", 5);
+    start();
+    WAIT_FOR(atomic_load(&fault.asks) == 1);
+    put("again", "checkpoint", 5);
+    WAIT_FOR(atomic_load(&fault.asks) == 2);
+    gofer_worker_stop(r.worker);
+    gf_sleep_us(50000);
+    atomic_store(&fault.hold_asks, 0);
+    wait_end();
+    CHECK(task_is("checkpoint", "state", "pending") && task_is("again", "state", "pending"));
+    CHECK_INT(task_int("checkpoint", "retried"), 1);
+    gofer_worker_free(r.worker);
+    REQUIRE_OK(gofer_worker_new(&r.worker, r.client));
+    add_child("t", "protocol 1");
+    start();
+    WAIT_FOR(has_result("checkpoint", "here") && has_result("again", "here"));
+    tear_down();
+}
+
 // ---- many ---------------------------------------------------------------------------------------
 
 static void children_are_recycled_by_their_tasks(void)
@@ -839,6 +913,9 @@ static const check_test tests[] = {
     TEST(a_stop_puts_back_in_order),
     TEST(a_stop_ends_a_child_that_does_not_heed_it),
     TEST(a_stop_lets_running_tasks_end),
+    TEST(a_checkpoint_that_is_slow_to_come_stops_nobody_else),
+    TEST(a_decision_that_waits_for_the_store_stops_nobody_else),
+    TEST(a_stop_while_the_store_is_asked_loses_nothing),
     TEST(children_are_recycled_by_their_tasks),
     TEST(many_tasks_pass_through_several_children),
     TEST(middleware_sees_what_becomes_of_childrens_tasks),

@@ -1,5 +1,5 @@
 // fake_broker.h - a store with faults for the worker's tests: the real one behind a table whose
-// exchange and extend can be made to fail, refuse or hang.
+// exchange, extend and the question for checkpoints can be made to fail, refuse or hang.
 #ifndef TESTS_UNIT_FAKE_BROKER_H
 #define TESTS_UNIT_FAKE_BROKER_H
 
@@ -22,6 +22,7 @@ static struct {
     _Atomic int          extend_fails;        // the store is out of reach for leases
     _Atomic int          extend_stale;        // all leases are lost
     _Atomic int          hold, held;          // takes wait at the store's door; so many do
+    _Atomic int          hold_asks, asks;     // so do renewals and questions for checkpoints
     _Atomic int          exchanges, extends;
 } fault;
 
@@ -59,10 +60,27 @@ __attribute__((unused)) static gofer_status fault_exchange(gf_broker *b, gf_fini
     return fault.real->tasks->exchange(b, done, count, take);
 }
 
+__attribute__((unused)) static void fault_wait_to_ask(void)
+{
+    if (!atomic_load(&fault.hold_asks))
+        return;
+    atomic_fetch_add(&fault.asks, 1);
+    while (atomic_load(&fault.hold_asks))
+        gf_sleep_us(500);
+}
+
+__attribute__((unused)) static gofer_status fault_checkpoint(gf_broker *b, const gf_claim *claim,
+    void **out, size_t *size)
+{
+    fault_wait_to_ask();
+    return fault.real->tasks->checkpoint(b, claim, out, size);
+}
+
 __attribute__((unused)) static gofer_status fault_extend(gf_broker *b, gf_lease *leases,
     size_t count, int64_t lease_ms)
 {
     atomic_fetch_add(&fault.extends, 1);
+    fault_wait_to_ask();
     if (atomic_load(&fault.extend_fails))
         return gf_fail(GOFER_EBROKER, "the test wants this to fail");
     if (!atomic_load(&fault.extend_stale))
@@ -80,6 +98,7 @@ __attribute__((unused)) static void fault_install(gofer_client *client)
     tables_copy(&fault.now, fault.real);
     fault.now.tasks.exchange = fault_exchange;
     fault.now.tasks.extend = fault_extend;
+    fault.now.tasks.checkpoint = fault_checkpoint;
     client->broker->ops = &fault.now.ops;
 }
 

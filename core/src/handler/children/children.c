@@ -88,6 +88,7 @@ static gofer_status start_crew(gf_lane *lane)
     c->renewing = false;
     c->reloads = atomic_load(&lane->reloads);
     c->hurry_ms = c->quit_ms = 0;
+    c->clerk.stack_size = (size_t)w->settings.stack_size;
     if (gf_thread_start(&c->thread, gf_crew_main, c, (size_t)w->settings.stack_size) != 0)
         return gf_fail(GOFER_ENOMEM, "no thread for the children of '%s'", c->name);
     c->joinable = true;
@@ -109,6 +110,7 @@ static void crew_free(void *user)
 {
     gf_crew *c = user;
     gf_lane_remove(&c->lane);
+    gf_clerk_clear(&c->clerk);
     pthread_cond_destroy(&c->changed);
     pthread_mutex_destroy(&c->lock);
     gf_hello_clear(&c->hello);
@@ -131,18 +133,25 @@ static char *name_of(const char *given, const char *pattern, const gf_command *c
                                : command->path);
 }
 
+static bool init_locks(gf_crew *c)
+{
+    if (pthread_mutex_init(&c->lock, NULL) != 0)
+        return false;
+    if (gf_cond_init(&c->changed) != 0)
+        goto no_cond;
+    if (gf_clerk_init(&c->clerk, &c->lane.wake))
+        return true;
+    pthread_cond_destroy(&c->changed);
+no_cond:
+    pthread_mutex_destroy(&c->lock);
+    return false;
+}
+
 static gofer_status make_crew(gf_crew **out, gofer_worker *worker, const char *pattern,
     const char *const *argv, const gofer_child_options *options)
 {
     gf_crew *c = gf_calloc(1, sizeof *c);
-    if (!c)
-        return gf_fail_nomem("children");
-    if (pthread_mutex_init(&c->lock, NULL) != 0) {
-        gf_free(c);
-        return gf_fail_nomem("children");
-    }
-    if (gf_cond_init(&c->changed) != 0) {
-        pthread_mutex_destroy(&c->lock);
+    if (!c || !init_locks(c)) {
         gf_free(c);
         return gf_fail_nomem("children");
     }

@@ -21,6 +21,7 @@ enum {
     FAST_NS = 100 * 1000,          // shorter tasks are waited for in batches,
     NAP_MIN_NS = 100 * 1000,       //   so long
     NAP_MAX_NS = 500 * 1000,
+    CLERK_MAX = 1000,              // tasks that wait for the store beside those that run
     SECOND_MS = 1000
 };
 
@@ -97,6 +98,10 @@ static void give(gf_crew *c, gofer_task *task, int64_t now_ns)
     }
     if (decide_at_once(c, task, now_ns))
         return;
+    if (gf_clerk_must_fetch(task)) {
+        gf_batch_push(&c->errands.bare, task);
+        return;
+    }
     gf_mate *m = best_of(c, now_ns, task->apart);
     if (m && gf_mate_give(m, task, now_ns))
         return;
@@ -117,6 +122,12 @@ static void give_all(gf_crew *c, int64_t now_ns)
         else
             give(c, task, now_ns);
     }
+    while ((task = gf_batch_pop(&c->errands.fetched))) {
+        if (c->turn.stopping)
+            gf_crew_put_back(task, &c->turn);
+        else
+            give(c, task, now_ns);
+    }
     while ((task = gf_batch_pop(&c->turn.taken)))
         give(c, task, now_ns);
     if (c->apart.count || gf_sets_wait_apart(&c->sets))
@@ -129,7 +140,9 @@ static void give_all(gf_crew *c, int64_t now_ns)
 static void count_room(gf_crew *c, int64_t now_ns)
 {
     gf_lane_turn *t = &c->turn;
-    t->capacity = t->ahead = t->max = 0;
+    t->ahead = t->max = 0;
+    // Nor does what the clerk has, up to a number that a worker may well hold.
+    t->capacity = gf_min_size(c->clerk.count, CLERK_MAX);
     for (const gf_mate *m = c->mates; m; m = m->next) {
         if (m->state != GF_MATE_UP) {
             t->capacity += m->held;        // what it runs takes no room from those that stay
@@ -142,6 +155,24 @@ static void count_room(gf_crew *c, int64_t now_ns)
         t->ahead += pace_ns < 0 ? 0 : (size_t)(LANE_AHEAD_NS / (pace_ns > 0 ? pace_ns : 1));
         t->max += gf_mate_credit(m, now_ns, ahead_ns(c));
     }
+}
+
+// For the pool, or for the clerk.
+static bool has_news(const gf_crew *c)
+{
+    return c->turn.done.count > 0 || c->turn.back.count > 0 || c->turn.undecided.count > 0 ||
+        c->errands.bare.count > 0;
+}
+
+// To the clerk and back, after a turn with the pool, which has seen what has begun.
+static void swap_errands(gf_crew *c)
+{
+    gofer_task *task;
+    c->errands.undecided = c->turn.undecided;
+    c->turn.undecided = (gf_batch){ 0 };
+    gf_clerk_swap(&c->clerk, &c->errands, c->turn.stopping);
+    while ((task = gf_batch_pop(&c->errands.decided)))
+        gf_batch_push(&c->turn.done, task);
 }
 
 // True: there was something to give.
@@ -157,12 +188,13 @@ static bool exchange(gf_crew *c)
     count_room(c, now_ns);
     gf_lane_swap(&c->lane, &c->turn, true, &calls);
     gf_worker_act(c->lane.worker, calls);
+    swap_errands(c);
     bool any = c->turn.taken.count > 0;
     give_all(c, now_ns);
     for (gf_mate *m = c->mates; m; m = m->next)
         gf_mate_send(m);
     // What was decided here, or found no child, is told at once.
-    return any || c->turn.done.count > 0 || c->turn.back.count > 0;
+    return any || has_news(c);
 }
 
 // ---- the loop -----------------------------------------------------------------------------------
@@ -224,7 +256,7 @@ static void wait(gf_crew *c, int64_t next_ms)
 
 static bool is_over(const gf_crew *c)
 {
-    return gf_crew_quits(c) && !c->mates && c->turn.done.count == 0 && c->turn.back.count == 0;
+    return gf_crew_quits(c) && !c->mates && !has_news(c) && c->clerk.count == 0;
 }
 
 void *gf_crew_main(void *arg)
@@ -243,5 +275,6 @@ void *gf_crew_main(void *arg)
         gf_places_bury(c, now_ns / 1000000);
     }
     gf_sets_close(&c->sets);
+    gf_clerk_end(&c->clerk);
     return NULL;
 }

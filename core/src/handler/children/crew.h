@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "gofer/gofer.h"
+#include "handler/children/clerk.h"
 #include "handler/children/hello.h"
 #include "handler/children/mate.h"
 #include "handler/children/sets.h"
@@ -46,6 +47,8 @@ typedef struct gf_crew {
     gf_mate      *mates;
     gf_place     *places;
     gf_lane_turn  turn;
+    gf_clerk      clerk;
+    gf_errands    errands;         // for the clerk, and back from it
     gf_batch      apart;           // taken, and waiting for a child that has nothing
     unsigned      reloads;         // heeded
     bool          renewing;        // new ones are started beside all, and are not ready yet

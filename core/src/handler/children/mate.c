@@ -15,14 +15,13 @@
 #include <unistd.h>
 
 #include "handler/child.h"
+#include "handler/children/clerk.h"
 #include "util/alloc.h"
 #include "util/array.h"
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/utf8.h"
-#include "worker/run/decide.h"
 #include "worker/run/guest.h"
-#include "worker/run/task_data.h"
 #include "worker/run/outcome.h"
 #include "worker/runtime.h"
 #include "worker/worker.h"
@@ -95,10 +94,13 @@ void gf_crew_decide(gofer_task *task, gf_attempt_end how, int32_t returned, gf_l
     if (task->guest) {
         task->guest->end = how;
         task->guest->returned = returned;
-    } else if (gf_task_claim_decision(task)) {
-        gf_task_data_end_log(task);
-        gf_task_decide(task, how, returned,
-            (gf_decision){ &task->own_outcome, &task->own_reason, &task->own_finish_data });
+    } else if (gf_clerk_must_decide(task, how, returned)) {
+        task->end = how;
+        task->answer = returned;
+        gf_batch_push(&turn->undecided, task);
+        return;
+    } else {
+        gf_clerk_decide(task, how, returned);
     }
     gf_batch_push(&turn->done, task);
 }
@@ -227,7 +229,7 @@ static bool put_task(gf_mate *m, gofer_task *task, uint32_t ref)
     char *own;
     if (!gf_mate_headers_of(msg, &t.headers, &t.headers_size, &own))
         return false;
-    // A store that keeps none, or did not answer, has none: the task begins anew.
+    // What the store had been asked for there is by now: here it is not asked.
     bool known = task->has_resumed || !task->resume_tried;
     if (known && gofer_task_resume(task, &t.checkpoint, &t.checkpoint_size) == GOFER_OK)
         t.has_checkpoint = t.checkpoint != NULL;

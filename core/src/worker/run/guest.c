@@ -57,20 +57,37 @@ static void wait_for_crew(gf_pool *p, gf_lane *lane, gofer_task *task, gf_guest 
     }
 }
 
+// Here the store may be waited for; the crew does not. Others of the lane's go on meanwhile.
+static void fetch_checkpoint(gf_pool *p, gf_lane *lane, gofer_task *task)
+{
+    const void *bytes;
+    size_t size;
+    gf_calls calls = { 0 };
+    if (!gf_task_may_resume(task) || task->has_resumed)
+        return;
+    pthread_mutex_lock(&p->lock);
+    lane->asking += p->hosted;
+    calls.spawn = gf_pool_rouse(p, gf_pool_wanted(p));
+    gf_pool_look(p, &calls);
+    pthread_mutex_unlock(&p->lock);
+    gf_worker_act(task->worker, calls);
+    (void)gofer_task_resume(task, &bytes, &size);
+    task->resume_tried = true;
+    pthread_mutex_lock(&p->lock);
+    lane->asking -= p->hosted;
+    pthread_mutex_unlock(&p->lock);
+}
+
 int32_t gf_lane_run(gofer_task *task, void *user)
 {
     gf_lane *lane = user;
     gofer_worker *w = task->worker;
     gf_calls calls = { 0 };
     gf_guest g = { .returned = GOFER_REQUEUE };
-    const void *checkpoint;
-    size_t size;
     task->end = GF_RETURNED;
     if (gf_cond_init(&g.changed) != 0)
         return gofer_task_want(task, "no memory to wait for a child");
-    // Here the store may be waited for; the crew does not.
-    (void)gofer_task_resume(task, &checkpoint, &size);
-    task->resume_tried = true;
+    fetch_checkpoint(&w->run.pool, lane, task);
     pthread_mutex_lock(&w->run.pool.lock);
     if (!w->run.pool.stopping)
         wait_for_crew(&w->run.pool, lane, task, &g, &calls);

@@ -8,10 +8,13 @@
 #include "util/error.h"
 #include "util/clock.h"
 #include "util/log.h"
+#include "util/minmax.h"
 #include "worker/run/guest.h"
 #include "worker/run/mux.h"
 #include "worker/run/pool_steps.h"
 #include "worker/runtime.h"
+
+enum { ASKING_MAX = 16 };          // so many slots may wait for the store beside those that run
 
 // ---- lists --------------------------------------------------------------------------------------
 
@@ -132,10 +135,15 @@ void gf_lanes_open(gofer_worker *w)
 
 // ---- what is offered ----------------------------------------------------------------------------
 
+static size_t asking_of(const gf_lane *lane)
+{
+    return gf_min_size(gf_min_size(lane->asking, ASKING_MAX), lane->out);
+}
+
 static size_t room_of(const gf_pool *p, const gf_lane *lane)
 {
     size_t ahead = lane->ahead < p->max_prefetch ? lane->ahead : p->max_prefetch;
-    size_t used = lane->ready.count + lane->out;
+    size_t used = lane->ready.count + lane->out - asking_of(lane);
     return lane->capacity + ahead > used ? lane->capacity + ahead - used : 0;
 }
 
@@ -212,13 +220,14 @@ size_t gf_lanes_slots(const gf_pool *p)
 {
     size_t slots = 0;
     for (const gf_lane *lane = p->hosted ? p->lanes : NULL; lane; lane = lane->next)
-        slots += lane->capacity;
+        slots += lane->capacity + asking_of(lane);
     return slots;
 }
 
 static size_t startable_of(const gf_lane *lane)
 {
-    size_t room = lane->capacity > lane->out ? lane->capacity - lane->out : 0;
+    size_t out = lane->out - asking_of(lane);
+    size_t room = lane->capacity > out ? lane->capacity - out : 0;
     return lane->ready.count < room ? lane->ready.count : room;
 }
 
@@ -349,6 +358,9 @@ void gf_lane_swap(gf_lane *lane, gf_lane_turn *turn, bool sleeps, gf_calls *call
         else
             mark_begun(p, task, calls);
     }
+    for (task = turn->undecided.first; task; task = task->crew_next)
+        if (task->started_ns)
+            mark_begun(p, task, calls);
     report_all(lane, turn, now_ns, &out, calls);
     // What came back may have to go to the store; room, for the first time or again, may be waited
     // for: the fetcher sees to both.

@@ -50,6 +50,7 @@ typedef struct gf_lane {
     gf_tasks ready;                // delivered, not taken
     gf_batch guests;               // their slots wait; not taken
     size_t   out;                  // taken by the crew or, hosted, by slots, and not reported
+    size_t   asking;               // hosted: of these ask the store first, beside the capacity
     size_t   capacity;             // so many the crew could run at a time,
     size_t   ahead;                //   and so many more it would start within AHEAD_NS (pool.c)
     bool     asleep;               // the crew is asleep in its poll
@@ -90,6 +91,7 @@ bool    gf_lane_owns(const gf_lane *lane, const gofer_task *task);
 typedef struct gf_lane_turn {
     gf_batch     begun;            // in: of these the clock was started
     gf_batch     done;             // in: decided, or given back; some may have begun just now
+    gf_batch     undecided;        // stay: but if they have begun just now it is counted
     gf_batch     back;             // in: not begun, for the head of those that are ready, in order
     size_t       capacity, ahead;  // in
     size_t       max;              // in: take so many at the most

@@ -63,7 +63,8 @@ struct gofer_task {
     size_t           resumed_size;
     bool             has_resumed;
     bool             resume_tried;  // by the worker itself, before a child gets it
-    gf_attempt_end   end;           // how its child left it, if that is what the handler returned
+    gf_attempt_end   end;           // how its child left it,
+    int32_t          answer;        //   and with what; of a guest, in its slot's hands, only how
 
     // Where the middleware chain stands.
     const struct gf_route *route;
