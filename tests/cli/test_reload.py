@@ -2,6 +2,7 @@
 a handler; a source that does not load leaves everything as it is. The child is a stand-in."""
 import os
 import sys
+import threading
 import time
 
 import pytest
@@ -71,6 +72,24 @@ def says(worker, text, times=1):
 
 def state(shop, id):
     return shop.json("task", "show", id)["state"]
+
+
+def test_what_is_written_beside_the_sources_does_not_hold_it_up(shop):
+    ended = threading.Event()
+
+    def write_on():
+        while not ended.wait(0.02):
+            (shop.folder / "noise.db").write_text("1")
+
+    worker = start(shop)
+    writer = threading.Thread(target=write_on)
+    writer.start()
+    try:
+        write(shop, "two")
+        says(worker, "children reloaded")
+    finally:
+        ended.set()
+        writer.join()
 
 
 def test_new_sources_run_and_old_types_are_gone(shop):

@@ -141,10 +141,29 @@ static uint64_t look(sources *s)
 
 // ---- the thread
 
-// False: it is to end. What inotify says is thrown away: a look finds it.
+// Reads what inotify has to say: anything of a source or a folder? A store beside the sources is
+// written all the time. What it was is for a look to find.
+static int read_notes(sources *s)
+{
+    int any = 0;
+#ifdef __linux__
+    _Alignas(struct inotify_event) char notes[4096];
+    ssize_t size;
+    while (s->notes >= 0 && (size = read(s->notes, notes, sizeof notes)) > 0)
+        for (ssize_t at = 0; at < size;) {
+            const struct inotify_event *note = (const void *)(notes + at);
+            any |= note->len == 0 || (note->mask & IN_ISDIR) || is_source(note->name);
+            at += (ssize_t)(sizeof *note + note->len);
+        }
+#else
+    (void)s;
+#endif
+    return any;
+}
+
+// False: it is to end.
 static int wait_for_notes(sources *s, int timeout_ms, int *any)
 {
-    char notes[4096];
     struct pollfd fds[] = { { .fd = s->end[0], .events = POLLIN },
         { .fd = s->notes, .events = POLLIN } };
     int n;
@@ -153,9 +172,7 @@ static int wait_for_notes(sources *s, int timeout_ms, int *any)
     while (n < 0 && errno == EINTR);
     if (n < 0 || fds[0].revents)
         return 0;
-    *any = fds[1].revents != 0;
-    while (s->notes >= 0 && read(s->notes, notes, sizeof notes) > 0)
-        ;
+    *any = read_notes(s);
     return 1;
 }
 
