@@ -208,6 +208,40 @@ def test_a_stop_lets_a_group_that_has_begun_end(store):
     assert [t["headers"]["from"] for t in tasks_in(store, "pending")] == ["slow"]
 
 
+def test_reloaded_children_name_their_groups(store):
+    def write(*groups):
+        lines = "".join(f"aggregate {group}\\n" for group in groups)
+        child(store, AGGREGATOR.replace("aggregate *\\n", lines), "new.py")
+        (store.folder / "new.py").rename(store.folder / "aggregator.py")
+
+    def put_parts(group):
+        store("enqueue", "part", "x", "--group", group)
+
+    def reloaded(times):
+        wait_for(lambda: worker.log.count("children reloaded") == times, "the reload")
+
+    write()
+    put_parts("first")
+    command = f"={sys.executable} aggregator.py"
+    worker = store.worker("--group-max-size", "1", "--reload", "--child", command)
+    write("first")                      # the worker has had no aggregator before
+    assert [group for group, _ in made_of(store, 1)] == ["first"]
+    reloaded(1)
+    write("second")
+    reloaded(2)
+    put_parts("first")
+    put_parts("second")
+    assert [group for group, _ in made_of(store, 2)] == ["first", "second"]
+    write()
+    reloaded(3)
+    put_parts("second")
+    time.sleep(1.5)                     # a worker looks every second
+    waiting = store.json("group", "ls", "--queue", "default")["items"]
+    assert [(group["group"], group["size"]) for group in waiting] == [("first", 1), ("second", 1)]
+    write("*")
+    assert [group for group, _ in made_of(store, 4)] == ["first", "first", "second", "second"]
+
+
 # ---- Reference children
 
 

@@ -1,5 +1,5 @@
-// renew.c - what the worker goes by after a reload: the types, retry policies and queues that the
-// new children have named, in place of those that the old ones had.
+// renew.c - what the worker goes by after a reload: the types, retry policies, queues and groups
+// that the new children have named, in place of those that the old ones had.
 //
 // May touch: the worker's routes, under the pool's lock, and its queues. On the crew's thread.
 #include <stdbool.h>
@@ -10,6 +10,7 @@
 #include "message/retry_policy.h"
 #include "util/alloc.h"
 #include "util/error.h"
+#include "worker/group/aggregate.h"
 #include "worker/run/lane.h"
 #include "worker/run/mux.h"
 #include "worker/runtime.h"
@@ -84,8 +85,11 @@ gofer_status gf_crew_rename(gf_crew *c, gf_hello *hello)
         gf_routes_free(new);
         return st;
     }
+    gf_aggregator by = { gf_sets_run, &c->sets };
     pthread_mutex_lock(&w->run.pool.lock);
-    if ((st = make_routes(c, hello, new)) == GOFER_OK) {
+    if ((st = make_routes(c, hello, new)) == GOFER_OK &&
+        (st = gf_aggregate_rename(w, &by, (const char *const *)hello->groups.items,
+             hello->groups.count)) == GOFER_OK) {
         new->before = atomic_load(&w->run.routes);
         atomic_store(&w->run.routes, new);
         new = NULL;

@@ -72,6 +72,15 @@ bool gf_aggregate_is(
     return false;
 }
 
+// At least one byte, for it is none of memory that is told by NULL.
+static const char **names_of(const gf_mux *mux)
+{
+    const char **names = gf_calloc(mux->count + 1, sizeof *names);
+    for (size_t i = 0; names && i < mux->count; i++)
+        names[i] = mux->routes[i].pattern;
+    return names;
+}
+
 // ---- start and stop ----------------------------------------------------------------------------
 
 static gofer_status make(gofer_worker *w)
@@ -87,35 +96,110 @@ static gofer_status make(gofer_worker *w)
         a->made = true;
     }
     gf_free(a->names);
-    a->names = gf_calloc(w->group.aggregators.count, sizeof *a->names);
-    for (size_t i = 0; a->names && i < w->group.aggregators.count; i++)
-        a->names[i] = w->group.aggregators.routes[i].pattern;
+    a->names = names_of(&a->aggregators);
     return a->names ? GOFER_OK : gf_fail_nomem("aggregators");
 }
 
-gofer_status gf_aggregate_start(gofer_worker *w)
+static void free_routes(gf_group_routes *routes)
+{
+    while (routes) {
+        gf_group_routes *before = routes->before;
+        gf_mux_clear(&routes->mux);
+        gf_free(routes->names);
+        gf_free(routes);
+        routes = before;
+    }
+}
+
+// Locks: a->lock held, or nobody else is there.
+static gofer_status start_rounds(gofer_worker *w)
 {
     gf_aggregating *a = &w->group;
-    if (w->group.aggregators.count == 0)
-        return GOFER_OK;
-    gf_mux_seal(&w->group.aggregators);
-    gofer_status st = make(w);
-    if (st != GOFER_OK)
-        return st;
-    a->go = a->stopping = false;
-    for (a->count = 0; a->count < GF_ROUNDS; a->count++) {
-        gf_round *r = &a->rounds[a->count];
+    size_t count = 0;
+    for (; count < GF_ROUNDS; count++) {
+        gf_round *r = &a->rounds[count];
         *r = (gf_round){ .worker = w };
         if (gf_thread_start(&r->thread, gf_round_main, r, (size_t)w->settings.stack_size) != 0)
             break;
         r->joinable = true;
     }
-    return a->count ? GOFER_OK : gf_fail(GOFER_ENOMEM, "no thread for the worker's aggregators");
+    atomic_store(&a->count, count);
+    return count ? GOFER_OK : gf_fail(GOFER_ENOMEM, "no thread for the worker's aggregators");
 }
+
+gofer_status gf_aggregate_start(gofer_worker *w)
+{
+    gf_aggregating *a = &w->group;
+    if (w->group.aggregators.count == 0 && !w->run.lanes)
+        return GOFER_OK;
+    gf_mux_seal(&w->group.aggregators);
+    free_routes(atomic_exchange(&a->routes, NULL));        // of a start before
+    gofer_status st = make(w);
+    if (st != GOFER_OK)
+        return st;
+    atomic_store(&a->count, 0);
+    a->go = a->stopping = false;
+    return w->group.aggregators.count ? start_rounds(w) : GOFER_OK;
+}
+
+// ---- reloading ------------------------------------------------------------------------------------
+
+static bool is_of(const gf_route *route, void *user)
+{
+    const gf_aggregator *its = route->user, *by = user;
+    return its->run == by->run && its->user == by->user;
+}
+
+static gofer_status fill(gf_group_routes *new, const gf_mux *from, const char *const *patterns,
+    size_t count)
+{
+    gofer_status st = gf_mux_copy(&new->mux, from, is_of, &new->own);
+    for (size_t i = 0; i < count && st == GOFER_OK; i++)
+        st = gf_mux_add(&new->mux, patterns[i], NULL, &new->own);
+    gf_mux_seal(&new->mux);
+    if (st == GOFER_OK && !(new->names = names_of(&new->mux)))
+        st = gf_fail_nomem("aggregators");
+    return st;
+}
+
+// Locks: a->lock held.
+static gofer_status take_over(gofer_worker *w, gf_group_routes *new)
+{
+    gf_aggregating *a = &w->group;
+    gofer_status st = GOFER_OK;
+    if (new->mux.count && !a->count && !a->stopping)
+        st = start_rounds(w);
+    if (st != GOFER_OK)
+        return st;
+    new->before = atomic_load(&a->routes);
+    atomic_store(&a->routes, new);
+    return GOFER_OK;
+}
+
+gofer_status gf_aggregate_rename(gofer_worker *w, const gf_aggregator *by,
+    const char *const *patterns, size_t count)
+{
+    gf_aggregating *a = &w->group;
+    gf_group_routes *new = gf_calloc(1, sizeof *new);
+    if (!new)
+        return gf_fail_nomem("aggregators");
+    new->own = *by;
+    pthread_mutex_lock(&a->lock);
+    const gf_group_routes *now = atomic_load(&a->routes);
+    gofer_status st = fill(new, now ? &now->mux : &a->aggregators, patterns, count);
+    if (st == GOFER_OK)
+        st = take_over(w, new);
+    pthread_mutex_unlock(&a->lock);
+    if (st != GOFER_OK)
+        free_routes(new);
+    return st;
+}
+
+// ---- stopping -------------------------------------------------------------------------------------
 
 static void signal_all(gf_aggregating *a, bool *what)
 {
-    if (!a->count)
+    if (!a->made)
         return;
     pthread_mutex_lock(&a->lock);
     *what = true;
@@ -257,6 +341,7 @@ void gf_aggregate_clear(gofer_worker *w)
 {
     gf_aggregating *a = &w->group;
     gf_rest_clear(a);
+    free_routes(atomic_exchange(&a->routes, NULL));
     gf_queue_set_drop(a->sweep);
     gf_free(a->names);
     if (a->made) {

@@ -1,8 +1,8 @@
 // aggregate.h - the worker's part that aggregates: groups of tasks are made one by the aggregators
 // registered for them.
 //
-// On threads of its own. Aggregators are registered before start and only read from then on; all
-// else is under the lock, or atomic.
+// On threads of its own. Aggregators are registered before start and only read from then on, those
+// of reloaded children in a list of its own; all else is under the lock, or atomic.
 #ifndef GF_WORKER_AGGREGATE_H
 #define GF_WORKER_AGGREGATE_H
 
@@ -37,13 +37,28 @@ typedef struct gf_put_off {
     int64_t until_ms, delay_ms;    // monotonic
 } gf_put_off;
 
+// What runs for a pattern.
+typedef struct gf_aggregator {
+    gofer_aggregator run;
+    void            *user;
+} gf_aggregator;
+
+// All aggregators from a reload of children on.
+typedef struct gf_group_routes {
+    gf_mux                  mux;
+    const char            **names; // owned; patterns: what the store is asked for
+    gf_aggregator           own;   // of the patterns that came with it
+    struct gf_group_routes *before;    // a round may be at it still
+} gf_group_routes;
+
 typedef struct gf_aggregating {
     gf_mux          aggregators;   // by the name of the group
+    _Atomic(gf_group_routes *) routes;     // owned; in the place of those; NULL: no reload
 
     pthread_mutex_t lock;          // over all below; held for moments
     pthread_cond_t  changed;
     bool            made;          // lock and changed are there
-    size_t          count;         // threads
+    _Atomic size_t  count;         // threads; set under the lock
     gf_round        rounds[GF_ROUNDS];
     bool            go, stopping;
     const gf_round *apart;         // a suspect set runs there: the others begin nothing; NULL: none
@@ -59,7 +74,8 @@ typedef struct gf_aggregating {
     const char    **names;         // patterns of the aggregators: what the store is asked for
 } gf_aggregating;
 
-// Threads, if any aggregator is registered; they wait until _go. ENOMEM.
+// Threads, if any aggregator is registered; they wait until _go. ENOMEM. While there are children,
+// a reload may bring the first.
 gofer_status gf_aggregate_start(gofer_worker *w);
 void gf_aggregate_go(gofer_worker *w);
 void gf_aggregate_stop(gofer_worker *w);       // begin nothing more
@@ -82,6 +98,11 @@ gofer_status gf_aggregate_check(const gofer_worker *w, const char *pattern);
 // Is the aggregator of exactly this pattern this one?
 bool gf_aggregate_is(
     const gofer_worker *w, const char *pattern, gofer_aggregator run, const void *user);
+
+// In place of this aggregator's patterns these, while the worker runs; on failure nothing has
+// changed. Threads: any. Locks: may be called with the pool's held.
+gofer_status gf_aggregate_rename(gofer_worker *w, const gf_aggregator *by,
+    const char *const *patterns, size_t count);
 
 // For commands and children: when the set's time is over (monotonic), and whether to stop.
 int64_t gf_group_until_ms(const gofer_group *group);

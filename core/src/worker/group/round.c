@@ -153,7 +153,9 @@ static bool aggregate(gf_round *r, gf_group_set *set)
         gf_group_set_free(set);
         return true;
     }
-    const gf_route *route = gf_mux_find(&w->group.aggregators, set->group);
+    const gf_group_routes *routes = atomic_load(&w->group.routes);
+    const gf_route *route =
+        gf_mux_find(routes ? &routes->mux : &w->group.aggregators, set->group);
     gofer_group *group = route ? gf_group_new(w, set) : NULL;
     if (!group) {
         int64_t rest_ms =
@@ -201,17 +203,20 @@ static gf_group_set *take(gofer_worker *w, const char *queue, bool *suspects)
 {
     gf_aggregating *a = &w->group;
     gf_group_set *set = NULL;
+    const gf_group_routes *routes = atomic_load(&a->routes);
     gf_group_rule rule = {
         .grace_ms = w->settings.group_grace_ms,
         .max_delay_ms = w->settings.group_max_delay_ms,
         .max_size = w->settings.group_max_size,
-        .names = a->names,
-        .name_count = w->group.aggregators.count,
+        .names = routes ? routes->names : a->names,
+        .name_count = routes ? routes->mux.count : w->group.aggregators.count,
         .suspects = suspects,
     };
     char **except = gf_rest_names(a, queue, &rule.except_count);
     rule.except = (const char *const *)except;
-    gofer_status st = w->ops->groups->take(w->broker, w->id, queue, &rule, &set);
+    gofer_status st = GOFER_EEMPTY;
+    if (rule.name_count)           // reloaded children may have named none
+        st = w->ops->groups->take(w->broker, w->id, queue, &rule, &set);
     gf_free(except);
     if (st != GOFER_OK && st != GOFER_EEMPTY && st != GOFER_ENOTFOUND)
         complain(w, queue, st);

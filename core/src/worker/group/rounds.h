@@ -9,11 +9,6 @@
 
 #include "worker/group/aggregate.h"
 
-typedef struct gf_aggregator {
-    gofer_aggregator run;
-    void            *user;
-} gf_aggregator;
-
 // ---- round.c
 
 void   *gf_round_main(void *round);

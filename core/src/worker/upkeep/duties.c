@@ -98,7 +98,7 @@ gofer_status gf_duty_reclaim(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
     int64_t overdue_ms = GF_NEVER;
     gf_aggregate_overdue(w, &overdue_ms);
     gofer_status st = w->ops->groups->reclaim(w->broker, GF_DUTY_BATCH, &done);
-    *next_ms = gf_mono_ms() + (w->group.aggregators.count ? RECLAIM_MS : RECLAIM_RARE_MS);
+    *next_ms = gf_mono_ms() + (atomic_load(&w->group.count) ? RECLAIM_MS : RECLAIM_RARE_MS);
     *next_ms = st == GOFER_OK && done == GF_DUTY_BATCH ? now_ms : gf_min(*next_ms, overdue_ms);
     return st;
 }
