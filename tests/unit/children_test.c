@@ -11,7 +11,7 @@
 
 // ---- the child ----------------------------------------------------------------------------------
 
-enum { ROOM = 1 << 20, SLOW_MAX = 64, SLOW_MS = 100 };
+enum { ROOM = 1 << 20, SLOW_MAX = 64, SLOW_MS = 100, LATE_MS = 300 };
 
 static uint8_t child_in[ROOM];
 static size_t  child_size;
@@ -197,6 +197,8 @@ static int child_main(const char *hello)
             return printf("cannot import any more\n"), 1;
         hello = "protocol 1";
     }
+    if (strstr(hello, "\nlate"))
+        usleep(LATE_MS * 1000);
     say_frame('h', hello, strlen(hello));
     return be_a_child();
 }
@@ -388,6 +390,26 @@ static void who_runs_several_at_a_time_runs_them_apart_after_a_death(void)
     WAIT_FOR(task_is("slow 1", "state", "completed") && task_is("slow 2", "state", "completed") &&
         task_is("slow 3", "state", "completed"));
     CHECK_INT(stat_of("failed"), 1);
+    tear_down();
+}
+
+// Meanwhile the worker gives tasks back to the store that no child is there for.
+static void who_starts_slowly_after_a_death_runs_them_apart_too(void)
+{
+    SET_UP("concurrency", "1");
+    add_child("t", "protocol 1\nwant 8\nlate");
+    put("slow 1", "slow", GOFER_NO_RETRY);
+    put("slow 2", "slow", GOFER_NO_RETRY);
+    put("slow 3", "slow", GOFER_NO_RETRY);
+    put("kill", "kill", GOFER_NO_RETRY);
+    put("slow 4", "slow", GOFER_NO_RETRY);
+    start();
+    WAIT_FOR(task_is("kill", "state", "archived"));
+    CHECK(task_is("kill", "last_error", "KILL"));
+    WAIT_FOR(task_is("slow 1", "state", "completed") && task_is("slow 2", "state", "completed") &&
+        task_is("slow 3", "state", "completed") && task_is("slow 4", "state", "completed"));
+    CHECK_INT(stat_of("failed"), 1);
+    CHECK_INT(stat_of("processed"), 5);
     tear_down();
 }
 
@@ -902,6 +924,7 @@ static const check_test tests[] = {
     TEST(a_bad_frame_ends_the_child_and_fails_its_task),
     TEST(a_result_over_the_limit_is_the_tasks_failure),
     TEST(who_runs_several_at_a_time_runs_them_apart_after_a_death),
+    TEST(who_starts_slowly_after_a_death_runs_them_apart_too),
     TEST(a_task_past_its_deadline_is_told_and_then_its_child_ends),
     TEST(a_request_to_cancel_reaches_the_child),
     TEST(children_that_do_not_come_up_fail_the_start),

@@ -302,17 +302,23 @@ static void undo_begin(gf_pool *p, gofer_task *task)
     task->deadline_ms = task->deadline_mono_ms = 0;
 }
 
-// Locks: pool->lock held.
-static void put_to_head(gf_lane *lane, gf_batch *back, gf_tasks *out)
+// What is to run apart stays with its crew: given back to the store, while no child is there, it
+// would come again as any other, and kill those beside it. Locks: pool->lock held.
+static void take_back(gf_lane *lane, gf_lane_turn *turn, gf_tasks *out)
 {
     gf_pool *p = &lane->worker->run.pool;
     gf_tasks kept = { 0 };
     gf_batch guests = { 0 };
     gofer_task *task;
-    while ((task = gf_batch_pop(back))) {
+    while ((task = gf_batch_pop(&turn->back))) {
         if (task->guest) {
             gf_guest_undo(task);
             gf_batch_push(&guests, task);
+            continue;
+        }
+        if (task->apart && !p->stopping && !gf_task_lost(task)) {
+            undo_begin(p, task);
+            gf_batch_push(&turn->taken, task);
             continue;
         }
         task->out = false;
@@ -365,7 +371,7 @@ void gf_lane_swap(gf_lane *lane, gf_lane_turn *turn, bool sleeps, gf_calls *call
     // What came back may have to go to the store; room, for the first time or again, may be waited
     // for: the fetcher sees to both.
     bool news = turn->back.count > 0, had_room = room_of(p, lane) > 0;
-    put_to_head(lane, &turn->back, &out);
+    take_back(lane, turn, &out);
     lane->capacity = turn->capacity;
     lane->ahead = turn->ahead;
     if (news || (!had_room && room_of(p, lane) > 0))
