@@ -162,6 +162,27 @@ class RunningTask:
 
 
 @dataclass(frozen=True)
+class ChildProcess:
+    """A child process of a worker, as its latest heartbeat told."""
+
+    name: str = text_of("name")
+    """What it calls itself (of `--python`: the app), else what the log calls it."""
+    number: int = number_of("number")
+    """Its place among those of its command, from 0 on."""
+    pid: int = number_of("pid")
+    state: str = text_of("state")
+    """starting, ready, leaving (it ends what it runs) or ending (it was told to end)."""
+    running: int = number_of("running")
+    want: int = number_of("want")
+    """Tasks that it runs at a time; 0: it gets none."""
+    processed: int = number_of("processed")
+    """Tasks that it has ended."""
+    memory: Optional[int] = number_if("memory")
+    """Bytes, resident."""
+    started_at: Optional[datetime] = time_if("started_at_ms")
+
+
+@dataclass(frozen=True)
 class WorkerInfo:
     """One live worker."""
 
@@ -172,12 +193,24 @@ class WorkerInfo:
     state: str = text_of("state")
     """active, quiet, stopping, or lacking (it has not what its tasks need, and takes fewer)."""
     concurrency: int = number_of("concurrency")
+    """Of its slots; children come on top."""
     running: int = number_of("running")
+    """In slots and children."""
     queues: str = text_of("queues")
     """With their weights: "mail=3 low=1"."""
     strict: bool = flag_of("strict")
     tasks: tuple[RunningTask, ...] = list_of(RunningTask, "tasks")
     """What it runs; only a store on Redis knows, and at most 1000 of them."""
+    children: int = number_of("children")
+    """Child processes that are alive; some seconds old, as are the following."""
+    child_restarts: int = number_of("child_restarts")
+    """Children that died and were replaced, since its start."""
+    children_want: int = number_of("children_want")
+    """Tasks that its children run at a time,"""
+    children_busy: int = number_of("children_busy")
+    """and now: they are among running."""
+    child_processes: tuple[ChildProcess, ...] = list_of(ChildProcess, "child_processes")
+    """At most 1000."""
 
 
 @dataclass(frozen=True)

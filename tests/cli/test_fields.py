@@ -109,7 +109,10 @@ def run_all(run, gofer):
     """A worker runs them, somebody listens, and one is watched to its end."""
     events = listen(gofer, "events", "--count", "1")
     serving = gofer.worker("--shell", "ok=echo fine", "--shell", "bad=echo no >&2; exit 1",
-                           "--shell", f"slow={SLOW}")
+                           "--shell", f"slow={SLOW}", "--child",
+                           f"none={sys.executable} {ROOT / 'examples/children/child.py'}")
+    wait_for(lambda: any("child_processes" in each
+                         for each in gofer.json("worker", "ls")["items"]), "the child to be seen")
     wait_for(lambda: gofer.json("task", "show", "slow").get("progress_text"), "progress")
     wait_for(lambda: gofer.json("task", "show", "bad")["state"] == "archived", "the failure")
     wait_for(lambda: gofer.json("task", "show", "kept")["state"] == "completed", "the success")

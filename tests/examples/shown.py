@@ -40,6 +40,7 @@ CHANGES = [
     (r"\b(in )?DURATION( ago)?", "DURATION"),
     (r"\b\d+\.\d+ ms\b", "DURATION"),
     (r"\bID\s+\S+\s+\d+\s+(active|quiet|lacking)\b", r"ID HOST PID \1"),
+    (r"\b(ID\s+\S+\s+\d+)\s+\d+(\s+ready\s+\S+\s+\d+)\s+[\d.]+ MiB", r"\1 PID \2 SIZE"),
     (r"/tmp/[\w./-]*", "FOLDER"),
     (r"\bgofer_[\w-]{43}", "TOKEN"),
 ]

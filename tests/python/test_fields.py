@@ -36,6 +36,7 @@ PATIENCE = 60  # seconds; only ever waited for in full when something is broken
 CLASSES: dict[type, str] = {
     gofer.QueueInfo: "queue", gofer.TaskInfo: "task", gofer.Attempt: "attempt",
     gofer.LogLine: "log_line", gofer.WorkerInfo: "worker", gofer.RunningTask: "running_task",
+    gofer.ChildProcess: "child_process",
     gofer.GroupInfo: "group", gofer.Figures: "type_stats", gofer.Finding: "finding",
     gofer.DayInfo: "history_day", gofer.Event: "event", gofer.Outcome: "outcome",
     gofer.Entry: "entry", gofer.Ticked: "ticked", gofer.Synced: "synced",
@@ -270,7 +271,8 @@ def enqueue_all_kinds(app: gofer.Gofer) -> None:
 SLOW = """echo checkpoint-text 7 >&3
 while test ! -e finish; do echo progress 1 2 half >&3; echo log info hello >&3; sleep 0.1; done
 echo done"""
-WORDS = ["--aggregate", "whole:whole=cat", "--group-max-size", "1"]
+CHILD = f"child={sys.executable} {ROOT / 'examples/children/child.py'}"
+WORDS = ["--aggregate", "whole:whole=cat", "--group-max-size", "1", "--child", CHILD]
 
 
 @contextmanager
@@ -349,6 +351,7 @@ def work(client: gofer.Client, folder: Path, seen: Seen) -> None:
     until(lambda: client.task("nap").number("snoozes"))
     until(lambda: len(client.schedule_history("often")) and client.schedule("often").has("last_id"))
     until(lambda: all(each.child("tasks") for each in client.workers() if each.has("tasks")))
+    until(lambda: any(each.child("child_processes") for each in client.workers()))
     look(client, seen)
     until(lambda: not missing(seen, "event"))
     (folder / "finish").touch()

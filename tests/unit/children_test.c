@@ -524,6 +524,103 @@ static void a_worker_whose_children_die_early_ends_and_says_why(void)
     tear_down();
 }
 
+// ---- figures ------------------------------------------------------------------------------------
+
+static bool figures_are(int64_t children, int64_t restarts, int64_t want, int64_t busy)
+{
+    return stat_of("children") == children && stat_of("child_restarts") == restarts &&
+        stat_of("children_want") == want && stat_of("children_busy") == busy;
+}
+
+// The worker's field, or that of one of its children by name; -1: not there.
+static int64_t shown(const char *child, const char *field)
+{
+    gofer_info *list;
+    if (gofer_client_workers(r.client, &list) != GOFER_OK)
+        return -1;
+    const gofer_info *worker = gofer_info_at(list, 0),
+                     *children = gofer_info_child(worker, "child_processes");
+    int64_t value = child ? -1 : gofer_info_int(worker, field, -1);
+    for (size_t i = 0; child && i < gofer_info_count(children); i++)
+        if (is(gofer_info_text(gofer_info_at(children, i), "name"), child))
+            value = gofer_info_int(gofer_info_at(children, i), field, -1);
+    gofer_info_free(list);
+    return value;
+}
+
+static void children_are_counted(void)
+{
+    gofer_child_options o;
+    gofer_child_options_init(&o);
+    o.processes = 2;
+    child_options = &o;
+    SET_UP("concurrency", "1", "grace", "0s");
+    add_child("t", "protocol 1\nwant 2\nname counted");
+    add_child("u", "protocol 1\nwant 5");
+    CHECK(figures_are(0, 0, 0, 0));            // not started
+    start();
+    WAIT_FOR(figures_are(3, 0, 9, 0));
+    for (int i = 0; i < 4; i++)
+        enqueue("t", NULL, NULL);              // "payload": no word of the child's, never answered
+    WAIT_FOR(figures_are(3, 0, 9, 4));
+    CHECK_INT(stat_of("running"), 4);          // and theirs are among all that run
+    enqueue("u", NULL, NULL);
+    WAIT_FOR(figures_are(3, 0, 9, 5));
+    CHECK_INT(stat_of("processed"), 0);
+    gofer_worker_stop(r.worker);
+    wait_end();
+    WAIT_FOR(figures_are(0, 0, 0, 0));
+    tear_down();
+}
+
+// What was told to go and did is no restart; what died is one.
+static void deaths_are_counted_and_goings_are_not(void)
+{
+    SET_UP("concurrency", "1");
+    add_child("t", "protocol 1\nwant 1");
+    start();
+    WAIT_FOR(figures_are(1, 0, 1, 0));
+    put("kill", "kill", GOFER_NO_RETRY);
+    WAIT_FOR(figures_are(1, 1, 1, 0));
+    put("exit", "exit", GOFER_NO_RETRY);
+    WAIT_FOR(figures_are(1, 2, 1, 0));
+    WAIT_FOR(shown(NULL, "child_restarts") == 2 && shown("t", "want") == 1);
+    int64_t pid = shown("t", "pid");
+    gofer_worker_reload(r.worker);
+    WAIT_FOR(shown("t", "pid") != pid && shown(NULL, "children") == 1);
+    WAIT_FOR(figures_are(1, 2, 1, 0));
+    gofer_worker_stop(r.worker);
+    wait_end();
+    WAIT_FOR(figures_are(0, 2, 0, 0));
+    tear_down();
+}
+
+static void others_see_the_children(void)
+{
+    SET_UP("concurrency", "3", "lease", "1s");
+    add_child("t", "protocol 1\nwant 2\nname shop");
+    add_child("u", "protocol 1");              // called by its types
+    start();
+    WAIT_FOR(shown(NULL, "children") == 2 && shown(NULL, "children_want") == 3);
+    CHECK_INT(shown(NULL, "concurrency"), 3);
+    CHECK_INT(shown("u", "want"), 1);
+    put("done", "done", 0);
+    enqueue("t", "stays", NULL);
+    WAIT_FOR(shown("shop", "running") == 1 && shown("shop", "processed") == 1);
+    CHECK_INT(shown("shop", "want"), 2);
+    CHECK_INT(shown("shop", "number"), 0);
+    CHECK(shown("shop", "pid") > 0);
+    CHECK(shown("shop", "memory") > 10000);
+    CHECK(shown("shop", "started_at_ms") > gf_now_ms() - PATIENCE_MS);
+    CHECK_INT(shown(NULL, "children_busy"), 1);
+    CHECK_INT(shown(NULL, "running"), 1);
+    CHECK_INT(shown(NULL, "child_restarts"), 0);
+    int64_t pid = shown("shop", "pid");
+    kill((pid_t)pid, SIGKILL);
+    WAIT_FOR(shown(NULL, "child_restarts") == 1 && shown("shop", "pid") != pid);
+    tear_down();
+}
+
 // ---- types --------------------------------------------------------------------------------------
 
 static void children_name_their_types(void)
@@ -931,6 +1028,9 @@ static const check_test tests[] = {
     TEST(a_stop_ends_the_wait_for_the_first_hello),
     TEST(what_cannot_be_a_child_is_refused_at_once),
     TEST(a_worker_whose_children_die_early_ends_and_says_why),
+    TEST(children_are_counted),
+    TEST(deaths_are_counted_and_goings_are_not),
+    TEST(others_see_the_children),
     TEST(children_name_their_types),
     TEST(a_busy_child_does_not_keep_slots_from_their_tasks),
     TEST(a_stop_puts_back_in_order),

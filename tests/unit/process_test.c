@@ -10,6 +10,7 @@
 
 #include "check.h"
 #include "util/clock.h"
+#include "util/resident.h"
 #include "util/thread.h"
 
 enum { PATIENCE_MS = 60000 };
@@ -107,7 +108,7 @@ static void a_signal_ends_its_whole_group_and_is_named(void)
     ssize_t n = read(p.output, text, sizeof text - 1);
     text[n > 0 ? n : 0] = '\0';
     long other = atol(text);
-    CHECK(gf_proc_resident(&p) > 100000);
+    CHECK(gf_resident(p.pid) > 100000);
     gf_proc_signal(&p, SIGKILL);
     int status = end_of(&p);
     gf_proc_say_end(status, text, sizeof text);

@@ -160,6 +160,47 @@ static void signing_off_leaves_nothing(void)
     tear_down();
 }
 
+// In the slot of the record, which Go's readers know, and as long as that.
+static void children_are_a_key_beside_the_record(void)
+{
+    static const char key[] = "asynq:gofer:children:{host-1:4711:id-1}";
+    static const gf_child_entry one = { "shop", "ready", 0, 4712, 1, 4, 9, 1 << 20, 1 };
+    const gf_children_entry children = { 1, 1, 4, 0, &one, 1 };
+    set_up();
+    gf_worker_entry e = entry("id-1");
+    REQUIRE_OK(b->ops->upkeep->worker_register(b, &e, LEASE_MS));
+    CHECK_INT(raw_int("EXISTS %s", key), 0);            // who has none writes none
+    CHECK_INT(gf_rd_slot(key, sizeof key - 1),
+        gf_rd_slot("asynq:servers:{host-1:4711:id-1}", 32));
+    e.children = &children;
+    REQUIRE_OK(b->ops->upkeep->worker_register(b, &e, LEASE_MS));
+    int64_t ttl = raw_int("TTL %s", key);
+    CHECK(ttl > 0 && ttl <= GF_RD_SERVER_TTL_S);
+    CHECK_INT(raw_int("ZCARD asynq:servers"), 1);
+    gf_wire_server *server = server_record("id-1");     // Asynq's record is the same
+    CHECK_INT(server ? server->concurrency : -1, 7);
+    CHECK_INT(server ? server->active : -1, 2);
+    gf_free(server);
+    e.children = NULL;
+    REQUIRE_OK(b->ops->upkeep->worker_register(b, &e, LEASE_MS));
+    CHECK_INT(raw_int("EXISTS %s", key), 0);
+    e.children = &children;
+    REQUIRE_OK(b->ops->upkeep->worker_register(b, &e, LEASE_MS));
+    CHECK_INT(raw_int("EXISTS %s", key), 1);
+
+    gofer_info *list = NULL;
+    raw_run("DEL %s", key);
+    raw_run("LPUSH %s x", key);                         // of another type: passed over
+    if (CHECK_OK(b->ops->inspect->workers(b, &list))) {
+        CHECK_INT(gofer_info_count(list), 1);
+        CHECK(!gofer_info_has(gofer_info_at(list, 0), "children"));
+        gofer_info_free(list);
+    }
+    CHECK_OK(b->ops->upkeep->worker_deregister(b, "id-1"));
+    CHECK_INT(raw_int("EXISTS %s", key), 0);
+    tear_down();
+}
+
 static void large_payloads_are_left_out(void)
 {
     enum { SMALL = 64 * 1024, TASKS = 40 };
@@ -330,6 +371,7 @@ int main(int argc, char **argv)
         TEST(a_worker_is_recorded_as_asynq_does),
         TEST(each_heartbeat_replaces_the_one_before),
         TEST(signing_off_leaves_nothing),
+        TEST(children_are_a_key_beside_the_record),
         TEST(large_payloads_are_left_out),
         TEST(the_list_shows_gos_workers_and_ours),
     };

@@ -109,7 +109,7 @@ const cli_command cmd_worker_set = {
     .about =
         "ID may be the beginning of one. The worker heeds within a second or, if it is out of "
         "touch, once it is back. Settings:\n"
-        " concurrency=N  run so many tasks at a time\n"
+        " concurrency=N  run so many tasks at a time, beside those of children\n"
         " queues=LIST    serve these queues, such as 'mail=3 low report:*', in place of those "
         "before\n"
         " quiet          take nothing more, but go on running what was taken\n"

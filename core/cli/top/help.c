@@ -19,7 +19,7 @@ const top_key_help top_keys_help[] = {
     { "d", "delete a task, queue or schedule, after a question" },
     { "c", "cancel a task, stop a worker, after a question" },
     { "R A D C", "the same for all tasks of this queue and state that match the filter" },
-    { "+ -", "concurrency of a worker" },
+    { "+ -", "concurrency of a worker: of its slots, not its children" },
     { "? q", "this help; quit" },
     { NULL, NULL }
 };

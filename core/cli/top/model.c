@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../worker_table.h"
 #include "top.h"
 
 // Where the store does not filter: the last row stays if the word is in it.
@@ -65,14 +66,14 @@ static gofer_status fill_queues(top *t, int64_t now_ms)
 
 static const top_column worker_columns[] = {
     { "WORKER", 0, 2 }, { "HOST", 0, 1 }, { "PID", 1, 0 }, { "STATE", 0, 0 }, { "RUNNING", 1, 0 },
-    { "STARTED", 1, 0 },
+    { "CHILDREN", 0, 1 }, { "STARTED", 1, 0 },
     { "QUEUES", 0, 3 },
 };
 
 static gofer_status fill_workers(top *t, int64_t now_ms)
 {
     gofer_info *list = NULL;
-    char text[CLI_HUMAN];
+    char text[CLI_HUMAN], children[WORKER_CHILDREN];
     gofer_status st = gofer_client_workers(t->client, &list);
     for (size_t i = 0; i < gofer_info_count(list); i++) {
         const gofer_info *worker = gofer_info_at(list, i);
@@ -86,10 +87,13 @@ static gofer_status fill_workers(top *t, int64_t now_ms)
         grid_cellf(&t->grid, row, 2, STYLE_PLAIN, "%" PRId64, gofer_info_int(worker, "pid", 0));
         grid_cell(&t->grid, row, 3, row->flag ? STYLE_WARN : STYLE_PLAIN, state);
         grid_cellf(&t->grid, row, 4, STYLE_PLAIN, "%" PRId64 "/%" PRId64,
-            gofer_info_int(worker, "running", 0), row->number);
-        grid_cell(&t->grid, row, 5, STYLE_PLAIN,
+            worker_slots_running(worker), row->number);
+        grid_cell(&t->grid, row, 5,
+            gofer_info_int(worker, "child_restarts", 0) ? STYLE_WARN : STYLE_PLAIN,
+            worker_children_text(children, worker));
+        grid_cell(&t->grid, row, 6, STYLE_PLAIN,
             cli_human_when(text, gofer_info_int(worker, "started_at_ms", now_ms), now_ms));
-        grid_cell(&t->grid, row, 6, STYLE_PLAIN, gofer_info_text(worker, "queues"));
+        grid_cell(&t->grid, row, 7, STYLE_PLAIN, gofer_info_text(worker, "queues"));
         sift(t);
     }
     gofer_info_free(list);

@@ -611,7 +611,12 @@ GOFER_API gofer_status gofer_client_queue_delete(gofer_client *client, const cha
  *  what its tasks need, and takes fewer), concurrency, running, queues (text,
  *  "mail=3 low=1"), strict (0/1), and where the store knows them (Redis, some seconds old, at
  *  most 1000) tasks: a list of those it runs, with id, type, queue, payload (empty if large),
- *  started_at_ms, deadline_ms. */
+ *  started_at_ms, deadline_ms. Of a worker with children (gofer_worker_child) also, some seconds
+ *  old: children (processes that are alive), child_restarts (those that died and were replaced),
+ *  children_want and children_busy (how many tasks they run at a time, and run now: of running;
+ *  concurrency is that of the slots alone), and child_processes: a list of at most 1000, with name,
+ *  number, pid, state ("starting", "ready", "leaving", "ending"), running, want, processed (tasks
+ *  it has ended), memory (bytes, resident), started_at_ms. */
 GOFER_API gofer_status gofer_client_workers(gofer_client *client, gofer_info **out);
 /** Look for what may be wrong with the store, its settings and what is in it, beside the running
  *  work. repair 1: mend what can be mended without risk; no payload is ever deleted. A list, empty
@@ -944,7 +949,10 @@ GOFER_API const char *gofer_worker_id(const gofer_worker *worker);
 /** Figures since start. Fields: processed, failed, retried, archived, revoked, cancelled, expired
  *  (dropped because they were not started in time), stale, lost_slots, running, ready,
  *  outcomes_lost (tasks whose outcome could not be handed in before the end: they run again),
- *  unhandled (tasks that a drain left, for no handler matches their types).
+ *  unhandled (tasks that a drain left, for no handler matches their types), children,
+ *  child_restarts, children_want, children_busy (of gofer_worker_child: processes that are alive,
+ *  deaths after which they were replaced, tasks that they run at a time, and of running those that
+ *  they run now).
  *  Errors: GOFER_ENOMEM. */
 GOFER_API gofer_status gofer_worker_stats(gofer_worker *worker, gofer_info **out);
 

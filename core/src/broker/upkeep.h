@@ -37,6 +37,21 @@ typedef struct gf_weight {
     int32_t     weight;
 } gf_weight;
 
+// A child process of a worker, and all of them together.
+typedef struct gf_child_entry {
+    const char *name, *state;      // UTF-8
+    int64_t     number, pid;
+    int64_t     running, want, processed;
+    int64_t     memory;            // bytes, resident; negative: not known
+    int64_t     started_ms;        // Unix
+} gf_child_entry;
+
+typedef struct gf_children_entry {
+    int64_t children, busy, want, restarts;
+    const gf_child_entry *items;   // at most GF_CHILDREN_SHOWN
+    size_t  count;
+} gf_children_entry;
+
 typedef struct gf_worker_entry {
     const char *id;                // random, unique; a UUID
     const char *host;
@@ -51,9 +66,10 @@ typedef struct gf_worker_entry {
     bool        strict;
     const gf_running *tasks;       // those running now, at most GF_RUNNING_SHOWN
     size_t      task_count;
+    const gf_children_entry *children;     // NULL: it has none
 } gf_worker_entry;
 
-enum { GF_RUNNING_SHOWN = 1000 };
+enum { GF_RUNNING_SHOWN = 1000, GF_CHILDREN_SHOWN = 1000 };
 
 typedef struct gf_upkeep_ops {
     // Scheduled and retry tasks that are due, to the end of pending; *next_ms: when the next one is

@@ -153,14 +153,44 @@ FIELD(worker, pid, INT, none, ALWAYS, BOTH, "0.1.0", "Its process there.")
 FIELD(worker, started_at_ms, INT, unix_ms, ALWAYS, BOTH, "0.1.0", "When it began.")
 FIELD(worker, state, TEXT, none, ALWAYS, BOTH, "0.1.0",
     "active, quiet, stopping, or lacking (it has not what its tasks need, and takes fewer).")
-FIELD(worker, concurrency, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that it runs at a time.")
-FIELD(worker, running, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that it runs now.")
+FIELD(worker, concurrency, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Tasks that its slots run at a time; children come on top.")
+FIELD(worker, running, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Tasks that it runs now, its children's among them.")
 FIELD(worker, queues, TEXT, none, ALWAYS, BOTH, "0.1.0",
     "What it serves, with weights: mail=3 low=1.")
 FIELD(worker, strict, BOOL, none, ALWAYS, BOTH, "0.1.0",
     "Whether a higher weight always comes first.")
 FIELD(worker, tasks, LIST(running_task), none, MAYBE, REDIS, "0.1.0",
     "The tasks it runs, some seconds old, at most 1000.")
+
+FIELD(worker, children, INT, count, MAYBE, BOTH, "0.1.0",
+    "Child processes of it that are alive; it and the following: of a worker that has any.")
+FIELD(worker, child_restarts, INT, count, MAYBE, BOTH, "0.1.0",
+    "Children that died and were replaced, since its start.")
+FIELD(worker, children_want, INT, count, MAYBE, BOTH, "0.1.0",
+    "Tasks that its children run at a time.")
+FIELD(worker, children_busy, INT, count, MAYBE, BOTH, "0.1.0",
+    "Tasks that its children run now; they are among running.")
+FIELD(worker, child_processes, LIST(child_process), none, MAYBE, BOTH, "0.1.0",
+    "Its children, some seconds old, at most 1000.")
+
+KIND(child_process, "gofer_client_workers",
+    "A child process of a worker, as its latest heartbeat said.")
+FIELD(child_process, name, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "What it calls itself, else what the log calls it: its program or types.")
+FIELD(child_process, number, INT, none, ALWAYS, BOTH, "0.1.0",
+    "Its place among those of its command, from 0 on.")
+FIELD(child_process, pid, INT, none, ALWAYS, BOTH, "0.1.0", "Its process.")
+FIELD(child_process, state, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "starting, ready, leaving (it ends what it runs) or ending (it was told to end).")
+FIELD(child_process, running, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that it runs now.")
+FIELD(child_process, want, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Tasks that it runs at a time; 0: it gets none.")
+FIELD(child_process, processed, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that it has ended.")
+FIELD(child_process, memory, INT, bytes, MAYBE, BOTH, "0.1.0",
+    "Its memory, resident; missing where the system does not tell.")
+FIELD(child_process, started_at_ms, INT, unix_ms, ALWAYS, BOTH, "0.1.0", "When it was started.")
 
 KIND(running_task, "gofer_client_workers",
     "A task that a worker runs, as its latest heartbeat said.")
@@ -354,6 +384,14 @@ FIELD(worker_counts, unhandled, INT, count, ALWAYS, BOTH, "0.1.0",
 FIELD(worker_counts, running, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that it runs now.")
 FIELD(worker_counts, ready, INT, count, ALWAYS, BOTH, "0.1.0",
     "Tasks that it has taken and not begun.")
+FIELD(worker_counts, children, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Child processes that are alive.")
+FIELD(worker_counts, child_restarts, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Children that died and were replaced.")
+FIELD(worker_counts, children_want, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Tasks that the children run at a time.")
+FIELD(worker_counts, children_busy, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Tasks that the children run now; they are among running.")
 
 PART("What handlers read", "Written as JSON, for the handler of another task.")
 

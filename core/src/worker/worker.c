@@ -16,6 +16,7 @@
 #include "worker/run/mux.h"
 #include "worker/run/on_dead.h"
 #include "worker/run/pool.h"
+#include "worker/run/roll.h"
 #include "worker/run/slot.h"
 #include "worker/run/task.h"
 #include "worker/run/lane.h"
@@ -79,6 +80,8 @@ void gf_worker_act(gofer_worker *w, gf_calls calls)
         gf_worker_wake(w);
     if (calls.guard)
         gf_wake_fd_set(&w->upkeep.wake_fd);
+    if (calls.children)
+        gf_housekeeping_ask_children(w);
     // Each one, for each is counted as being made: a worker would wait for ever for one forgotten.
     for (; calls.spawn; calls.spawn--)
         gf_slot_spawn(w);
@@ -508,10 +511,13 @@ gofer_status gofer_worker_stats(gofer_worker *worker, gofer_info **out)
     if (!out)
         return gf_fail(GOFER_EINVAL, "gofer_worker_stats: out must not be NULL");
     size_t running = 0, ready = 0;
+    gf_roll_sums crews = { 0 };
     if (atomic_load(&worker->state) == GF_STARTED) {
+        const gf_pool *p = &worker->run.pool;
         pthread_mutex_lock(&worker->run.pool.lock);
-        running = worker->run.pool.running;
-        ready = worker->run.pool.ready.count;
+        running = p->running;
+        ready = p->ready.count + gf_lanes_ready(p);
+        crews = gf_rolls_sum(p);
         pthread_mutex_unlock(&worker->run.pool.lock);
     }
     const gf_counters *s = &worker->upkeep.counters;
@@ -521,6 +527,8 @@ gofer_status gofer_worker_stats(gofer_worker *worker, gofer_info **out)
         { "expired", s->expired }, { "stale", s->stale },
         { "lost_slots", s->lost_slots }, { "outcomes_lost", s->outcomes_lost },
         { "unhandled", s->unhandled }, { "running", (int64_t)running }, { "ready", (int64_t)ready },
+        { "children", (int64_t)crews.children }, { "child_restarts", (int64_t)crews.restarts },
+        { "children_want", (int64_t)crews.want }, { "children_busy", (int64_t)crews.busy },
     };
     gofer_info *info = gf_info_record();
     if (!info)

@@ -526,6 +526,75 @@ static void workers_are_listed_while_they_live(void)
     store_close(b);
 }
 
+static void check_child(const gofer_info *shown, const gf_child_entry *want)
+{
+    CHECK_STR(gofer_info_text(shown, "name"), want->name);
+    CHECK_STR(gofer_info_text(shown, "state"), want->state);
+    CHECK_INT(gofer_info_int(shown, "number", -1), want->number);
+    CHECK_INT(gofer_info_int(shown, "pid", -1), want->pid);
+    CHECK_INT(gofer_info_int(shown, "running", -1), want->running);
+    CHECK_INT(gofer_info_int(shown, "want", -1), want->want);
+    CHECK_INT(gofer_info_int(shown, "processed", -1), want->processed);
+    CHECK_INT(gofer_info_has(shown, "memory"), want->memory >= 0);
+    CHECK_INT(gofer_info_int(shown, "memory", -1), want->memory);
+    CHECK_INT(gofer_info_int(shown, "started_at_ms", -1), want->started_ms);
+}
+
+static const gofer_info *only_worker(gf_broker *b, gofer_info **list)
+{
+    REQUIRE_OK(b->ops->inspect->workers(b, list));
+    for (size_t i = 0; i < gofer_info_count(*list); i++)
+        if (strcmp(gofer_info_text(gofer_info_at(*list, i), "worker"), "w2") == 0)
+            return gofer_info_at(*list, i);
+    return NULL;
+}
+
+static void workers_are_listed_with_their_children(void)
+{
+    gf_broker *b = store_open();
+    static const gf_child_entry processes[] = {
+        { "shop.tasks:app", "ready", 0, 4712, 2, 8, 100000000007, 20480000, 1700000000001 },
+        { "tabs\tand\nlines \\ =:", "ending", 1, 4713, 0, 0, 0, -1, 1700000000002 },
+    };
+    gf_children_entry children = { .children = 3, .busy = 2, .want = 8, .restarts = 5,
+        .items = processes, .count = COUNT(processes) };
+    gf_worker_entry e = {
+        .id = "w2", .host = "mill", .pid = 4711, .started_ms = 1700000000000, .state = "active",
+        .concurrency = 8, .running = 3, .queues = "q=1", .children = &children,
+    };
+    gofer_info *list;
+    CHECK_OK(b->ops->upkeep->worker_register(b, &e, LEASE_MS));
+    const gofer_info *shown = only_worker(b, &list), *items;
+    CHECK_INT(gofer_info_int(shown, "running", -1), 3);
+    CHECK_INT(gofer_info_int(shown, "concurrency", -1), 8);
+    CHECK_INT(gofer_info_int(shown, "children", -1), 3);
+    CHECK_INT(gofer_info_int(shown, "child_restarts", -1), 5);
+    CHECK_INT(gofer_info_int(shown, "children_want", -1), 8);
+    CHECK_INT(gofer_info_int(shown, "children_busy", -1), 2);
+    items = gofer_info_child(shown, "child_processes");
+    if (CHECK_INT(gofer_info_count(items), COUNT(processes)))
+        for (size_t i = 0; i < COUNT(processes); i++)
+            check_child(gofer_info_at(items, i), &processes[i]);
+    gofer_info_free(list);
+
+    // The next heartbeat says what is now.
+    children = (gf_children_entry){ .want = 0, .restarts = 7 };
+    CHECK_OK(b->ops->upkeep->worker_register(b, &e, LEASE_MS));
+    shown = only_worker(b, &list);
+    CHECK_INT(gofer_info_int(shown, "children", -1), 0);
+    CHECK_INT(gofer_info_int(shown, "child_restarts", -1), 7);
+    CHECK_INT(gofer_info_count(gofer_info_child(shown, "child_processes")), 0);
+    gofer_info_free(list);
+    e.children = NULL;
+    CHECK_OK(b->ops->upkeep->worker_register(b, &e, LEASE_MS));
+    shown = only_worker(b, &list);
+    CHECK(shown && !gofer_info_has(shown, "children") &&
+        !gofer_info_has(shown, "child_processes"));
+    gofer_info_free(list);
+    CHECK_OK(b->ops->upkeep->worker_deregister(b, "w2"));
+    store_close(b);
+}
+
 typedef struct search {
     gf_broker  *b;
     _Atomic int over;
@@ -604,6 +673,7 @@ static const check_test tests[] = {
     TEST(wake_ends_a_wait_in_another_thread),
     TEST(a_put_wakes_a_waiter_in_another_process),
     TEST(workers_are_listed_while_they_live),
+    TEST(workers_are_listed_with_their_children),
     TEST(a_worker_that_registers_is_never_taken_for_dead),
     TEST(upkeep_and_ping_harm_nothing),
 };

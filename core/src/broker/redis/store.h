@@ -28,7 +28,8 @@
 //
 // And beside the queues, each alone in its slot: asynq:gofer:schedules (entries.c),
 // asynq:gofer:shown (shown.c), asynq:gofer:listening (events.c), asynq:gofer:{<worker>}:live and
-// :control (watch.c), and the channels asynq:gofer:control and asynq:gofer:events.
+// :control (watch.c), and the channels asynq:gofer:control and asynq:gofer:events. In the slot of a
+// worker's record asynq:gofer:children:{<host>:<pid>:<worker>} (roster.c).
 //
 // Scripts (scripts/*.lua): test every precondition before the first write, since nothing is rolled
 // back (but the user's rights, which net/script.c asks for: it finds commands as call('NAME', so
@@ -76,6 +77,8 @@ enum {
     GF_RD_REACH_S = 60             // a Go worker takes it again so long after our lease's
                                    //   score at the earliest
 };
+
+#define GF_RD_CHILDREN "asynq:gofer:children"  // then as in the key of the worker's record
 
 typedef struct gf_rd_registration gf_rd_registration;    // roster.c
 typedef struct gf_rd_combiner gf_rd_combiner;            // combine.c

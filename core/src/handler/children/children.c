@@ -79,6 +79,7 @@ static gofer_status start_crew(gf_lane *lane)
     atomic_store(&lane->quit, 0);
     atomic_store(&lane->open, 0);
     c->turn = (gf_lane_turn){ 0 };
+    c->restarts = 0;
     memset(c->places, 0, c->processes * sizeof *c->places);
     gf_hello_clear(&c->hello);
     gf_free(c->failed);
@@ -111,6 +112,7 @@ static void crew_free(void *user)
     gf_crew *c = user;
     gf_lane_remove(&c->lane);
     gf_clerk_clear(&c->clerk);
+    gf_roll_clear(&c->roll);
     pthread_cond_destroy(&c->changed);
     pthread_mutex_destroy(&c->lock);
     gf_hello_clear(&c->hello);

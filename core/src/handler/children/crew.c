@@ -175,7 +175,7 @@ static void swap_errands(gf_crew *c)
         gf_batch_push(&c->turn.done, task);
 }
 
-// True: there was something to give.
+// True: do not wait yet: there was something to give, or the worker has come to stop or to end.
 static bool exchange(gf_crew *c)
 {
     gf_calls calls = { 0 };
@@ -186,6 +186,8 @@ static bool exchange(gf_crew *c)
         gf_mate_begun(m, &c->turn);
     gf_sets_give(&c->sets, c->mates, now_ns / 1000000, c->turn.stopping || gf_crew_quits(c));
     count_room(c, now_ns);
+    gf_crew_call_roll(c);
+    bool stopped = c->turn.stopping, ended = c->turn.ending;
     gf_lane_swap(&c->lane, &c->turn, true, &calls);
     gf_worker_act(c->lane.worker, calls);
     swap_errands(c);
@@ -194,7 +196,7 @@ static bool exchange(gf_crew *c)
     for (gf_mate *m = c->mates; m; m = m->next)
         gf_mate_send(m);
     // What was decided here, or found no child, is told at once.
-    return any || has_news(c);
+    return any || has_news(c) || stopped != c->turn.stopping || ended != c->turn.ending;
 }
 
 // ---- the loop -----------------------------------------------------------------------------------
@@ -274,6 +276,7 @@ void *gf_crew_main(void *arg)
             (void)gf_mate_read(m, &c->turn, now_ns);
         gf_places_bury(c, now_ns / 1000000);
     }
+    (void)exchange(c);             // nobody is there any more
     gf_sets_close(&c->sets);
     gf_clerk_end(&c->clerk);
     return NULL;

@@ -17,6 +17,7 @@
 #include "handler/children/sets.h"
 #include "handler/command.h"
 #include "worker/run/lane.h"
+#include "worker/run/roll.h"
 #include "worker/run/task.h"
 
 typedef struct gf_place {
@@ -49,6 +50,8 @@ typedef struct gf_crew {
     gf_lane_turn  turn;
     gf_clerk      clerk;
     gf_errands    errands;         // for the clerk, and back from it
+    gf_roll       roll;            // written, not handed over yet
+    uint64_t      restarts;        // deaths of children that others take the place of
     gf_batch      apart;           // taken, and waiting for a child that has nothing
     unsigned      reloads;         // heeded
     bool          renewing;        // new ones are started beside all, and are not ready yet
@@ -67,6 +70,9 @@ gofer_status gf_crew_rename(gf_crew *crew, gf_hello *hello);
 // when a child has ended.
 int64_t gf_places_look(gf_crew *crew);
 void    gf_places_bury(gf_crew *crew, int64_t now_ms);
+
+// roll.c: who is there and what they do, for the next swap with the pool.
+void gf_crew_call_roll(gf_crew *crew);
 
 static inline bool gf_crew_is_open(const gf_crew *crew)
 {

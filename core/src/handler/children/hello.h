@@ -17,7 +17,7 @@
 #include "gofer/gofer.h"
 
 enum { GF_CHILD_PROTOCOL = 1, GF_CHILD_WANT_MAX = 10000, GF_HELLO_TYPES_MAX = 10000,
-       GF_HELLO_NAMES_MAX = 1000 };
+       GF_HELLO_NAMES_MAX = 1000, GF_HELLO_NAME = 64 };
 
 typedef struct gf_hello_type {
     char *pattern, *retry;         // owned; retry NULL: none
@@ -31,7 +31,7 @@ typedef struct gf_hello_names {
 
 typedef struct gf_hello {
     size_t         want;
-    char           name[64];
+    char           name[GF_HELLO_NAME];        // UTF-8; "": not said
     gf_hello_type *types;          // owned
     size_t         count, room;
     gf_hello_names queues, groups;

@@ -47,6 +47,8 @@ gf_mate *gf_mate_new(gofer_worker *w, gf_sets *sets, const char *what, int numbe
     m->crew_sets = sets;
     m->what = what;
     m->number = number;
+    m->born_ms = gf_now_ms();
+    gf_utf8_clean(what, strlen(what), m->name, sizeof m->name);
     m->proc = GF_NO_PROC;
     m->limit = (result > least ? result : least) + FRAME_EXTRA;
     m->pace_ns = -1;

@@ -40,6 +40,8 @@ typedef struct gf_mate {
     gofer_worker   *worker;
     const char     *what;          // the crew's name in the log
     int             number;        // its place in the crew
+    char            name[GF_HELLO_NAME];       // for people: its own word, else the crew's name
+    int64_t         born_ms;       // Unix
     gf_proc         proc;
     gf_mate_state   state;
     size_t          limit;         // of a frame

@@ -18,6 +18,7 @@
 #include "util/id.h"
 #include "util/log.h"
 #include "util/minmax.h"
+#include "util/resident.h"
 #include "worker/runtime.h"
 #include "worker/worker.h"
 
@@ -235,7 +236,7 @@ static int64_t look_at_memory(gf_mate *m, int64_t now_ms)
     if (now_ms < m->memory_ms)
         return m->memory_ms;
     m->memory_ms = now_ms + MEMORY_MS;
-    int64_t resident = gf_proc_resident(&m->proc);
+    int64_t resident = gf_resident((long)m->proc.pid);
     if (resident < 0 || (uint64_t)resident <= m->max_memory)
         return m->memory_ms;
     snprintf(text, sizeof text, "it has %" PRId64 " MiB of memory, over its limit", resident >> 20);
@@ -383,6 +384,7 @@ static void note_death(gf_crew *c, gf_mate *m, int64_t now_ms, const char *end)
         give_up_reload(c, end);
         return;
     }
+    c->restarts++;
     if (m->up_ms == 0) {
         // Who says the wrong thing, or nothing, will not do better the next time.
         if (*m->why && !any_serves(c) && !gf_crew_is_open(c))

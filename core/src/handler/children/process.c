@@ -206,22 +206,6 @@ void gf_proc_bury(gf_proc *p, int *status)
     p->pid = 0;
 }
 
-int64_t gf_proc_resident(const gf_proc *p)
-{
-    char path[64], text[128];
-    long long pages = -1;
-    snprintf(path, sizeof path, "/proc/%ld/statm", (long)p->pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    ssize_t n = read(fd, text, sizeof text - 1);
-    close(fd);
-    if (n <= 0)
-        return -1;
-    text[n] = '\0';
-    return sscanf(text, "%*s %lld", &pages) == 1 ? pages * sysconf(_SC_PAGESIZE) : -1;
-}
-
 void gf_proc_say_end(int status, char *out, size_t size)
 {
     bool seen = status != -1, signalled = seen && WIFSIGNALED(status);

@@ -1,4 +1,4 @@
-// process.h - a child as the system sees it: its start, its signals, its memory, its end.
+// process.h - a child as the system sees it: its start, its signals, its end.
 //
 // May touch: util/, handler/child.h. Knows no frames and no tasks.
 #ifndef GF_CHILDREN_PROCESS_H
@@ -26,12 +26,11 @@ typedef struct gf_proc {
 // On failure nothing runs: ENOTFOUND, EDENIED, EINVAL, ETOOBIG, ENOMEM (also: no descriptor).
 gofer_status gf_proc_start(const gf_command *command, char *const *envp, gf_proc *out);
 
-void    gf_proc_signal(const gf_proc *p, int number);      // to it and its group
-bool    gf_proc_ended(const gf_proc *p);                   // not reaped yet
+void gf_proc_signal(const gf_proc *p, int number);         // to it and its group
+bool gf_proc_ended(const gf_proc *p);                      // not reaped yet
 // Of one that has ended: kills what is left of its group, and closes all. *status as waitpid's; -1:
 // not known.
-void    gf_proc_bury(gf_proc *p, int *status);
-int64_t gf_proc_resident(const gf_proc *p);                // bytes; -1: not known
+void gf_proc_bury(gf_proc *p, int *status);
 
 // "killed by signal 9 (KILL)", "exit code 3".
 void gf_proc_say_end(int status, char *out, size_t size);

@@ -64,6 +64,7 @@ void gf_lane_remove(gf_lane *lane)
     if (*at)
         *at = lane->next;
     gf_wake_fd_close(&lane->wake);
+    gf_roll_clear(&lane->roll);
 }
 
 bool gf_lane_owns(const gf_lane *lane, const gofer_task *task)
@@ -206,6 +207,14 @@ bool gf_lanes_wait(const gf_pool *p)
         if (lane->ready.count > 0)
             return true;
     return false;
+}
+
+size_t gf_lanes_ready(const gf_pool *p)
+{
+    size_t taken = 0;
+    for (const gf_lane *lane = p->lanes; lane; lane = lane->next)
+        taken += lane->ready.count + lane->out;
+    return taken > p->lane_running ? taken - p->lane_running : 0;
 }
 
 void gf_lanes_wake(const gf_pool *p)
@@ -351,6 +360,19 @@ static gofer_task *next_of(gf_lane *lane)
     return task;
 }
 
+// True: others are there than before, or they want another number of tasks. What they do at the
+// moment changes all the time, and is told with the next heartbeat.
+static bool swap_roll(gf_lane *lane, gf_roll *roll)
+{
+    gf_roll before = lane->roll;
+    const gf_roll_sums *a = &before.sums, *b = &roll->sums;
+    bool changed =
+        a->children != b->children || a->want != b->want || a->restarts != b->restarts;
+    lane->roll = *roll;
+    *roll = before;
+    return changed;
+}
+
 void gf_lane_swap(gf_lane *lane, gf_lane_turn *turn, bool sleeps, gf_calls *calls)
 {
     gf_pool *p = &lane->worker->run.pool;
@@ -374,6 +396,7 @@ void gf_lane_swap(gf_lane *lane, gf_lane_turn *turn, bool sleeps, gf_calls *call
     take_back(lane, turn, &out);
     lane->capacity = turn->capacity;
     lane->ahead = turn->ahead;
+    calls->children |= swap_roll(lane, turn->roll);
     if (news || (!had_room && room_of(p, lane) > 0))
         gf_pool_look(p, calls);
     while (p->stopping && (task = gf_batch_pop(&lane->guests)))

@@ -16,6 +16,7 @@
 
 #include "util/wake_fd.h"
 #include "worker/run/pool.h"
+#include "worker/run/roll.h"
 
 struct gf_lane;
 
@@ -56,6 +57,7 @@ typedef struct gf_lane {
     bool     asleep;               // the crew is asleep in its poll
     uint64_t taken, seen_taken;    // ever; and when the fetcher saw them last
     int64_t  seen_at_ms;
+    gf_roll  roll;                 // who its crew are, as of its latest turn
 } gf_lane;
 
 // ---- the worker's doors -------------------------------------------------------------------------
@@ -81,6 +83,7 @@ gofer_task *gf_lanes_next(gf_pool *p);                 // NULL: none
 void    gf_lane_left(gf_pool *p, const gofer_task *task);      // a lane's runs no more
 void    gf_lanes_wake(const gf_pool *p);
 void    gf_lane_rouse(gf_lane *lane);                  // the crew, if it sleeps
+size_t  gf_lanes_ready(const gf_pool *p);              // taken, and not begun
 
 // Does its crew still run tasks of this type? Not after a reload that no longer names it.
 bool    gf_lane_owns(const gf_lane *lane, const gofer_task *task);
@@ -95,6 +98,7 @@ typedef struct gf_lane_turn {
     gf_batch     back;             // in: not begun, for the head of those that are ready, in order
     size_t       capacity, ahead;  // in
     size_t       max;              // in: take so many at the most
+    gf_roll     *roll;             // in: of this turn; swapped for the one before
     gf_batch     taken;            // out
     bool         stopping, ending; // out
     int64_t      wall_offset_ms;   // out: Unix time minus monotonic time

@@ -97,6 +97,7 @@ typedef struct gf_pool {
 typedef struct gf_calls {
     bool   waiter;                 // wake the fetcher out of the store's wait
     bool   guard;                  // an earlier deadline than the guard knows
+    bool   children;               // others are there than before: tell those who look
     size_t spawn;                  // so many slot threads to add (counted already)
 } gf_calls;
 

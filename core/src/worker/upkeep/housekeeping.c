@@ -26,6 +26,7 @@ enum {
     FORWARD_GAP_MS = 20,           // due tasks are looked for at the most so often
     PROGRESS_MS = 250,             // how long progress is collected,
     EVENTS_MS = 20,                //   and events
+    CHILDREN_MS = 250,             // and changes among the children: they may come and go quickly
     COMPLAIN_MS = 60000
 };
 
@@ -103,6 +104,8 @@ static void take_over_for_rest(gofer_worker *w, int64_t now_ms)
         k->due_ms[EVENTS] = gf_min(k->due_ms[EVENTS], now_ms + EVENTS_MS);
     if (atomic_exchange(&k->presence_asked, 0))
         k->due_ms[PRESENCE] = gf_min(k->due_ms[PRESENCE], now_ms);
+    if (atomic_exchange(&k->children_asked, 0))
+        k->due_ms[PRESENCE] = gf_min(k->due_ms[PRESENCE], now_ms + CHILDREN_MS);
     if (atomic_load(&w->subscriber.changes) != k->subscription_seen)
         k->due_ms[QUEUES] = gf_min(k->due_ms[QUEUES], now_ms);
     if (gf_scheduling_take_over(w))
@@ -353,6 +356,11 @@ void gf_housekeeping_ask_presence(gofer_worker *w)
 {
     atomic_store(&w->upkeep.housekeeping.presence_asked, 1);
     wake(w, GF_KEEPS_REST);
+}
+
+void gf_housekeeping_ask_children(gofer_worker *w)
+{
+    ask(w, &w->upkeep.housekeeping.children_asked);
 }
 
 void gf_housekeeping_ask_give_up(gofer_worker *w)

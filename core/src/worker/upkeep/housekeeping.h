@@ -49,7 +49,8 @@ typedef struct gf_housekeeping {
     unsigned        subscription_seen;            // of its changes the latest that was looked at
     _Atomic int64_t forward_ask_ms;               // monotonic; INT64_MAX: nothing asked
     _Atomic int64_t forward_due_ms;               // for askers: no need to ask for later
-    _Atomic int     progress_asked, drain_asked, presence_asked, events_asked;
+    _Atomic int     progress_asked, drain_asked, presence_asked, events_asked,
+        children_asked;
 } gf_housekeeping;
 
 bool gf_housekeeping_open(gofer_worker *w);    // in new; false: no descriptor
@@ -65,6 +66,7 @@ void gf_housekeeping_ask_drain(gofer_worker *w);
 void gf_housekeeping_ask_progress(gofer_worker *w);
 void gf_housekeeping_ask_events(gofer_worker *w);
 void gf_housekeeping_ask_presence(gofer_worker *w);  // tell the others of a change
+void gf_housekeeping_ask_children(gofer_worker *w);  // the same, of a change among its children
 void gf_housekeeping_ask_schedules(gofer_worker *w); // cron entries were changed
 void gf_housekeeping_ask_give_up(gofer_worker *w);   // of groups
 

@@ -8,10 +8,14 @@
 #include <string.h>
 
 #include "util/alloc.h"
+#include "util/clock.h"
 #include "util/error.h"
+#include "util/minmax.h"
+#include "util/resident.h"
 #include "worker/control.h"
 #include "worker/fetch/want.h"
 #include "worker/run/pool.h"
+#include "worker/run/roll.h"
 #include "worker/run/task.h"
 #include "worker/runtime.h"
 #include "worker/subscription.h"
@@ -26,6 +30,9 @@ typedef struct shown {
     gf_running *tasks;
     gofer_task **pinned;           // what they point to
     size_t      count;
+    gf_enrolled *enrolled;         // children, as their crews told,
+    gf_child_entry *processes;     //   and as they are shown
+    gf_children_entry children;
 } shown;
 
 // Locks: pool->lock held.
@@ -50,6 +57,43 @@ static void show_running(gofer_worker *w, shown *s, size_t capacity)
     }
 }
 
+// Locks: pool->lock held.
+static void show_children(gofer_worker *w, shown *s)
+{
+    gf_roll_sums sums = gf_rolls_sum(&w->run.pool);
+    size_t room = gf_min(sums.children, (size_t)GF_CHILDREN_SHOWN);
+    s->children = (gf_children_entry){
+        .children = (int64_t)sums.children,
+        .busy = (int64_t)sums.busy,
+        .want = (int64_t)sums.want,
+        .restarts = (int64_t)sums.restarts,
+    };
+    s->enrolled = gf_calloc(room + 1, sizeof *s->enrolled);
+    s->processes = gf_calloc(room + 1, sizeof *s->processes);
+    if (s->enrolled && s->processes)
+        s->children.count = gf_rolls_copy(&w->run.pool, s->enrolled, room);
+}
+
+// Without a lock: their memory is the system's to tell, which takes a while.
+static void look_at_children(shown *s)
+{
+    for (size_t i = 0; i < s->children.count; i++) {
+        const gf_enrolled *e = &s->enrolled[i];
+        s->processes[i] = (gf_child_entry){
+            .name = e->name,
+            .state = e->state,
+            .number = e->number,
+            .pid = e->pid,
+            .running = (int64_t)e->running,
+            .want = (int64_t)e->want,
+            .processed = (int64_t)e->processed,
+            .memory = gf_resident((long)e->pid),
+            .started_ms = e->started_ms,
+        };
+    }
+    s->children.items = s->processes;
+}
+
 static gofer_status gather(gofer_worker *w, shown *s, size_t *running)
 {
     gf_pool *p = &w->run.pool;
@@ -66,8 +110,12 @@ static gofer_status gather(gofer_worker *w, shown *s, size_t *running)
     s->pinned = gf_calloc(capacity + 1, sizeof *s->pinned);
     if (s->tasks && s->pinned)
         show_running(w, s, capacity);
+    show_children(w, s);
     pthread_mutex_unlock(&p->lock);
-    return s->weights && s->tasks && s->pinned ? GOFER_OK : gf_fail_nomem("a worker's entry");
+    look_at_children(s);
+    return s->weights && s->tasks && s->pinned && s->enrolled && s->processes
+        ? GOFER_OK
+        : gf_fail_nomem("a worker's entry");
 }
 
 gofer_status gf_presence_register(gofer_worker *w)
@@ -93,10 +141,13 @@ gofer_status gf_presence_register(gofer_worker *w)
         .strict = w->settings.strict != 0,
         .tasks = s.tasks,
         .task_count = s.count,
+        .children = w->run.lanes ? &s.children : NULL,
     };
     if (st == GOFER_OK)
         st = w->ops->upkeep->worker_register(w->broker, &entry, w->settings.lease_ms);
     gf_pool_unpin(&w->run.pool, s.pinned, s.count);
+    gf_free(s.processes);
+    gf_free(s.enrolled);
     gf_free(s.pinned);
     gf_free(s.tasks);
     gf_free(s.weights);

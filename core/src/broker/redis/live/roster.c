@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "broker/children.h"
 #include "broker/redis/store.h"
 #include "redis_scripts.h"
 #include "util/alloc.h"
@@ -23,7 +24,7 @@ static const char SERVERS[] = "asynq:servers", WORKERS[] = "asynq:workers";
 struct gf_rd_registration {
     gf_rd_registration *next;
     char               *id;        // owned, as are the keys
-    char               *server_key, *worker_key;
+    char               *server_key, *worker_key, *children_key;
 };
 
 // ---- our own --------------------------------------------------------------------------------
@@ -35,6 +36,7 @@ static void free_registration(gf_rd_registration *r)
     gf_free(r->id);
     gf_free(r->server_key);
     gf_free(r->worker_key);
+    gf_free(r->children_key);
     gf_free(r);
 }
 
@@ -91,7 +93,8 @@ static gf_rd_registration *new_registration(const gf_worker_entry *e, const char
     r->id = gf_strdup(e->id);
     r->server_key = key_of(SERVERS, host, e);
     r->worker_key = key_of(WORKERS, host, e);
-    if (r->id && r->server_key && r->worker_key)
+    r->children_key = key_of(GF_RD_CHILDREN, host, e);
+    if (r->id && r->server_key && r->worker_key && r->children_key)
         return r;
     free_registration(r);
     return NULL;
@@ -188,6 +191,7 @@ static gofer_status encode_worker(const gf_worker_entry *e, const char *host,
 
 typedef struct records {
     gf_bytes  server;
+    gf_record children;
     gf_bytes *workers;
     size_t    count;
 } records;
@@ -195,6 +199,7 @@ typedef struct records {
 static void clear_records(records *r)
 {
     gf_bytes_clear(&r->server);
+    gf_record_clear(&r->children);
     for (size_t i = 0; i < r->count; i++)
         gf_bytes_clear(&r->workers[i]);
     gf_free(r->workers);
@@ -206,7 +211,10 @@ static gofer_status encode_records(const gf_worker_entry *e, const char *host, r
     *r = (records){ .workers = gf_calloc(e->task_count + 1, sizeof *r->workers) };
     if (!r->workers)
         return gf_fail_nomem("the records of running tasks");
-    gofer_status st = encode_server(e, host, &r->server);
+    if (e->children)
+        gf_children_put(&r->children, e->children);
+    gofer_status st = r->children.bad ? gf_fail_nomem("the record of a worker's children")
+                                      : encode_server(e, host, &r->server);
     for (size_t i = 0; i < e->task_count && st == GOFER_OK; i++) {
         st = encode_worker(e, host, &e->tasks[i], &left, &r->workers[i]);
         r->count += st == GOFER_OK;
@@ -229,8 +237,10 @@ static gofer_status send_records(gf_rd_store *s, const gf_rd_registration *reg,
     gf_rd_args *args = &cmds[2].args;
     gf_rd_add(args, reg->server_key);
     gf_rd_add(args, reg->worker_key);
+    gf_rd_add(args, reg->children_key);
     gf_rd_add_int(args, GF_RD_SERVER_TTL_S);
     gf_rd_add_bytes(args, r->server.bytes, r->server.size);
+    gf_rd_add_bytes(args, r->children.text, r->children.size);
     for (size_t i = 0; i < r->count; i++) {
         gf_rd_add(args, e->tasks[i].id);
         gf_rd_add_bytes(args, r->workers[i].bytes, r->workers[i].size);
@@ -301,6 +311,7 @@ gofer_status gf_rd_worker_deregister(gf_broker *b, const char *id)
     add_words(&cmds[0], SERVERS, "ZREM", SERVERS, r->server_key);
     add_words(&cmds[1], WORKERS, "ZREM", WORKERS, r->worker_key);
     add_words(&cmds[2], r->server_key, "DEL", r->server_key, r->worker_key);
+    gf_rd_add(&cmds[2].args, r->children_key);
     add_words(&cmds[3], mailbox[0], "DEL", mailbox[0], mailbox[1]);
     st = gf_rd_run(s->net, cmds, COMMANDS, gf_rd_timeout(s));
     for (size_t i = 0; i < COMMANDS; i++)

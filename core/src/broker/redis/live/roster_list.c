@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/children.h"
 #include "broker/redis/store.h"
 #include "info/info.h"
 #include "util/alloc.h"
@@ -95,8 +96,19 @@ static gofer_info *show_tasks(const redisReply *hvals)
     return NULL;
 }
 
-static gofer_info *show_server(const gf_wire_server *server, const redisReply *hvals)
+// The answers to what is asked of one worker.
+typedef enum asked_for { RECORD, TASKS, CHILDREN, ASKED } asked_for;
+
+static const redisReply *text_of(const gf_rd_cmd *cmd)
 {
+    bool is_text = cmd->status == GOFER_OK && cmd->reply && cmd->reply->type == REDIS_REPLY_STRING;
+    return is_text ? cmd->reply : NULL;
+}
+
+static gofer_info *show_server(const gf_wire_server *server, const gf_rd_cmd *asked)
+{
+    const redisReply *hvals = asked[TASKS].status == GOFER_OK ? asked[TASKS].reply : NULL,
+                     *children = text_of(&asked[CHILDREN]);
     gofer_info *info = gf_info_record(), *tasks = show_tasks(hvals);
     char *queues = queues_text(server);
     int bad = !info || !tasks || !queues;
@@ -110,6 +122,8 @@ static gofer_info *show_server(const gf_wire_server *server, const redisReply *h
             gf_info_set_int(info, "running", server->active) |
             gf_info_set_text(info, "queues", queues) |
             gf_info_set_bool(info, "strict", server->strict);
+    if (!bad && children)
+        bad = gf_children_show(info, children->str, children->len);
     gf_free(queues);
     if (!bad) {
         bad = gf_info_set_child(info, "tasks", tasks);
@@ -122,21 +136,21 @@ static gofer_info *show_server(const gf_wire_server *server, const redisReply *h
     return NULL;
 }
 
-// The hash that goes with a server's record; keys of another form have none.
-static bool worker_key_of(const redisReply *server_key, char *out, size_t capacity)
+typedef struct beside { char worker[640], children[640]; } beside;
+
+// What goes with a server's record; keys of another form have nothing.
+static bool beside_of(const redisReply *server_key, beside *out)
 {
     size_t lead = sizeof SERVERS - 1;
     if (server_key->type != REDIS_REPLY_STRING || server_key->len <= lead ||
-        server_key->len >= capacity || memcmp(server_key->str, SERVERS, lead) != 0)
+        server_key->len + sizeof GF_RD_CHILDREN > sizeof out->children ||
+        memcmp(server_key->str, SERVERS, lead) != 0)
         return false;
-    memcpy(out, server_key->str, server_key->len + 1);
-    memcpy(out, WORKERS, lead);          // both names have as many letters
+    const char *rest = server_key->str + lead;
+    snprintf(out->worker, sizeof out->worker, "%s%s", WORKERS, rest);
+    snprintf(out->children, sizeof out->children, "%s%s", GF_RD_CHILDREN, rest);
     return true;
 }
-
-_Static_assert(sizeof SERVERS == sizeof WORKERS, "worker_key_of replaces one by the other");
-
-typedef struct asked { char worker_key[640]; } asked;
 
 // Records are asked for by their key alone, not by what the set says of their end: Redis ends them.
 static void add_get(gf_rd_cmd *cmd, const char *word, const char *key, size_t size)
@@ -146,39 +160,38 @@ static void add_get(gf_rd_cmd *cmd, const char *word, const char *key, size_t si
     gf_rd_add_bytes(&cmd->args, key, size);
 }
 
-static int add_server(gofer_info *list, const gf_rd_cmd *record, const gf_rd_cmd *tasks)
+static int add_server(gofer_info *list, const gf_rd_cmd *asked)
 {
-    const redisReply *r = record->reply;
+    const redisReply *r = text_of(&asked[RECORD]);
     gf_wire_server *server = NULL;
-    if (record->status != GOFER_OK || !r || r->type != REDIS_REPLY_STRING)
+    if (!r || gf_wire_server_decode(r->str, r->len, &server) != GOFER_OK)
         return 0;                        // ended meanwhile
-    if (gf_wire_server_decode(r->str, r->len, &server) != GOFER_OK)
-        return 0;
-    int bad =
-        gf_info_add(list, show_server(server, tasks->status == GOFER_OK ? tasks->reply : NULL));
+    int bad = gf_info_add(list, show_server(server, asked));
     gf_free(server);
     return bad;
 }
 
-static gofer_status list_some(gf_rd_store *s, redisReply *const *keys, size_t count,
+static gofer_status list_some(gf_rd_store *s, redisReply *const *servers, size_t count,
     gofer_info *list)
 {
-    gf_rd_cmd *cmds = gf_calloc(2 * count, sizeof *cmds);
-    asked *names = gf_calloc(count, sizeof *names);
+    gf_rd_cmd *cmds = gf_calloc(ASKED * count, sizeof *cmds);
+    beside *names = gf_calloc(count, sizeof *names);
     size_t n = 0;
     int bad = 0;
     gofer_status st = cmds && names ? GOFER_OK : gf_fail_nomem("the list of workers");
     for (size_t i = 0; i < count && st == GOFER_OK; i++) {
-        if (!worker_key_of(keys[i], names[i].worker_key, sizeof names[i].worker_key))
+        if (!beside_of(servers[i], &names[i]))
             continue;
-        add_get(&cmds[n++], "GET", keys[i]->str, keys[i]->len);
-        add_get(&cmds[n++], "HVALS", names[i].worker_key, strlen(names[i].worker_key));
+        add_get(&cmds[n + RECORD], "GET", servers[i]->str, servers[i]->len);
+        add_get(&cmds[n + TASKS], "HVALS", names[i].worker, strlen(names[i].worker));
+        add_get(&cmds[n + CHILDREN], "GET", names[i].children, strlen(names[i].children));
+        n += ASKED;
     }
     if (n > 0)
         st = gf_rd_run_whole(s->net, cmds, n, gf_rd_timeout(s), GOFER_ECORRUPT);
-    for (size_t i = 0; i < n; i += 2)
+    for (size_t i = 0; i < n; i += ASKED)
         if (st == GOFER_OK && !bad)
-            bad = add_server(list, &cmds[i], &cmds[i + 1]);
+            bad = add_server(list, &cmds[i]);
     for (size_t i = 0; i < n; i++)
         gf_rd_cmd_clear(&cmds[i]);
     gf_free(names);

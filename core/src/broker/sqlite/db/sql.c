@@ -252,13 +252,13 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
 
     [GF_SQL_WORKER_SAVE] =
         "INSERT INTO worker(wid, id, host, pid, started_ms, state, concurrency, running, queues, "
-        "is_strict, lease_until) "
-        "VALUES(nullif(?1, 0), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT(id) DO UPDATE "
-        "SET "
-        "host = excluded.host, pid = excluded.pid, started_ms = excluded.started_ms, state = "
-        "excluded.state, "
-        "concurrency = excluded.concurrency, running = excluded.running, queues = excluded.queues, "
-        "is_strict = excluded.is_strict, lease_until = excluded.lease_until",
+        "is_strict, lease_until, children) "
+        "VALUES(nullif(?1, 0), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) "
+        "ON CONFLICT(id) DO UPDATE SET host = excluded.host, pid = excluded.pid, "
+        "started_ms = excluded.started_ms, state = excluded.state, "
+        "concurrency = excluded.concurrency, running = excluded.running, "
+        "queues = excluded.queues, is_strict = excluded.is_strict, "
+        "lease_until = excluded.lease_until, children = excluded.children",
     // is_strict has what it held when it was found dead above its lowest bit: 31 bits of tasks,
     // then those on trial.
     [GF_SQL_WORKER_DEATH] =
@@ -268,7 +268,7 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_WORKER_WID] = "SELECT wid FROM worker WHERE id = ?1",
     [GF_SQL_WORKER_DROP] = "DELETE FROM worker WHERE wid = ?1",
     [GF_SQL_WORKER_LIST] = "SELECT wid, lease_until, id, host, pid, started_ms, state, "
-                           "concurrency, running, queues, is_strict "
+                           "concurrency, running, queues, is_strict, children "
                            "FROM worker ORDER BY started_ms, wid",
 
     [GF_SQL_CANCEL_ADD] =

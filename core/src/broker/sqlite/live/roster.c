@@ -4,6 +4,7 @@
 // this store are kept in memory, with the descriptors that hold their locks.
 #include <string.h>
 
+#include "broker/children.h"
 #include "broker/sqlite/store.h"
 #include "info/info.h"
 #include "util/alloc.h"
@@ -96,6 +97,7 @@ bool gf_sq_worker_dead(gf_sq_store *s, int64_t wid, int64_t lease_until, int64_t
 typedef struct registering {
     gf_sq_store           *store;
     const gf_worker_entry *entry;
+    gf_record              children;     // owned; empty: it has none
     int64_t                lease_ms;
     int64_t                wid;          // 0: not registered here so far
     gf_sq_registration    *fresh;        // NULL: registered already
@@ -117,6 +119,7 @@ static void save_entry(gf_sq_txn *t, const registering *r)
     gf_sq_bind_text(t->conn, s, 9, e->queues ? e->queues : "");
     gf_sq_bind_int(t->conn, s, 10, e->strict);
     gf_sq_bind_int(t->conn, s, 11, t->mono_ms + r->lease_ms);
+    gf_sq_bind_text(t->conn, s, 12, r->children.text);
     gf_sq_run(t->conn, s);
 }
 
@@ -157,10 +160,15 @@ gofer_status gf_sq_worker_register(gf_broker *b, const gf_worker_entry *entry, i
         return st;
     registering r = { .store = s, .entry = entry, .lease_ms = lease_ms };
     r.wid = gf_sq_registered(s, entry->id);
-    if (!r.wid && !(r.fresh = add_registration(s, entry->id)))
+    if (entry->children)
+        gf_children_put(&r.children, entry->children);
+    if (r.children.bad || (!r.wid && !(r.fresh = add_registration(s, entry->id)))) {
+        gf_record_clear(&r.children);
         return gf_fail_nomem("a worker's registration");
+    }
     gf_sq_op op = { .run = enter, .arg = &r, .tasks = 1 };
     st = gf_sq_write(s, &op);
+    gf_record_clear(&r.children);
     if (st != GOFER_OK && r.fresh)
         remove_registration(s, entry->id);
     if (st == GOFER_OK && r.commanded)   // the watch has missed them
@@ -210,6 +218,8 @@ static gofer_info *show_worker(sqlite3_stmt *s)
               gf_info_set_int(info, "running", gf_sq_number(s, 8)) |
               gf_info_set_text(info, "queues", (const char *)sqlite3_column_text(s, 9)) |
               gf_info_set_bool(info, "strict", sqlite3_column_int64(s, 10) & 1);
+    const char *children = (const char *)sqlite3_column_text(s, 11);
+    bad |= gf_children_show(info, children, children ? strlen(children) : 0);
     if (!bad)
         return info;
     gofer_info_free(info);
