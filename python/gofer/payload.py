@@ -95,8 +95,15 @@ class JsonCodec:
 
     def decode(self, payload: bytes) -> Any:
         try:
-            # Not json.loads: it takes NaN, and UTF-16.
-            return _DECODER.decode(str(payload, "utf-8"))
+            text = str(payload, "utf-8")
+            try:
+                value, end = _scan(text, 0)
+                if end == len(text):
+                    return value
+            except StopIteration:
+                pass
+            # Space around it, or no JSON. Not json.loads: it takes NaN, and UTF-16.
+            return _DECODER.decode(text)
         except (ValueError, RecursionError) as error:
             raise not_of(self.name, payload, error) from error
 
@@ -139,6 +146,8 @@ def _not_json(word: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(parse_constant=_not_json)
+# What is behind decode() and raw_decode(), without the search for space before and after.
+_scan: Callable[[str, int], tuple[Any, int]] = getattr(_DECODER, "scan_once")
 
 
 # Made once: json.dumps would make one for each call with these settings. It has no state.

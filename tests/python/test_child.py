@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 from child_peer import Peer
+from gofer.child import frames
+from gofer.running.delivery import Delivery
 
 DONE, RETRY, ARCHIVE, REVOKE, REQUEUE, SNOOZE = range(6)
 TIMEOUT, STOP, LEASE, ASKED = 1, 2, 3, 4
@@ -940,3 +942,18 @@ def test_nothing_to_warn_of(tmp_path: Path) -> None:
         assert peer.run("process", {"how": "cwd"}).outcome == DONE
         assert peer.close() == 0
         assert peer.said() == ""
+
+
+@pytest.mark.parametrize("type", ["mail:send", "größe"])
+def test_a_delivery_is_read_with_all_its_fields(type: str) -> None:
+    parts = [b"the-id", type.encode(), b"low", b"a\0b\0c\0d\0", b"[1]"]
+    sizes = [len(part) for part in parts]
+    body = struct.pack(">IIIqqBBBBII", 7, 2, 25, 1000, 99, 1, *sizes) + b"".join(parts) + b"{}"
+    assert frames.delivery_of(body) == Delivery(
+        7, "the-id", type, "low", 2, 25, 1000, 99, {"a": "b", "c": "d"}, b"{}", b"[1]"
+    )
+    bare = struct.pack(">IIIqqBBBBII", 7, 1, 0, 0, 0, 0, *sizes[:3], 0, 0) + b"".join(parts[:3])
+    assert frames.delivery_of(bare) == Delivery(7, "the-id", type, "low")
+    for cut in (39, len(bare) - 1):
+        with pytest.raises(frames.BadFrame):
+            frames.delivery_of(bare[:cut])

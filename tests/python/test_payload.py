@@ -192,3 +192,24 @@ def test_both_encoders_write_the_same() -> None:
     for wrong in (float("nan"), [float("-inf")], "\ud800", {"\ud800": 1}, object()):
         with pytest.raises(gofer.InvalidArgument):
             payload.JsonCodec().encode(wrong)
+
+
+def test_json_is_read_with_space_around_and_to_its_end() -> None:
+    from gofer.payload import JsonCodec
+
+    codec = JsonCodec()
+    for text in (b'{"a":1}', b' {"a":1}', b'{"a":1}\n', b'\t{"a": 1} \r\n'):
+        assert codec.decode(text) == {"a": 1}
+    for wrong in (
+        b"",
+        b" ",
+        b"{",
+        b'{"a":1} x',
+        b"1 2",
+        b"NaN",
+        b"[Infinity]",
+        b"\xff",
+        b"\xef\xbb\xbf1",
+    ):
+        with pytest.raises(gofer.InvalidArgument):
+            codec.decode(wrong)

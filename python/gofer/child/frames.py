@@ -29,6 +29,7 @@ _LOG = struct.Struct(">IBIB")
 _REF = struct.Struct(">I")
 
 _I64 = (1 << 63) - 1
+_tuple = tuple.__new__
 
 
 class BadFrame(Exception):
@@ -69,32 +70,36 @@ def delivery_of(body: bytes) -> Delivery:
         ) = _TASK.unpack_from(body)  # fmt: skip
     except struct.error:
         raise BadFrame("a task that is too short") from None
-    at = 40 + id_size
-    text = body[40 : at + type_size + queue_size].decode("utf-8", "replace")
-    if len(text) == id_size + type_size + queue_size:  # ASCII, as nearly always
-        id, type, queue = (
-            text[:id_size],
-            text[id_size : id_size + type_size],
-            text[id_size + type_size :],
-        )
+    at = 40 + id_size + type_size + queue_size
+    text = body[40:at].decode("utf-8", "replace")
+    if len(text) + 40 == at:  # ASCII, as nearly always
+        id = text[:id_size]
+        type = text[id_size : id_size + type_size]
+        queue = text[id_size + type_size :]
     else:
-        id = body[40:at].decode("utf-8", "replace")
-        type = body[at : at + type_size].decode("utf-8", "replace")
-        queue = body[at + type_size : at + type_size + queue_size].decode("utf-8", "replace")
-    at += type_size + queue_size
-    headers = _headers(body[at : at + headers_size]) if headers_size else {}
-    at += headers_size
-    checkpoint = body[at : at + checkpoint_size] if has_checkpoint else None
+        id = body[40 : 40 + id_size].decode("utf-8", "replace")
+        type = body[40 + id_size : at - queue_size].decode("utf-8", "replace")
+        queue = body[at - queue_size : at].decode("utf-8", "replace")
+    headers: dict[str, str] = {}
+    checkpoint: Optional[bytes] = None
+    if headers_size or has_checkpoint:
+        headers = _headers(body[at : at + headers_size]) if headers_size else {}
+        at += headers_size
+        checkpoint = body[at : at + checkpoint_size] if has_checkpoint else None
     at += checkpoint_size
     if at > len(body):
         raise BadFrame("a task that is shorter than its parts")
-    return Delivery(
-        ref, id, type, queue, attempt, max_retry, timeout_ms, deadline_ms, headers, body[at:],
-        checkpoint,
+    # As Delivery(...), which is a function in Python: all its fields.
+    return _tuple(
+        Delivery,
+        (
+            ref, id, type, queue, attempt, max_retry, timeout_ms, deadline_ms, headers, body[at:],
+            checkpoint, (),
+        ),
     )  # fmt: skip
 
 
-def _headers(data: bytes) -> Mapping[str, str]:
+def _headers(data: bytes) -> dict[str, str]:
     words = data.decode("utf-8", "replace").split("\0")
     return dict(zip(words[::2], words[1::2]))
 

@@ -90,6 +90,7 @@ class Child:
         self.over = False
         self._reader = frames.Reader()
         self._sets: dict[int, list[Part]] = {}  # of groups that have come in part
+        self._asynchronous: dict[str, bool] = {}  # by type
         prepared = [task for task in map(self.runner.prepared, app.tasks) if task is not None]
         kinds = {task.is_async and not task.isolated for task in prepared}
         kinds |= {by.is_async for by in map(self.runner.aggregating, app.aggregators) if by}
@@ -209,10 +210,14 @@ class Child:
             asynchronous.clear()
 
     def _is_async(self, type: str) -> bool:
-        prepared = self.runner.prepared(type)
-        if prepared is None:
-            return self.threads is None
-        return prepared.is_async and not prepared.isolated
+        known = self._asynchronous.get(type)
+        if known is None:
+            prepared = self.runner.prepared(type)
+            if prepared is None:
+                return self.threads is None
+            known = prepared.is_async and not prepared.isolated
+            self._asynchronous[type] = known
+        return known
 
     def _take_set(
         self, came: frames.Set, plain: list[Delivery], asynchronous: list[Delivery]

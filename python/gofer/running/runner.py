@@ -60,19 +60,17 @@ class Prepared:
 
     def arguments_of(self, payload: bytes) -> tuple[Any, dict[str, Any]]:
         """PayloadMismatch, an own one: it is no payload of this task."""
+        body: Any = {}  # `gofer enqueue TYPE` without a payload: the task has no arguments
         try:
-            return self.arguments(self._body_of(payload))
+            if payload or self.is_raw:
+                try:
+                    body = self.decode(payload)
+                except ValueError as error:
+                    raise PayloadMismatch(str(error)) from None
+            return self.arguments(body)
         except PayloadMismatch as error:
             error.own = True
             raise
-
-    def _body_of(self, payload: bytes) -> Any:
-        if not payload and not self.is_raw:
-            return {}  # `gofer enqueue TYPE` without a payload: the task has no arguments
-        try:
-            return self.decode(payload)
-        except ValueError as error:
-            raise PayloadMismatch(str(error)) from None
 
     def result_of(self, value: Any) -> bytes:
         """What is kept of what it returned; nothing for None."""
@@ -138,16 +136,17 @@ class Runner:
             prepared = self.prepared(delivery.type)
         if prepared is None:
             return REQUEUE
-        return copy_context().run(self._run, prepared, Context(delivery, control))
+        context = Context(delivery, control)
+        return copy_context().run(self._run, prepared, context, delivery.payload)
 
-    def _run(self, prepared: Prepared, context: Context) -> Ending:
+    def _run(self, prepared: Prepared, context: Context, payload: bytes) -> Ending:
         running.set(context)
         app = self._app
         try:
             if prepared.injects or app.middlewares:
                 result = self._wrapped(prepared, context, list(app.middlewares))
             else:
-                args, kwargs = prepared.arguments_of(context.payload)
+                args, kwargs = prepared.arguments_of(payload)
                 result = prepared.function(*args, **kwargs)
             ending = DONE if result is None else Ending("done", "", prepared.result_of(result))
         except BaseException as error:

@@ -24,6 +24,10 @@ functions.update(stamp=work.stamp, rest=work.rest)
 tasks = {name: app.task(name=name, retry=0)(function) for name, function in functions.items()}
 
 
+async def connect():
+    app.ping()  # as the client in C, which opens the store before it looks at the clock
+
+
 def enqueue(kind, value):
     tasks[kind].enqueue(value)
 
