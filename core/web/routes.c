@@ -52,6 +52,9 @@ const web_route web_routes[] = {
     { "GET", API "scale", WEB_SEE, 0, "queue wanted", web_api_scale,
       "How many slots a queue wants so that its tasks wait no longer than `wanted` (10s)." },
 
+    { "GET", API "events", WEB_SEE, WEB_IS_STREAM | WEB_IS_TEXT, NULL, NULL,
+      "What happens to tasks, live, as server-sent events." },
+
     // ---- acting
     { "POST", TASK "/run", WEB_OPERATE, 0, NULL, web_api_task_run,
       "Make a task pending now." },

@@ -21,6 +21,7 @@
 enum {
     BODY_MAX = 1 << 20,             // bytes of a request's body
     CONNECTION_MEMORY = 32 << 10,   // of the library's, for each: the head has 8 KiB at the most
+    STREAM_BLOCK = 4096,
     TURN_MS = 10
 };
 
@@ -42,6 +43,7 @@ typedef struct request {
     char                   who[WEB_NAME_MAX];
     char                   allow[WEB_ALLOW_MAX];    // of a 405
     bool                   asked;   // the pool has it, or had it
+    web_stream            *stream;
 } request;
 
 // ---- what a request says
@@ -197,6 +199,48 @@ static void begin(request *r, const char *method, const char *target)
     (void)web_query_read(&r->call, r->route, query, r->room + size + 1);
 }
 
+// ---- streams
+
+static void pause_stream(void *reader)
+{
+    const request *r = reader;
+    MHD_suspend_connection(r->connection);
+}
+
+void web_server_wake(void *reader)
+{
+    const request *r = reader;
+    MHD_resume_connection(r->connection);
+}
+
+static ssize_t read_stream(void *user, uint64_t at, char *out, size_t room)
+{
+    request *r = user;
+    (void)at;
+    ssize_t size = web_stream_read(r->stream, out, room, pause_stream);
+    return size < 0 ? (ssize_t)MHD_CONTENT_READER_END_OF_STREAM : size;
+}
+
+static enum MHD_Result start_stream(request *r)
+{
+    r->stream = web_stream_open(r->server->opts.streams, header(r, "Last-Event-ID"),
+        !(r->call.rights & WEB_PAYLOAD), r);
+    if (!r->stream) {
+        web_fail(&r->call, 503, "EBROKER", "%d streams are open already", WEB_STREAMS_MAX);
+        return send_answer(r);
+    }
+    struct MHD_Response *response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN,
+        STREAM_BLOCK, read_stream, r, NULL);
+    if (!response)
+        return MHD_NO;
+    add(response, "Content-Type", "text/event-stream");
+    add(response, "X-Accel-Buffering", "no");
+    add_safety(response);
+    enum MHD_Result sent = MHD_queue_response(r->connection, 200, response);
+    MHD_destroy_response(response);
+    return sent;
+}
+
 // ---- the turns of a request
 
 static void *on_target(void *user, const char *target, struct MHD_Connection *connection)
@@ -245,6 +289,8 @@ static enum MHD_Result run(request *r)
     r->call.body_size = r->body.size;
     if (r->body.failed)
         return send_answer(r);
+    if (r->route->flags & WEB_IS_STREAM)
+        return start_stream(r);
     if (r->route->flags & WEB_NO_STORE) {
         run_route(r);
         return send_answer(r);
@@ -300,6 +346,7 @@ static void on_end(void *user, struct MHD_Connection *connection, void **context
     (void)why;
     if (!r)
         return;
+    web_stream_close(r->stream);
     web_text_free(&r->body);
     web_text_free(&r->call.reply.body);
     free(r->room);

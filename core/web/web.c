@@ -28,6 +28,7 @@ struct web {
     char          base[64];
     web_access   *access;
     web_pool     *pool;
+    web_streams  *streams;
     web_server   *server;
     web_gate     *gate;
 };
@@ -165,10 +166,12 @@ static bool make_parts(web *w, gofer_client *client, const web_options *opts)
     w->access = web_access_new(opts->tokens, anonymous_rights(opts), !opts->anonymous,
         opts->read_only);
     w->pool = web_pool_new(STORE_THREADS, STORE_JOBS);
-    if (!w->access || !w->pool || !name_hosts(w, opts))
+    w->streams = web_streams_new(client, web_server_wake);
+    if (!w->access || !w->pool || !w->streams || !name_hosts(w, opts))
         return false;
     web_server_options server = {
         .client = client, .web = w, .access = w->access, .pool = w->pool,
+        .streams = w->streams,
         .guard = { (const char *const *)w->hosts, w->host_count }, .base = w->base,
     };
     web_gate_options gate = {
@@ -225,11 +228,12 @@ void web_free(web *w)
         web_gate_close(w->gate);
     for (size_t i = 0; i < w->listener_count; i++)
         web_unlisten(&w->listeners[i]);
-    web_pool *pool = w->pool;
-    w->pool = NULL;
+    if (w->streams)
+        web_streams_end(w->streams);
     web_server_settle(w->server, GRACE_MS);
-    web_pool_free(pool);
+    web_pool_free(w->pool);
     web_server_free(w->server);
+    web_streams_free(w->streams);
     web_gate_free(w->gate);
     web_access_free(w->access);
     for (size_t i = 0; i < w->host_count; i++)

@@ -1,0 +1,45 @@
+// streams.h - live events for many readers (server-sent events, text/event-stream).
+//
+// One listener of the store serves all streams, and only while there are any. What happens within a
+// window of 100 ms becomes one message, made once: how many events of each kind there were, and the
+// latest of them whole. So neither many readers nor many events cost much. Messages are numbered
+// and kept for a minute, so that a reader who was cut off goes on where he was.
+//
+// Messages:   id: EPOCH-NUMBER, data: {"at_ms":, "counts": {"done": 12}, "events": [...]}
+//   event: reset   what the reader had is not known (any more): he looks at everything anew
+//   event: lost    he was too slow; the stream ends with this
+//   event: away    the store does not answer; data: {"error": ...}. It goes on by itself
+// A comment every 15 s keeps proxies from closing.
+//
+// Threads: one of its own; web_stream_read is called from the server's.
+#ifndef WEB_STREAMS_H
+#define WEB_STREAMS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "gofer/gofer.h"
+
+enum { WEB_STREAMS_MAX = 64 };
+
+typedef struct web_streams web_streams;
+typedef struct web_stream web_stream;
+
+// wake(reader): called when a stream that had nothing has something; on the streams' thread.
+web_streams *web_streams_new(gofer_client *client, void (*wake)(void *reader));
+void web_streams_free(web_streams *streams);    // after web_streams_end, and all are closed
+// All streams come to their end, and no new ones are opened. Waits for the thread.
+void web_streams_end(web_streams *streams);
+
+// last_id: what the reader saw last, "" or NULL: nothing. private: without what is in tasks. NULL:
+// there are WEB_STREAMS_MAX already, or no memory.
+web_stream *web_stream_open(web_streams *streams, const char *last_id, bool private, void *reader);
+void web_stream_close(web_stream *stream);      // NULL is fine
+
+// Bytes to send: their count, 0 (nothing now: `wake` will say when; `idle` was called first, under
+// the lock, so that no wake is missed) or -1: the end.
+ssize_t web_stream_read(web_stream *stream, char *out, size_t room, void (*idle)(void *reader));
+
+#endif

@@ -1,0 +1,246 @@
+"""gofer web's live events: what comes, who may see what, going on after a cut, slow readers, many."""
+import json
+import socket
+import time
+
+import pytest
+from conftest import needs_redis, wait_for
+from topology import Running
+from webserver import PATIENCE, Web
+
+pytestmark = pytest.mark.usefixtures("has_web")
+STREAMS = 64
+
+
+class Stream:
+    """One reader; next() gives messages as (event, id, data), without comments."""
+
+    def __init__(self, web, token=None, last=None):
+        self.socket = web.connect()
+        head = "GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n"
+        head += f"Authorization: Bearer {token}\r\n" if token else ""
+        head += f"Last-Event-ID: {last}\r\n" if last else ""
+        self.socket.sendall(f"{head}\r\n".encode())
+        self.file = self.socket.makefile("rb")
+        self.status = int(self.file.readline().split()[1])
+        self.headers = {}
+        while (line := self.file.readline().decode().strip()):
+            name, _, value = line.partition(": ")
+            self.headers[name.lower()] = value
+        self.data = b""
+
+    def chunk(self):
+        size = int(self.file.readline() or b"0", 16)
+        data = self.file.read(size)
+        self.file.readline()
+        return data
+
+    def text(self):
+        """The next message's lines; None: the stream has ended."""
+        while b"\n\n" not in self.data:
+            more = self.chunk()
+            if not more:
+                return None
+            self.data += more
+        text, _, self.data = self.data.partition(b"\n\n")
+        return text.decode()
+
+    def next(self):
+        while (text := self.text()) is not None:
+            fields = dict(line.split(": ", 1) for line in text.splitlines()
+                          if not line.startswith((":", "retry")))
+            if fields:
+                return fields.get("event"), fields.get("id"), json.loads(fields["data"])
+        return None
+
+    def until(self, kind):
+        """Messages up to the one that counts such an event; sums of all counts."""
+        counts, last = {}, None
+        while kind not in counts:
+            event, last, data = self.next()
+            assert event is None, (event, data)
+            for name, count in data["counts"].items():
+                counts[name] = counts.get(name, 0) + count
+        return counts, last
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+
+@pytest.fixture
+def web(store):
+    it = Web(store)
+    yield it
+    it.close()
+
+
+@pytest.fixture
+def stream(web):
+    opened = []
+
+    def open_(**how):
+        opened.append(Stream(web, **how))
+        return opened[-1]
+    yield open_
+    for it in opened:
+        it.close()
+
+
+def heard(store, reader):
+    """Wait until this reader hears."""
+    message = []
+
+    def ask():
+        store.enqueue("warm", "x", "--queue", "warm")
+        reader.socket.settimeout(PATIENCE)
+        message.append(reader.next())
+        return True
+    wait_for(ask, "the first event")
+    return message[0]
+
+
+def test_what_happens_is_heard(web, store, stream):
+    reader = stream()
+    assert reader.status == 200
+    assert reader.headers["content-type"] == "text/event-stream"
+    assert reader.headers["x-accel-buffering"] == "no"
+    heard(store, reader)
+    store.enqueue("mail", "secret", "--id", "a")
+    store("worker", "--drain", "--exec", "mail=true", "--queue", "default")
+    counts, last = reader.until("done")
+    assert counts["enqueued"] >= 1 and counts["done"] == 1
+    assert last
+
+
+def test_events_are_whole(web, store, stream):
+    reader = stream()
+    heard(store, reader)
+    store.enqueue("mail", "x", "--id", "a", "--queue", "q")
+    while True:
+        _, _, data = reader.next()
+        found = [e for e in data["events"] if e["id"] == "a"]
+        if found:
+            break
+    assert found[0]["event"] == "enqueued" and found[0]["queue"] == "q"
+    assert found[0]["type"] == "mail" and data["at_ms"] > 0
+
+
+def test_what_is_in_tasks_is_for_who_may_see_it(web, store, stream):
+    see, payload = web.add_token("see", "see"), web.add_token("payload", "see,payload")
+    readers = {name: stream(token=token) for name, token in
+               (("see", see), ("payload", payload))}
+    for reader in readers.values():
+        heard(store, reader)
+    store.enqueue("fails", "x", "--retry", "0")
+    store("worker", "--drain", "--shell", "fails=echo secret >&2; exit 1")
+    got = {}
+    for name, reader in readers.items():
+        got[name] = ""
+        while "archived" not in got[name]:
+            got[name] += json.dumps(reader.next()[2])
+    assert "secret" in got["payload"]
+    assert "secret" not in got["see"]
+    assert stream().status == 401
+    assert stream(token=web.add_token("metrics", "metrics")).status == 403
+
+
+def test_who_was_cut_off_goes_on_where_he_was(web, store, stream):
+    reader = stream()
+    _, last, _ = heard(store, reader)
+    reader.close()
+    store.enqueue("mail", "x", "--id", "between")
+    time.sleep(0.3)
+    again = stream(last=last)
+    seen = []
+    while "between" not in seen:
+        event, _, data = again.next()
+        assert event is None
+        seen += [e["id"] for e in data["events"]]
+
+
+@pytest.mark.parametrize("last", ["nonsense", "0-1", "ffffffffffffff-1", "-", "x" * 2000])
+def test_who_is_not_known_looks_anew(web, store, stream, last):
+    assert stream(last=last).next()[0] == "reset"
+
+
+def test_a_flood_becomes_counts(web, store, stream):
+    reader = stream()
+    heard(store, reader)
+    lines = "\n".join(json.dumps({"type": "t"}) for _ in range(3000))
+    store("enqueue", "--batch", input=lines)
+    total = 0
+    while total < 3000:
+        _, _, data = reader.next()
+        total += data["counts"].get("enqueued", 0) + data.get("lost", 0)
+        assert len(data["events"]) <= 50
+    assert total >= 3000
+
+
+def test_a_reader_that_does_not_read_holds_up_nobody(web, store, stream):
+    slow, reader = stream(), stream()
+    slow.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    heard(store, reader)
+    for _ in range(5):
+        lines = "\n".join(json.dumps({"type": "t" * 200}) for _ in range(500))
+        store("enqueue", "--batch", input=lines)
+        reader.until("enqueued")
+    assert web("/healthz").status == 200
+
+
+def test_there_is_room_for_so_many(web, stream):
+    readers = [stream() for _ in range(20)]
+    assert {reader.status for reader in readers} == {200}
+    readers[0].close()
+    assert stream().status == 200
+
+
+def test_streams_of_many_come_from_a_trusted_proxy(gofer):
+    web = Web(gofer, "--trusted-proxy", "127.0.0.1")
+    readers = [Stream(web) for _ in range(STREAMS)]
+    assert {reader.status for reader in readers} == {200}
+    over = Stream(web)
+    assert over.status == 503
+    for reader in (*readers, over):
+        reader.close()
+    # A socket that has been closed is noticed when something is written to it.
+    wait_for(lambda: gofer.enqueue("t", "x") and Stream(web).status == 200, "room")
+    web.close()
+
+
+def test_streams_end_with_the_server(gofer):
+    web = Web(gofer)
+    reader = Stream(web)
+    start = time.monotonic()
+    assert web.stop() == 0
+    assert time.monotonic() - start < PATIENCE / 2
+    assert reader.next() is None
+    reader.close()
+    web.close()
+
+
+@needs_redis
+def test_a_store_that_goes_away_and_comes_back(gofer):
+    """The stream stays, and goes on when the store does."""
+    with Running("single") as topology:
+        gofer.env["GOFER_URL"] = topology.url
+        web = Web(gofer)
+        reader = Stream(web)
+        heard(gofer, reader)
+        topology.primaries()[0].restart(down=1)
+        wait_for(lambda: gofer("ping", code=None).code == 0, "the store")
+        reader.socket.settimeout(0.5)
+        heard_again = []
+
+        def hear():
+            gofer.enqueue("t", "x")
+            try:
+                event, _, data = reader.next()
+            except TimeoutError:
+                reader.file = reader.socket.makefile("rb")
+                return False
+            heard_again.append(event is None and data["counts"].get("enqueued"))
+            return heard_again[-1]
+        wait_for(hear, "events again")
+        reader.close()
+        web.close()
