@@ -38,6 +38,12 @@ void web_api_schedule_run(web_call *call);
 void web_api_schedule_delete(web_call *call);
 void web_api_repair(web_call *call);
 
+// ---- api_jobs.c
+void web_api_jobs_add(web_call *call);
+void web_api_jobs(web_call *call);
+void web_api_job(web_call *call);
+void web_api_job_stop(web_call *call);
+
 // ---- api_server.c
 void web_api_health(web_call *call);
 void web_api_ready(web_call *call);

@@ -42,7 +42,7 @@ typedef struct web_reply {
 
 typedef struct web_call {
     gofer_client *client;
-    const struct web *web;  // for handlers that tell of the server itself
+    struct web_jobs *jobs;  // acts on many tasks
     unsigned      rights;
     const char   *who;      // name of the token, or "-"
     web_word      path[WEB_WORDS_MAX], query[WEB_WORDS_MAX];

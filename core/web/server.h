@@ -8,15 +8,16 @@
 #include "access.h"
 #include "gate.h"
 #include "guard.h"
+#include "jobs.h"
 #include "pool.h"
 #include "streams.h"
-#include "web.h"
+#include "gofer/gofer.h"
 
 typedef struct web_server web_server;
 
 typedef struct web_server_options {
     gofer_client *client;       // all borrowed
-    const web    *web;
+    web_jobs     *jobs;
     web_access   *access;
     web_pool     *pool;
     web_streams  *streams;

@@ -29,6 +29,7 @@ struct web {
     web_access   *access;
     web_pool     *pool;
     web_streams  *streams;
+    web_jobs     *jobs;
     web_server   *server;
     web_gate     *gate;
 };
@@ -167,10 +168,11 @@ static bool make_parts(web *w, gofer_client *client, const web_options *opts)
         opts->read_only);
     w->pool = web_pool_new(STORE_THREADS, STORE_JOBS);
     w->streams = web_streams_new(client, web_server_wake);
-    if (!w->access || !w->pool || !w->streams || !name_hosts(w, opts))
+    w->jobs = web_jobs_new(client);
+    if (!w->access || !w->pool || !w->streams || !w->jobs || !name_hosts(w, opts))
         return false;
     web_server_options server = {
-        .client = client, .web = w, .access = w->access, .pool = w->pool,
+        .client = client, .jobs = w->jobs, .access = w->access, .pool = w->pool,
         .streams = w->streams,
         .guard = { (const char *const *)w->hosts, w->host_count }, .base = w->base,
     };
@@ -233,6 +235,7 @@ void web_free(web *w)
     web_server_settle(w->server, GRACE_MS);
     web_pool_free(w->pool);
     web_server_free(w->server);
+    web_jobs_free(w->jobs);
     web_streams_free(w->streams);
     web_gate_free(w->gate);
     web_access_free(w->access);

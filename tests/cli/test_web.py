@@ -237,6 +237,58 @@ def test_the_list_of_routes_is_an_openapi_document(web):
     assert docs == api_page.page(document), "run: python3 tests/cli/api_page.py GOFER > docs/api.md"
 
 
+# ---- acts on all that match
+
+
+def finished(web, job):
+    return wait_for(lambda: (got := web(f"/api/v1/acts/{job}").json)["state"] not in
+                    ("waiting", "running") and got, "the job's end")
+
+
+def test_an_act_on_all_that_match(web, store):
+    lines = "\n".join(json.dumps({"type": f"t{i % 2}", "id": f"id{i:05}"}) for i in range(2500))
+    store("enqueue", "--batch", input=lines)
+    counted = web.post("/api/v1/acts", {"act": "count", "type": "t1"}).json
+    assert finished(web, counted["job"])["done"] == 1250
+    job = web.post("/api/v1/acts", {"act": "archive", "queue": "default", "state": "pending",
+                                    "type": "t1"}).json
+    assert job["act"] == "archive" and job["by"] == "root"
+    ended = finished(web, job["job"])
+    assert ended["state"] == "done" and ended["done"] == 1250 and ended["looked"] >= 1250
+    assert store.states()["archived"] == store.states()["pending"] == 1250
+    assert finished(web, web.post("/api/v1/acts", {"act": "delete"}).json["job"])["done"] == 2500
+    assert [j["act"] for j in web("/api/v1/acts").json["items"]] == ["delete", "archive", "count"]
+
+
+def test_an_act_that_is_wrong_is_refused_and_one_that_fails_says_why(web, store):
+    store.enqueue("t", "x")
+    for wrong in ({}, {"act": "explode"}, {"act": "run", "older": "x"}, {"act": "run", "type": 5},
+                  {"act": "run", "colour": "x"}, {"act": "run", "queue": "q" * 256}):
+        assert web.post("/api/v1/acts", wrong).status == 400, wrong
+    job = web.post("/api/v1/acts", {"act": "run", "state": "nonsense"}).json["job"]
+    ended = finished(web, job)
+    assert ended["state"] == "failed" and "nonsense" in ended["error"]
+    operator = web.add_token("operator", "operate")
+    assert web.post("/api/v1/acts", {"act": "delete"}, token=operator).status == 403
+    assert web.post("/api/v1/acts", {"act": "run"}, token=operator).status == 200
+    assert web("/api/v1/acts/99").status == web("/api/v1/acts/x").status == 404
+    assert web(f"/api/v1/acts/{job}", "DELETE").status == 409
+    assert web("/api/v1/acts/99", "DELETE").status == 404
+
+
+def test_jobs_wait_for_each_other_are_stopped_and_are_so_many(web, store):
+    lines = "\n".join(json.dumps({"type": "t"}) for _ in range(3000))
+    store("enqueue", "--batch", input=lines)
+    jobs = [web.post("/api/v1/acts", {"act": "count"}) for _ in range(80)]
+    numbers = [answer.json["job"] for answer in jobs if answer.status == 200]
+    assert {answer.status for answer in jobs} <= {200, 503}
+    assert len(numbers) >= 32
+    stopped = web(f"/api/v1/acts/{numbers[-1]}", "DELETE")
+    assert stopped.status in (200, 409)
+    assert finished(web, numbers[-1])["state"] in ("stopped", "done")
+    assert len(web("/api/v1/acts").json["items"]) == 32
+
+
 # ---- bodies
 
 

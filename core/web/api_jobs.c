@@ -1,0 +1,132 @@
+// api_jobs.c - handlers of acts on all tasks that match.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "body.h"
+#include "jobs.h"
+
+// Members of the body in this order; those before OLDER are texts of a plan.
+enum { ACT, QUEUE, STATE, TYPE, ERROR, ID, GROUP, OLDER, YOUNGER, MEMBERS };
+
+static bool take_text(web_call *call, const web_member *member, char out[WEB_FILTER_ROOM])
+{
+    if (!web_member_there(member))
+        return true;
+    char *text = web_member_text(call, member);
+    bool fits = text && strlen(text) < WEB_FILTER_ROOM;
+    if (text && !fits)
+        web_fail(call, 400, "EINVAL", "'%s' is longer than %d bytes", member->name,
+            WEB_FILTER_ROOM - 1);
+    if (fits)
+        snprintf(out, WEB_FILTER_ROOM, "%s", text);
+    free(text);
+    return fits;
+}
+
+static bool take_duration(web_call *call, const web_member *member, int64_t *out)
+{
+    char text[WEB_FILTER_ROOM] = "";
+    if (!take_text(call, member, text))
+        return false;
+    gofer_status st = *text ? gofer_parse_duration(text, out) : GOFER_OK;
+    if (st != GOFER_OK)
+        web_fail(call, 400, "EINVAL", "'%s': %s", member->name, gofer_error_last());
+    return st == GOFER_OK;
+}
+
+static bool take_act(web_call *call, const web_member *member, int32_t *out)
+{
+    char name[WEB_FILTER_ROOM] = "";
+    if (!take_text(call, member, name))
+        return false;
+    *out = web_act_of(name);
+    if (*out < 0)
+        web_fail(call, 400, "EINVAL", "'act' must be count, run, archive, cancel or delete");
+    else if (*out == GOFER_ACT_DELETE && !(call->rights & WEB_ADMIN))
+        web_fail(call, 403, "EDENIED", "to delete needs the right 'admin'");
+    else
+        return true;
+    return false;
+}
+
+static bool read_plan(web_call *call, web_job_plan *plan)
+{
+    web_member m[MEMBERS] = {
+        [ACT] = { .name = "act" }, [QUEUE] = { .name = "queue" }, [STATE] = { .name = "state" },
+        [TYPE] = { .name = "type" }, [ERROR] = { .name = "error" }, [ID] = { .name = "id" },
+        [GROUP] = { .name = "group" }, [OLDER] = { .name = "older" },
+        [YOUNGER] = { .name = "younger" },
+    };
+    char *const texts[MEMBERS] = { [QUEUE] = plan->queue, [STATE] = plan->state,
+        [TYPE] = plan->type, [ERROR] = plan->error, [ID] = plan->id, [GROUP] = plan->group };
+    if (!web_body_read(call, m, MEMBERS) || !take_act(call, &m[ACT], &plan->act))
+        return false;
+    for (int i = QUEUE; i < OLDER; i++)
+        if (!take_text(call, &m[i], texts[i]))
+            return false;
+    if (*plan->error && !(call->rights & WEB_PAYLOAD)) {
+        web_fail(call, 403, "EDENIED", "the texts of errors are not for you to search");
+        return false;
+    }
+    return take_duration(call, &m[OLDER], &plan->older_ms)
+        && take_duration(call, &m[YOUNGER], &plan->younger_ms);
+}
+
+static void reply_job(web_call *call, int64_t number)
+{
+    if (!web_job_put(call->jobs, number, &call->reply.body)) {
+        web_fail(call, 404, "ENOTFOUND", "there is no such job (any more)");
+        return;
+    }
+    call->reply.status = 200;
+    call->reply.type = "application/json";
+}
+
+void web_api_jobs_add(web_call *call)
+{
+    web_job_plan plan = { 0 };
+    if (!read_plan(call, &plan))
+        return;
+    snprintf(plan.who, sizeof plan.who, "%s", call->who);
+    int64_t number = web_job_add(call->jobs, &plan);
+    if (number)
+        reply_job(call, number);
+    else
+        web_fail(call, 503, "EBROKER", "%d jobs wait already", WEB_JOBS_MAX);
+}
+
+void web_api_jobs(web_call *call)
+{
+    web_jobs_put(call->jobs, &call->reply.body);
+    call->reply.status = 200;
+    call->reply.type = "application/json";
+}
+
+// The number in the path; 0: it is none.
+static int64_t number_of(const web_call *call)
+{
+    const char *text = web_path_word(call, "job");
+    size_t digits = strspn(text, "0123456789");
+    return digits && digits < 19 && !text[digits] ? strtoll(text, NULL, 10) : 0;
+}
+
+void web_api_job(web_call *call)
+{
+    reply_job(call, number_of(call));
+}
+
+void web_api_job_stop(web_call *call)
+{
+    int64_t number = number_of(call);
+    web_text ignored = { 0 };
+    bool known = web_job_put(call->jobs, number, &ignored);
+    web_text_free(&ignored);
+    if (!known)
+        web_fail(call, 404, "ENOTFOUND", "there is no such job (any more)");
+    else if (!web_job_stop(call->jobs, number))
+        web_fail(call, 409, "ESTATE", "the job has ended");
+    else
+        reply_job(call, number);
+}
