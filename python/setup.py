@@ -141,6 +141,7 @@ class Sdist(sdist):
             "core/include",
             "core/src",
             "core/cli",
+            "core/line",
             "core/web",
             "core/lua",
             "bindings/lua",

@@ -19,6 +19,7 @@ from build_gofer import COMPILE_ARGS, HEADER, ROOT, Cmake, Macros, pkg_config, t
 
 INCLUDE = [str(HEADER.parents[1]), str(ROOT / "core" / "src")]
 CLI = ROOT / "core" / "cli"
+LINE = ROOT / "core" / "line"
 WEB = ROOT / "core" / "web"
 LUA_HOST = ROOT / "core" / "lua"
 LUA_MODULE = ROOT / "bindings" / "lua"
@@ -49,8 +50,13 @@ def plan() -> Plan:
     macros = cmake.definitions(version(HEADER.read_text("utf-8")), "gofer_flags")
     made = Plan()
     cli = Group(
-        cmake.sources("gofer_cli", CLI, CLI / "cmd"), [str(CLI), *INCLUDE], macros[:], COMPILE_ARGS
+        cmake.sources("gofer_cli", CLI, CLI / "cmd"),
+        [str(CLI), str(LINE), *INCLUDE],
+        macros[:],
+        COMPILE_ARGS,
     )
+    line = Group(cmake.sources("gofer_line", LINE), [str(LINE), *INCLUDE], macros, COMPILE_ARGS)
+    made.groups.append(line)
     packages = cmake.packages("gofer_cli")
     lua, ncurses = cmake.found("LUA"), cmake.found("NCURSES")
     microhttpd = cmake.found("MICROHTTPD")
@@ -83,7 +89,7 @@ def plan() -> Plan:
 
 def _web_group(cmake: Cmake, macros: Macros, flags: list[str]) -> Group:
     sources = cmake.sources("gofer_web", WEB)
-    return Group(sources, [str(WEB), *INCLUDE], macros, COMPILE_ARGS + flags)
+    return Group(sources, [str(WEB), str(LINE), *INCLUDE], macros, COMPILE_ARGS + flags)
 
 
 def _lua_groups(cmake: Cmake, macros: Macros, flags: list[str]) -> list[Group]:

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "gofer/gofer.h"
+#include "task_line.h"
 
 // Exit codes: what its caller learns of the process; the words are in help.c.
 enum {
@@ -59,7 +60,7 @@ typedef struct cli_option {
 
 // The library's own limits, where several options have them: refused here, an
 // error names the option.
-enum { CLI_RETRY_MAX = 1000000, CLI_PAYLOAD_MAX = 512 << 20 };
+enum { CLI_RETRY_MAX = TASK_LINE_RETRY_MAX, CLI_PAYLOAD_MAX = 512 << 20 };
 
 #define CLI_OPTIONS_END { NULL, 0, CLI_FLAG, 0, NULL, NULL, 0, 0 }
 

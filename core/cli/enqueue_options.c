@@ -7,34 +7,7 @@
 
 #include <string.h>
 
-int32_t unique_until_of(const char *word)
-{
-    static const struct { const char *word; int32_t value; } words[] = {
-        { "done", GOFER_UNTIL_DONE }, { "start", GOFER_UNTIL_START }, { "ttl", GOFER_UNTIL_TTL },
-    };
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcmp(words[i].word, word) == 0)
-            return words[i].value;
-    return -1;
-}
-
-void on_dead_cut(char *copy, const char **type, const char **queue)
-{
-    char *at = strrchr(copy, '@');
-    *type = copy;
-    *queue = NULL;
-    if (at) {
-        *at = '\0';
-        *queue = at + 1;
-    }
-}
-
-int enqueue_expires_first(const gofer_enqueue_options *o)
-{
-    return o->expires_ms &&
-        (o->delay_ms ? o->expires_ms <= o->delay_ms
-                     : o->run_at_ms && o->expires_ms <= o->run_at_ms - cli_now_ms());
-}
+#include "task_line.h"
 
 static int fill_life(cli *c, const enqueue_args *args, gofer_enqueue_options *out)
 {
@@ -81,7 +54,7 @@ int enqueue_options_fill(cli *c, const enqueue_args *args, gofer_enqueue_options
         out->timeout_ms = args->timeout.value == 0 ? GOFER_NO_TIMEOUT : args->timeout.value;
 
     int code = fill_life(c, args, out);
-    if (code == CLI_OK && enqueue_expires_first(out))
+    if (code == CLI_OK && task_expires_first(out))
         return cli_fail(c, CLI_USAGE, "enqueue: --expires is over before %s lets the task run",
             args->at.given ? "--at" : "--in");
     if (code != CLI_OK || args->headers.count == 0)

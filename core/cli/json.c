@@ -1,37 +1,11 @@
-// json.c - strings out of JSON that util/json.h has read, and strings written as JSON.
+// json.c - strings written as JSON.
 #include "json.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
-#include "util/base64.h"
 #include "util/utf8.h"
-
-// ---- Reading
-
-char *json_string(gf_json value, size_t *size)
-{
-    if (value.kind != GF_JSON_STRING && value.kind != GF_JSON_KEY)
-        return NULL;
-    char *out = cli_alloc(value.size);
-    size_t length = gf_json_text(value, out);
-    if (size)
-        *size = length;
-    return out;
-}
-
-char *json_base64(gf_json value, size_t *size)
-{
-    size_t length;
-    char *text = json_string(value, &length);
-    if (text && gf_base64_decode(text, length, text, size))
-        return text;
-    free(text);
-    return NULL;
-}
-
-// ---- Writing
 
 size_t json_put_into(char *out, const char *text, size_t size)
 {

@@ -38,6 +38,9 @@ void web_api_schedule_run(web_call *call);
 void web_api_schedule_delete(web_call *call);
 void web_api_repair(web_call *call);
 
+// ---- api_enqueue.c
+void web_api_enqueue(web_call *call);
+
 // ---- api_jobs.c
 void web_api_jobs_add(web_call *call);
 void web_api_jobs(web_call *call);

@@ -4,7 +4,7 @@
 
 #include "api.h"
 #include "body.h"
-#include "util/base64.h"
+#include "task_line.h"
 
 // ---- tasks
 
@@ -63,41 +63,6 @@ void web_api_task_reschedule(web_call *call)
     free(text);
 }
 
-// The bytes of {"base64": TEXT}; false: it is no such object, or its text is none.
-static bool from_base64(gf_json value, char *out, size_t *size)
-{
-    gf_json key, text;
-    gf_json_scan scan = gf_json_inside(value);
-    if (!gf_json_member(&scan, &key, &text) || !gf_json_is(key, "base64")
-        || text.kind != GF_JSON_STRING)
-        return false;
-    size_t length = gf_json_text(text, out);
-    return gf_base64_decode(out, length, out, size);
-}
-
-// As a line of `gofer enqueue --batch` has it: a string's own bytes, {"base64": ...}, or the JSON
-// as it stands.
-static bool payload_of(web_call *call, gf_json value, char *out, size_t *size)
-{
-    if (value.kind == GF_JSON_STRING) {
-        *size = gf_json_text(value, out);
-        return true;
-    }
-    if (value.kind == GF_JSON_OBJECT) {
-        gf_json key, inner;
-        gf_json_scan scan = gf_json_inside(value);
-        if (gf_json_member(&scan, &key, &inner) && gf_json_is(key, "base64")) {
-            if (from_base64(value, out, size))
-                return true;
-            web_fail(call, 400, "EINVAL", "'base64' is not base64");
-            return false;
-        }
-    }
-    memcpy(out, value.text, value.size);
-    *size = value.size;
-    return true;
-}
-
 void web_api_task_edit(web_call *call)
 {
     web_member payload = { .name = "payload" };
@@ -108,12 +73,12 @@ void web_api_task_edit(web_call *call)
         web_fail(call, 400, "EINVAL", "the body needs 'payload'");
         return;
     }
-    char *bytes = malloc(payload.value.size + 1);
-    if (!bytes)
-        web_fail(call, 503, "ENOMEM", "there is no memory for the request");
-    else if (payload_of(call, payload.value, bytes, &size))
+    char *bytes = NULL, why[TASK_LINE_WHY];
+    if (task_payload_read(payload.value, &bytes, &size, why))
         web_reply_done(call, gofer_client_task_edit(call->client, web_path_word(call, "queue"),
             web_path_word(call, "id"), bytes, size));
+    else
+        web_fail(call, 400, "EINVAL", "%s", why);
     free(bytes);
 }
 

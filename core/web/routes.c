@@ -56,6 +56,9 @@ const web_route web_routes[] = {
       "What happens to tasks, live, as server-sent events." },
 
     // ---- acting
+    { "POST", API "tasks", WEB_ENQUEUE, WEB_TAKES_BODY, NULL, web_api_enqueue,
+      "Enqueue a task, an object as a line of `gofer enqueue --batch` is, or an array of at most "
+      "1000 of them, each of which has its own fate." },
     { "POST", TASK "/run", WEB_OPERATE, 0, NULL, web_api_task_run,
       "Make a task pending now." },
     { "POST", TASK "/archive", WEB_OPERATE, 0, NULL, web_api_task_archive,

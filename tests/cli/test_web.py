@@ -141,6 +141,49 @@ def test_queries_that_are_wrong_are_refused(web):
     assert web("/healthz?x=1").status == 400
 
 
+# ---- enqueueing
+
+
+def test_a_task_is_enqueued(web, store):
+    answer = web.post("/api/v1/tasks", {"type": "mail", "payload": {"to": "ä"}, "queue": "q",
+                                        "id": "a", "in": "1h", "headers": {"k": "v"}})
+    assert answer.json == {"id": "a"}
+    task = web("/api/v1/queues/q/tasks/a").json
+    assert task["payload"] == '{"to": "\\u00e4"}' and task["state"] == "scheduled"
+    assert task["headers"] == {"k": "v"}
+    assert len(web.post("/api/v1/tasks", {"type": "mail"}).json["id"]) == 36
+    again = web.post("/api/v1/tasks", {"type": "other", "queue": "q", "id": "a"})
+    assert again.status == 409 and again.json["error"]["code"] == "EEXIST"
+
+
+def test_tasks_have_each_its_own_fate(web, store):
+    store.enqueue("t", "x", "--id", "taken")
+    tasks = [{"type": "t", "id": "a"}, {"typ": "t"}, {"type": "t", "payload": "y", "id": "taken"},
+             {"type": "t", "payload": {"base64": "AP8="}}, 5, {"type": "t", "in": "x"}]
+    got = web.post("/api/v1/tasks", tasks).json
+    assert got["added"] == 2 and got["refused"] == 4
+    assert got["items"][0] == {"id": "a"}
+    assert "did you mean 'type'" in got["items"][1]["error"]["message"]
+    assert got["items"][2]["error"]["code"] == "EEXIST"
+    assert "id" in got["items"][3]
+    assert got["items"][4]["error"]["code"] == got["items"][5]["error"]["code"] == "EINVAL"
+    assert web.post("/api/v1/tasks", []).json == {"items": [], "added": 0, "refused": 0}
+
+
+def test_so_many_tasks_at_a_time(web, store):
+    assert web.post("/api/v1/tasks", [{"type": "t"}] * 1000).json["added"] == 1000
+    assert web.post("/api/v1/tasks", [{"type": "t"}] * 1001).status == 413
+    assert store.states()["pending"] == 1000
+
+
+def test_tasks_that_are_wrong_are_refused(web):
+    for wrong in ("x", 5, None, {}, {"type": 5}, {"type": "t", "retry": -1},
+                  {"type": "t", "queue": "{"}, {"type": "t", "colour": 1}):
+        answer = web.post("/api/v1/tasks", json.dumps(wrong),
+                          headers={"Content-Type": "application/json"})
+        assert answer.status == 400, wrong
+
+
 # ---- acting
 
 

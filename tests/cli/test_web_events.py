@@ -1,4 +1,4 @@
-"""gofer web's live events: what comes, who may see what, going on after a cut, slow readers, many."""
+"""gofer web, live: what comes, who may see what, going on after a cut, slow readers, many."""
 import json
 import socket
 import time

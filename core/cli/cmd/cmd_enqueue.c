@@ -6,6 +6,7 @@
 
 #include "batch.h"
 #include "enqueue_options.h"
+#include "task_line.h"
 #include "json.h"
 
 enum { COPIES_AT_ONCE = 500 };
