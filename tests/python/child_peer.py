@@ -146,6 +146,8 @@ class Peer:
             return
         (ref,) = struct.unpack_from(">I", body)
         self.order.append((kind, ref))
+        if kind in "pcl" and ref:
+            assert ref in self.began and ref not in self.ends, f"{kind} of a task that does not run"
         if kind == "b":
             assert len(body) == 4 and ref not in self.began and ref not in self.ends
             self.began.append(ref)

@@ -91,6 +91,11 @@ async def afail(how: str):
 def dropped():
     return object()
 
+def late(ctx):
+    end = time.monotonic() + 1
+    while time.monotonic() < end:
+        ctx.progress(1, 2, "late"); ctx.log("late"); ctx.save({"late": 1})
+
 @app.task(name="process")
 def process(how: str):
     if how == "_exit": os._exit(7)
@@ -99,6 +104,7 @@ def process(how: str):
     if how == "cwd": os.chdir("/")
     if how == "binary": os.write(1, bytes(range(256))); os.write(2, b"\\xff\\n")
     if how == "thread": threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+    if how == "late": threading.Thread(target=late, args=(gofer.current(),), daemon=True).start()
     if how == "fork":
         pid = os.fork()
         if pid == 0:
@@ -501,6 +507,16 @@ def test_a_task_that_changes_its_process(peer: Peer, how: str) -> None:
     assert peer.run("process", {"how": how}).json() == "alive"
     assert peer.run("add", {"a": 1}).json()["sum"] == 3
     assert peer.close() == 0
+
+
+def test_a_thread_that_outlives_its_task_says_nothing_more(peer: Peer) -> None:
+    late = peer.give("process", {"how": "late"})
+    assert peer.end(late).json() == "alive"
+    told = len(peer.others)
+    ref = peer.give("sleep", {"s": 1.2})  # the peer minds of what tasks there is news
+    assert peer.end(ref).json() == "slept"
+    assert peer.run("asleep", {"s": 0}).json() == "slept"
+    assert len(peer.others) == told and peer.close() == 0
 
 
 def test_a_task_that_forks(peer: Peer) -> None:

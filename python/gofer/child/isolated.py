@@ -204,6 +204,7 @@ def _be_task(app: Gofer, descriptor: int) -> NoReturn:
         line = Line(descriptor)
         (size,) = _SIZE.unpack(_exactly(line.socket, 4))
         delivery = Delivery(*marshal.loads(_exactly(line.socket, size)))
+        line.running = (delivery.ref,)
         # Its end is the last that is told: the process is of no use to anybody then.
         line.send(frames.end(delivery.ref, _ending(app, delivery, line)))
         sys.stdout.flush()

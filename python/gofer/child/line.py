@@ -12,6 +12,7 @@ import select
 import socket
 import sys
 import threading
+from collections.abc import Container
 from typing import NoReturn, Optional
 
 from . import frames
@@ -34,6 +35,8 @@ class Line:
         self.socket = socket.socket(fileno=moved)
         self.socket.setblocking(True)
         self.stopping = False
+        self.running: Container[int] = ()
+        """The tasks that have begun and whose end is not said; set by the child."""
         self._lock = threading.Lock()  # one frame after the other
         self._forked = False
         self._poll = select.poll()
@@ -89,14 +92,22 @@ class Line:
     # ---- for tasks ------------------------------------------------------------
 
     def progress(self, ref: int, done: int, total: int, text: str) -> None:
-        self._tell(frames.progress(ref, done, total, text))
+        self._tell(ref, frames.progress(ref, done, total, text))
 
     def log(self, ref: int, level: int, text: str) -> None:
-        self._tell(frames.log(ref, level, text))
+        self._tell(ref, frames.log(ref, level, text))
 
     def checkpoint(self, ref: int, data: Optional[bytes]) -> None:
-        self._tell(frames.checkpoint(ref, data))
+        self._tell(ref, frames.checkpoint(ref, data))
 
-    def _tell(self, frame: bytes) -> None:
-        if not self._forked:  # a forked process says nothing, and goes on
-            self.send(frame)
+    def _tell(self, ref: int, frame: bytes) -> None:
+        if self._forked:  # a forked process says nothing, and goes on
+            return
+        try:
+            with self._lock:
+                # A thread may outlive its task, and have its context. The end is said after the
+                # task is taken out of those that run, under this lock: so nothing comes behind it.
+                if ref == 0 or ref in self.running:
+                    self.socket.sendall(frame)
+        except OSError as error:
+            self.lost(error)

@@ -85,6 +85,7 @@ class Child:
         self.runner = Runner(app)
         self.running: dict[int, Control] = {}
         """What has begun, by ref."""
+        line.running = self.running
         self.early: dict[int, str] = {}
         """Cancelled while they were on their way from the waiting ones to the running ones."""
         self.over = False
