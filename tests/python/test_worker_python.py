@@ -119,9 +119,9 @@ def test_an_import_that_hangs_ends_the_worker(app: gofer.Gofer, shop: Shop) -> N
     app.ping()
     program = "import gofer, time\nopen('starts', 'a').write('x')\ntime.sleep(600)\n"
     (shop.folder / "hangs.py").write_text(program)
-    done = shop.work("--child-start-timeout", "3s", app="hangs:app")
+    done = shop.work("--child-start-timeout", "5s", app="hangs:app")
     assert done.returncode == 1
-    assert 'hangs.py", line 3' in done.stderr and "no hello within 3s" in done.stderr
+    assert 'hangs.py", line 3' in done.stderr and "no hello within 5s" in done.stderr
     assert (shop.folder / "starts").read_text() == "x"
 
 

@@ -38,7 +38,7 @@ USAGE = "usage: python -m gofer.child APP [--threads N] [--tasks N]"
 # How long a worker waits for a child to be ready, if it does not say so.
 START_MS = 30_000
 # An import that has taken so much of it shows where it is.
-HANGS_PART = 5 / 6
+HANGS_PART = 2 / 3
 SYNC_AGAIN_S = 5.0
 
 
