@@ -527,3 +527,88 @@ def test_memory_is_looked_at_while_tasks_run(gofer):
         and "over its limit" in task(gofer, "much")["last_error"]
     )
     assert task(gofer, "ok")["state"] == "completed"
+
+
+# ---- Seeing them
+
+
+def the_worker(gofer):
+    (worker,) = gofer.json("worker", "ls")["items"]
+    return worker
+
+
+def in_text(gofer, *args):
+    """The rows of `worker ls`, without the head."""
+    return gofer("worker", "ls", *args).out.splitlines()[1:]
+
+
+def test_children_are_seen(store):
+    worker = store.worker("--child", child(store), "--child-processes", "2", "--lease", "1s",
+                          "--shell", "slot=sleep 60", "--concurrency", "3")
+    first = wait_for(lambda: (w := the_worker(store)).get("children_want") == 2 and w, "both")
+    assert first["children"] == 2 and first["children_busy"] == first["child_restarts"] == 0
+    assert " 0/3 " in in_text(store)[0] and " 2 run 0/2 " in in_text(store)[0]
+    before_ms = time.time() * 1000
+    put(store, "sleep", "60", "a")
+    put(store, "slot", "", "b")
+    seen = wait_for(lambda: (w := the_worker(store))["running"] == 2 and w, "what runs")
+    # The slots' and the children's are told apart.
+    assert seen["children_busy"] == 1 and seen["concurrency"] == 3
+    assert " 1/3 " in in_text(store)[0] and " 2 run 1/2 " in in_text(store)[0]
+    processes = seen["child_processes"]["items"]
+    assert sorted(p["running"] for p in processes) == [0, 1]
+    assert [p["number"] for p in processes] == [0, 1]
+    for process in processes:
+        assert (process["name"], process["state"], process["want"]) == ("broken", "ready", 1)
+        assert process["memory"] > 1 << 20 and process["pid"] != worker.process.pid
+        assert abs(process["started_at_ms"] - before_ms) < 60000
+        os.kill(process["pid"], 0)
+    rows = in_text(store, "--children")
+    assert [row.split()[1:4] for row in rows] == [
+        ["broken", str(p["number"]), str(p["pid"])] for p in processes
+    ]
+    assert all(" MiB " in row and row.startswith(seen["worker"]) for row in rows)
+    # One that dies is counted, and its place is another's.
+    idle = next(p for p in processes if not p["running"])
+    os.kill(idle["pid"], signal.SIGKILL)
+    again = wait_for(lambda: (w := the_worker(store))["child_restarts"] == 1
+                     and w["children_want"] == 2 and w, "the new one")
+    assert idle["pid"] not in [p["pid"] for p in again["child_processes"]["items"]]
+    assert " 2 run 1/2, 1 restart " in in_text(store)[0]
+
+
+def test_what_children_run_is_what_their_worker_runs(store):
+    before_ms = int(time.time() * 1000)
+    store.worker("--child", child(store), "--queue", "slow", "--lease", "1s",
+                 "--shell", "slot=sleep 60")
+    put(store, "sleep", "60", "in child", "--queue", "slow", "--timeout", "50s")
+    put(store, "slot", "", "in slot", "--queue", "slow")
+    worker = wait_for(lambda: (w := the_worker(store))["running"] == 2 and w, "what runs")
+    after_ms = int(time.time() * 1000)
+    for id in ("in child", "in slot"):
+        shown = task(store, id)
+        assert (shown["state"], shown["worker"]) == ("active", worker["worker"])
+        assert before_ms <= shown["started_at_ms"] <= after_ms
+    if "tasks" in worker:       # Redis: where Asynq's inspector finds them, too
+        both = {t["id"]: t for t in worker["tasks"]["items"]}
+        assert both.keys() == {"in child", "in slot"}
+        ran = both["in child"]
+        assert (ran["type"], ran["queue"], ran["payload"]) == ("sleep", "slow", "60")
+        assert before_ms <= ran["started_at_ms"] <= after_ms
+        assert 0 < ran["deadline_ms"] - ran["started_at_ms"] <= 50000
+
+
+def test_who_has_no_children_says_so(gofer):
+    assert gofer("worker", "ls", "--children").err == "no worker is live\n"
+    gofer.worker("--exec", "*=true")
+    assert gofer("worker", "ls", "--children").err == "no live worker has children\n"
+    assert "CHILDREN" not in gofer("worker", "ls").out
+    assert "children" not in the_worker(gofer)
+
+
+def test_children_stand_in_the_workers_figures(gofer):
+    put_all(gofer, [("ok", "x", f"t{i}") for i in range(5)])
+    put(gofer, "exit", "", "dies", "--retry", "0")
+    done = gofer.json("worker", "--drain", "--child", child(gofer), "--log-level", "error")
+    assert (done["processed"], done["failed"]) == (6, 1)
+    assert done["child_restarts"] == 1 and done["children_busy"] == 0

@@ -4,10 +4,11 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import time
 
 import pytest
-from conftest import PATIENCE
+from conftest import PATIENCE, ROOT
 
 pytestmark = pytest.mark.skipif(
     not shutil.which("tmux"), reason="tmux is not installed: 'gofer top' was not tried"
@@ -275,6 +276,19 @@ def test_workers_and_tabs(gofer, top):
     screen.shows("WAIT 50%")
     screen.keys("2", "p")
     screen.shows("told to be quiet", "quiet")
+
+
+def test_children_stand_beside_the_slots(gofer, top):
+    program = ROOT / "examples" / "children" / "child.py"
+    gofer.worker("--child", f"t={sys.executable} {program}", "--child-processes", "2",
+                 "--concurrency", "3")
+    screen = top(columns=120)
+    screen.keys("Tab")
+    screen.shows("RUNNING", "CHILDREN", " 0/3 ", " 2 run 0/2 ")
+    screen.keys("+")        # is about the slots
+    screen.shows(" 0/4 ", " 2 run 0/2 ")
+    screen.keys("?")
+    screen.shows("not its children")
 
 
 def test_schedules_are_paused_run_and_removed(gofer, top):

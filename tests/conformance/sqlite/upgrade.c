@@ -7,7 +7,7 @@
 #include "suites.h"
 #include "util/clock.h"
 
-// The tables as versions 1 to 3 made them.
+// The tables as versions 1 to 4 made them.
 #define BODY \
     "bid INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL, enqueued_ms INTEGER NOT NULL, " \
     "timeout_ms INTEGER NOT NULL, deadline_ms INTEGER NOT NULL, retention_ms INTEGER NOT NULL, " \
@@ -93,6 +93,14 @@ static const char version_3[] =
     "hour)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX stat_hour ON stat(hour); PRAGMA user_version = 3;";
 
+static const char version_4[] =
+    "CREATE TABLE latest(entry TEXT NOT NULL, queue TEXT NOT NULL, tick_ms INTEGER NOT NULL,"
+    "  at_ms INTEGER NOT NULL, id TEXT NOT NULL, noted_ms INTEGER NOT NULL,"
+    "  PRIMARY KEY(entry, queue)) STRICT, WITHOUT ROWID;"
+    "INSERT INTO latest SELECT t.entry, q.name, t.tick_ms, t.at_ms, t.id, t.noted_ms"
+    "  FROM tick t JOIN queue q USING(qid);"
+    "DROP TABLE tick; ALTER TABLE latest RENAME TO tick; PRAGMA user_version = 4;";
+
 // Of queue 1, and of one that is gone.
 static const char ticks[] =
     "INSERT INTO entry VALUES('e', 'spec=1');"
@@ -165,6 +173,8 @@ static void begin_with(int version)
         run_sql(version_3);
         run_sql(ticks);
     }
+    if (version >= 4)
+        run_sql(version_4);
 }
 
 static void everything_is_there(gf_broker *b)
@@ -248,6 +258,27 @@ static void a_file_of_version_3_is_brought_up_to_date(void)
     m.id = "cron:e:1970-01-01T00:00:06Z";
     CHECK_OK(b->ops->cron->tick(b, &tick, 1));
     CHECK_STATUS(tick.status, GOFER_OK);
+    store_close(b);
+    store_check_sound();
+}
+
+// Workers have children from then on.
+static void a_file_of_version_4_is_brought_up_to_date(void)
+{
+    an_older_file_is_brought_up_to_date(4);
+    gf_broker *b = store_again();
+    const gf_children_entry children = { .children = 2, .want = 8 };
+    const gf_worker_entry e = {
+        .id = "w2", .host = "here", .pid = getpid(), .started_ms = gf_now_ms(), .state = "active",
+        .concurrency = 4, .queues = "q=1", .children = &children,
+    };
+    CHECK_OK(b->ops->upkeep->worker_register(b, &e, LEASE_MS));
+    gofer_info *list;
+    REQUIRE_OK(b->ops->inspect->workers(b, &list));
+    const gofer_info *last = gofer_info_at(list, gofer_info_count(list) - 1);
+    CHECK_STR(gofer_info_text(last, "worker"), "w2");
+    CHECK_INT(gofer_info_int(last, "children_want", -1), 8);
+    gofer_info_free(list);
     store_close(b);
     store_check_sound();
 }
@@ -480,6 +511,7 @@ static const check_test tests[] = {
     TEST(a_file_of_version_1_is_brought_up_to_date),
     TEST(a_file_of_version_2_is_brought_up_to_date),
     TEST(a_file_of_version_3_is_brought_up_to_date),
+    TEST(a_file_of_version_4_is_brought_up_to_date),
     TEST(several_may_bring_it_up_to_date_at_once),
     TEST(a_copy_without_a_wal_is_opened),
     TEST(a_sound_store_has_nothing_to_tell),
