@@ -103,25 +103,51 @@ static void put_queues(web_exposition *e, const gofer_info *queues)
 
 // ---- workers
 
+static double sum_of(const gofer_info *workers, const char *field)
+{
+    double sum = 0;
+    for (size_t i = 0; i < gofer_info_count(workers); i++)
+        sum += (double)gofer_info_int(gofer_info_at(workers, i), field, 0);
+    return sum;
+}
+
+static void put_use(web_exposition *e, const char *name, const char *help, double busy, double all)
+{
+    web_family(e, name, WEB_GAUGE, help);
+    web_sample(e, (const char *const[]){ "state", "busy", NULL }, busy);
+    web_sample(e, (const char *const[]){ "state", "free", NULL }, all > busy ? all - busy : 0);
+}
+
+// What children run is among what their worker runs, and not in its slots.
+static void put_children(web_exposition *e, const gofer_info *workers)
+{
+    double busy = sum_of(workers, "children_busy"), running = sum_of(workers, "running");
+    put_use(e, "gofer_worker_slots", "Slots of live workers for tasks.",
+        running > busy ? running - busy : 0, sum_of(workers, "concurrency"));
+    put_use(e, "gofer_child_slots", "Tasks that the children of live workers run, or could.", busy,
+        sum_of(workers, "children_want"));
+    web_family(e, "gofer_children", WEB_GAUGE, "Child processes of live workers.");
+    web_sample(e, NULL, sum_of(workers, "children"));
+    web_family(e, "gofer_child_restarts", WEB_GAUGE,
+        "Children of live workers that died and were replaced, since the workers' start.");
+    web_sample(e, NULL, sum_of(workers, "child_restarts"));
+}
+
 static void put_workers(web_exposition *e, const gofer_info *workers)
 {
     static const char *const states[] = { "active", "quiet", "stopping", "lacking" };
-    double busy = 0, slots = 0, in_state[sizeof states / sizeof *states] = { 0 };
+    double in_state[sizeof states / sizeof *states] = { 0 };
     size_t count = sizeof states / sizeof *states;
     for (size_t i = 0; i < gofer_info_count(workers); i++) {
         const gofer_info *worker = gofer_info_at(workers, i);
         const char *state = gofer_info_text(worker, "state");
         for (size_t k = 0; k < count; k++)
             in_state[k] += state && strcmp(state, states[k]) == 0;
-        busy += (double)gofer_info_int(worker, "running", 0);
-        slots += (double)gofer_info_int(worker, "concurrency", 0);
     }
     web_family(e, "gofer_workers", WEB_GAUGE, "Live workers.");
     for (size_t k = 0; k < count; k++)
         web_sample(e, (const char *const[]){ "state", states[k], NULL }, in_state[k]);
-    web_family(e, "gofer_worker_slots", WEB_GAUGE, "Slots of live workers for tasks.");
-    web_sample(e, (const char *const[]){ "state", "busy", NULL }, busy);
-    web_sample(e, (const char *const[]){ "state", "free", NULL }, slots > busy ? slots - busy : 0);
+    put_children(e, workers);
 }
 
 static void put_build(web_exposition *e)

@@ -1,7 +1,9 @@
 """/metrics: read by Prometheus' own parser where it can be had, else by what the formats say."""
 import json
+import sys
 
 import pytest
+from conftest import ROOT, wait_for
 from webserver import Web
 
 pytestmark = pytest.mark.usefixtures("has_web")
@@ -63,6 +65,22 @@ def test_what_the_store_holds(web, store):
     assert got['gofer_workers{state="active"}'] == 1
     assert got['gofer_worker_slots{state="free"}'] == 3
     assert got['gofer_build_info{version="0.1.0"}'] == 1
+
+
+def test_children_are_not_in_the_slots(web, store):
+    program = ROOT / "examples" / "children" / "child.py"
+    store.worker("--child", f"t={sys.executable} {program}", "--child-processes", "2",
+                 "--concurrency", "3")
+
+    def children():
+        got = samples(web("/metrics").text)
+        return got if got["gofer_children"] == 2 else None
+
+    got = wait_for(children, "the children")
+    assert got['gofer_worker_slots{state="free"}'] == 3
+    assert got['gofer_worker_slots{state="busy"}'] == got['gofer_child_slots{state="busy"}'] == 0
+    assert got["gofer_child_restarts"] == 0
+    wait_for(lambda: children()['gofer_child_slots{state="free"}'] == 2, "both to be ready")
 
 
 def test_openmetrics_by_accept(web, store):
