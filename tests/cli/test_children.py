@@ -2,8 +2,10 @@
 pays for it."""
 import json
 import os
+import pathlib
 import shutil
 import signal
+import subprocess
 import sys
 import time
 
@@ -596,6 +598,30 @@ def test_what_children_run_is_what_their_worker_runs(store):
         assert (ran["type"], ran["queue"], ran["payload"]) == ("sleep", "slow", "60")
         assert before_ms <= ran["started_at_ms"] <= after_ms
         assert 0 < ran["deadline_ms"] - ran["started_at_ms"] <= 50000
+
+
+def test_lua_sees_the_children(store):
+    lua = shutil.which("lua5.4")
+    module = pathlib.Path(store.bin).parent / "lua" / "gofer.so"
+    if not lua or not module.exists():
+        pytest.skip("n/a: no Lua 5.4, or no module")
+    store.worker("--child", child(store))
+    wait_for(lambda: the_worker(store).get("children_want"), "the child")
+    program = """
+        local app = require("gofer").open(os.getenv("GOFER_URL"))
+        local worker = app:workers()[1]
+        local child = worker.child_processes[1]
+        print(worker.children, worker.children_want, worker.children_busy, worker.child_restarts)
+        print(#worker.child_processes, child.name, child.state, child.want, child.memory > 0)
+        print(math.type(child.pid), math.type(child.started_at_ms))
+    """
+    done = subprocess.run(
+        [lua, "-e", program], env={**store.env, "LUA_CPATH": str(module.parent / "?.so")},
+        capture_output=True, text=True, timeout=60,
+    )
+    assert done.stdout.splitlines() == [
+        "1\t1\t0\t0", "1\tbroken\tready\t1\ttrue", "integer\tinteger",
+    ], done.stderr
 
 
 def test_who_has_no_children_says_so(gofer):

@@ -6,13 +6,14 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import gofer
 import pytest
 
 SHOP = """
-import asyncio, ctypes, os, re
+import asyncio, ctypes, os, re, time
 import gofer
 
 app = gofer.Gofer()
@@ -33,6 +34,11 @@ def exit() -> None:
 @app.task(name="stuck", retry=0, timeout="1s", retention="1h")
 def stuck() -> None:
     ctypes.PyDLL(None).sleep(600)       # in C, with the interpreter's lock held
+
+@app.task(name="held")
+def held() -> None:
+    while not gofer.current().cancelled:
+        time.sleep(0.01)
 
 @app.task(name="overdue", retry=0, timeout="300ms", retention="1h")
 def overdue() -> None:
@@ -84,6 +90,37 @@ def test_a_process_that_dies_costs_the_task_that_ran(app: gofer.Gofer, shop: Sho
     assert info.state == "archived" and info.last_error is not None
     assert "exit code 9" in info.last_error
     assert [handle.info().state for handle in good] == ["completed"] * 40
+
+
+def test_its_processes_are_seen(app: gofer.Gofer, shop: Shop) -> None:
+    words = "worker --python shop:app --processes 2 --threads 3 --tasks 4 --lease 1s".split()
+    worker = subprocess.Popen(
+        [shop.binary, "--url", shop.url, *words, "--log-level", "error"],
+        cwd=shop.folder, env={**os.environ, "GOFER_PYTHON": sys.executable},
+    )  # fmt: skip
+
+    def seen() -> gofer.WorkerInfo:
+        while True:
+            for each in app.inspect.workers():
+                if each.children_busy and each.children_want == 2 * (3 + 4):
+                    return each
+            assert worker.poll() is None
+            time.sleep(0.05)
+
+    try:
+        app.enqueue("held")
+        info = seen()
+    finally:
+        worker.terminate()
+        worker.wait()
+    assert (info.children, info.child_restarts, info.children_busy) == (2, 0, 1)
+    assert info.running == 1
+    first, second = info.child_processes
+    assert (first.name, first.number, second.number) == ("shop:app", 0, 1)
+    assert {first.state, second.state} == {"ready"} and first.want == 3 + 4
+    assert first.running + second.running == 1 and first.processed == 0
+    assert first.memory is not None and first.memory > 1 << 20
+    assert first.started_at is not None and first.started_at.tzinfo is not None
 
 
 def test_a_task_past_its_deadline(app: gofer.Gofer, shop: Shop) -> None:
