@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -123,6 +125,35 @@ def test_failures_keep_their_errors(tasks: Any, folder: Path) -> None:
     failed = [line for line in ended if line["task"] == "breaks"]
     assert len(failed) == 1 and failed[0]["status"] == "FAILED" and failed[0]["attempts"] == 2
     assert failed[0]["errors"] == ["shop.tasks.Broken"] * 2
+
+
+def test_the_worker_reloads_what_has_changed(folder: Path, tmp_path: Path) -> None:
+    if not os.environ.get("GOFER_BIN"):
+        pytest.skip("GOFER_BIN is not set: no worker to run the tasks")
+    project, log = tmp_path / "project", tmp_path / "log"
+    shutil.copytree(PROJECT, project)
+    with log.open("w") as errors:
+        worker = subprocess.Popen(
+            [sys.executable, "manage.py", "gofer_worker", "--reload"],
+            cwd=project,
+            env={**os.environ, "TEST_FOLDER": str(folder)},
+            stderr=errors,
+        )
+    try:
+        wait_for(log, "worker started")
+        with (project / "shop" / "tasks.py").open("a") as file:
+            file.write("# changed\n")
+        wait_for(log, "children reloaded")
+    finally:
+        worker.terminate()
+        assert worker.wait(60) == 0
+
+
+def wait_for(log: Path, words: str) -> None:
+    end = time.monotonic() + 60
+    while words not in log.read_text():
+        assert time.monotonic() < end, log.read_text()
+        time.sleep(0.05)
 
 
 def test_a_task_goes_in_when_the_transaction_is_committed(tasks: Any) -> None:

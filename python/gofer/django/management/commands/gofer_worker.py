@@ -37,6 +37,11 @@ class Command(BaseCommand):
         )
         parser.add_argument("--drain", action="store_true", help="end when nothing is left to do")
         parser.add_argument(
+            "--reload",
+            action="store_true",
+            help="for development: new children when a *.py in or below the current folder changes",
+        )
+        parser.add_argument(
             "rest", nargs="*", help="after --: what else to tell `gofer worker`, see its --help"
         )
 
@@ -64,4 +69,5 @@ def words(backend: Any, options: Any) -> list[str]:
     # No QUEUES means any name.
     for queue in options["queue"] or sorted(backend.queues) or ["*"]:
         given += ["--queue", queue]
-    return given + ["--drain"] * options["drain"] + list(options["rest"])
+    flags = [f"--{name}" for name in ("drain", "reload") if options[name]]
+    return given + flags + list(options["rest"])
