@@ -245,7 +245,8 @@ static void leave_word(gofer_waits *ws)
 
 static gofer_status check(const gofer_waits *ws, const char *what)
 {
-    return ws ? gf_client_check(ws->client, what) : gf_fail(GOFER_EINVAL, "%s: waits is NULL", what);
+    return ws ? gf_client_check(ws->client, what)
+              : gf_fail(GOFER_EINVAL, "%s: waits is NULL", what);
 }
 
 static void free_waits(gofer_waits *ws)

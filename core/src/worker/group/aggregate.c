@@ -142,7 +142,7 @@ gofer_status gf_aggregate_start(gofer_worker *w)
     return w->group.aggregators.count ? start_rounds(w) : GOFER_OK;
 }
 
-// ---- reloading ------------------------------------------------------------------------------------
+// ---- reloading ---------------------------------------------------------------------------------
 
 static bool is_of(const gf_route *route, void *user)
 {
@@ -195,7 +195,7 @@ gofer_status gf_aggregate_rename(gofer_worker *w, const gf_aggregator *by,
     return st;
 }
 
-// ---- stopping -------------------------------------------------------------------------------------
+// ---- stopping ----------------------------------------------------------------------------------
 
 static void signal_all(gf_aggregating *a, bool *what)
 {
