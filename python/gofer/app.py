@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, overload
 from .connection import Connection
 from .depends import named
 from .errors import GoferError, InvalidArgument
-from .events import Events, Outcome, start_wait
+from .events import Events, Outcome
 from .groups import Aggregator, GroupedTask, check_own, check_pattern
 from .holds import Turn
 from .hooks import Hooks
@@ -388,21 +388,14 @@ class Gofer(Hooks):
         from which it cannot be seen whether there was one. The result of a task without retention
         is told too, if the wait began before the end.
         """
-        future = start_wait(self._connection.use, task_id, queue, timeout)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
+        return self._connection.waits.wait(task_id, queue, _wait_ms(timeout))
 
     async def wait_async(
         self, task_id: str, queue: str | None = None, *, timeout: Duration | None = None
     ) -> Outcome:
         """The same for asyncio: the loop goes on meanwhile. Cancelling ends the wait, not the
         task."""
-        import asyncio
-
-        return await asyncio.wrap_future(start_wait(self._connection.use, task_id, queue, timeout))
+        return await self._connection.waits.await_end(task_id, queue, _wait_ms(timeout))
 
     def events(self, *, timeout: Duration | None = None) -> Events:
         """What happens to tasks, live; see Events."""
@@ -589,3 +582,7 @@ class Batch:
             first = refused[0]
             text = f"{len(refused)} of {len(items)} tasks were refused; the first: {first}"
             raise BatchError(text, first.status, self.results)
+
+
+def _wait_ms(timeout: Duration | None) -> int:
+    return -1 if timeout is None else duration_ms(timeout, "timeout")

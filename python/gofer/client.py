@@ -24,6 +24,7 @@ from .errors import (
     HandlerFailed,
     InvalidArgument,
     NoMemory,
+    Timeout,
     WrongState,
     check,
     error_of,
@@ -66,6 +67,7 @@ class Client:
         self._holds: Holds[Any] = Holds()
         self._closing = False
         self._listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
+        self._waits: EndWaits | None = None
         self.url: str = py_text(lib.gofer_client_url(self._handle))  # passwords as "***"
 
     def close(self) -> None:
@@ -84,6 +86,8 @@ class Client:
     def _release(self, close: Callable[[Any], None]) -> None:
         for listener in list(self._listeners):  # they end before it does
             listener.release()
+        if self._waits is not None:
+            self._waits.release()
         close(self._gate)
 
     def pause(self, on: bool) -> bool:
@@ -113,6 +117,11 @@ class Client:
         if os.getpid() != self._pid:
             raise Forked(f"the client was opened by process {self._pid}: close it before you fork")
         return Hold(self._holds, self._handle_now, self._release_if_over)
+
+    def held(self) -> Hold[Any]:
+        """A hold on it: a close meanwhile lets it open until the end. Errors: WrongState (it is
+        closed), Forked."""
+        return self._open()
 
     def _handle_now(self, hold: Hold[Any]) -> Any:
         if self._closing:
@@ -195,6 +204,13 @@ class Client:
         """End the waits and the listeners' steps that are under way: they raise Timeout within 50
         ms."""
         self._call(lib.gofer_client_interrupt)
+
+    def waits(self) -> EndWaits:
+        """Its waits for the ends of many tasks, made when first asked for. Threads: the one that
+        waits."""
+        if self._waits is None:
+            self._waits = EndWaits(self)
+        return self._waits
 
     def listen(self) -> Listener:
         """A listener to what happens to tasks from now on. Errors: Unsupported."""
@@ -447,6 +463,50 @@ class Listener:
 
     def release(self) -> None:
         """Stop listening. Repeating is fine."""
+        self._handle = ffi.NULL
+        ffi.release(self._owned)
+
+
+class EndWaits:
+    """The ends of many tasks; ends with its client, which must be held open meanwhile. Threads:
+    one."""
+
+    def __init__(self, client: Client) -> None:
+        self._owned = _owned("gofer_waits **", lib.gofer_waits_close)
+        with client._open() as handle:
+            check(lib.gofer_waits_open(self._owned, handle))
+        self._handle: Any = self._owned[0]
+        self._room = ffi.new("int64_t *"), ffi.new("gofer_status *"), ffi.new("gofer_info **")
+        self.fd: int = lib.gofer_waits_fd(self._handle)
+        """Readable while there is something to tell."""
+
+    def add(self, tag: int, task_id: str, queue: str | None) -> None:
+        """Wait for this one too. Errors: InvalidArgument."""
+        which = _text(queue, "queue"), _text(task_id, "task id")
+        check(lib.gofer_waits_add(self._handle, *which, tag))
+
+    def remove(self, tag: int) -> None:
+        check(lib.gofer_waits_remove(self._handle, tag))
+
+    def told(self) -> Iterator[tuple[int, Info | GoferError]]:
+        """Those that are over, by their tags: what Client.wait would have given, or raised."""
+        tag, how, end = self._room
+        while True:
+            try:
+                check(lib.gofer_waits_next(self._handle, 0, tag, how, end))
+            except Timeout:
+                return
+            if how[0] == lib.GOFER_OK:
+                yield tag[0], Info(ffi.gc(end[0], lib.gofer_info_free))
+            else:
+                yield tag[0], error_of(how[0], py_text(lib.gofer_error_last()))
+
+    @property
+    def released(self) -> bool:
+        return not self._handle
+
+    def release(self) -> None:
+        """End it. Repeating is fine."""
         self._handle = ffi.NULL
         ffi.release(self._owned)
 

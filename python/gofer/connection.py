@@ -18,10 +18,14 @@ import os
 import threading
 import time
 import weakref
+from typing import TYPE_CHECKING
 
 from .client import Client
 from .errors import GoferError
 from .holds import LOOK_S, Hold, Holds, Turn
+
+if TYPE_CHECKING:
+    from .waits import Waits
 
 # How long fork waits for other threads' calls. After that it goes ahead, and the store stays open.
 FORK_PATIENCE_S = 10.0
@@ -47,6 +51,7 @@ class Connection:
         self._timeout_ms = timeout_ms
         self._max_payload = max_payload
         self._start()
+        self._waits: Waits | None = None
         _all.add(self)
 
     def _start(self) -> None:
@@ -132,6 +137,21 @@ class Connection:
         if client is not None and not inside and not client.url.startswith("memory:"):
             self._close()
 
+    @property
+    def waits(self) -> Waits:
+        """Those for the ends of tasks."""
+        if self._waits is None:
+            from .waits import Waits  # not needed by who only enqueues
+
+            made = Waits(self)
+            with self._opening.take():
+                self._waits = self._waits or made
+        return self._waits
+
+    def wants_back(self, client: Client) -> bool:
+        """Whether who keeps it open for long shall leave it: there is a fork, or it was closed."""
+        return bool(self._forks and self._forking()) or self._client is not client
+
     def move(self, url: str | None) -> str | None:
         """Another URL from the next opening on; the one before. For tests."""
         before, self._url = self._url, url
@@ -149,11 +169,17 @@ class Connection:
         client, self._client = self._client, None
         if client is not None:
             client.close()
+        self._wake_waits()
+
+    def _wake_waits(self) -> None:
+        if self._waits is not None:
+            self._waits.wake()
 
     def before_fork(self, fork: Fork) -> None:
         """Let the calls of other threads finish, those that wait at once, and close."""
         self._forks[weakref.ref(fork)] = None
         self.ready = None
+        self._wake_waits()
         # In this order: who is counted among the holds may have looked before there was this fork,
         # and end a pause.
         while self._holds.of_others() or self._is_used():
@@ -177,6 +203,8 @@ class Connection:
 
     def after_fork_in_child(self) -> None:
         self._start()
+        if self._waits is not None:
+            self._waits.after_fork_in_child()
 
 
 _all: weakref.WeakSet[Connection] = weakref.WeakSet()

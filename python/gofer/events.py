@@ -1,8 +1,8 @@
-"""events - waiting for the end of a task, and listening to what happens to tasks.
+"""events - how tasks end, and listening to what happens to them.
 
-Both block in the library, which Python cannot interrupt. So they run in threads of their own, in
-turns of some seconds at the most: a signal or a cancelled asyncio task is heeded at once. A fork
-ends the turns that are under way; they go on after it.
+Listening blocks in the library, which Python cannot interrupt: so it is done in turns, and for
+asyncio in a thread of its own. A fork ends the turns that are under way; they go on after it.
+Waiting for the end of a task is in waits.py.
 
 Threads: any, but an Events object is for one at a time.
 """
@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Optional, TypeVar
 
 from .client import Client, Listener
-from .errors import NotFound, Timeout
+from .errors import Timeout
 from .holds import Turn
 from .snapshot import data_if, number_of, number_if, read, span_if, text_if, text_of, time_if
 from .times import Duration, duration_ms
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Use = Callable[[], AbstractContextManager[Client]]
 
-WAIT_TURN_MS = 8000  # how long the thread of a wait that was cancelled may linger
 LISTEN_TURN_MS = 500
 
 
@@ -106,51 +105,6 @@ def _in_thread(function: Callable[[Future[T]], T]) -> Future[T]:
 
     threading.Thread(target=run, name="gofer", daemon=True).start()
     return future
-
-
-# ---- waiting -------------------------------------------------------------------------
-
-
-def _wait(
-    use: Use, task_id: str, queue: str | None, timeout_ms: int, future: Future[Outcome]
-) -> Outcome:
-    began = time.monotonic()
-    turns = 0
-    found = queue
-    if found is None:  # so that the next turns know where it was
-        with use() as client:
-            try:
-                found = client.task(task_id).text("queue")
-            except NotFound:  # it may have ended: the library can tell by the id
-                return read(Outcome, client.wait(task_id, None, 0))
-    while not future.cancelled():
-        left = (
-            timeout_ms - int((time.monotonic() - began) * 1000) if timeout_ms >= 0 else WAIT_TURN_MS
-        )
-        turn = min(max(left, 0), WAIT_TURN_MS)
-        try:
-            with use() as client:
-                return read(Outcome, client.wait(task_id, found, turn))
-        except Timeout:  # the turn's; a fork may have ended it early
-            if 0 <= timeout_ms <= (time.monotonic() - began) * 1000:
-                raise
-        except NotFound:
-            if turns == 0 and queue is not None:
-                raise
-            # It ended between two turns, and the store has not kept it for the next.
-            return Outcome(task_id, found, "gone", None, None, None)
-        turns += 1
-    from concurrent.futures import CancelledError
-
-    raise CancelledError
-
-
-def start_wait(
-    use: Use, task_id: str, queue: str | None, timeout: Duration | None
-) -> Future[Outcome]:
-    """Begin to wait. Cancelling the future ends it within a turn."""
-    timeout_ms = -1 if timeout is None else duration_ms(timeout, "timeout")
-    return _in_thread(lambda future: _wait(use, task_id, queue, timeout_ms, future))
 
 
 # ---- listening -------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -161,7 +162,6 @@ def test_a_fork_does_not_wait_for_waits(
 ) -> None:
     """Turns and patience of ten minutes: whoever waits for one to end fails by the suite's own
     time."""
-    monkeypatch.setattr("gofer.events.WAIT_TURN_MS", 600_000)
     monkeypatch.setattr("gofer.events.LISTEN_TURN_MS", 600_000)
     monkeypatch.setattr("gofer.connection.FORK_PATIENCE_S", 600.0)
     handle = app.enqueue("t")
@@ -181,6 +181,52 @@ def test_a_fork_does_not_wait_for_waits(
             app.enqueue("of-the-parent")
             heard.join(0.1)
     assert "cancelled" in ends and len(ends) == 2
+
+
+def test_a_fork_is_quick_while_a_thread_waits(
+    app: gofer.Gofer, awaited: Callable[[int], None]
+) -> None:
+    handle = app.enqueue("t")
+    ends: list[str] = []
+    waits = [threading.Thread(target=lambda: ends.append(handle.wait().outcome)) for _ in range(8)]
+    for wait in waits:
+        wait.start()
+    took_s = []
+    for _ in range(8):
+        awaited(len(waits))  # they wait again
+        began = time.monotonic()
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        took_s.append(time.monotonic() - began)
+        assert os.waitpid(pid, 0)[1] == 0
+    app.inspect.cancel(handle.id)
+    for wait in waits:
+        wait.join(60)
+    assert ends == ["cancelled"] * len(waits)
+    assert min(took_s) < 0.05
+
+
+def test_a_child_waits_by_itself(app: gofer.Gofer, fork: Fork) -> None:
+    first, second = app.enqueue("t"), app.enqueue("t")
+    ends: list[str] = []
+    wait = threading.Thread(target=lambda: ends.append(first.wait().outcome))
+    wait.start()
+
+    def child() -> str:
+        inner: list[str] = []
+        other = threading.Thread(target=lambda: inner.append(second.wait(60).outcome))
+        other.start()
+        with pytest.raises(gofer.Timeout):
+            first.wait(timeout="50ms")
+        app.inspect.cancel(second.id)
+        other.join(60)
+        return inner[0]
+
+    assert fork(child).value() == "cancelled"
+    app.inspect.cancel(first.id)
+    wait.join(60)
+    assert ends == ["cancelled"]
 
 
 SIGNALS = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -100,6 +101,92 @@ def test_an_async_wait_can_be_cancelled(app: gofer.Gofer, awaited: Awaited) -> N
 
     asyncio.run(main())
     assert handle.info().state == "pending"
+
+
+def count_threads() -> int:
+    """The library's, too."""
+    folder = "/proc/self/task"
+    return len(os.listdir(folder)) if os.path.isdir(folder) else threading.active_count()
+
+
+def test_thousands_wait_in_one_thread(app: gofer.Gofer, awaited: Awaited) -> None:
+    @app.task
+    def double(n: int) -> int:
+        return 2 * n
+
+    async def main() -> int:
+        handles = await asyncio.gather(*(double.aenqueue(n) for n in range(5000)))
+        await asyncio.to_thread(app.ping)  # the executor's first thread
+        before = count_threads()
+        waits = [asyncio.ensure_future(handle.aresult()) for handle in handles]
+        given_up = [asyncio.ensure_future(handle.wait_async(60)) for handle in handles[::10]]
+        await asyncio.to_thread(awaited, len(waits))
+        for wait in given_up:
+            wait.cancel()
+        more = count_threads() - before
+        with app.worker(threads=2):
+            assert await asyncio.gather(*waits) == [2 * n for n in range(5000)]
+        assert {type(end) for end in await asyncio.gather(*given_up, return_exceptions=True)} == {
+            asyncio.CancelledError
+        }
+        return more
+
+    # One of ours, one of the library's, and the executor's.
+    assert asyncio.run(main(), debug=False) <= 4
+
+
+def test_threads_and_loops_wait_together(app: gofer.Gofer, awaited: Awaited) -> None:
+    handles = [app.enqueue("t") for _ in range(12)]
+    ends: list[str] = []
+    waits = [
+        later(lambda handle=handle: ends.append(handle.wait().outcome)) for handle in handles[:4]
+    ]
+    waits += [
+        later(lambda handle=handle: ends.append(asyncio.run(handle.wait_async()).outcome))
+        for handle in handles[4:]
+    ]
+    awaited(len(handles))
+    app.close()  # they go on, and open it again
+    for handle in handles:
+        app.inspect.cancel(handle.id)
+    for wait in waits:
+        wait.join(60)
+    assert ends == ["cancelled"] * len(handles)
+
+
+def test_who_waits_hears_that_the_store_is_out_of_reach() -> None:
+    app = gofer.Gofer("redis://127.0.0.1:1", timeout="200ms")
+    with pytest.raises(gofer.BrokerError):
+        app.wait("x")
+
+    async def main() -> list[Any]:
+        waits = [app.wait_async("x") for _ in range(3)]
+        return await asyncio.gather(*waits, return_exceptions=True)
+
+    told = asyncio.run(main())
+    assert [type(error) for error in told] == [gofer.BrokerError] * 3
+    assert len({id(error) for error in told}) == 3
+
+
+def test_what_has_ended_is_told_however_short_the_time(app: gofer.Gofer, worker: Worker) -> None:
+    handle = app.enqueue("t", b"x", retention="1h")
+    worker("--exec", "t=cat")
+    assert handle.wait(timeout="1ms").result == b"x"
+    assert asyncio.run(handle.wait_async(timeout="1ms")).result == b"x"
+
+
+def test_an_application_is_forgotten_with_its_waits(url: str) -> None:
+    before = set(threading.enumerate())
+    app = gofer.Gofer(url)
+    handle = app.enqueue("t")
+    with pytest.raises(gofer.Timeout):
+        handle.wait(timeout="50ms")
+    (thread,) = (each for each in threading.enumerate() if each not in before)
+    assert thread.name == "gofer-waits"
+    del app, handle
+    gc.collect()
+    thread.join(60)
+    assert not thread.is_alive()
 
 
 def test_a_signal_interrupts_a_wait(url: str, app: gofer.Gofer, awaited: Awaited) -> None:
