@@ -479,6 +479,21 @@ def test_kinds_of_types_that_do_not_fit(hint: Any, plain: Any, says: str) -> Non
         read(hint, plain)
 
 
+@dataclass
+class Awkward:
+    kind: str
+    args: List[int]
+    self_: int = 0
+
+
+def test_fields_and_parameters_of_any_name() -> None:
+    def takes(kind: str, body: Awkward, given: int, function: int = 0) -> Any:
+        return kind, body, given, function
+
+    body = {"kind": "a", "body": {"kind": "b", "args": [1]}, "given": 1, "function": 2}
+    assert call(takes, body) == ("a", Awkward("b", [1]), 1, 2)
+
+
 def test_kinds_of_parameters() -> None:
     def numbers(first: int, /, *rest: int, last: int = 0, **more: date) -> Any:
         return first, rest, last, more

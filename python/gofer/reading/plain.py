@@ -214,7 +214,7 @@ def subclass_reader(kind: type, base: Reader) -> Reader:
     return own
 
 
-def made_by(kind: Any, *args: Any, **kwargs: Any) -> Any:
+def made_by(kind: Any, /, *args: Any, **kwargs: Any) -> Any:
     """Call a class of the program's own; what its checks say is a mismatch."""
     try:
         return kind(*args, **kwargs)
