@@ -162,10 +162,16 @@ part_examples() { # the quickstart, from nothing; then what the documentation sh
     PKG_CONFIG_PATH=$library/pkgconfig LD_LIBRARY_PATH=$library \
         python3 tests/examples/shown.py --build "$build_root" \
         "README.md:In Python" "README.md:Sixty seconds" docs/tutorial.md: docs/python.md \
-        docs/python-install.md: docs/python-workers.md docs/python-asyncio.md \
+        docs/python-install.md: docs/python-results.md: docs/python-workers.md \
+        docs/python-asyncio.md \
         docs/python-testing.md docs/from-celery.md docs/from-rq.md docs/from-dramatiq.md \
         docs/from-taskiq-arq.md docs/c.md docs/groups.md docs/children.md docs/children.md:Groups \
         docs/python-workers.md:Groups docs/web.md docs/metrics.md
+    if python_environment "$build_root/venv" msgpack; then
+        python3 tests/examples/shown.py --build "$build_root" docs/python-payloads.md:
+    else
+        say "OMIT docs/python-payloads.md: msgpack cannot be installed"
+    fi
     if python_environment "$build_root/venv" fastapi uvicorn pytest \
         'httpx2; python_version >= "3.11"' 'httpx; python_version < "3.11"'; then
         python3 tests/examples/shown.py --build "$build_root" docs/python-tutorial.md:

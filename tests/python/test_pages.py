@@ -28,7 +28,10 @@ from gofer.task import Enqueuer, Handle, Options, Task, TaskOptions
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 MOVING = ("from-celery", "from-rq", "from-dramatiq", "from-taskiq-arq")
-PAGES = (*MOVING, "python", "python-asyncio", "python-workers", "python-testing")
+PAGES = (
+    *MOVING, "python", "python-asyncio", "python-payloads", "python-results", "python-testing",
+    "python-workers",
+)  # fmt: skip
 
 # What a page's blocks take for granted. `tasks` is the module of the page's first example.
 COMMON = """
@@ -73,6 +76,8 @@ class Session:
 class FakeSession(Session): ...
 """,
     "python-testing": "",
+    "python-payloads": "",
+    "python-results": "",
 }
 
 
