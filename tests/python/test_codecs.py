@@ -441,3 +441,28 @@ def test_what_waits_is_found_by_the_codec_of_the_task(msgpack: gofer.MsgpackCode
         assert found is None and others == [{"to": "ann", "at": at}]
         assert find_enqueued(app, store, {"blob": b"\xff"})[0] is not None
         assert find_enqueued(app, store, {"blob": b"\xfe"})[0] is None
+
+
+def test_a_result_over_the_limit_is_told_and_not_tried_again(
+    tmp_path: Path, url: str, worker: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = 16 << 20
+    (tmp_path / "heavy.py").write_text(
+        "import gofer\n"
+        f"app = gofer.Gofer({url!r})\n"
+        "@app.task(name='heavy', codec=gofer.BytesCodec())\n"
+        "def heavy(size: bytes) -> bytes: return bytes(int(size))\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with gofer.Gofer(url, timeout="60s") as app:
+        handles = [
+            app.enqueue("heavy", str(size).encode(), retention="1h", retry=3)
+            for size in (limit, limit + 1, limit + (1 << 20))
+        ]
+        log = worker("--python", "heavy:app", "--python-exe", sys.executable)
+        good, *over = [handle.info() for handle in handles]
+        assert good.state == "completed" and len(good.result or b"") == limit
+        for info in over:
+            assert (info.state, info.retried) == ("archived", 0)
+            assert "and a result at most 16777216; store_result=False" in (info.last_error or "")
+        assert "broke the protocol" not in log

@@ -11,6 +11,8 @@ from typing import NamedTuple, Optional
 
 from ..running.delivery import Delivery, Ending, Part
 
+# Bytes that a worker takes of a result. A frame that is much longer would end this process.
+MAX_RESULT = 16 << 20
 PROTOCOL = 1
 # Nothing that a worker sends is longer: a payload, a checkpoint and the headers are far below it.
 LONGEST = 1 << 30

@@ -227,7 +227,7 @@ def _exactly(pair: socket.socket, size: int) -> bytes:
 
 
 def _ending(app: Gofer, delivery: Delivery, line: Line) -> Ending:
-    runner = Runner(app)
+    runner = Runner(app, frames.MAX_RESULT)
     prepared = runner.prepared(delivery.type)
     hooks = [*app.starts, *app.stops]
     if (prepared is not None and prepared.is_async) or any(map(inspect.iscoroutinefunction, hooks)):

@@ -82,7 +82,7 @@ class Child:
     def __init__(self, app: Gofer, line: Line, arguments: Arguments) -> None:
         self.app = app
         self.line = line
-        self.runner = Runner(app)
+        self.runner = Runner(app, frames.MAX_RESULT)
         self.running: dict[int, Control] = {}
         """What has begun, by ref."""
         line.running = self.running

@@ -40,8 +40,9 @@ class Prepared:
     """A task's function with all that can be known before its first call. InvalidArgument: an
     annotation of it cannot be evaluated."""
 
-    def __init__(self, task: Task[..., Any]) -> None:
+    def __init__(self, task: Task[..., Any], max_result: int | None = None) -> None:
         self.task = task
+        self._max_result = max_result
         self.function: Callable[..., Any] = task.function
         self.is_async = is_async(self.function)
         self.isolated = task.isolation == "process"
@@ -77,7 +78,12 @@ class Prepared:
         if value is None or not self.keeps:
             return b""
         try:
-            return encoded(self.task.codec, value)
+            result = encoded(self.task.codec, value)
+            if self._max_result is not None and len(result) > self._max_result:
+                raise ValueError(
+                    f"it has {len(result)} bytes, and a result at most {self._max_result}"
+                )
+            return result
         except Exception as error:  # running it once more would not help, and has effects
             raise GiveUp(
                 f"it ran, but what it returned cannot be kept: {told(error)};"
@@ -99,10 +105,14 @@ def is_async(function: Callable[..., Any]) -> bool:
 
 
 class Runner:
-    """Runs the tasks of an application."""
+    """Runs the tasks of an application.
 
-    def __init__(self, app: Gofer) -> None:
+    max_result  bytes that whoever brings the tasks takes of a result; None: it looks itself
+    """
+
+    def __init__(self, app: Gofer, max_result: int | None = None) -> None:
         self._app = app
+        self._max_result = max_result
         self._prepared: dict[str, Prepared] = {}
         self._aggregating: dict[str, Aggregating] = {}  # by pattern
         self._providers: dict[Callable[..., Any], Provider] = {}
@@ -122,7 +132,7 @@ class Runner:
                 if not fitting:
                     return None
                 task = self._app.tasks[max(fitting, key=len)]
-            found = self._prepared[type] = Prepared(task)
+            found = self._prepared[type] = Prepared(task, self._max_result)
         return found
 
     # ---- plain tasks ------------------------------------------------------------
