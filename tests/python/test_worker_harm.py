@@ -69,7 +69,7 @@ def act(how, ctx):
     if how == "abort": os.abort()
     if how == "closed": os.closerange(0, 4096)
     if how == "cwd": os.chdir("/")
-    if how == "binary": os.write(1, bytes(range(256)) * 40); os.write(2, b"\\xff\\xfe\\0 no text\\n")
+    if how == "binary": os.write(1, bytes(range(256)) * 40); os.write(2, b"\\xff\\xfe\\0 text\\n")
     if how == "flood": os.write(1, b"x" * 300000 + b"\\n" + b"y\\n" * 5000)
     if how == "thread": threading.Thread(target=late, args=(ctx,), daemon=True).start()
     if how == "fork":
@@ -201,7 +201,7 @@ def test_a_task_that_ends_its_process_pays_alone(
     assert "Traceback" not in said or how in ("segfault", "abort"), said
 
 
-# ---- tasks that change their process, or fail in odd ways -----------------------------------------
+# ---- tasks that change their process, or fail in odd ways ---------------------------------------
 
 LIVES: dict[str, tuple[str, Any]] = {
     "cwd": ("completed", "alive"),
@@ -253,7 +253,7 @@ def test_a_task_that_does_strange_things_harms_no_other(
     assert len({value(handle) for handle in pids}) == 1  # the same process all along
 
 
-# ---- killed at each step ---------------------------------------------------------------------------
+# ---- killed at each step ------------------------------------------------------------------------
 
 STEPS = """
 import os, signal
