@@ -7,7 +7,8 @@ set -euo pipefail
 root=$1
 flags=(-std=c11 -D_GNU_SOURCE -fsyntax-only
     -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
-    -I "$root/core/src" -I "$root/core/include" -I "$root/core/cli" -I "$root/core")
+    -I "$root/core/src" -I "$root/core/include" -I "$root/core/cli" -I "$root/core/line"
+    -I "$root/core")
 IFS=: read -ra folders <<<"$2"
 for folder in "${folders[@]}"; do
     [[ -z $folder ]] || flags+=(-isystem "$folder")
