@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +72,49 @@ func (s *side) findServer(pid int) *asynq.ServerInfo {
 		}
 	}
 	return nil
+}
+
+const sleepingChild = `
+import sys, time
+sys.path.insert(0, sys.argv[1])
+from child import Child
+Child({"sleep": lambda task: time.sleep(600)}).serve("sleeper")
+`
+
+// What children run is shown as what the worker itself runs, and nothing of ours is in the way.
+func TestTasksOfChildrenAreShown(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("n/a: no python3")
+	}
+	s := setUp(t)
+	program := filepath.Join(t.TempDir(), "sleeper.py")
+	s.ok(os.WriteFile(program, []byte(sleepingChild), 0o600))
+	examples, err := filepath.Abs("../../examples/children")
+	s.ok(err)
+	worker := s.goferWorker("--queue", "ours", "--concurrency", "3", "--grace", "200ms",
+		"--child", "sleep="+python+" "+program+" "+examples)
+	s.gofer("enqueue", "sleep", "pay", "--queue", "ours", "--id", "one", "--timeout", "1h")
+	var ours *asynq.ServerInfo
+	s.until("the child's running task to be shown", func() bool {
+		ours = s.findServer(worker.command.Process.Pid)
+		return ours != nil && len(ours.ActiveWorkers) == 1
+	})
+	same(s, "servers", s.servers(), 1)
+	same(s, "status", ours.Status, "active")
+	same(s, "concurrency", ours.Concurrency, 3)
+	running := ours.ActiveWorkers[0]
+	same(s, "task", running.TaskID, "one")
+	same(s, "type", running.TaskType, "sleep")
+	same(s, "queue", running.Queue, "ours")
+	same(s, "payload", string(running.TaskPayload), "pay")
+	same(s, "began", time.Since(running.Started) < time.Minute, true)
+	shown := s.goferJSON("worker", "ls").list("items")[0]
+	same(s, "children", shown.number("children"), 1)
+	same(s, "busy", shown.number("children_busy"), 1)
+	queues, err := s.inspector.Queues()
+	s.ok(err)
+	same(s, "queues", strings.Join(queues, " "), "ours")
 }
 
 func TestServersAndRunningTasks(t *testing.T) {
