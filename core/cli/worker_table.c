@@ -58,7 +58,7 @@ void worker_table_print(const gofer_info *workers, int color)
     int children = any_children(workers);
     table *rows =
         children ? table_new(heads_children, "llrlrlrl") : table_new(heads, "llrlrrl");
-    table_fit(rows, children ? "itd...db" : "itd..db");
+    table_fit(rows, children ? "itd..tdb" : "itd..db");
     int64_t now_ms = cli_now_ms();
     char text[CLI_HUMAN];
     for (size_t i = 0; i < gofer_info_count(workers); i++) {
@@ -107,7 +107,7 @@ void child_table_print(const gofer_info *workers, int color)
     static const char *const heads[] = { "WORKER", "CHILD", "NO", "PID", "STATE", "RUNNING", "DONE",
         "MEMORY", "STARTED", NULL };
     table *rows = table_new(heads, "llrrlrrrr");
-    table_fit(rows, "it.d....d");
+    table_fit(rows, "it.d...dd");
     int64_t now_ms = cli_now_ms();
     for (size_t i = 0; i < gofer_info_count(workers); i++) {
         const gofer_info *worker = gofer_info_at(workers, i),

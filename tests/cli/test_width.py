@@ -165,6 +165,23 @@ def test_every_listing_fits(crowded):
         fits(on_terminal(crowded, *words, columns=132), 132)
 
 
+def test_children_fit(crowded):
+    many = "children:256\tchild_restarts:123456\tchildren_want:2560000\tchildren_busy:1234567\n"
+    one = (
+        f"name={WIDE[:20]}\tnumber:255\tpid:4194304\tstate=starting\trunning:10000\twant:10000\t"
+        "processed:123456789012\tmemory:123456789012\tstarted_at_ms:1\n"
+    )
+    db = sqlite3.connect(crowded.db)
+    with db:
+        db.execute("UPDATE worker SET children = ?", (many + 3 * one,))
+    db.close()
+    workers = fits(on_terminal(crowded, "worker", "ls"))
+    assert "256 run" in workers
+    children = fits(on_terminal(crowded, "worker", "ls", "--children"))
+    assert children.count("10000/10000") == 3 and "123G" in children
+    fits(on_terminal(crowded, "worker", "ls", "--children", columns=132), 132)
+
+
 def test_what_is_told_stays_readable(crowded):
     queues = on_terminal(crowded, "queue", "ls")
     assert "500P" in queues and "123G" in queues and "PAUSED" in queues and "yes" in queues
