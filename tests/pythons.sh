@@ -5,6 +5,9 @@
 # own. Takes two minutes for each. Not part of tests/run.sh, which runs them on one.
 #
 # On each: pytest, the package under `-X dev -W error`, and how long `import gofer` takes.
+#
+# pythons.sh --smoke PACKAGED - in seconds: the oldest and the newest of them run some tasks
+# (python/smoke.py), with the package that the Python PACKAGED has installed. Part of tests/run.sh.
 set -euo pipefail
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -12,12 +15,13 @@ set -euo pipefail
 cd "$root"
 unset GOFER_URL
 
-wheel='' pythons=()
+wheel='' packaged='' pythons=()
 while [[ $# -gt 0 ]]; do
     case $1 in
     --wheel) wheel=$(realpath "${2:?"--wheel needs a file"}") && shift ;;
+    --smoke) packaged=${2:?"--smoke needs a Python"} && shift ;;
     -*)
-        sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+        sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
         exit 2
         ;;
     *) pythons+=("$1") ;;
@@ -39,7 +43,7 @@ if sys.implementation.name == "cpython" and sys.version_info >= (3, 9):
 if [[ ${#pythons[@]} -eq 0 ]]; then
     declare -A seen=()
     for python in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/*/bin/python \
-        $(compgen -c python3. | sort -u); do
+        $(compgen -c python3. | grep -E '^python3\.[0-9]+t?$' | sort -u); do
         python=$(command -v "$python") || continue
         name=$(says "$python")
         [[ -n $name && -z ${seen[$name]:-} ]] || continue
@@ -47,6 +51,38 @@ if [[ ${#pythons[@]} -eq 0 ]]; then
     done
 fi
 [[ ${#pythons[@]} -gt 0 ]] || die "no CPython from 3.9 on is here"
+
+# smoke PYTHON NAME: with the package as it is installed elsewhere; of its own it has only cffi.
+smoke() {
+    local python=$1 environment=$work/smoke-$2
+    if [[ ! -e $environment/ready ]]; then
+        rm -rf "$environment" && "$python" -m venv --without-pip "$environment" || return 1
+        # A free-threaded one before 3.14 has no cffi, and goes without.
+        if quietly "$work/smoke-$2.log" "$packaged" -m pip --python "$environment/bin/python" \
+            install --quiet --disable-pip-version-check 'cffi>=1.15' \
+            'typing_extensions>=4.0; python_version < "3.10"' || [[ $2 == *t ]]; then
+            touch "$environment/ready"
+        else
+            return 1
+        fi
+    fi
+    PYTHONPATH=$work/package "$environment/bin/python" tests/python/smoke.py
+}
+
+if [[ -n $packaged ]]; then
+    : "${GOFER_BIN:?GOFER_BIN names the command}"
+    own=$(says "$packaged" | tr -d ' ')
+    rm -rf "$work/package" && mkdir -p "$work/package"
+    ln -s "$("$packaged" -c 'import gofer; print(gofer.__path__[0])')" "$work/package/gofer"
+    mapfile -t sorted < <(for python in "${pythons[@]}"; do
+        echo "$(says "$python" | tr -d ' ') $python"
+    done | sort -V)
+    declare -A ends=(["${sorted[0]%% *}"]=${sorted[0]#* } ["${sorted[-1]%% *}"]=${sorted[-1]#* })
+    unset "ends[$own]"
+    [[ ${#ends[@]} -gt 0 ]] || say "OMIT python/versions: no other CPython from 3.9 on is here"
+    for name in "${!ends[@]}"; do smoke "${ends[$name]}" "$name"; done
+    exit 0
+fi
 
 # wheel_for PYTHON: built once for all that share an ABI.
 wheel_for() {

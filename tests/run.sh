@@ -119,6 +119,8 @@ part_python() { # the Python package, installed by pip (pytest), and its types (
     GOFER_BIN=$build_root/test-gcc/gofer GOFER_PYRIGHT=$(pyright_program) \
         "$build_root/test-venv/bin/python" -m pytest -q \
         --ignore tests/python/frameworks tests/python
+    GOFER_BIN=$build_root/test-gcc/gofer \
+        "$root/tests/pythons.sh" --smoke "$build_root/test-venv/bin/python"
     python_frameworks
     "$build_root/test-venv/bin/python" -m mypy --strict --cache-dir "$build_root/mypy" python/gofer
     # The reference, from the docstrings: warnings are errors.
