@@ -31,7 +31,11 @@ static void look_at_hello(const gf_frame *f)
         return;
     require(hello.want <= GF_CHILD_WANT_MAX && hello.count <= GF_HELLO_TYPES_MAX);
     for (size_t i = 0; i < hello.count; i++)
-        require(*hello.types[i].pattern != '\0');
+        require(*hello.types[i].pattern != '\0' && hello.types[i].room <= hello.room_count);
+    require(hello.room_count <= GF_HELLO_ROOMS_MAX);
+    for (size_t i = 0; i < hello.room_count; i++)
+        require(*hello.rooms[i].name != '\0' && hello.rooms[i].want <= GF_CHILD_WANT_MAX &&
+            memchr(hello.rooms[i].name, '\0', sizeof hello.rooms[i].name));
     for (size_t i = 0; i < hello.groups.count; i++)
         require(*hello.groups.items[i] != '\0');
     gf_hello_clear(&hello);

@@ -184,12 +184,15 @@ def test_its_hello_names_tasks_policies_and_queues(peer: Peer) -> None:
     assert peer.want == 108
     assert {"add", "aadd", "kind:*"} <= set(peer.hello["type"])
     assert peer.hello["retry"] == ["fixed:3s"] and peer.hello["queue"] == ["sums"]
+    rooms = dict(zip(peer.hello["type"], peer.hello["room"]))
+    assert rooms["add"] == "threads 8" and rooms["aadd"] == "tasks 100"
+    assert len(rooms) == len(peer.hello["type"])
 
 
 def test_want_counts_what_there_is(tmp_path: Path) -> None:
     plain = "import gofer\napp = gofer.Gofer()\n@app.task\ndef f(): pass\n"
     with Peer(tmp_path, plain, "--threads", "3", "--tasks=7") as peer:
-        assert peer.want == 3 and peer.close() == 0
+        assert peer.want == 3 and "room" not in peer.hello and peer.close() == 0
     with Peer(tmp_path, plain.replace("def", "async def"), "--threads", "3", "--tasks=7") as peer:
         assert peer.want == 7 and peer.close() == 0
 

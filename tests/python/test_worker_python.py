@@ -27,6 +27,11 @@ async def aadd(a: int, b: int) -> int:
     await asyncio.sleep(0.01)
     return a + b
 
+@app.task(name="nap", retention="1h")
+def nap(seconds: float) -> float:
+    time.sleep(seconds)
+    return time.time()
+
 @app.task(name="exit", retry=0, retention="1h")
 def exit() -> None:
     os._exit(9)
@@ -78,6 +83,20 @@ def test_tasks_run_and_leave_their_results(app: gofer.Gofer, shop: Shop) -> None
         assert handle is not None
         result = handle.info().result
         assert result is not None and json.loads(result) == n % 300 + 1
+
+
+@pytest.mark.parametrize("mixed", [True, False])
+def test_no_plain_task_waits_for_a_thread_beside_a_free_one(
+    app: gofer.Gofer, shop: Shop, mixed: bool
+) -> None:
+    if not mixed:  # without async tasks beside them
+        plain = SHOP.replace("async def", "def").replace("await asyncio", "time")
+        (shop.folder / "shop.py").write_text(plain, "utf-8")
+    naps = [app.enqueue("nap", {"seconds": s}, retention=600) for s in [4] + [0.02] * 12]
+    done = shop.work("--processes", "2", "--threads", "1")
+    assert done.returncode == 0, done.stderr
+    long, *short = [json.loads(nap.info().result or b"0") for nap in naps]
+    assert 0 < min(short) and max(short) < long
 
 
 def test_a_process_that_dies_costs_the_task_that_ran(app: gofer.Gofer, shop: Shop) -> None:

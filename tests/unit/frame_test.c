@@ -228,13 +228,20 @@ static void a_hello_says_what_the_child_can(void)
 {
     static const char text[] = "protocol 1 2\nname python 3.11\nwant 4\ntype a\nretry fixed:1m\n"
         "queue mail\ncolour blue\n\ntype b:*\nqueue low\nqueue mail\naggregate ann\n"
-        "aggregate mail:*\naggregate ann\n";
+        "aggregate mail:*\naggregate ann\ntype c\nroom threads 8\ntype d\nroom tasks 100\n"
+        "type e\nroom threads 8\n";
     gf_hello h;
     REQUIRE_OK(gf_hello_read(text, sizeof text - 1, &h));
     CHECK_INT(h.want, 4);
     CHECK_STR(h.name, "python 3.11");
-    REQUIRE(h.count == 2);
+    REQUIRE(h.count == 5 && h.room_count == 2);
     CHECK_STR(h.types[0].pattern, "a");
+    CHECK_STR(h.rooms[0].name, "threads");
+    CHECK_INT(h.rooms[0].want, 8);
+    CHECK_INT(h.rooms[1].want, 100);
+    static const size_t rooms[] = { 0, 0, 1, 2, 1 };
+    for (size_t i = 0; i < h.count; i++)
+        CHECK_INT(h.types[i].room, rooms[i]);
     CHECK_STR(h.types[0].retry, "fixed:1m");
     CHECK_STR(h.types[1].pattern, "b:*");
     CHECK_STR(h.types[1].retry, NULL);
@@ -264,6 +271,12 @@ static void a_hello_that_is_wrong_says_why(void)
         { "protocol 1\nwant 99999999999999999999", 36, GOFER_EINVAL,   "want"             },
         { "protocol 1\nwant -1",                   18, GOFER_EINVAL,   "want"             },
         { "protocol 1\nretry a",                   18, GOFER_EINVAL,   "before any 'type'"},
+        { "protocol 1\nroom a 1",                  19, GOFER_EINVAL,   "before any 'type'"},
+        { "protocol 1\ntype a\nroom ",             23, GOFER_EINVAL,   "'room'"           },
+        { "protocol 1\ntype a\nroom b",            24, GOFER_EINVAL,   "'room'"           },
+        { "protocol 1\ntype a\nroom b 10001",      30, GOFER_EINVAL,   "'room'"           },
+        { "protocol 1\ntype a\nroom b -1",         27, GOFER_EINVAL,   "'room'"           },
+        { "protocol 1\ntype a\nroom b 1\nroom b 2", 35, GOFER_EINVAL, "two numbers"      },
         { "protocol 1\ntype ",                     16, GOFER_EINVAL,   "no name"          },
         { "protocol 1\nqueue ",                    17, GOFER_EINVAL,   "no name"          },
         { "protocol 1\naggregate ",                21, GOFER_EINVAL,   "'aggregate'"      },

@@ -117,6 +117,11 @@ class Child:
             self.tasks = Tasks(self, arguments.tasks)
             self.want += arguments.tasks if True in kinds else 0
         self._only_async = self.threads is None
+        # Of both kinds each has its own: a plain task does not wait here for a thread while another
+        # child has one.
+        self._rooms: tuple[str, str] | None = None
+        if True in kinds and self.threads is not None:
+            self._rooms = (f"threads {arguments.threads}", f"tasks {arguments.tasks}")
 
     # ---- its life -------------------------------------------------------------------
 
@@ -137,6 +142,8 @@ class Child:
         queues = set()
         for task in self.app.tasks.values():
             lines.append(f"type {task.name}")
+            if self._rooms is not None:
+                lines.append(f"room {self._rooms[self._is_async(task.name)]}")
             if task.defaults.get("retry_policy"):
                 lines.append(f"retry {task.defaults['retry_policy']}")
             if task.defaults.get("queue"):

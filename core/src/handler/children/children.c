@@ -46,6 +46,7 @@ static gofer_status add_named(gf_crew *c)
                 w->run.mux.routes[k].user == &c->lane;
         if (st == GOFER_OK || ours)
             st = t->retry ? gofer_worker_retry(w, t->pattern, t->retry) : GOFER_OK;
+        gf_mux_set_track(&w->run.mux, t->pattern, t->room);
         if (st == GOFER_EEXIST && ours)
             st = GOFER_OK;         // of a start before
         if (st != GOFER_OK)

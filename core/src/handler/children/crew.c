@@ -3,6 +3,7 @@
 //
 // May touch: mates, the lane. Who the children are is in places.c.
 #include <poll.h>
+#include <string.h>
 
 #include "handler/children/crew.h"
 #include "handler/children/mate.h"
@@ -24,6 +25,8 @@ enum {
     CLERK_MAX = 1000,              // tasks that wait for the store beside those that run
     SECOND_MS = 1000
 };
+
+_Static_assert(GF_TRACKS == 1 + GF_HELLO_ROOMS_MAX, "a lane has a track for each room");
 
 // ---- tasks --------------------------------------------------------------------------------------
 
@@ -56,13 +59,16 @@ static int64_t ahead_ns(const gf_crew *c)
     return gf_sets_wait(&c->sets) ? 0 : AHEAD_NS;
 }
 
-static gf_mate *best_of(gf_crew *c, int64_t now_ns, bool empty)
+// Who may be given this task, and has most room for it.
+static gf_mate *best_for(gf_crew *c, const gofer_task *task, int64_t now_ns)
 {
     gf_mate *best = NULL;
     size_t most = 0;
     for (gf_mate *m = c->mates; m; m = m->next) {
-        size_t credit = gf_mate_credit(m, now_ns, ahead_ns(c));
-        if (empty ? gf_mate_may_run_apart(m, now_ns / 1000000) : credit > most) {
+        size_t credit = task->apart
+            ? gf_mate_may_run_apart(m, now_ns / 1000000) && gf_mate_has_room(m, task->track)
+            : gf_mate_room_credit(m, task->track, now_ns, ahead_ns(c));
+        if (credit > most) {
             best = m;
             most = credit;
         }
@@ -102,7 +108,7 @@ static void give(gf_crew *c, gofer_task *task, int64_t now_ns)
         gf_batch_push(&c->errands.bare, task);
         return;
     }
-    gf_mate *m = best_of(c, now_ns, task->apart);
+    gf_mate *m = best_for(c, task, now_ns);
     if (m && gf_mate_give(m, task, now_ns))
         return;
     if (task->apart)
@@ -136,6 +142,31 @@ static void give_all(gf_crew *c, int64_t now_ns)
         unreserve(c);
 }
 
+static size_t lane_ahead(int64_t pace_ns)
+{
+    return pace_ns < 0 ? 0 : (size_t)(LANE_AHEAD_NS / (pace_ns > 0 ? pace_ns : 1));
+}
+
+// Of each room; types without one have the room of all.
+static void count_rooms(gf_crew *c, int64_t now_ns)
+{
+    gf_lane_turn *t = &c->turn;
+    t->track_count = 1 + c->hello.room_count;
+    memset(t->tracks, 0, sizeof t->tracks);
+    t->tracks[0].capacity = t->capacity;
+    t->tracks[0].ahead = t->ahead;
+    for (size_t i = 1; i < t->track_count; i++)
+        t->tracks[i].capacity = gf_min_size(c->with_clerk[i], CLERK_MAX);
+    for (const gf_mate *m = c->mates; m; m = m->next) {
+        for (size_t i = 1; i < t->track_count && i < m->room_count; i++) {
+            bool up = m->state == GF_MATE_UP;
+            t->tracks[i].capacity += up ? m->rooms[i].want : m->rooms[i].held;
+            t->tracks[i].ahead += up ? lane_ahead(gf_mate_room_pace_ns(m, i, now_ns)) : 0;
+            t->tracks[i].max += gf_mate_room_credit(m, i, now_ns, ahead_ns(c));
+        }
+    }
+}
+
 // What the crew can take, in the words of the lane.
 static void count_room(gf_crew *c, int64_t now_ns)
 {
@@ -150,11 +181,11 @@ static void count_room(gf_crew *c, int64_t now_ns)
         }
         if (m->spare)
             continue;
-        int64_t pace_ns = gf_mate_pace_ns(m, now_ns);
         t->capacity += m->want > m->sets_held ? m->want - m->sets_held : 0;
-        t->ahead += pace_ns < 0 ? 0 : (size_t)(LANE_AHEAD_NS / (pace_ns > 0 ? pace_ns : 1));
+        t->ahead += lane_ahead(gf_mate_pace_ns(m, now_ns));
         t->max += gf_mate_credit(m, now_ns, ahead_ns(c));
     }
+    count_rooms(c, now_ns);
 }
 
 // For the pool, or for the clerk.
@@ -170,9 +201,17 @@ static void swap_errands(gf_crew *c)
     gofer_task *task;
     c->errands.undecided = c->turn.undecided;
     c->turn.undecided = (gf_batch){ 0 };
+    for (task = c->errands.undecided.first; task; task = task->crew_next)
+        c->with_clerk[task->track]++;
+    for (task = c->errands.bare.first; task; task = task->crew_next)
+        c->with_clerk[task->track]++;
     gf_clerk_swap(&c->clerk, &c->errands, c->turn.stopping);
-    while ((task = gf_batch_pop(&c->errands.decided)))
+    for (task = c->errands.fetched.first; task; task = task->crew_next)
+        c->with_clerk[task->track]--;
+    while ((task = gf_batch_pop(&c->errands.decided))) {
+        c->with_clerk[task->track]--;
         gf_batch_push(&c->turn.done, task);
+    }
 }
 
 // True: do not wait yet: there was something to give, or the worker has come to stop or to end.

@@ -50,6 +50,7 @@ typedef struct gf_crew {
     gf_lane_turn  turn;
     gf_clerk      clerk;
     gf_errands    errands;         // for the clerk, and back from it
+    size_t        with_clerk[GF_TRACKS];       // tasks
     gf_roll       roll;            // written, not handed over yet
     uint64_t      restarts;        // deaths of children that others take the place of
     gf_batch      apart;           // taken, and waiting for a child that has nothing

@@ -60,7 +60,7 @@ static gofer_status add_type(gf_hello *h, word pattern)
     char *copy = gf_memdup(pattern.text, pattern.size);
     if (!copy)
         return gf_fail_nomem("a hello");
-    h->types[h->count++] = (gf_hello_type){ copy, NULL };
+    h->types[h->count++] = (gf_hello_type){ copy, NULL, 0 };
     return GOFER_OK;
 }
 
@@ -75,6 +75,34 @@ static gofer_status set_retry(gf_hello *h, word policy)
         return gf_fail_nomem("a hello");
     gf_free(h->types[h->count - 1].retry);
     h->types[h->count - 1].retry = copy;
+    return GOFER_OK;
+}
+
+// It may be named by many types, each time with the same number.
+static gofer_status set_room(gf_hello *h, word line)
+{
+    word name = cut(&line, ' ');
+    long n = number(line, GF_CHILD_WANT_MAX);
+    size_t at = 0;
+    if (h->count == 0)
+        return gf_fail(GOFER_EINVAL, "the hello has a 'room' before any 'type'");
+    if (!is_text(name) || name.size >= sizeof h->rooms->name || n < 0)
+        return gf_fail(GOFER_EINVAL,
+            "the hello has a 'room' that is no name of up to %zu bytes and number from 0 to %d",
+            sizeof h->rooms->name - 1, GF_CHILD_WANT_MAX);
+    while (at < h->room_count && !is(name, h->rooms[at].name))
+        at++;
+    if (at == GF_HELLO_ROOMS_MAX)
+        return gf_fail(GOFER_EINVAL, "the hello has over %d rooms", GF_HELLO_ROOMS_MAX);
+    gf_hello_room *room = &h->rooms[at];
+    if (at == h->room_count) {
+        memcpy(room->name, name.text, name.size);
+        room->want = (size_t)n;
+        h->room_count++;
+    } else if (room->want != (size_t)n) {
+        return gf_fail(GOFER_EINVAL, "the hello has room '%s' with two numbers", room->name);
+    }
+    h->types[h->count - 1].room = at + 1;
     return GOFER_OK;
 }
 
@@ -116,6 +144,8 @@ static gofer_status read_line(gf_hello *h, word line, bool *speaks)
         return add_type(h, line);
     } else if (is(key, "retry")) {
         return set_retry(h, line);
+    } else if (is(key, "room")) {
+        return set_room(h, line);
     } else if (is(key, "queue")) {
         return add_name(&h->queues, "a 'queue'", line);
     } else if (is(key, "aggregate")) {

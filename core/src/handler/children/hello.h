@@ -5,6 +5,8 @@
 //     name TEXT                for the log
 //     type PATTERN             a type it has a handler for; any number
 //     retry POLICY             of the type before it
+//     room NAME N              the type before it runs where so many do at a time, of all types
+//                              that name this room
 //     queue NAME               a queue that its tasks are in, for a worker that was given none
 //     aggregate PATTERN        groups that it makes tasks of; any number
 //
@@ -17,11 +19,17 @@
 #include "gofer/gofer.h"
 
 enum { GF_CHILD_PROTOCOL = 1, GF_CHILD_WANT_MAX = 10000, GF_HELLO_TYPES_MAX = 10000,
-       GF_HELLO_NAMES_MAX = 1000, GF_HELLO_NAME = 64 };
+       GF_HELLO_NAMES_MAX = 1000, GF_HELLO_NAME = 64, GF_HELLO_ROOMS_MAX = 15 };
 
 typedef struct gf_hello_type {
-    char *pattern, *retry;         // owned; retry NULL: none
+    char  *pattern, *retry;        // owned; retry NULL: none
+    size_t room;                   // which of the rooms, from 1 on; 0: none
 } gf_hello_type;
+
+typedef struct gf_hello_room {
+    char   name[32];
+    size_t want;
+} gf_hello_room;
 
 // Each but once.
 typedef struct gf_hello_names {
@@ -35,6 +43,8 @@ typedef struct gf_hello {
     gf_hello_type *types;          // owned
     size_t         count, room;
     gf_hello_names queues, groups;
+    gf_hello_room  rooms[GF_HELLO_ROOMS_MAX];
+    size_t         room_count;
 } gf_hello;
 
 // EINVAL, EVERSION (none of its protocols is ours), ENOMEM; *out is empty then.

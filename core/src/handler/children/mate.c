@@ -20,6 +20,7 @@
 #include "util/array.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/minmax.h"
 #include "util/utf8.h"
 #include "worker/run/guest.h"
 #include "worker/run/outcome.h"
@@ -149,6 +150,7 @@ gofer_task *gf_mate_take_from(gf_mate *m, gf_given *g)
     gofer_task *task = g->task;
     g->task = NULL;
     m->held--;
+    m->rooms[task->track].held--;
     m->begun -= g->begun;
     if (m->alone == g->ref)
         m->alone = GF_FRAME_NO_REF;
@@ -162,14 +164,35 @@ int64_t gf_mate_pace_ns(const gf_mate *m, int64_t now_ns)
     return m->pace_ns < 0 ? -1 : since_ns > m->pace_ns ? since_ns : m->pace_ns;
 }
 
+int64_t gf_mate_room_pace_ns(const gf_mate *m, size_t track, int64_t now_ns)
+{
+    const gf_mate_room *r = &m->rooms[track];
+    int64_t since_ns = r->held ? now_ns - r->pace_since_ns : 0;
+    return r->ended == 0 ? -1 : since_ns > r->pace_ns ? since_ns : r->pace_ns;
+}
+
+static size_t ahead_of(int64_t pace_ns, int64_t ahead_ns)
+{
+    int64_t ahead = pace_ns < 0 ? 0 : ahead_ns / (pace_ns > 0 ? pace_ns : 1);
+    return (size_t)(ahead < AHEAD_MAX ? ahead : AHEAD_MAX);
+}
+
 size_t gf_mate_credit(const gf_mate *m, int64_t now_ns, int64_t ahead_ns)
 {
     if (m->state != GF_MATE_UP || m->spare || m->alone || m->reserved || m->want == 0)
         return 0;
-    int64_t pace_ns = gf_mate_pace_ns(m, now_ns);
-    int64_t ahead = pace_ns < 0 ? 0 : ahead_ns / (pace_ns > 0 ? pace_ns : 1);
-    size_t most = m->want + (size_t)(ahead < AHEAD_MAX ? ahead : AHEAD_MAX);
+    size_t most = m->want + ahead_of(gf_mate_pace_ns(m, now_ns), ahead_ns);
     return most > gf_mate_load(m) ? most - gf_mate_load(m) : 0;
+}
+
+size_t gf_mate_room_credit(const gf_mate *m, size_t track, int64_t now_ns, int64_t ahead_ns)
+{
+    const gf_mate_room *r = &m->rooms[track];
+    size_t all = gf_mate_credit(m, now_ns, ahead_ns);
+    if (track == 0 || track >= m->room_count)
+        return all;
+    size_t most = r->want + ahead_of(gf_mate_room_pace_ns(m, track, now_ns), ahead_ns);
+    return gf_min_size(all, most > r->held ? most - r->held : 0);
 }
 
 // It has nothing, or only what has run for a while and is above suspicion.
@@ -249,8 +272,11 @@ bool gf_mate_give(gf_mate *m, gofer_task *task, int64_t now_ns)
     uint32_t ref = (turn ? turn : 1) * REF_PLACES + at;        // never 0
     if (!put_task(m, task, ref))
         return false;
+    gf_mate_room *r = &m->rooms[task->track];
     if (m->held == 0)
         m->pace_since_ns = now_ns;
+    if (r->held++ == 0)
+        r->pace_since_ns = now_ns;
     m->given_ms = now_ns / 1000000;
     if (task->apart) {
         m->alone = ref;
@@ -400,6 +426,8 @@ static void settle_all(gf_mate *m, gf_lane_turn *turn, bool stopping, const char
     for (size_t i = 0; i < m->given_room; i++)
         m->given[i].task = NULL;
     m->held = m->begun = m->fresh_count = 0;
+    for (size_t i = 0; i < GF_TRACKS; i++)
+        m->rooms[i].held = 0;
 }
 
 void gf_mate_bury(gf_mate *m, gf_lane_turn *turn, bool stopping, char *end, size_t size)

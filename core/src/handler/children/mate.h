@@ -35,6 +35,13 @@ typedef struct gf_given {
     int64_t     cancelled_ms;      // when it was told to stop; 0: it was not
 } gf_given;
 
+// One of its rooms: so many of some types it runs at a time.
+typedef struct gf_mate_room {
+    size_t   want, held;
+    uint64_t ended, paced;         // tasks, ever; and when the pace was taken
+    int64_t  pace_ns, pace_since_ns;
+} gf_mate_room;
+
 typedef struct gf_mate {
     struct gf_mate *next;          // of the crew's
     gofer_worker   *worker;
@@ -54,6 +61,8 @@ typedef struct gf_mate {
     size_t    want;
     gf_given *given;               // owned
     size_t    given_room, held, begun;
+    gf_mate_room rooms[GF_TRACKS]; // by the tracks of the lane; not the first
+    size_t    room_count;          // that one counted
     uint64_t  orders;
     uint32_t *fresh;               // owned; those that have begun since the last turn
     size_t    fresh_count;
@@ -104,8 +113,16 @@ static inline size_t gf_mate_load(const gf_mate *m)
 }
 // How many more it may be given now: those it runs at a time and a few that it will begin soon.
 size_t  gf_mate_credit(const gf_mate *m, int64_t now_ns, int64_t ahead_ns);
+// Of the tasks of one track; never more than of all.
+size_t  gf_mate_room_credit(const gf_mate *m, size_t track, int64_t now_ns, int64_t ahead_ns);
+int64_t gf_mate_room_pace_ns(const gf_mate *m, size_t track, int64_t now_ns);
 bool    gf_mate_may_run_apart(const gf_mate *m, int64_t now_ms);
 int64_t gf_mate_pace_ns(const gf_mate *m, int64_t now_ns); // end to end; -1: unknown
+// Would it begin one of this track at once?
+static inline bool gf_mate_has_room(const gf_mate *m, size_t track)
+{
+    return track == 0 || track >= m->room_count || m->rooms[track].held < m->rooms[track].want;
+}
 // Gives it a task; false: no memory, and the task is still the caller's.
 bool gf_mate_give(gf_mate *m, gofer_task *task, int64_t now_ns);
 void gf_mate_begun(gf_mate *m, gf_lane_turn *turn);    // those that have begun since the last turn

@@ -164,6 +164,7 @@ static const char *on_end(gf_mate *m, gf_given *g, const gf_frame *f, gf_lane_tu
     gofer_task *task = gf_mate_take_from(m, g);
     if (begun) {
         m->ended++;
+        m->rooms[task->track].ended++;
         gf_crew_decide(task, GF_RETURNED, leave(task, f), turn);
     } else if (turn->stopping || gofer_task_cancelled(task)) {
         gf_crew_put_back(task, turn);
@@ -244,15 +245,24 @@ static const char *on_frame(gf_mate *m, const gf_frame *f, gf_lane_turn *turn, i
     return NULL;
 }
 
-static void keep_pace(gf_mate *m, uint64_t count, int64_t now_ns)
+static void keep_pace(int64_t *pace_ns, int64_t *since_ns, uint64_t count, int64_t now_ns)
 {
     if (count == 0)
         return;
-    int64_t each_ns = (now_ns - m->pace_since_ns) / (int64_t)count;
+    int64_t each_ns = (now_ns - *since_ns) / (int64_t)count;
     int64_t weight = count < PACE_WEIGHT ? (int64_t)count : PACE_WEIGHT;
-    m->pace_ns =
-        m->pace_ns < 0 ? each_ns : m->pace_ns + (each_ns - m->pace_ns) * weight / PACE_WEIGHT;
-    m->pace_since_ns = now_ns;
+    *pace_ns = *pace_ns < 0 ? each_ns : *pace_ns + (each_ns - *pace_ns) * weight / PACE_WEIGHT;
+    *since_ns = now_ns;
+}
+
+static void keep_paces(gf_mate *m, uint64_t count, int64_t now_ns)
+{
+    keep_pace(&m->pace_ns, &m->pace_since_ns, count, now_ns);
+    for (size_t i = 1; i < m->room_count; i++) {
+        gf_mate_room *r = &m->rooms[i];
+        keep_pace(&r->pace_ns, &r->pace_since_ns, r->ended - r->paced, now_ns);
+        r->paced = r->ended;
+    }
 }
 
 // Takes whole frames from the front of what has come.
@@ -269,7 +279,7 @@ static bool read_frames(gf_mate *m, gf_lane_turn *turn, int64_t now_ns)
         why = on_frame(m, &f, turn, now_ns);
         at += used;
     }
-    keep_pace(m, m->ended - ended, now_ns);
+    keep_paces(m, m->ended - ended, now_ns);
     if (why) {
         break_off(m, &f, why);
         m->in_size = 0;

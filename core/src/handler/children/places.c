@@ -284,6 +284,9 @@ static void promote(gf_crew *c, gf_place *p)
     p->coming = NULL;
     c->bad_starts = 0;
     take_first_hello(c, m);
+    m->room_count = 1 + c->hello.room_count;
+    for (size_t i = 1; i < m->room_count; i++)
+        m->rooms[i] = (gf_mate_room){ .want = c->hello.rooms[i - 1].want, .pace_ns = -1 };
 }
 
 // All at once: so no task comes to a child that does not know its type.

@@ -56,6 +56,7 @@ static gofer_status add_type(gf_crew *c, gf_routes *new, const gf_hello_type *ty
     gofer_status st = GOFER_OK;
     if (!c->pattern || strcmp(c->pattern, type->pattern) != 0)
         st = gf_mux_add(&new->mux, type->pattern, gf_lane_run, &c->lane);
+    gf_mux_set_track(&new->mux, type->pattern, type->room);
     return st == GOFER_OK && type->retry ? add_policy(c, &new->policies, type) : st;
 }
 

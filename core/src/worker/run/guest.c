@@ -66,7 +66,7 @@ static void fetch_checkpoint(gf_pool *p, gf_lane *lane, gofer_task *task)
     if (!gf_task_may_resume(task) || task->has_resumed)
         return;
     pthread_mutex_lock(&p->lock);
-    lane->asking += p->hosted;
+    lane->tracks[task->track].asking += p->hosted;
     calls.spawn = gf_pool_rouse(p, gf_pool_wanted(p));
     gf_pool_look(p, &calls);
     pthread_mutex_unlock(&p->lock);
@@ -74,7 +74,7 @@ static void fetch_checkpoint(gf_pool *p, gf_lane *lane, gofer_task *task)
     (void)gofer_task_resume(task, &bytes, &size);
     task->resume_tried = true;
     pthread_mutex_lock(&p->lock);
-    lane->asking -= p->hosted;
+    lane->tracks[task->track].asking -= p->hosted;
     pthread_mutex_unlock(&p->lock);
 }
 

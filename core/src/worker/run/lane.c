@@ -49,6 +49,7 @@ gofer_status gf_lane_add(gofer_worker *w, gf_lane *lane, const gf_crew_ops *ops)
         return gf_fail(GOFER_ENOMEM, "no file descriptor for children");
     lane->worker = w;
     lane->ops = ops;
+    lane->track_count = 1;
     lane->next = w->run.lanes;
     w->run.lanes = lane;
     return GOFER_OK;
@@ -136,16 +137,39 @@ void gf_lanes_open(gofer_worker *w)
 
 // ---- what is offered ----------------------------------------------------------------------------
 
-static size_t asking_of(const gf_lane *lane)
+static size_t asking_of(const gf_track *track)
 {
-    return gf_min_size(gf_min_size(lane->asking, ASKING_MAX), lane->out);
+    return gf_min_size(gf_min_size(track->asking, ASKING_MAX), track->out);
 }
 
+static size_t used_of(const gf_track *track)
+{
+    return track->ready.count + track->out - asking_of(track);
+}
+
+static size_t used_of_all(const gf_lane *lane)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < lane->track_count; i++)
+        used += used_of(&lane->tracks[i]);
+    return used;
+}
+
+// What a full room makes wait takes room from the others too: else it would be held without bounds.
 static size_t room_of(const gf_pool *p, const gf_lane *lane)
 {
-    size_t ahead = lane->ahead < p->max_prefetch ? lane->ahead : p->max_prefetch;
-    size_t used = lane->ready.count + lane->out - asking_of(lane);
-    return lane->capacity + ahead > used ? lane->capacity + ahead - used : 0;
+    size_t most = lane->capacity + gf_min_size(lane->ahead, p->max_prefetch);
+    size_t used = used_of_all(lane);
+    return most > used ? most - used : 0;
+}
+
+// It has more than it could take.
+static bool is_clogged(const gf_lane *lane)
+{
+    bool waits = false;
+    for (size_t i = 0; i < lane->track_count; i++)
+        waits |= lane->tracks[i].ready.count > 0;
+    return waits && lane->capacity + lane->ahead < used_of_all(lane);
 }
 
 // A store gives the tasks at the heads of its queues, of whatever type they are. So what is taken
@@ -156,8 +180,7 @@ size_t gf_lanes_room(const gf_pool *p, size_t slots_room)
     size_t room = p->only_lanes ? 0 : slots_room;
     for (const gf_lane *lane = p->lanes; lane; lane = lane->next) {
         size_t its = room_of(p, lane);
-        if (its == 0 && lane->ready.count > 0 &&
-            lane->capacity + lane->ahead < lane->ready.count + lane->out)
+        if (its == 0 && is_clogged(lane))
             return 0;
         room += its;
     }
@@ -174,7 +197,9 @@ bool gf_lane_offer(gofer_task *task)
         return false;
     gf_lane *lane = route->user;
     task->lane = lane;
-    gf_tasks_push(&lane->ready, task);
+    task->track = route->track;
+    lane->track_count = gf_max_size(lane->track_count, task->track + 1);
+    gf_tasks_push(&lane->tracks[task->track].ready, task);
     if (!w->run.pool.hosted)
         gf_lane_rouse(lane);
     return true;
@@ -188,24 +213,34 @@ void gf_lane_rouse(gf_lane *lane)
     }
 }
 
-bool gf_lane_stuck(gf_lane *lane, int64_t now_ms, int64_t patience_ms)
+static bool is_stuck(gf_track *t, int64_t now_ms, int64_t patience_ms)
 {
-    if (lane->ready.count == 0 || lane->taken != lane->seen_taken || lane->seen_at_ms == 0) {
-        lane->seen_taken = lane->taken;
-        lane->seen_at_ms = now_ms;
+    if (t->ready.count == 0 || t->taken != t->seen_taken || t->seen_at_ms == 0) {
+        t->seen_taken = t->taken;
+        t->seen_at_ms = now_ms;
         return false;
     }
-    if (now_ms - lane->seen_at_ms < patience_ms)
+    if (now_ms - t->seen_at_ms < patience_ms)
         return false;
-    lane->seen_at_ms = now_ms;     // what comes in their place is waited for as long
+    t->seen_at_ms = now_ms;        // what comes in their place is waited for as long
     return true;
+}
+
+gf_tasks *gf_lane_stuck(const gf_pool *p, gf_lane *lane, int64_t now_ms, int64_t patience_ms)
+{
+    bool keeps = lane->track_count > 1 && room_of(p, lane) > 0;
+    for (size_t i = 0; i < lane->track_count && !keeps; i++)
+        if (is_stuck(&lane->tracks[i], now_ms, patience_ms))
+            return &lane->tracks[i].ready;
+    return NULL;
 }
 
 bool gf_lanes_wait(const gf_pool *p)
 {
     for (const gf_lane *lane = p->lanes; lane; lane = lane->next)
-        if (lane->ready.count > 0)
-            return true;
+        for (size_t i = 0; i < lane->track_count; i++)
+            if (lane->tracks[i].ready.count > 0)
+                return true;
     return false;
 }
 
@@ -213,7 +248,8 @@ size_t gf_lanes_ready(const gf_pool *p)
 {
     size_t taken = 0;
     for (const gf_lane *lane = p->lanes; lane; lane = lane->next)
-        taken += lane->ready.count + lane->out;
+        for (size_t i = 0; i < lane->track_count; i++)
+            taken += lane->tracks[i].ready.count + lane->tracks[i].out;
     return taken > p->lane_running ? taken - p->lane_running : 0;
 }
 
@@ -228,42 +264,72 @@ void gf_lanes_wake(const gf_pool *p)
 size_t gf_lanes_slots(const gf_pool *p)
 {
     size_t slots = 0;
-    for (const gf_lane *lane = p->hosted ? p->lanes : NULL; lane; lane = lane->next)
-        slots += lane->capacity + asking_of(lane);
+    for (const gf_lane *lane = p->hosted ? p->lanes : NULL; lane; lane = lane->next) {
+        slots += lane->capacity;
+        for (size_t i = 0; i < lane->track_count; i++)
+            slots += asking_of(&lane->tracks[i]);
+    }
     return slots;
 }
 
-static size_t startable_of(const gf_lane *lane)
+// What slots could start of it now.
+static size_t startable_of(const gf_track *t)
 {
-    size_t out = lane->out - asking_of(lane);
-    size_t room = lane->capacity > out ? lane->capacity - out : 0;
-    return lane->ready.count < room ? lane->ready.count : room;
+    size_t out = t->out - asking_of(t);
+    return gf_min_size(t->ready.count, t->capacity > out ? t->capacity - out : 0);
+}
+
+// And of how many of the lane at the most.
+static size_t free_of(const gf_lane *lane)
+{
+    size_t out = 0;
+    for (size_t i = 0; i < lane->track_count; i++)
+        out += lane->tracks[i].out - asking_of(&lane->tracks[i]);
+    return lane->capacity > out ? lane->capacity - out : 0;
 }
 
 size_t gf_lanes_startable(const gf_pool *p)
 {
     size_t count = 0;
-    for (const gf_lane *lane = p->hosted && !p->stopping ? p->lanes : NULL; lane; lane = lane->next)
-        count += startable_of(lane);
+    for (const gf_lane *lane = p->hosted && !p->stopping ? p->lanes : NULL; lane;
+         lane = lane->next) {
+        size_t its = 0;
+        for (size_t i = 0; i < lane->track_count; i++)
+            its += startable_of(&lane->tracks[i]);
+        count += gf_min_size(its, free_of(lane));
+    }
     return count;
+}
+
+static gofer_task *take_from(gf_track *t)
+{
+    gofer_task *task = gf_tasks_pop(&t->ready);
+    if (task) {
+        t->out++;
+        t->taken++;
+    }
+    return task;
 }
 
 gofer_task *gf_lanes_next(gf_pool *p)
 {
     for (gf_lane *lane = p->hosted ? p->lanes : NULL; lane; lane = lane->next)
-        if (startable_of(lane) > 0) {
-            lane->out++;
-            lane->taken++;
-            return gf_tasks_pop(&lane->ready);
-        }
+        for (size_t i = 0; i < lane->track_count && free_of(lane) > 0; i++)
+            if (startable_of(&lane->tracks[i]) > 0)
+                return take_from(&lane->tracks[i]);
     return NULL;
+}
+
+static gf_track *track_of(const gofer_task *task)
+{
+    return &task->lane->tracks[task->track];
 }
 
 void gf_lane_left(gf_pool *p, const gofer_task *task)
 {
     p->lane_running--;
     if (p->hosted)
-        task->lane->out--;
+        track_of(task)->out--;
 }
 
 // ---- a crew's turn ------------------------------------------------------------------------------
@@ -279,16 +345,15 @@ static void mark_begun(gf_pool *p, gofer_task *task, gf_calls *calls)
 
 // Locks: pool->lock held.
 static void report_all(
-    gf_lane *lane, gf_lane_turn *turn, int64_t now_ns, gf_tasks *out, gf_calls *calls)
+    gf_pool *p, gf_lane_turn *turn, int64_t now_ns, gf_tasks *out, gf_calls *calls)
 {
-    gf_pool *p = &lane->worker->run.pool;
     gofer_task *task;
     while ((task = gf_batch_pop(&turn->done))) {
         if (task->guest) {
             gf_guest_end(p, task, calls);
             continue;
         }
-        lane->out--;
+        track_of(task)->out--;
         task->out = false;
         if (task->phase == GF_READY && task->started_ns)
             mark_begun(p, task, calls);
@@ -316,7 +381,7 @@ static void undo_begin(gf_pool *p, gofer_task *task)
 static void take_back(gf_lane *lane, gf_lane_turn *turn, gf_tasks *out)
 {
     gf_pool *p = &lane->worker->run.pool;
-    gf_tasks kept = { 0 };
+    gf_tasks kept[GF_TRACKS] = { 0 };
     gf_batch guests = { 0 };
     gofer_task *task;
     while ((task = gf_batch_pop(&turn->back))) {
@@ -331,33 +396,75 @@ static void take_back(gf_lane *lane, gf_lane_turn *turn, gf_tasks *out)
             continue;
         }
         task->out = false;
-        lane->out--;
+        track_of(task)->out--;
         if (gf_task_lost(task)) {
             gf_pool_return_lost(p, task, out);
             continue;
         }
         undo_begin(p, task);
-        gf_tasks_push(&kept, task);
+        gf_tasks_push(&kept[task->track], task);
     }
-    gf_tasks_join(&kept, &lane->ready);
-    lane->ready = kept;
+    for (size_t i = 0; i < lane->track_count; i++) {
+        gf_tasks_join(&kept[i], &lane->tracks[i].ready);
+        lane->tracks[i].ready = kept[i];
+    }
     while ((task = gf_batch_pop(&lane->guests)))
         gf_batch_push(&guests, task);
     lane->guests = guests;
 }
 
-// Those who have a slot come first. Locks: pool->lock held.
-static gofer_task *next_of(gf_lane *lane)
+// After a reload there may be fewer rooms than a task knows.
+static bool has_track(const gf_lane_turn *turn, size_t track)
 {
-    gofer_task *task = gf_batch_pop(&lane->guests);
-    if (task || lane->worker->run.pool.hosted)
-        return task;
-    if ((task = gf_tasks_pop(&lane->ready))) {
-        task->out = true;
-        lane->out++;
-        lane->taken++;
+    return track > 0 && track < turn->track_count;
+}
+
+static bool may_take(const gf_lane_turn *turn, size_t track)
+{
+    return turn->taken.count < turn->max &&
+        (!has_track(turn, track) || turn->tracks[track].max > 0);
+}
+
+static void take(gf_lane_turn *turn, gofer_task *task)
+{
+    if (has_track(turn, task->track))
+        turn->tracks[task->track].max--;
+    gf_batch_push(&turn->taken, task);
+}
+
+// Those who have a slot come first, then each track in its turn. Locks: pool->lock held.
+static void take_all(gf_lane *lane, gf_lane_turn *turn)
+{
+    gf_batch guests = lane->guests;
+    gofer_task *task;
+    lane->guests = (gf_batch){ 0 };
+    while ((task = gf_batch_pop(&guests))) {
+        if (may_take(turn, task->track))
+            take(turn, task);
+        else
+            gf_batch_push(&lane->guests, task);
     }
-    return task;
+    if (lane->worker->run.pool.hosted)
+        return;
+    lane->turn++;
+    for (size_t i = 0; i < lane->track_count; i++) {
+        size_t at = (lane->turn + i) % lane->track_count;
+        while (may_take(turn, at) && (task = take_from(&lane->tracks[at]))) {
+            task->out = true;
+            take(turn, task);
+        }
+    }
+}
+
+static void set_capacity(gf_lane *lane, const gf_lane_turn *turn)
+{
+    lane->capacity = turn->capacity;
+    lane->ahead = turn->ahead;
+    lane->track_count = gf_max_size(lane->track_count, turn->track_count);
+    for (size_t i = 0; i < lane->track_count; i++) {
+        lane->tracks[i].capacity = turn->tracks[i].capacity;
+        lane->tracks[i].ahead = turn->tracks[i].ahead;
+    }
 }
 
 // True: others are there than before, or they want another number of tasks. What they do at the
@@ -389,20 +496,19 @@ void gf_lane_swap(gf_lane *lane, gf_lane_turn *turn, bool sleeps, gf_calls *call
     for (task = turn->undecided.first; task; task = task->crew_next)
         if (task->started_ns)
             mark_begun(p, task, calls);
-    report_all(lane, turn, now_ns, &out, calls);
+    report_all(p, turn, now_ns, &out, calls);
     // What came back may have to go to the store; room, for the first time or again, may be waited
     // for: the fetcher sees to both.
     bool news = turn->back.count > 0, had_room = room_of(p, lane) > 0;
     take_back(lane, turn, &out);
-    lane->capacity = turn->capacity;
-    lane->ahead = turn->ahead;
+    set_capacity(lane, turn);
     calls->children |= swap_roll(lane, turn->roll);
     if (news || (!had_room && room_of(p, lane) > 0))
         gf_pool_look(p, calls);
     while (p->stopping && (task = gf_batch_pop(&lane->guests)))
         gf_guest_end(p, task, calls);
-    while (!p->stopping && turn->taken.count < turn->max && (task = next_of(lane)))
-        gf_batch_push(&turn->taken, task);
+    if (!p->stopping)
+        take_all(lane, turn);
     if (p->hosted)                 // there may be more room, or room for the first time
         calls->spawn += gf_pool_rouse(p, gf_pool_wanted(p));
     turn->stopping = p->stopping;

@@ -38,6 +38,19 @@ typedef struct gf_batch {
 void        gf_batch_push(gf_batch *batch, gofer_task *task);
 gofer_task *gf_batch_pop(gf_batch *batch);     // NULL: empty
 
+enum { GF_TRACKS = 16 };           // of a lane
+
+// The tasks of a lane that one room of its children runs; the first track has those of no room.
+typedef struct gf_track {
+    gf_tasks ready;                // delivered, not taken
+    size_t   out;                  // taken by the crew or, hosted, by slots, and not reported
+    size_t   asking;               // hosted: of these ask the store first, beside the capacity
+    size_t   capacity;             // so many the crew could run at a time,
+    size_t   ahead;                //   and so many more it would start within AHEAD_NS (pool.c)
+    uint64_t taken, seen_taken;    // ever; and when the fetcher saw them last
+    int64_t  seen_at_ms;
+} gf_track;
+
 typedef struct gf_lane {
     gofer_worker      *worker;
     const gf_crew_ops *ops;
@@ -48,15 +61,12 @@ typedef struct gf_lane {
     _Atomic unsigned   reloads;    // asked for, counted
 
     // Under the pool's lock.
-    gf_tasks ready;                // delivered, not taken
+    gf_track tracks[GF_TRACKS];
+    size_t   track_count;          // so many have had tasks, at least one
     gf_batch guests;               // their slots wait; not taken
-    size_t   out;                  // taken by the crew or, hosted, by slots, and not reported
-    size_t   asking;               // hosted: of these ask the store first, beside the capacity
-    size_t   capacity;             // so many the crew could run at a time,
-    size_t   ahead;                //   and so many more it would start within AHEAD_NS (pool.c)
+    size_t   capacity, ahead;      // of all tracks together
     bool     asleep;               // the crew is asleep in its poll
-    uint64_t taken, seen_taken;    // ever; and when the fetcher saw them last
-    int64_t  seen_at_ms;
+    size_t   turn;                 // which track is asked first
     gf_roll  roll;                 // who its crew are, as of its latest turn
 } gf_lane;
 
@@ -74,7 +84,9 @@ void         gf_lanes_end(gofer_worker *w);            // all crews end now; wai
 // Of those that are wanted anyway.
 size_t  gf_lanes_room(const gf_pool *p, size_t slots_room);
 bool    gf_lane_offer(gofer_task *task);               // false: it is for the slots
-bool    gf_lane_stuck(gf_lane *lane, int64_t now_ms, int64_t patience_ms);
+// Tasks of which none has been taken for so long; NULL: none. What waits for one room may do so as
+// long as it keeps nothing from the others.
+gf_tasks *gf_lane_stuck(const gf_pool *p, gf_lane *lane, int64_t now_ms, int64_t patience_ms);
 bool    gf_lanes_wait(const gf_pool *p);               // is there one that nobody has begun?
 // Hosted: how many slots the lanes' tasks take at the most, how many could start now, and the next.
 size_t  gf_lanes_slots(const gf_pool *p);
@@ -96,8 +108,10 @@ typedef struct gf_lane_turn {
     gf_batch     done;             // in: decided, or given back; some may have begun just now
     gf_batch     undecided;        // stay: but if they have begun just now it is counted
     gf_batch     back;             // in: not begun, for the head of those that are ready, in order
-    size_t       capacity, ahead;  // in
+    size_t       capacity, ahead;  // in: of all tracks together
     size_t       max;              // in: take so many at the most
+    struct { size_t capacity, ahead, max; } tracks[GF_TRACKS]; // in: of each
+    size_t       track_count;      // in
     gf_roll     *roll;             // in: of this turn; swapped for the one before
     gf_batch     taken;            // out
     bool         stopping, ending; // out

@@ -41,7 +41,7 @@ gofer_status gf_mux_add(gf_mux *mux, const char *pattern, gofer_handler handler,
     size_t size = strlen(copy);
     bool is_prefix = copy[size - 1] == '*';
     mux->routes[mux->count++] =
-        (gf_route){ copy, is_prefix ? size - 1 : size, is_prefix, handler, user };
+        (gf_route){ copy, is_prefix ? size - 1 : size, is_prefix, handler, user, 0 };
     return GOFER_OK;
 }
 
@@ -52,10 +52,20 @@ gofer_status gf_mux_copy(gf_mux *mux, const gf_mux *from,
     mux->noun = from->noun;
     for (size_t i = 0; i < from->count && st == GOFER_OK; i++) {
         const gf_route *r = &from->routes[i];
-        if (!leave_out(r, user))
-            st = gf_mux_add(mux, r->pattern, r->handler, r->user);
+        if (leave_out(r, user))
+            continue;
+        st = gf_mux_add(mux, r->pattern, r->handler, r->user);
+        if (st == GOFER_OK)
+            mux->routes[mux->count - 1].track = r->track;
     }
     return st;
+}
+
+void gf_mux_set_track(gf_mux *mux, const char *pattern, size_t track)
+{
+    for (size_t i = 0; i < mux->count; i++)
+        if (strcmp(mux->routes[i].pattern, pattern) == 0)
+            mux->routes[i].track = track;
 }
 
 void gf_mux_cut(gf_mux *mux, size_t count)

@@ -16,6 +16,7 @@ typedef struct gf_route {
     bool          is_prefix;
     gofer_handler handler;
     void         *user;            // dropped by the worker, not here
+    size_t        track;           // of a lane's (lane.h): which one; 0 of others
 } gf_route;
 
 typedef struct gf_mux {
@@ -28,6 +29,7 @@ typedef struct gf_mux {
 // EINVAL: no name, or a '*' that is not at the end. EEXIST: there already.
 gofer_status    gf_mux_check(const gf_mux *mux, const char *pattern);
 gofer_status    gf_mux_add(gf_mux *mux, const char *pattern, gofer_handler handler, void *user);
+void            gf_mux_set_track(gf_mux *mux, const char *pattern, size_t track);
 void            gf_mux_cut(gf_mux *mux, size_t count);       // forget all but the first; before
                                                              //   seal
 void            gf_mux_seal(gf_mux *mux);

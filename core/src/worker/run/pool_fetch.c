@@ -76,7 +76,8 @@ static void hand_back_all(gf_pool *p, gf_tasks *outbox)
 {
     hand_back(p, outbox, 0);
     for (gf_lane *lane = p->lanes; lane; lane = lane->next)
-        hand_back_of(p, &lane->ready, outbox, 0);
+        for (size_t i = 0; i < lane->track_count; i++)
+            hand_back_of(p, &lane->tracks[i].ready, outbox, 0);
 }
 
 // A slot or a crew has it.
@@ -121,9 +122,10 @@ static void put_back_in_order(gf_pool *p, gf_tasks *outbox)
 // Ready tasks that nobody starts: the smoothed time was wrong, a slow handler is among them.
 static void help_if_stuck(gf_pool *p, gf_tasks *outbox, int64_t now_ms, gf_calls *calls)
 {
+    gf_tasks *stuck;
     for (gf_lane *lane = p->lanes; lane; lane = lane->next)
-        if (gf_lane_stuck(lane, now_ms, HAND_BACK_MS))
-            hand_back_of(p, &lane->ready, outbox, 0);
+        while ((stuck = gf_lane_stuck(p, lane, now_ms, HAND_BACK_MS)))
+            hand_back_of(p, stuck, outbox, 0);
     if (startable(p) == 0 || p->started != p->seen_started) {
         p->seen_started = p->started;
         p->seen_at_ms = now_ms;

@@ -79,6 +79,7 @@ struct gofer_task {
     gofer_task      *held_next, *held_prev;
     gf_phase         phase;
     struct gf_lane  *lane;          // by which it leaves; NULL: by a slot
+    size_t           track;         // and by which of its tracks
     bool             out;           // its crew has it
     struct gofer_task *crew_next;   // its crew's own: in the one list there that it stands in
     bool             apart;         // its crew's own: it is to be run with nothing beside it
