@@ -145,7 +145,7 @@ pyright_program() {
 python_frameworks() {
     local folder=$build_root/test-frameworks
     local frameworks=(django 'django-tasks; python_version < "3.12"' flask fastapi httpx
-        'sqlalchemy[asyncio]' aiosqlite opentelemetry-sdk sentry-sdk structlog)
+        'sqlalchemy[asyncio]' aiosqlite opentelemetry-sdk sentry-sdk structlog gunicorn)
     if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
         say "OMIT python/frameworks: they need Python 3.10 or newer"
     elif ! python_environment "$folder" cffi pytest "${frameworks[@]}"; then

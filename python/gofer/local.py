@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import signal
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -44,6 +45,48 @@ LOOK_MS = 50
 IDLE_MS = 250
 # How long a stop waits for threads whose tasks the library has given up.
 PATIENCE_S = 2.0
+
+
+class _CtrlC:
+    """While a worker runs in the main thread, SIGINT asks it to stop, and raises nothing: a
+    KeyboardInterrupt between any two steps of its start or its end would leave it running, or half
+    of it. A second one while it starts is raised, as a hook of the program's may take for ever.
+
+    A handler of the program's own is left as it is.
+    """
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._asks = 0
+        self._starts = True
+        self._installed = False
+
+    def __enter__(self) -> _CtrlC:
+        if (
+            threading.current_thread() is threading.main_thread()
+            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        ):
+            self._installed = True
+            signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        if self._installed:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _ask(self, number: int, frame: Any) -> None:
+        self._asks += 1
+        pull = self._worker._pull
+        if pull is not None:
+            pull.stop()
+        elif self._starts and self._asks > 1:
+            raise KeyboardInterrupt
+
+    def started(self) -> None:
+        self._starts = False
+        pull = self._worker._pull
+        if self._asks and pull is not None:
+            pull.stop()
 
 
 class Worker:
@@ -88,16 +131,25 @@ class Worker:
 
         Raises what start raises.
         """
-        self._start(drain)
-        pull = self._pull
-        assert pull is not None
-        while True:
+        with _CtrlC(self) as asked:
+            self._start(drain)
+            asked.started()
+            pull = self._pull
+            assert pull is not None
             try:
-                if pull.wait(200):
-                    break
-            except KeyboardInterrupt:
-                pull.stop()
-        return self._finish()
+                while not self._has_ended(pull):
+                    pass
+            except BaseException:  # of a signal handler of the program's own
+                self.stop()
+                raise
+            return self._finish()
+
+    def _has_ended(self, pull: Pull) -> bool:
+        try:
+            return pull.wait(200)
+        except KeyboardInterrupt:  # as such a handler may raise it, too
+            pull.stop()
+            return False
 
     def start(self) -> None:
         """Run tasks in the background. Raises: what an on_start hook raises; WrongState (it runs

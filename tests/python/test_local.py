@@ -226,3 +226,25 @@ def test_ctrl_c_ends_a_run(url: str) -> None:
         assert child.stdout is not None and child.stdout.readline() == b"begun\n"
         os.kill(child.pid, signal.SIGINT)
         assert child.communicate(timeout=60) == (b"done\n1\n", b"") and child.returncode == 0
+
+
+def test_a_saturated_worker_sleeps(app: gofer.Gofer) -> None:
+    """Nothing turns round while tasks wait and all threads are busy."""
+    gate = threading.Event()
+
+    @app.task
+    def hold(n: int) -> None:
+        gate.wait(60)
+
+    for n in range(50):
+        hold.enqueue(n)
+    with app.worker(threads=2):
+        while app.inspect.queue("default").active < 2:
+            time.sleep(0.01)
+        used = []
+        for _ in range(5):  # a busy machine may give a moment to something else of ours
+            began = time.process_time()
+            time.sleep(0.5)
+            used.append(time.process_time() - began)
+        gate.set()
+    assert min(used) < 0.25

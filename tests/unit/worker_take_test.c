@@ -235,6 +235,29 @@ static void the_host_takes_and_finishes_in_batches(void)
     tear_down();
 }
 
+// An event loop would spin on it else: it is level-triggered.
+static void the_descriptor_is_silent_while_all_that_may_be_out_is_out(void)
+{
+    enum { OUT = 4 };
+    gofer_task *tasks[OUT];
+    int32_t outcomes[OUT] = { GOFER_DONE, GOFER_DONE, GOFER_DONE, GOFER_DONE };
+    size_t out = 0, count;
+    SET_UP("pull", "1", "concurrency", "4");
+    enqueue_many("t", "default", 100);
+    start();
+    for (int round = 0; round < 5; round++) {
+        for (; out < OUT; out += count)
+            REQUIRE_OK(gofer_worker_take(r.worker, tasks + out, OUT - out, PATIENCE_MS, &count));
+        CHECK(!fd_readable(50));               // though many wait in the store
+        CHECK_STATUS(gofer_worker_take(r.worker, tasks, 1, 0, &count), GOFER_EEMPTY);
+        out = OUT - 1;
+        REQUIRE_OK(gofer_worker_finish(r.worker, &tasks[out], outcomes, 1));
+        CHECK(fd_readable(PATIENCE_MS));       // there is room for one
+    }
+    REQUIRE_OK(gofer_worker_finish(r.worker, tasks, outcomes, out));
+    tear_down();
+}
+
 static void pulled_tasks_fail_and_hear_of_deadlines_like_others(void)
 {
     gofer_task *task;
@@ -290,6 +313,7 @@ int main(int argc, char **argv)
         TEST(leases_are_extended_while_a_handler_runs),
         TEST(a_lost_lease_cancels_the_handler),
         TEST(the_host_takes_and_finishes_in_batches),
+        TEST(the_descriptor_is_silent_while_all_that_may_be_out_is_out),
         TEST(pulled_tasks_fail_and_hear_of_deadlines_like_others),
         TEST(a_pulled_task_that_is_kept_goes_back_at_the_stop),
     };
