@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "copy.h"
+#include "scale.h"
 
 // What is made becomes the answer, or the error does.
 #define REPLY(call, made)                                  \
@@ -161,40 +162,11 @@ void web_api_check(web_call *call)
 
 // ---- scale
 
-// What one type of a queue is worth: tasks times milliseconds, and tasks.
-static void weigh(const gofer_info *types, const char *queue, double *run_ms, double *tasks)
-{
-    *run_ms = *tasks = 0;
-    for (size_t i = 0; i < gofer_info_count(types); i++) {
-        const gofer_info *type = gofer_info_at(types, i);
-        const char *of = gofer_info_text(type, "queue");
-        if (!of || strcmp(of, queue) != 0)
-            continue;
-        double count = (double)gofer_info_int(type, "done", 0)
-            + (double)gofer_info_int(type, "failed", 0);
-        *tasks += count;
-        *run_ms += count * (double)gofer_info_int(type, "run_p50_ms", 0);
-    }
-}
-
-// As many slots as the work that waits, divided by the time it may wait, and those that are busy.
-static int64_t wanted_slots(const gofer_info *queue, const gofer_info *types, int64_t wanted_ms)
-{
-    double run_ms, tasks;
-    weigh(types, gofer_info_text(queue, "queue"), &run_ms, &tasks);
-    double mean = tasks > 0 ? run_ms / tasks : 0;
-    double waiting = (double)gofer_info_int(queue, "pending", 0);
-    double slots = (double)gofer_info_int(queue, "active", 0) + waiting * mean / (double)wanted_ms;
-    int64_t whole = (int64_t)slots;
-    whole += (double)whole < slots;
-    return whole == 0 && waiting > 0 ? 1 : whole;
-}
-
 void web_api_scale(web_call *call)
 {
     const char *name = web_query_word(call, "queue");
     gofer_info *queue = NULL, *types = NULL;
-    int64_t wanted_ms = 10000;
+    int64_t wanted_ms = WEB_WANTED_MS;
     if (!web_query_duration(call, "wanted", &wanted_ms))
         return;
     if (!name || wanted_ms == 0) {
@@ -211,7 +183,7 @@ void web_api_scale(web_call *call)
         call->reply.type = "application/json";
         web_text_format(&call->reply.body,
             "{\"slots\":%lld,\"pending\":%lld,\"active\":%lld,\"latency_ms\":%lld}",
-            (long long)wanted_slots(queue, types, wanted_ms),
+            (long long)web_slots_wanted(queue, types, wanted_ms),
             (long long)gofer_info_int(queue, "pending", 0),
             (long long)gofer_info_int(queue, "active", 0),
             (long long)gofer_info_int(queue, "latency_ms", 0));

@@ -43,6 +43,7 @@ typedef struct web_reply {
 typedef struct web_call {
     gofer_client *client;
     struct web_jobs *jobs;  // acts on many tasks
+    bool          asynq_names;  // metrics also under the names of Asynq's exporter
     unsigned      rights;
     const char   *who;      // name of the token, or "-"
     web_word      path[WEB_WORDS_MAX], query[WEB_WORDS_MAX];

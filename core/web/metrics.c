@@ -1,15 +1,22 @@
 // metrics.c - /metrics: what the store holds, for Prometheus.
 //
-// Two questions to the store: queues, and workers. Gauges are of this moment; totals are the
-// store's own, which survive restarts. At most SERIES_MAX queues have series of their own; the sums
-// of the rest go under queue="_other", so that no flood of queue names can flood Prometheus.
+// Four questions to the store: queues, workers, figures of types, cron entries. Gauges are of this
+// moment or of the last hour; totals are the store's own, which survive restarts. At most
+// SERIES_MAX queues, pairs of queue and type, and cron entries have series of their own; the rest
+// of the queues and types goes under "_other", so that no flood of names can flood Prometheus.
 #include "metrics.h"
 
 #include <string.h>
 
 #include "exposition.h"
+#include "scale.h"
 
 enum { SERIES_MAX = 1000 };
+
+// What a scrape is made of.
+typedef struct snapshots {
+    gofer_info *queues, *workers, *types, *schedules;
+} snapshots;
 
 // ---- queues
 
@@ -55,12 +62,12 @@ static void put_states(web_exposition *e, const gofer_info *queues)
     put_columns(e, queues, states, sizeof states / sizeof *states);
 }
 
-static void put_latency(web_exposition *e, const gofer_info *queues)
+static void put_latency(web_exposition *e, const gofer_info *queues, const char *name,
+    const char *help)
 {
     double worst = 0;
     size_t total = gofer_info_count(queues);
-    web_family(e, "gofer_queue_latency_seconds", WEB_GAUGE,
-        "Age of the oldest task of a queue that may start now.");
+    web_family(e, name, WEB_GAUGE, help);
     for (size_t i = 0; i < total; i++) {
         const gofer_info *queue = gofer_info_at(queues, i);
         double seconds = (double)gofer_info_int(queue, "latency_ms", 0) / 1000;
@@ -92,7 +99,8 @@ static void put_queues(web_exposition *e, const gofer_info *queues)
           "Groups with tasks in them." },
     };
     put_states(e, queues);
-    put_latency(e, queues);
+    put_latency(e, queues, "gofer_queue_latency_seconds",
+        "Age of the oldest task of a queue that may start now.");
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
         web_family(e, families[i].name, families[i].kind, families[i].help);
         put_columns(e, queues, &families[i].column, 1);
@@ -150,29 +158,178 @@ static void put_workers(web_exposition *e, const gofer_info *workers)
     put_children(e, workers);
 }
 
+// Workers of the size of those that are there; of one slot while there is none.
+static void put_wanted(web_exposition *e, const snapshots *s)
+{
+    double count = (double)gofer_info_count(s->workers);
+    double slots = sum_of(s->workers, "concurrency") + sum_of(s->workers, "children_want");
+    double each = slots > 0 ? slots / count : 1;
+    web_family(e, "gofer_workers_wanted", WEB_GAUGE,
+        "Workers that a queue wants so that its tasks wait no longer than ten seconds.");
+    for (size_t i = 0; i < gofer_info_count(s->queues) && i < SERIES_MAX; i++) {
+        const gofer_info *queue = gofer_info_at(s->queues, i);
+        double wanted = (double)web_slots_wanted(queue, s->types, WEB_WANTED_MS) / each;
+        double whole = (double)(int64_t)wanted;
+        const char *const labels[] = { "queue", gofer_info_text(queue, "queue"), NULL };
+        web_sample(e, labels, whole + (whole < wanted));
+    }
+}
+
+// ---- types
+
+static void put_type(web_exposition *e, const gofer_info *type, const char *label,
+    const char *value, double number)
+{
+    const char *const labels[] = { "queue", type ? gofer_info_text(type, "queue") : "_other",
+        "type", type ? gofer_info_text(type, "type") : "_other", label, value, NULL };
+    web_sample(e, labels, number);
+}
+
+static void put_outcomes(web_exposition *e, const gofer_info *types)
+{
+    static const char *const outcomes[] = { "done", "failed" };
+    size_t total = gofer_info_count(types);
+    web_family(e, "gofer_recent_attempts", WEB_GAUGE,
+        "Attempts that ended within the last hour, by queue, type and outcome.");
+    for (size_t k = 0; k < 2; k++) {
+        double rest = 0;
+        for (size_t i = 0; i < total; i++) {
+            const gofer_info *type = gofer_info_at(types, i);
+            double count = (double)gofer_info_int(type, outcomes[k], 0);
+            if (i < SERIES_MAX)
+                put_type(e, type, "outcome", outcomes[k], count);
+            else
+                rest += count;
+        }
+        if (total > SERIES_MAX)
+            put_type(e, NULL, "outcome", outcomes[k], rest);
+    }
+}
+
+static void put_quantiles(web_exposition *e, const gofer_info *types, const char *name,
+    const char *help, const char *const fields[3])
+{
+    static const char *const quantiles[] = { "0.5", "0.9", "0.99" };
+    web_family(e, name, WEB_GAUGE, help);
+    for (size_t k = 0; k < 3; k++)
+        for (size_t i = 0; i < gofer_info_count(types) && i < SERIES_MAX; i++) {
+            const gofer_info *type = gofer_info_at(types, i);
+            put_type(e, type, "quantile", quantiles[k],
+                (double)gofer_info_int(type, fields[k], 0) / 1000);
+        }
+}
+
+static void put_types(web_exposition *e, const gofer_info *types)
+{
+    static const char *const wait[] = { "wait_p50_ms", "wait_p90_ms", "wait_p99_ms" };
+    static const char *const run[] = { "run_p50_ms", "run_p90_ms", "run_p99_ms" };
+    put_outcomes(e, types);
+    put_quantiles(e, types, "gofer_recent_wait_seconds",
+        "How long tasks waited that ended within the last hour.", wait);
+    put_quantiles(e, types, "gofer_recent_run_seconds",
+        "How long tasks ran that ended within the last hour.", run);
+}
+
+// ---- cron entries
+
+static void put_times(web_exposition *e, const gofer_info *entries, const char *name,
+    const char *help, const char *field)
+{
+    web_family(e, name, WEB_GAUGE, help);
+    for (size_t i = 0; i < gofer_info_count(entries) && i < SERIES_MAX; i++) {
+        const gofer_info *entry = gofer_info_at(entries, i);
+        const char *const labels[] = { "schedule", gofer_info_text(entry, "name"), NULL };
+        if (gofer_info_has(entry, field))
+            web_sample(e, labels, (double)gofer_info_int(entry, field, 0) / 1000);
+    }
+}
+
+static void put_schedules(web_exposition *e, const gofer_info *entries)
+{
+    put_times(e, entries, "gofer_schedule_last_run_timestamp_seconds",
+        "When a cron entry enqueued its latest task.", "last_enqueued_at_ms");
+    put_times(e, entries, "gofer_schedule_next_run_timestamp_seconds",
+        "When a cron entry is to enqueue its next task.", "next_run_at_ms");
+    web_family(e, "gofer_schedule_paused", WEB_GAUGE, "1: the cron entry does not tick.");
+    for (size_t i = 0; i < gofer_info_count(entries) && i < SERIES_MAX; i++) {
+        const gofer_info *entry = gofer_info_at(entries, i);
+        const char *const labels[] = { "schedule", gofer_info_text(entry, "name"), NULL };
+        web_sample(e, labels, (double)gofer_info_int(entry, "paused", 0));
+    }
+}
+
+// ---- the names of Asynq's exporter, for boards that know them
+
+// As they are there: two gauges are named like counters, which OpenMetrics forbids, so they come in
+// the old format alone.
+static void put_asynq(web_exposition *e, const gofer_info *queues)
+{
+    static const column states[] = {
+        { "active", "active" }, { "pending", "pending" }, { "scheduled", "scheduled" },
+        { "retry", "retry" }, { "archived", "archived" }, { "completed", "completed" },
+    };
+    static const struct { const char *name; web_metric kind; column column; const char *help; }
+        families[] = {
+        { "asynq_queue_size", WEB_GAUGE, { "size", NULL }, "Number of tasks in a queue" },
+        { "asynq_tasks_processed_total", WEB_COUNTER, { "processed_total", NULL },
+          "Number of tasks processed (both succeeded and failed); broken down by queue" },
+        { "asynq_tasks_failed_total", WEB_COUNTER, { "failed_total", NULL },
+          "Number of tasks failed; broken down by queue" },
+        { "asynq_queue_paused_total", WEB_GAUGE, { "paused", NULL }, "Number of queues paused" },
+    };
+    web_family(e, "asynq_tasks_enqueued_total", WEB_GAUGE,
+        "Number of tasks enqueued; broken down by queue and state.");
+    put_columns(e, queues, states, sizeof states / sizeof *states);
+    put_latency(e, queues, "asynq_queue_latency_seconds",
+        "Number of seconds the oldest pending task is waiting in pending state to be processed.");
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        web_family(e, families[i].name, families[i].kind, families[i].help);
+        put_columns(e, queues, &families[i].column, 1);
+    }
+}
+
+// ---- the whole
+
 static void put_build(web_exposition *e)
 {
     web_family(e, "gofer_build_info", WEB_GAUGE, "1; the version as a label.");
     web_sample(e, (const char *const[]){ "version", gofer_version_text(), NULL }, 1);
 }
 
+static gofer_status ask(gofer_client *client, snapshots *s)
+{
+    gofer_status st = gofer_client_queues(client, &s->queues);
+    if (st == GOFER_OK)
+        st = gofer_client_workers(client, &s->workers);
+    if (st == GOFER_OK)
+        st = gofer_client_stats(client, NULL, 1, &s->types);
+    if (st == GOFER_OK)
+        st = gofer_client_schedules(client, &s->schedules);
+    return st;
+}
+
 void web_metrics(web_call *call)
 {
-    gofer_info *queues = NULL, *workers = NULL;
+    snapshots s = { 0 };
     web_exposition e = { .out = &call->reply.body, .open = web_exposition_open(call->accept) };
-    gofer_status st = gofer_client_queues(call->client, &queues);
-    if (st == GOFER_OK)
-        st = gofer_client_workers(call->client, &workers);
+    gofer_status st = ask(call->client, &s);
     if (st == GOFER_OK) {
         put_build(&e);
-        put_queues(&e, queues);
-        put_workers(&e, workers);
+        put_queues(&e, s.queues);
+        put_workers(&e, s.workers);
+        put_wanted(&e, &s);
+        put_types(&e, s.types);
+        put_schedules(&e, s.schedules);
+        if (call->asynq_names && !e.open)
+            put_asynq(&e, s.queues);
         web_exposition_end(&e);
         call->reply.status = 200;
         call->reply.type = web_exposition_type(e.open);
     } else {
         web_fail_status(call, st);
     }
-    gofer_info_free(queues);
-    gofer_info_free(workers);
+    gofer_info_free(s.queues);
+    gofer_info_free(s.workers);
+    gofer_info_free(s.types);
+    gofer_info_free(s.schedules);
 }

@@ -253,6 +253,7 @@ static void *on_target(void *user, const char *target, struct MHD_Connection *co
     r->connection = connection;
     r->call.client = server->opts.client;
     r->call.jobs = server->opts.jobs;
+    r->call.asynq_names = server->opts.asynq_names;
     r->call.who = r->who;
     // The headers are not there yet: only the target is, which nothing else keeps as it came.
     web_text_put(&r->body, target);

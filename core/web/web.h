@@ -25,6 +25,7 @@ typedef struct web_options {
                                     //   long as there are no tokens
     const char        *base;        // path that a proxy has us at: "/gofer"; NULL: the root
     bool               read_only;
+    bool               asynq_names; // metrics also under the names of Asynq's exporter
     bool               behind_proxy; // the caller vouches that a proxy with TLS is in front
 } web_options;
 

@@ -1,5 +1,6 @@
 """/metrics: read by Prometheus' own parser where it can be had, else by what the formats say."""
 import json
+import re
 import sys
 
 import pytest
@@ -81,6 +82,81 @@ def test_children_are_not_in_the_slots(web, store):
     assert got['gofer_worker_slots{state="busy"}'] == got['gofer_child_slots{state="busy"}'] == 0
     assert got["gofer_child_restarts"] == 0
     wait_for(lambda: children()['gofer_child_slots{state="free"}'] == 2, "both to be ready")
+
+
+def test_what_types_did_of_late(web, store):
+    for name in ("good", "bad"):
+        store.enqueue(name, "x", "--retry", "0")
+    store("worker", "--drain", "--exec", "good=true", "--exec", "bad=false")
+    got = samples(web("/metrics").text)
+    at = 'queue="default",type="{}"'.format
+    assert got[f'gofer_recent_attempts{{{at("good")},outcome="done"}}'] == 1
+    assert got[f'gofer_recent_attempts{{{at("bad")},outcome="failed"}}'] == 1
+    assert got[f'gofer_recent_run_seconds{{{at("good")},quantile="0.99"}}'] > 0
+    assert f'gofer_recent_wait_seconds{{{at("good")},quantile="0.5"}}' in got
+
+
+def test_how_many_workers_are_wanted(web, store):
+    store.worker("--shell", "slow=sleep 0.2", "--concurrency", "2")
+    for _ in range(4):
+        store.enqueue("slow", "x")
+    wait_for(lambda: samples(web("/metrics").text).get(
+        'gofer_recent_attempts{queue="default",type="slow",outcome="done"}') == 4, "figures of 4")
+    assert samples(web("/metrics").text)['gofer_workers_wanted{queue="default"}'] == 0
+    store("queue", "pause", "default")
+    store("enqueue", "--batch", input="\n".join(['{"type": "slow"}'] * 1000))
+    # 1000 tasks of 0.2 s within 10 s: 20 slots, 10 workers of two.
+    assert 10 <= samples(web("/metrics").text)['gofer_workers_wanted{queue="default"}'] <= 14
+
+
+def test_cron_entries_have_their_times(web, store):
+    store("cron", "add", "daily", "0 3 * * *", "report")
+    store("cron", "add", "off", "0 3 * * *", "report")
+    store("cron", "pause", "off")
+    got = samples(web("/metrics").text)
+    assert got['gofer_schedule_next_run_timestamp_seconds{schedule="daily"}'] > 1.7e9
+    assert got['gofer_schedule_paused{schedule="daily"}'] == 0
+    assert got['gofer_schedule_paused{schedule="off"}'] == 1
+
+
+def test_the_names_of_asynqs_exporter(store):
+    web = Web(store, "--metrics-compat", "asynq")
+    store.enqueue("t", "x")
+    got = samples(web("/metrics").text)
+    states = ("active", "pending", "scheduled", "retry", "archived", "completed")
+    assert [got[f'asynq_tasks_enqueued_total{{queue="default",state="{s}"}}'] for s in states] == [
+        0, 1, 0, 0, 0, 0]
+    assert got['asynq_queue_size{queue="default"}'] == 1
+    assert got['asynq_queue_latency_seconds{queue="default"}'] > 0
+    for name in ("asynq_tasks_processed_total", "asynq_tasks_failed_total",
+                 "asynq_queue_paused_total"):
+        assert got[f'{name}{{queue="default"}}'] == 0
+    assert "asynq" not in web("/metrics", headers=OPEN).text
+    web.close()
+    web = Web(store)
+    assert "asynq" not in web("/metrics").text
+    web.close()
+
+
+def test_boards_and_alerts_name_what_there_is(web, store):
+    store.enqueue("t", "x")
+    store("worker", "--drain", "--exec", "t=true")
+    store("cron", "add", "daily", "0 3 * * *", "report")
+    store("cron", "run", "daily")
+    names = {name.partition("{")[0] for name in samples(web("/metrics").text)}
+    share = ROOT / "core" / "web" / "share"
+    board = json.loads((share / "grafana" / "gofer.json").read_text())
+    shown = [t["expr"] for panel in board["panels"] for t in panel["targets"]]
+    shown += [v["query"]["query"] for v in board["templating"]["list"]]
+    assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"]) > 10
+    rules = (share / "prometheus" / "alerts.yml").read_text()
+    for text in (*shown, rules):
+        for name in re.findall(r"\bgofer_\w+", text):
+            assert name in names, name
+    assert rules.count("- alert: ") == rules.count("summary: ") == rules.count("expr: ") > 5
+    docs = (ROOT / "docs" / "metrics.md").read_text()
+    for name in names:
+        assert f"`{name}" in docs, name
 
 
 def test_openmetrics_by_accept(web, store):

@@ -18,7 +18,7 @@ enum { WHY_MAX = 512, PATH_ROOM = 4096, STORE_MS = 2000 };
 
 typedef struct web_args {
     cli_list    listen, hosts, proxies;
-    const char *tokens, *anonymous, *base;
+    const char *tokens, *anonymous, *base, *compat;
     int         read_only, behind_proxy;
 } web_args;
 
@@ -37,6 +37,8 @@ static const cli_option options[] = {
       "nobody changes anything, whatever his token", 0, 0 },
     { "base", 0, CLI_TEXT, offsetof(web_args, base), "PATH",
       "the path that a proxy has this server at, such as /gofer", 0, 0 },
+    { "metrics-compat", 0, CLI_CHOICE, offsetof(web_args, compat), "asynq",
+      "/metrics has the names of Asynq's exporter, too", 0, 0 },
     { "behind-proxy", 0, CLI_FLAG, offsetof(web_args, behind_proxy), NULL,
       "a proxy with TLS stands in front: addresses other than loopback are allowed", 0, 0 },
     { "trusted-proxy", 0, CLI_LIST, offsetof(web_args, proxies), "ADDRESS",
@@ -114,7 +116,8 @@ static int run(cli *c, const void *user)
         .hosts = args->hosts.items, .host_count = args->hosts.count,
         .proxies = args->proxies.items, .proxy_count = args->proxies.count,
         .tokens = args->tokens ? args->tokens : usual_path(c), .anonymous = args->anonymous,
-        .base = args->base, .read_only = args->read_only, .behind_proxy = args->behind_proxy,
+        .base = args->base, .read_only = args->read_only,
+        .asynq_names = args->compat != NULL, .behind_proxy = args->behind_proxy,
     };
     if (!c->timeout_ms)
         c->timeout_ms = STORE_MS;       // a page that says what is wrong is better than none
