@@ -207,7 +207,8 @@ static int child_main(const char *hello)
         return say_bytes("\0\0\0\x40hproto", 10), 1;
     if (strncmp(hello, "once ", 5) == 0) {     // and the next one dies
         if (open(hello + 5, O_CREAT | O_EXCL | O_WRONLY, 0600) < 0)
-            return printf("cannot import any more\n"), 1;
+            return strstr(hello, "/hangs") ? (int)sleep(600)
+                                           : (printf("cannot import any more\n"), 1);
         hello = "protocol 1";
     }
     if (strstr(hello, "\nlate"))
@@ -519,22 +520,38 @@ static void what_cannot_be_a_child_is_refused_at_once(void)
     tear_down();
 }
 
-static void a_worker_whose_children_die_early_ends_and_says_why(void)
+// The first child is killed; those after it do as `name` says.
+static void no_child_follows(const char *name, int64_t start_timeout_ms, const char *why)
 {
     char once[64] = "/tmp/gofer-children-XXXXXX", hello[80];
+    gofer_child_options o;
     SET_UP("concurrency", "1");
+    gofer_child_options_init(&o);
+    o.start_timeout_ms = start_timeout_ms;
+    child_options = &o;
     REQUIRE(mkdtemp(once) != NULL);
-    snprintf(hello, sizeof hello, "once %s/there", once);
+    snprintf(hello, sizeof hello, "once %s/%s", once, name);
     add_child("t", hello);
     start();
     put("kill", "kill", 5);
     CHECK_STATUS(gofer_worker_wait(r.worker, PATIENCE_MS), GOFER_EHANDLER);
-    CHECK_HAS(gofer_error_last(), "3 times: exit code 1: cannot import any more");
+    CHECK_HAS(gofer_error_last(), why);
     CHECK(task_is("kill", "state", "retry"));
-    snprintf(hello, sizeof hello, "%s/there", once);
+    snprintf(hello, sizeof hello, "%s/%s", once, name);
     unlink(hello);
     rmdir(once);
     tear_down();
+}
+
+static void a_worker_whose_children_die_early_ends_and_says_why(void)
+{
+    no_child_follows("dies", 0, "3 times: exit code 1: cannot import any more");
+}
+
+// Three such starts take longer than three deaths may be apart.
+static void a_worker_whose_children_hang_at_their_start_ends_too(void)
+{
+    no_child_follows("hangs", 6000, "3 times: no hello within 6s");
 }
 
 // ---- figures ------------------------------------------------------------------------------------
@@ -1107,6 +1124,7 @@ static const check_test tests[] = {
     TEST(a_stop_ends_the_wait_for_the_first_hello),
     TEST(what_cannot_be_a_child_is_refused_at_once),
     TEST(a_worker_whose_children_die_early_ends_and_says_why),
+    TEST(a_worker_whose_children_hang_at_their_start_ends_too),
     TEST(children_are_counted),
     TEST(deaths_are_counted_and_goings_are_not),
     TEST(others_see_the_children),

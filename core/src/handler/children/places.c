@@ -26,7 +26,7 @@ enum {
     OWN_VARIABLES = 5,
     START_TIMEOUT_MS = 30000,
     STARTS_MAX = 3,                // deaths before a hello,
-    STARTS_MS = 10000,             //   within so long: it will not do
+    STARTS_MS = 10000,             //   within so long, and what they took: it will not do
     REST_MS = 30000,               // until the next try, while others are there
     AGAIN_MIN_MS = 20,             // from an early death to the next start
     AGAIN_MAX_MS = 300,
@@ -132,7 +132,8 @@ static bool any_serves(const gf_crew *c)
 static void note_bad_start(gf_crew *c, gf_place *p, int64_t now_ms, const char *why)
 {
     char text[700];
-    if (c->bad_starts == 0 || now_ms - c->bad_since_ms > STARTS_MS) {
+    int64_t window_ms = STARTS_MS + STARTS_MAX * start_timeout_ms(c);
+    if (c->bad_starts == 0 || now_ms - c->bad_since_ms > window_ms) {
         c->bad_starts = 0;
         c->bad_since_ms = now_ms;
     }
