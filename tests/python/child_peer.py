@@ -107,6 +107,21 @@ class Peer:
         self.socket.sendall(b"".join(self.task_frame(type, arguments) for arguments in each))
         return list(range(first, self._next + 1))
 
+    def give_group(
+        self, group: str, payloads: list[Any], *, more: bool = False, ref: int = 0
+    ) -> int:
+        """Tasks of a group, of the type "part"; more: others of the same ref follow."""
+        if not ref:
+            self._next += 1
+            ref = self._next
+        body = struct.pack(">IBqIBB", ref, more, 60000, len(payloads), len(group), 1)
+        body += group.encode() + b"q"
+        for number, each in enumerate(payloads):
+            payload, id = json.dumps(each).encode(), f"p{number}".encode()
+            body += struct.pack(">BBII", len(id), 4, 4, len(payload)) + id + b"partk\0v\0" + payload
+        self.send("G", body)
+        return ref
+
     def cancel(self, ref: int, why: int) -> None:
         self.send("C", struct.pack(">IB", ref, why))
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -15,6 +16,7 @@ from typing import Any, Optional
 
 import gofer
 import pytest
+from child_peer import Peer
 from gofer.child import frames
 from gofer.running.delivery import Control, Delivery, Ending, Part
 from gofer.running.grouping import ending_of
@@ -374,6 +376,27 @@ def test_what_waits_in_a_group_is_found(shop: gofer.Gofer) -> None:
     assert found is not None and found.group == "g"
 
 
+def test_a_stop_leaves_a_long_aggregator_behind(app: gofer.Gofer) -> None:
+    tasks = Shop(app)
+    begun, go = threading.Event(), threading.Event()
+
+    @app.aggregator("g")
+    def take(parts: Parts) -> gofer.Item:
+        begun.set()
+        go.wait(60)
+        return tasks.send.item("ann", [])
+
+    tasks.put("g", "a", "b")
+    worker = app.worker(group_max_size=2, grace="100ms")
+    worker.start()
+    assert begun.wait(60)
+    worker.stop()
+    assert [group.size for group in app.inspect.groups()] == [2]
+    go.set()  # what comes late is of no use any more
+    time.sleep(0.1)
+    assert [group.size for group in app.inspect.groups()] == [2] and tasks.sent == []
+
+
 # ---- Eager
 
 
@@ -457,6 +480,99 @@ def hang(parts):
 async def elsewhere(parts):
     return ",".join(part.arguments["text"] for part in parts).encode()
 """
+
+PEER_CHILD = """
+import asyncio, time
+import gofer
+
+app = gofer.Gofer()
+
+@app.task(name="part")
+def part(text: str) -> None: ...
+
+@app.task(name="sleep")
+def sleep(seconds: float) -> None:
+    time.sleep(seconds)
+
+@app.aggregator("plain", type="made", retry=2)
+def plain(parts):
+    gofer.current().log("at " + parts[0].group)
+    return [part.arguments["text"] for part in parts] + [part.headers["k"] for part in parts]
+
+@app.aggregator("async", type="made")
+async def asynchronous(parts):
+    return len(parts)
+
+@app.aggregator("plain-hang", type="made")
+def hang(parts):
+    while True:
+        time.sleep(0.01)
+
+@app.aggregator("async-hang", type="made")
+async def ahang(parts):
+    await asyncio.sleep(600)
+
+@app.aggregator("progress", type="made")
+def progress(parts):
+    gofer.current().progress(1, 2)
+"""
+
+
+@pytest.fixture
+def peer(tmp_path: Path) -> Iterator[Peer]:
+    with Peer(tmp_path, PEER_CHILD, "--threads", "1", "--tasks", "2") as started:
+        yield started
+
+
+def test_a_child_names_its_groups(peer: Peer) -> None:
+    assert peer.hello["aggregate"] == ["plain", "async", "plain-hang", "async-hang", "progress"]
+
+
+def test_a_set_in_several_frames(peer: Peer) -> None:
+    for group, made in (("plain", b'["a","b","c","v","v","v"]'), ("async", b"3")):
+        ref = peer.give_group(group, [{"text": "a"}, {"text": "b"}], more=True)
+        other = peer.give("sleep", {"seconds": 0})
+        peer.end(other)
+        assert ref not in peer.began
+        peer.give_group(group, [{"text": "c"}], ref=ref)
+        end = peer.end(ref)
+        assert end.outcome == 0 and end.result == made
+        assert end.text.startswith("type\0made\0")
+    assert ("l", 1, (1, "at plain")) in peer.others
+
+
+@pytest.mark.parametrize("group", ["plain-hang", "async-hang"])
+@pytest.mark.parametrize("why, outcome, text", [(1, 1, "TaskTimeout"), (2, 4, "")])
+def test_an_aggregator_is_told_to_end(
+    peer: Peer, group: str, why: int, outcome: int, text: str
+) -> None:
+    ref = peer.give_group(group, [{"text": "a"}])
+    peer.until(lambda: ref in peer.began)
+    peer.cancel(ref, why)
+    end = peer.end(ref)
+    assert end.outcome == outcome and end.text.startswith(text)
+    assert peer.run("part", {"text": "x"}).outcome == 0
+
+
+def test_a_set_that_waits_goes_back(peer: Peer) -> None:
+    busy = peer.give("sleep", {"seconds": 1})
+    peer.until(lambda: busy in peer.began)
+    first = peer.give_group("plain", [{"text": "a"}])
+    second = peer.give_group("plain", [{"text": "b"}])
+    peer.cancel(first, 1)
+    assert peer.end(first).outcome == 4
+    peer.send("R")
+    assert peer.end(second).outcome == 4
+    assert peer.end(busy).outcome == 0 and peer.began == [busy]
+
+
+def test_an_aggregator_says_nothing_that_is_not_for_groups(peer: Peer) -> None:
+    end = peer.end(peer.give_group("progress", [{"text": "a"}]))
+    assert end.outcome == 1 and "an aggregator has no progress" in end.text
+    end = peer.end(peer.give_group("nobody's", [{"text": "a"}]))
+    assert end.outcome == 1 and "no aggregator of this application is for" in end.text
+    assert not peer.others
+
 
 Start = Callable[..., "subprocess.Popen[str]"]
 

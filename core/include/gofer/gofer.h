@@ -858,7 +858,8 @@ GOFER_API void gofer_child_options_init(gofer_child_options *opts);
 /** Run the tasks of a pattern in children: processes that live on from task to task and speak
  *  frames on a socket (docs/children.md). argv[0] is looked up in PATH now. No shell. The children
  *  are started by gofer_worker_start, which waits until one of them is ready, and registers the
- *  types that it names; pattern NULL: these alone. A worker without gofer_worker_queue serves
+ *  types that it names; pattern NULL: these alone. It makes them the aggregators of the groups that
+ *  it names. A worker without gofer_worker_queue serves
  *  "default" and the queues that its children name, each with weight 1. Hooks run on a thread of
  *  the children's. With middleware each task that they run at a time has a slot, beside those of
  *  "concurrency", in which middleware and hooks run. argv: NULL-terminated, copied. opts: NULL: all
