@@ -67,7 +67,12 @@ app = gofer.Gofer("memory:")
 def send_welcome(to: str, locale: str = "en") -> str: return to
 handle = send_welcome.enqueue("ann")
 """,
-    "python-asyncio": 'app = gofer.Gofer("memory:")\n',
+    "python-asyncio": """
+app = gofer.Gofer("memory:")
+paths = ["a.png"]
+@app.task
+def resize(path: str) -> None: ...
+""",
     "python-workers": """
 app = gofer.Gofer("memory:")
 class Session:
