@@ -62,22 +62,23 @@ class Unix(http.client.HTTPConnection):
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(60)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(str(self._path))
 
 
 def ask(path: Path, what: str) -> dict[str, Any]:
     end = time.monotonic() + 60
     while True:
+        connection = Unix(path)
         try:
-            connection = Unix(path)
             connection.request("GET", what)
             answer: dict[str, Any] = json.loads(connection.getresponse().read())
-            connection.close()
             return answer
         except (OSError, http.client.HTTPException):  # not yet there, or its worker was killed
             assert time.monotonic() < end
             time.sleep(0.05)
+        finally:
+            connection.close()
 
 
 def test_gunicorn_with_preload(tmp_path: Path) -> None:
