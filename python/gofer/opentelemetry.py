@@ -7,6 +7,9 @@ By the conventions for messaging (all of them still in development): "enqueue ma
 put in, whose context travels in the headers traceparent and tracestate; "process mail" for each
 attempt, which links to it. For many at once a "create mail" for each and one "enqueue mail".
 
+There are no spans of receiving and settling: the worker does both in its own process, for many
+tasks at a time, and what is not measured is not told.
+
 It needs opentelemetry-api alone; without an SDK it does nothing. Threads: instrument while the
 application is set up.
 """
@@ -14,7 +17,8 @@ application is set up.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections import Counter
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, Literal, Optional
 
 from opentelemetry import context as otel
@@ -30,6 +34,8 @@ from .running.final import is_failure
 from .task import Item, Result
 
 SYSTEM = "gofer"
+SCHEMA = "https://opentelemetry.io/schemas/1.44.0"
+"""Which edition of the conventions the names are of."""
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 _CONTEXT = TraceContextTextMapPropagator()
 _BAGGAGE = W3CBaggagePropagator()
@@ -75,8 +81,8 @@ class Instrument:
         self._template = template or (lambda queue: None)
 
     def open(self, tracer_provider: Any, meter_provider: Any) -> None:
-        self._tracer = trace.get_tracer("gofer", version(), tracer_provider)
-        meter = metrics.get_meter("gofer", version(), meter_provider)
+        self._tracer = trace.get_tracer("gofer", version(), tracer_provider, SCHEMA)
+        meter = metrics.get_meter("gofer", version(), meter_provider, SCHEMA)
         self._sent = meter.create_counter("messaging.client.sent.messages", "{message}")
         self._consumed = meter.create_counter("messaging.client.consumed.messages", "{message}")
         self._operation, self._process = (
@@ -109,22 +115,33 @@ class Instrument:
         )
         begun = time.monotonic()
         measured = _operation("enqueue", "send", where)
+        fates: Sequence[Optional[BaseException]] = [None] * len(items)
         try:
             results = yield [self._carrying(item, span) for item in items]
-            self._told(span, results, single)
+            fates = [result.error for result in results]
+            if single and results[0].handle:
+                span.set_attribute("messaging.message.id", results[0].handle.id)
+            for refused in filter(None, fates):
+                measured["error.type"] = _failed(span, refused)
         except BaseException as error:
             measured["error.type"] = _failed(span, error)
+            fates = [error] * len(items)
             raise
         finally:
             self._operation.record(time.monotonic() - begun, measured)
-            self._sent.add(len(items), measured)
+            self._count(items, fates)
             span.end()
 
-    def _told(self, span: Any, results: list[Result], single: bool) -> None:
-        if single and results[0].handle:
-            span.set_attribute("messaging.message.id", results[0].handle.id)
-        for error in [result.error for result in results if result.error]:
-            _failed(span, error)
+    def _count(self, items: list[Item], fates: Sequence[Optional[BaseException]]) -> None:
+        """Each task under its own queue, and under why it was refused."""
+        counts = Counter(
+            (item.queue, _name_of(error) if error else None) for item, error in zip(items, fates)
+        )
+        for (queue, error_type), count in counts.items():
+            attributes = _operation("enqueue", "send", self._where(queue))
+            if error_type is not None:
+                attributes["error.type"] = error_type
+            self._sent.add(count, attributes)
 
     def _created(self, item: Item) -> Item:
         """The task with a span of its own, which is over when it is made."""
@@ -220,13 +237,15 @@ def _is_valid(context: Any) -> bool:
 
 def _failed(span: Any, error: BaseException) -> str:
     """What kind of error it is, told to the span."""
-    kind = type(error)
-    name = (
-        kind.__qualname__
-        if kind.__module__ == "builtins"
-        else f"{kind.__module__}.{kind.__qualname__}"
-    )
+    name = _name_of(error)
     span.set_attribute("error.type", name)
     span.set_status(Status(StatusCode.ERROR, str(error)))
     span.record_exception(error)
     return name
+
+
+def _name_of(error: BaseException) -> str:
+    kind = type(error)
+    if kind.__module__ == "builtins":
+        return kind.__qualname__
+    return f"{kind.__module__}.{kind.__qualname__}"

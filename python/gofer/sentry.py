@@ -10,8 +10,10 @@ retry is a trace of its own. Threads: init while the program starts.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Generator
-from typing import Any
+from typing import Any, Optional
 
 import sentry_sdk
 from sentry_sdk.integrations import Integration
@@ -23,6 +25,8 @@ from .running.final import is_failure, is_final
 from .task import Item, Result
 
 HEADERS = ("sentry-trace", "baggage")
+DUE = "sentry-task-enqueued-time"
+"""A header: since when it could have run, in Unix seconds; the name is that of Sentry's Celery."""
 
 
 class GoferIntegration(Integration):
@@ -67,7 +71,7 @@ def _publish(items: list[Item]) -> Generator[list[Item], list[Result], None]:
         span.set_data("messaging.system", "gofer")
         values = sentry_sdk.get_traceparent(), sentry_sdk.get_baggage()
         headers = {name: value for name, value in zip(HEADERS, values) if value}
-        results = yield [_carrying(item, headers) for item in items]
+        results = yield [_carrying(item, {**headers, DUE: f"{_due(item):.6f}"}) for item in items]
         if len(items) == 1 and results[0].handle:
             span.set_data("messaging.message.id", results[0].handle.id)
 
@@ -75,6 +79,26 @@ def _publish(items: list[Item]) -> Generator[list[Item], list[Result], None]:
 def _carrying(item: Item, headers: dict[str, str]) -> Item:
     """Headers that somebody has set stay; a baggage of others is not Sentry's to change."""
     return item.with_headers({k: v for k, v in headers.items() if k not in item.headers})
+
+
+def _due(item: Item) -> float:
+    """From when on it waits: a delay that was asked for is no latency."""
+    now = time.time()
+    if item.put.delay_ms:
+        return now + item.put.delay_ms / 1000
+    return max(now, item.put.run_at_ms / 1000)
+
+
+def _latency_ms(ctx: Context) -> Optional[float]:
+    """How long it has waited for its first run; None: not known. When a retry was due is not told,
+    and clocks of two machines may differ."""
+    if ctx.attempt != 1:
+        return None
+    try:
+        waited = time.time() - float(ctx.headers[DUE])
+    except (KeyError, ValueError):
+        return None
+    return max(0.0, waited * 1000) if math.isfinite(waited) else None
 
 
 def _process(ctx: Context) -> Generator[None, Any, None]:
@@ -109,13 +133,15 @@ def _process(ctx: Context) -> Generator[None, Any, None]:
 
 
 def _data(ctx: Context) -> dict[str, Any]:
-    return {
+    data = {
         "messaging.system": "gofer",
         "messaging.destination.name": ctx.queue,
         "messaging.message.id": ctx.id,
         "messaging.message.retry.count": ctx.attempt - 1,
         "messaging.message.body.size": len(ctx.payload),
     }
+    latency = _latency_ms(ctx)
+    return data if latency is None else {**data, "messaging.message.receive.latency": latency}
 
 
 def _facts(ctx: Context) -> dict[str, Any]:

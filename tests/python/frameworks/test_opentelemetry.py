@@ -206,3 +206,69 @@ def _sees(look: Callable[[], None]) -> Any:
         yield
 
     return middleware
+
+
+BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
+
+
+def test_metrics(traced: Any, attempt: Any) -> None:
+    one = traced()
+    handle = one.send.enqueue("ann")
+    attempt(one.app, handle.id)
+    attempt(one.app, one.send.enqueue("nobody").id)
+    mail = {"messaging.system": "gofer", "messaging.destination.name": "mail"}
+    sending = {"messaging.operation.name": "enqueue", "messaging.operation.type": "send", **mail}
+    processing = {
+        "messaging.operation.name": "process", "messaging.operation.type": "process", **mail
+    }  # fmt: skip
+    failed = {**processing, "error.type": "LookupError"}
+    (sent,) = one.metric("messaging.client.sent.messages")
+    assert (sent.value, dict(sent.attributes)) == (2, sending)
+    (put,) = one.metric("messaging.client.operation.duration")
+    assert (put.count, dict(put.attributes)) == (2, sending)
+    assert list(put.explicit_bounds) == BUCKETS and 0 < put.sum < 60
+    for name in ("messaging.client.consumed.messages", "messaging.process.duration"):
+        points = {point.attributes.get("error.type"): point for point in one.metric(name)}
+        assert dict(points[None].attributes) == processing
+        assert dict(points["LookupError"].attributes) == failed
+    assert list(points[None].explicit_bounds) == BUCKETS and points[None].count == 1
+
+
+def test_of_many_each_is_counted_under_its_queue_and_its_fate(traced: Any) -> None:
+    one = traced()
+    one.app.enqueue("a", id="taken")
+    items = [one.send.item("a"), one.send.item("b"), one.app.item("c")]
+    results = one.app.enqueue_many([*items, one.app.item("b", id="taken")])
+    assert [result.ok for result in results] == [True, True, True, False]
+    counts = {
+        (point.attributes["messaging.destination.name"], point.attributes.get("error.type")): (
+            point.value
+        )
+        for point in one.metric("messaging.client.sent.messages")
+    }
+    refused = "gofer.errors.TaskExists"
+    assert counts == {("mail", None): 2, ("default", None): 2, ("default", refused): 1}
+    last = one.spans()[-1]
+    assert last.attributes["error.type"] == refused and last.status.status_code is StatusCode.ERROR
+    errors = {p.attributes.get("error.type") for p in one.metric(
+        "messaging.client.operation.duration"
+    )}  # fmt: skip
+    assert errors == {None, refused}
+
+
+def test_of_many_a_context_that_is_there_stays(traced: Any) -> None:
+    one = traced()
+    own = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    for create in (True, False):
+        one = traced(create=create)
+        mine = one.send.options(headers={"traceparent": own, "tracestate": "a=b"}).item("a")
+        first, second = one.app.enqueue_many([mine, one.send.item("b")])
+        assert dict(first.handle.info().headers) == {"traceparent": own, "tracestate": "a=b"}
+        assert second.handle.info().headers["traceparent"] != own
+
+
+def test_the_edition_of_the_conventions_is_told(traced: Any) -> None:
+    one = traced()
+    one.send.enqueue("ann")
+    (span,) = one.spans()
+    assert span.instrumentation_scope.schema_url == gofer.opentelemetry.SCHEMA

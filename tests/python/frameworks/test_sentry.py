@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -119,6 +120,40 @@ def test_without_a_client_nothing_is_in_the_way(
     assert handle.info().headers == {} and attempt(app, handle.id).kind == "done"
     with pytest.raises(TypeError):
         GoferIntegration()
+
+
+def _data(told: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of the latest transaction."""
+    last = [one for one in told if one.get("type") == "transaction"][-1]
+    return dict(last["contexts"]["trace"]["data"])
+
+
+def test_how_long_it_has_waited(
+    app: gofer.Gofer, start: Start, attempt: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latency = "messaging.message.receive.latency"
+    told, send, real = start(), app.tasks["mail:send"], time.time
+    now, later = send.enqueue("ann"), send.enqueue_in("1h", "ann")
+    monkeypatch.setattr("gofer.sentry.time.time", lambda: real() + 3605)
+    attempt(app, now.id)
+    assert 3605_000 <= _data(told)[latency] < 3605_000 + 60_000
+    attempt(app, later.id)  # the hour that was asked for is none
+    assert 4_000 <= _data(told)[latency] < 5_000 + 60_000
+    attempt(app, now.id, 2)  # when it was due again is not known
+    assert latency not in _data(told)
+    monkeypatch.setattr("gofer.sentry.time.time", lambda: real() - 3600)
+    attempt(app, now.id)  # a clock that is behind
+    assert _data(told)[latency] == 0
+    for strange in ("soon", "nan", "-inf", ""):
+        odd = send.options(headers={"sentry-task-enqueued-time": strange}).enqueue("ann")
+        attempt(app, odd.id)
+        assert latency not in _data(told), strange
+
+
+def test_the_same_task_again_is_there_once(app: gofer.Gofer, start: Start) -> None:
+    start()
+    send = app.tasks["mail:send"].options(id="one")
+    assert send.enqueue("ann").id == send.enqueue("ann").id  # its headers differ
 
 
 def test_structlog_names_the_task(attempt: Callable[..., Any]) -> None:
