@@ -49,8 +49,8 @@ int32_t web_act_of(const char *name)
 
 static job *find(web_jobs *jobs, int64_t number)
 {
-    job *j = &jobs->jobs[number % WEB_JOBS_MAX];
-    return number > 0 && j->state != NONE && j->number == number ? j : NULL;
+    job *j = number > 0 ? &jobs->jobs[number % WEB_JOBS_MAX] : NULL;
+    return j && j->state != NONE && j->number == number ? j : NULL;
 }
 
 static job *next_waiting(web_jobs *jobs)
