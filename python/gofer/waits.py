@@ -29,6 +29,7 @@ from .snapshot import read
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from .client import Client, EndWaits
     from .connection import Connection
@@ -67,9 +68,11 @@ class Waits:
         self._at: Optional[weakref.ref[EndWaits]] = None  # by which waits
         self._thread: Optional[threading.Thread] = None
         self._pipe: tuple[int, int] | None = None
+        self._forget: Callable[[], object] = int  # the word that wakes the thread to its end
 
     def after_fork_in_child(self) -> None:
         pipe = self._pipe
+        self._forget()  # the descriptor will be another file's
         self._beginning = Turn()
         self._start()
         for descriptor in pipe or ():
@@ -163,7 +166,9 @@ class Waits:
                 self._pipe = os.pipe()
                 os.set_blocking(self._pipe[0], False)
                 os.set_blocking(self._pipe[1], False)
-                weakref.finalize(self, os.write, self._pipe[1], b".").atexit = False
+                farewell = weakref.finalize(self, os.write, self._pipe[1], b".")
+                farewell.atexit = False
+                self._forget = farewell.detach
             thread = threading.Thread(
                 target=_serve, args=(self._pipe, weakref.ref(self)), name="gofer-waits",
                 daemon=True,

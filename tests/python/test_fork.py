@@ -1,7 +1,9 @@
 """Applications live on after fork; clients of the parent are refused and harm nothing."""
 
+import gc
 import multiprocessing
 import os
+import pathlib
 import sqlite3
 import subprocess
 import sys
@@ -205,6 +207,23 @@ def test_a_fork_is_quick_while_a_thread_waits(
         wait.join(60)
     assert ends == ["cancelled"] * len(waits)
     assert min(took_s) < 0.05
+
+
+def test_the_end_of_a_parents_waits_is_silent_in_a_child(
+    fork: Fork, url: str, tmp_path: pathlib.Path
+) -> None:
+    """Their descriptors are closed there, and may be those of other files by then."""
+    apps = [gofer.Gofer(url)]
+    with pytest.raises(gofer.Timeout):
+        apps[0].enqueue("t").wait(0.1)
+
+    def child() -> list[int]:
+        files = [open(tmp_path / f"file{number}", "wb+") for number in range(20)]
+        apps.clear()
+        gc.collect()
+        return [os.fstat(file.fileno()).st_size for file in files]
+
+    assert set(fork(child).value()) == {0}
 
 
 def test_a_child_waits_by_itself(app: gofer.Gofer, fork: Fork) -> None:
