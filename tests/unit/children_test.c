@@ -423,7 +423,7 @@ static void who_starts_slowly_after_a_death_runs_them_apart_too(void)
     WAIT_FOR(task_is("slow 1", "state", "completed") && task_is("slow 2", "state", "completed") &&
         task_is("slow 3", "state", "completed") && task_is("slow 4", "state", "completed"));
     WAIT_FOR(stat_of("failed") == 1);
-    CHECK_INT(stat_of("processed"), 5);
+    WAIT_FOR(stat_of("processed") == 5);
     tear_down();
 }
 
