@@ -59,7 +59,7 @@
 %rename("$ignore", %$isenumitem) "";
 %rename("$ignore", %$isenum) "";
 %rename("$ignore", %$isclass) "";
-%rename("$ignore", regextarget=1) "^gofer_(worker|info|group|events)_.*";
+%rename("$ignore", regextarget=1) "^gofer_(worker|info|group|events|waits)_.*";
 %rename("$ignore", regextarget=1) "^gofer_(free|set_allocator|version_text)$";
 %rename("$ignore", regextarget=1) "^gofer_(error_last|status_name|status_text)$";
 %rename("$ignore", regextarget=1) "^gofer_(.*_options|filter)_init$";

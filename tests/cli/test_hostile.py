@@ -492,9 +492,9 @@ SQLITE = {
     "a worker of huge numbers": [
         (
             f"INSERT INTO worker VALUES({HUGE // 2}, 'w', 'h', {HUGE}, {HUGE}, 's', {HUGE}, {HUGE},"
-            f" 'q', 1, {HUGE})"
+            f" 'q', 1, {HUGE}, 'children {HUGE}' || char(10) || 'name ' || char(27) || '[2J')"
         ),
-        "INSERT INTO worker VALUES(77, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
+        f"INSERT INTO worker VALUES(77, {', '.join(['NULL'] * 11)})",
         (
             "INSERT INTO active(seq, token, wid, lease_until, started_ms, since_ms, size,"
             " enqueued_ms, timeout_ms, deadline_ms, retention_ms, max_retry, failed_ms, retried,"

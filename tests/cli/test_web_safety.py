@@ -139,7 +139,8 @@ def test_a_token_is_shown_once_and_kept_as_a_digest(gofer):
     assert path.stat().st_mode & 0o777 == 0o600
     listed = gofer("web", "token", "ls", "--tokens", path).out
     assert listed.split() == ["ann", "operate"] and token not in listed
-    assert gofer.json("web", "token", "ls", "--tokens", path) == {"name": "ann", "role": "operate"}
+    assert gofer.json("web", "token", "ls", "--tokens", path) == {
+        "items": [{"name": "ann", "role": "operate"}]}
     assert "of this name" in gofer("web", "token", "add", "ann", "--tokens", path, code=1).why
     for name in ("", "a b", "a:b", "ä", "x" * 64, "a\nb"):
         gofer("web", "token", "add", name, "--tokens", path, code=1)
@@ -263,7 +264,7 @@ def test_looking_changes_nothing(web, gofer):
     gofer.enqueue("t", "x", "--id", "a")
     for method, path, _ in list(routes(web, token)):
         if method != "GET":
-            assert web(path, token=token).status in (404, 405), path
+            assert web(path, token=token).status in (200, 404, 405), path
     assert gofer.states()["pending"] == 1
 
 

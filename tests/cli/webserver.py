@@ -83,7 +83,8 @@ class Web:
             connection.request(method, path, body,
                                {k: v for k, v in sent.items() if v is not None})
             response = connection.getresponse()
-            return Answer(response, response.read())
+            endless = response.headers["content-type"] == "text/event-stream"
+            return Answer(response, b"" if endless else response.read())
         finally:
             connection.close()
 

@@ -159,22 +159,56 @@ static const cli_option token_options[] = {
     CLI_OPTIONS_END
 };
 
+// What a listing is told by; with --json it is one list.
+typedef struct listing {
+    const cli *c;
+    size_t     count;
+} listing;
+
 static void put_token(void *user, const char *name, const char *role)
 {
-    const cli *c = user;
-    printf(c->global.json ? "{\"name\":\"%s\",\"role\":\"%s\"}\n" : "%-24s %s\n", name, role);
+    listing *l = user;
+    if (l->c->global.json)
+        printf("%s{\"name\":\"%s\",\"role\":\"%s\"}", l->count ? "," : "", name, role);
+    else
+        printf("%-24s %s\n", name, role);
+    l->count++;
 }
 
-static int add_token(cli *c, const char *path, const char *role)
+static int list_tokens(cli *c, const char *path)
+{
+    char why[WHY_MAX];
+    listing l = { c, 0 };
+    fputs(c->global.json ? "{\"items\":[" : "", stdout);
+    const char *failed = web_token_each(path, put_token, &l, why, sizeof why);
+    fputs(c->global.json ? "]}\n" : "", stdout);
+    return failed ? cli_fail(c, CLI_FAILED, "web token: %s", failed) : CLI_OK;
+}
+
+static int add_token(cli *c, const char *path, const char *given)
 {
     char token[WEB_TOKEN_SIZE], why[WHY_MAX];
+    const char *name = c->words[1], *role = given ? given : "see";
     make_folders(path);
-    const char *failed = web_token_add(path, c->words[1], role ? role : "see", token, why,
-        sizeof why);
+    const char *failed = web_token_add(path, name, role, token, why, sizeof why);
     if (failed)
         return cli_fail(c, CLI_FAILED, "web token: %s", failed);
-    printf(c->global.json ? "{\"token\":\"%s\"}\n" : "%s\n", token);
+    if (c->global.json)
+        printf("{\"items\":[{\"name\":\"%s\",\"role\":\"%s\",\"token\":\"%s\"}]}\n", name, role,
+            token);
+    else
+        printf("%s\n", token);
     cli_note(c, "it is shown this once");
+    return CLI_OK;
+}
+
+static int remove_token(cli *c, const char *path)
+{
+    char why[WHY_MAX];
+    const char *failed = web_token_remove(path, c->words[1], why, sizeof why);
+    if (failed)
+        return cli_fail(c, CLI_FAILED, "web token: %s", failed);
+    fputs(c->global.json ? "{\"items\":[]}\n" : "", stdout);
     return CLI_OK;
 }
 
@@ -182,7 +216,6 @@ static int run_token(cli *c, const void *user)
 {
     const token_args *args = user;
     const char *path = args->tokens ? args->tokens : usual_path(c), *act = c->words[0];
-    char why[WHY_MAX];
     size_t words = strcmp(act, "ls") == 0 ? 1 : 2;
     if (!path)
         return cli_fail(c, CLI_USAGE, "web token: there is no HOME: name the file by --tokens");
@@ -190,11 +223,9 @@ static int run_token(cli *c, const void *user)
         return cli_fail(c, CLI_USAGE, "web token: '%s' is not add, ls or rm", act);
     if (c->word_count != words)
         return cli_fail(c, CLI_USAGE, "web token: usage: gofer web token add NAME | ls | rm NAME");
-    if (strcmp(act, "add") == 0)
-        return add_token(c, path, args->role);
-    const char *failed = words == 1 ? web_token_each(path, put_token, c, why, sizeof why)
-                                    : web_token_remove(path, c->words[1], why, sizeof why);
-    return failed ? cli_fail(c, CLI_FAILED, "web token: %s", failed) : CLI_OK;
+    return strcmp(act, "add") == 0 ? add_token(c, path, args->role)
+        : words == 1               ? list_tokens(c, path)
+                                   : remove_token(c, path);
 }
 
 const cli_command cmd_web_token = {

@@ -527,6 +527,13 @@ FIELD(versions, plugin_abi, INT, none, ALWAYS, BOTH, "0.1.0",
     "What plugins must have been made for.")
 FIELD(versions, lua, BOOL, none, ALWAYS, BOTH, "0.1.0", "Whether it was built with Lua.")
 FIELD(versions, top, BOOL, none, ALWAYS, BOTH, "0.1.0", "Whether it was built with gofer top.")
+FIELD(versions, web, BOOL, none, ALWAYS, BOTH, "0.1.0", "Whether it was built with gofer web.")
+
+KIND(web_token, "", "A token of the web interface.")
+FIELD(web_token, name, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its name.")
+FIELD(web_token, role, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its role.")
+FIELD(web_token, token, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "The token itself, when it is added; only then.")
 
 KIND(failure, "", "What any command prints on standard error if it fails.")
 FIELD(failure, error, RECORD(error), none, ALWAYS, BOTH, "0.1.0", "The error.")
@@ -579,6 +586,7 @@ ANSWER("cron unpause", "", LIST(acted))
 ANSWER("cron run", "", RECORD(entry_run))
 ANSWER("cron sync", "", RECORD(synced))
 ANSWER("cron rm", "", LIST(acted))
+ANSWER("web token", "", LIST(web_token))
 ANSWER("stats", "", RECORD(totals))
 ANSWER("ping", "", RECORD(pinged))
 ANSWER("doctor", "", LIST(finding))
