@@ -604,8 +604,8 @@ def test_what_children_run_is_what_their_worker_runs(store):
 def test_lua_sees_the_children(store):
     lua = shutil.which("lua5.4")
     module = pathlib.Path(store.bin).parent / "lua" / "gofer.so"
-    if not lua or not module.exists():
-        pytest.skip("n/a: no Lua 5.4, or no module")
+    if not lua or not module.exists() or os.environ.get("GOFER_SANITIZED"):
+        pytest.skip("n/a: no Lua 5.4, or no module that it can load")
     store.worker("--child", child(store))
     wait_for(lambda: the_worker(store).get("children_want"), "the child")
     program = """
