@@ -12,6 +12,7 @@
 
 #include "gofer/gofer.h"
 #include "task_line.h"
+#include "util/nearest.h"
 
 // Exit codes: what its caller learns of the process; the words are in help.c.
 enum {
@@ -129,11 +130,6 @@ typedef struct cli_taker {
 int cli_parse(cli *c, const cli_taker *taker, const char *const *words, size_t count);
 // A number of bytes: "64M", "1 GiB", "4096". 0, or -1.
 int cli_parse_size(const char *text, int64_t *out);
-
-// ---- suggest.c
-
-// The one of `count` words that was probably meant by `word`, or NULL if none is near.
-const char *cli_suggest(const char *word, const char *const *words, size_t count);
 
 // ---- names.c
 

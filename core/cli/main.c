@@ -95,7 +95,7 @@ static int unknown_command(cli *c, const char *noun)
         count++;
     }
 
-    const char *near = cli_suggest(c->words[0], names, count),
+    const char *near = gf_meant(c->words[0], names, count),
                *hint = cli_hint(noun, cli_canonical(c->words[0]));
     const char *verb = noun ? noun : "";
     const char *gap = noun ? " " : "";

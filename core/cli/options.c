@@ -121,7 +121,7 @@ static int parse_choice(const cli *c, const char *who, const cli_option *o, cons
             return CLI_OK;
         }
     }
-    const char *near = cli_suggest(text, words, count);
+    const char *near = gf_meant(text, words, count);
     if (near)
         snprintf(why, sizeof why, "did you mean '%s'?", near);
     else
@@ -180,7 +180,7 @@ static int unknown_option(const cli *c, const char *who, const char *bad, const 
     const char *names[OPTIONS_MAX];
     for (size_t i = 0; i < count; i++)
         names[i] = targets[i].option->name;
-    const char *near = strncmp(word, "--", 2) == 0 ? cli_suggest(word + 2, names, count) : NULL;
+    const char *near = strncmp(word, "--", 2) == 0 ? gf_meant(word + 2, names, count) : NULL;
     const char *gofer = strcmp(who, "gofer") == 0 ? "" : "gofer ";
     if (near)
         return cli_fail(c, CLI_USAGE, "%s has no option '%s'; did you mean '--%s'?", who, word,

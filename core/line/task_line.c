@@ -318,16 +318,6 @@ static bool take_member(task_line *line, const char *key, gf_json value, char *w
     return take_when(line, key, value, why);
 }
 
-// The one that begins so, or else the nearest.
-static const char *meant(const char *word, const char *const *words, size_t count)
-{
-    size_t length = strlen(word);
-    for (size_t i = 0; i < count && length >= 2; i++)
-        if (strncmp(words[i], word, length) == 0)
-            return words[i];
-    return gf_nearest(word, words, count);
-}
-
 // Bit of a member in a line's set of those given; 0, with the reason in why: there
 // is none of this name.
 static uint32_t member_bit(const char *name, char *why)
@@ -339,7 +329,7 @@ static uint32_t member_bit(const char *name, char *why)
     for (size_t i = 0; i < KNOWN; i++)
         if (strcmp(name, known[i]) == 0)
             return UINT32_C(1) << i;
-    const char *near = meant(name, known, KNOWN);
+    const char *near = gf_meant(name, known, KNOWN);
     snprintf(why, TASK_LINE_WHY, "there is no member '%.60s'%s%s%s", name,
         near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     return 0;

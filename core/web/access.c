@@ -11,17 +11,18 @@
 #include <time.h>
 
 #include "call.h"
+#include "clock.h"
 #include "tokens.h"
 
 enum {
     GUESSES = 5,                // failures of an address within a minute
-    MINUTE = 60,                // seconds
+    MINUTE_MS = 60000,
     ADDRESSES = 1024            // that are kept in mind; the one that failed longest ago goes
 };
 
 typedef struct failures {
     char   address[INET6_ADDRSTRLEN];
-    time_t since;
+    int64_t since;
     int    count;
 } failures;
 
@@ -74,13 +75,6 @@ static void name_address(const struct sockaddr *from, char out[INET6_ADDRSTRLEN]
         (void)inet_ntop(from->sa_family, bytes, out, INET6_ADDRSTRLEN);
 }
 
-static time_t now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
-
 // That of the address, or the one to be forgotten for it.
 static failures *failures_of(web_access *access, const char *address)
 {
@@ -99,15 +93,16 @@ static bool is_waiting(web_access *access, const char *address)
 {
     failures *f = failures_of(access, address);
     return f->count >= GUESSES && strcmp(f->address, address) == 0
-        && now_s() - f->since < MINUTE;
+        && web_ms(CLOCK_MONOTONIC) - f->since < MINUTE_MS;
 }
 
 static void count_failure(web_access *access, const char *address)
 {
     failures *f = failures_of(access, address);
-    if (!f->count || strcmp(f->address, address) != 0 || now_s() - f->since >= MINUTE) {
+    int64_t now = web_ms(CLOCK_MONOTONIC);
+    if (!f->count || strcmp(f->address, address) != 0 || now - f->since >= MINUTE_MS) {
         f->count = 0;
-        f->since = now_s();
+        f->since = now;
         snprintf(f->address, sizeof f->address, "%s", address);
     }
     f->count++;

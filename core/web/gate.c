@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "head.h"
 
 #ifndef MSG_NOSIGNAL
@@ -59,13 +60,6 @@ struct web_gate {
     bool             started;
     int              wake[2];   // a pipe: closing its end ends the thread
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 // ---- places
 
@@ -149,7 +143,7 @@ static void refuse(place *p, int status, const char *why)
 {
     answer(p->fd, status, why);
     p->state = LINGER;
-    p->since_ms = now_ms();
+    p->since_ms = web_ms(CLOCK_MONOTONIC);
     p->seen = 0;
 }
 
@@ -177,7 +171,7 @@ static void greet(web_gate *gate, int fd, const struct sockaddr_storage *from, s
         return;
     }
     *p = (place){ .state = HEAD, .fd = fd, .from = *from, .from_size = size, .counted = counted,
-        .since_ms = now_ms(), .pause_ms = PAUSE_MIN_MS };
+        .since_ms = web_ms(CLOCK_MONOTONIC), .pause_ms = PAUSE_MIN_MS };
 }
 
 // With none left the listener stays readable, and poll would spin: an idle connection gives up its
@@ -248,7 +242,7 @@ static void look(web_gate *gate, place *p)
         p->pause_ms = (size_t)n > p->seen ? PAUSE_MIN_MS
             : p->pause_ms * 2 < PAUSE_MAX_MS ? p->pause_ms * 2 : PAUSE_MAX_MS;
         p->seen = (size_t)n;
-        p->look_ms = now_ms() + p->pause_ms;
+        p->look_ms = web_ms(CLOCK_MONOTONIC) + p->pause_ms;
         break;
     }
 }
@@ -326,7 +320,7 @@ static void *run(void *user)
     polled set;
     for (;;) {
         pthread_mutex_lock(&gate->lock);
-        int64_t now = now_ms(), next = tidy(gate, now);
+        int64_t now = web_ms(CLOCK_MONOTONIC), next = tidy(gate, now);
         watch_all(gate, &set, now);
         pthread_mutex_unlock(&gate->lock);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "copy.h"
 #include "text.h"
 
@@ -67,13 +68,6 @@ struct web_streams {
     pthread_t       thread;
 };
 
-static int64_t now_ms(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 // ---- windows
 
 static void count_kind(window *w, const char *name)
@@ -129,7 +123,7 @@ static void put_events(web_text *out, const window *w, unsigned hide)
 static void make_message(web_streams *s, web_text *out, const window *w, unsigned hide)
 {
     web_text_format(out, "id: %s-%llu\ndata: {\"at_ms\":%lld,\"counts\":{", s->epoch,
-        (unsigned long long)s->number, (long long)now_ms(CLOCK_REALTIME));
+        (unsigned long long)s->number, (long long)web_ms(CLOCK_REALTIME));
     for (size_t i = 0; i < w->kind_count; i++) {
         web_text_put(out, i ? "," : "");
         web_text_json(out, w->kinds[i].name, strlen(w->kinds[i].name));
@@ -171,7 +165,7 @@ static void say_to_all(web_streams *s, const char *event, const char *error)
 
 static void ping_all(web_streams *s)
 {
-    int64_t now = now_ms(CLOCK_MONOTONIC);
+    int64_t now = web_ms(CLOCK_MONOTONIC);
     for (web_stream *stream = s->first; stream; stream = stream->next)
         if (stream->idle && now - stream->spoken_ms >= PING_MS) {
             web_text_put(&stream->out, ": still here\n\n");
@@ -201,7 +195,7 @@ static bool is_wanted(web_streams *s)
 {
     pthread_mutex_lock(&s->lock);
     bool wanted = !s->ending
-        && (s->count > 0 || now_ms(CLOCK_MONOTONIC) - s->left_ms < LINGER_MS);
+        && (s->count > 0 || web_ms(CLOCK_MONOTONIC) - s->left_ms < LINGER_MS);
     if (!wanted)
         s->number += KEPT;
     ping_all(s);
@@ -213,8 +207,8 @@ static bool is_wanted(web_streams *s)
 static gofer_status fill(gofer_events *events, window *w)
 {
     gofer_status st = GOFER_OK;
-    for (int64_t end = now_ms(CLOCK_MONOTONIC) + WINDOW_MS, left = WINDOW_MS;
-         left > 0 && st == GOFER_OK; left = end - now_ms(CLOCK_MONOTONIC)) {
+    for (int64_t end = web_ms(CLOCK_MONOTONIC) + WINDOW_MS, left = WINDOW_MS;
+         left > 0 && st == GOFER_OK; left = end - web_ms(CLOCK_MONOTONIC)) {
         gofer_info *event = NULL;
         st = gofer_events_next(events, left, &event);
         if (st == GOFER_OK)
@@ -277,7 +271,7 @@ web_streams *web_streams_new(gofer_client *client, void (*wake_reader)(void *rea
         return NULL;
     s->client = client;
     s->wake = wake_reader;
-    snprintf(s->epoch, sizeof s->epoch, "%llx", (unsigned long long)now_ms(CLOCK_REALTIME));
+    snprintf(s->epoch, sizeof s->epoch, "%llx", (unsigned long long)web_ms(CLOCK_REALTIME));
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->news, NULL);
     s->started = pthread_create(&s->thread, NULL, run, s) == 0;
@@ -342,7 +336,7 @@ web_stream *web_stream_open(web_streams *s, const char *last_id, bool private, v
         stream->streams = s;
         stream->reader = reader;
         stream->private = private;
-        stream->spoken_ms = now_ms(CLOCK_MONOTONIC);
+        stream->spoken_ms = web_ms(CLOCK_MONOTONIC);
         // Something at once, so that the reader knows that he listens.
         web_text_put(&stream->out, "retry: 2000\n: listening\n\n");
         find_place(s, stream, last_id);
@@ -369,7 +363,7 @@ void web_stream_close(web_stream *stream)
         at = &(*at)->next;
     *at = stream->next;
     s->count--;
-    s->left_ms = now_ms(CLOCK_MONOTONIC);
+    s->left_ms = web_ms(CLOCK_MONOTONIC);
     pthread_mutex_unlock(&s->lock);
     web_text_free(&stream->out);
     free(stream);
@@ -405,7 +399,7 @@ ssize_t web_stream_read(web_stream *stream, char *out, size_t room, void (*idle)
         size = (ssize_t)(left < room ? left : room);
         memcpy(out, stream->out.at + stream->sent, (size_t)size);
         stream->sent += (size_t)size;
-        stream->spoken_ms = now_ms(CLOCK_MONOTONIC);
+        stream->spoken_ms = web_ms(CLOCK_MONOTONIC);
     } else if (stream->ended || stream->out.failed) {
         size = -1;
     } else {

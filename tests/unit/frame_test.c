@@ -1,9 +1,8 @@
 // frame_test.c - the frames of the children's protocol: read whole, cut, wrong; and the hello.
 #include "handler/children/frame.h"
 
-#include <dirent.h>
-
 #include "check.h"
+#include "corpus.h"
 #include "handler/children/combined.h"
 #include "handler/children/hello.h"
 #include "util/alloc.h"
@@ -293,25 +292,7 @@ static void a_hello_that_is_wrong_says_why(void)
 // What the fuzzer found worth keeping, and what was once wrong.
 static void the_kept_inputs_of_the_fuzzer_pass(void)
 {
-    static uint8_t bytes[1 << 16];
-    size_t files = 0;
-    DIR *folder = opendir(CORPUS);
-    REQUIRE(folder != NULL);
-    for (struct dirent *entry; (entry = readdir(folder));) {
-        char path[1024];
-        if (*entry->d_name == '.')
-            continue;
-        snprintf(path, sizeof path, "%s/%.255s", CORPUS, entry->d_name);
-        FILE *file = fopen(path, "rb");
-        if (!CHECK(file != NULL))
-            continue;
-        size_t size = fread(bytes, 1, sizeof bytes, file);
-        fclose(file);
-        CHECK_INT(LLVMFuzzerTestOneInput(bytes, size), 0);
-        files++;
-    }
-    closedir(folder);
-    CHECK(files >= 10);
+    check_corpus(CORPUS, 10, LLVMFuzzerTestOneInput);
 }
 
 static const check_test tests[] = {

@@ -57,7 +57,7 @@ static int check_list(const cli *c, const char *list)
         snprintf(word, sizeof word, "%.*s", (int)strcspn(at, ","), at);
         while (i < KNOWN && strcmp(known[i], word) != 0)
             i++;
-        const char *near = i == KNOWN ? cli_suggest(word, known, KNOWN) : NULL;
+        const char *near = i == KNOWN ? gf_meant(word, known, KNOWN) : NULL;
         if (i == KNOWN)
             return cli_fail(c, CLI_USAGE, "events: --event: there is no '%s'%s%s%s", word,
                 near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");

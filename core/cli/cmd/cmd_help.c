@@ -25,7 +25,7 @@ static int unknown(cli *c, const char *name)
         names[count++] = c->commands[i]->name;
     for (const cli_topic *t = cli_topics; t->name && count < 96; t++)
         names[count++] = t->name;
-    const char *near = cli_suggest(name, names, count);
+    const char *near = gf_meant(name, names, count);
     return cli_fail(c, CLI_NOT_FOUND, "there is no help on '%s'; %s%s%s", name,
         near ? "did you mean 'gofer help " : "see 'gofer help", near ? near : "",
         near ? "'?" : "'");

@@ -48,3 +48,12 @@ const char *gf_nearest(const char *word, const char *const *words, size_t count)
     }
     return best;
 }
+
+const char *gf_meant(const char *word, const char *const *words, size_t count)
+{
+    size_t length = strlen(word);
+    for (size_t i = 0; i < count && length >= 2; i++)
+        if (strncmp(words[i], word, length) == 0)
+            return words[i];
+    return gf_nearest(word, words, count);
+}

@@ -8,4 +8,7 @@
 // The nearest of `count` words to `word`, NULL if none is near.
 const char *gf_nearest(const char *word, const char *const *words, size_t count);
 
+// The first that begins so (of two letters or more), else the nearest; NULL: none is near.
+const char *gf_meant(const char *word, const char *const *words, size_t count);
+
 #endif
