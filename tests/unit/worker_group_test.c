@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "fake_fleet.h"
+#include "shown.h"
 #include "worker/runtime.h"
 
 typedef struct rig {
@@ -292,18 +293,6 @@ static void no_more_than_three_rounds_at_a_time(void)
     tear_down();
 }
 
-static bool shown_as(const char *want)
-{
-    gofer_info *workers;
-    if (gofer_client_workers(r.client, &workers) != GOFER_OK)
-        return false;
-    const gofer_info *first = gofer_info_at(workers, 0);
-    const char *state = first ? gofer_info_text(first, "state") : NULL;
-    bool is = state && strcmp(state, want) == 0;
-    gofer_info_free(workers);
-    return is;
-}
-
 static void a_quiet_worker_takes_no_more_sets(void)
 {
     static const char *const names[] = { "a", "b", "c", "d", "e" };
@@ -314,7 +303,7 @@ static void a_quiet_worker_takes_no_more_sets(void)
     start("*");
     WAIT_FOR(atomic_load(&r.at_once) == 3);
     gofer_worker_quiet(r.worker);
-    WAIT_FOR(shown_as("quiet"));           // while aggregators run on
+    WAIT_FOR(shown_as(r.client, "quiet"));           // while aggregators run on
     atomic_store(&r.gate, 1);
     WAIT_FOR(atomic_load(&fleet.puts) >= 3);
     gf_sleep_us(100000);
@@ -333,9 +322,9 @@ static void a_worker_is_shown_as_quiet_once_no_set_is_being_taken(void)
     WAIT_FOR(atomic_load(&fleet.taking) > 0);
     gofer_worker_quiet(r.worker);
     gf_sleep_us(300000);
-    CHECK(shown_as("active"));
+    CHECK(shown_as(r.client, "active"));
     atomic_store(&fleet.take_hold, 0);
-    WAIT_FOR(shown_as("quiet"));
+    WAIT_FOR(shown_as(r.client, "quiet"));
     tear_down();
 }
 

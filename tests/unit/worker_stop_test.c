@@ -1,6 +1,7 @@
 // worker_stop_test.c - what ends: tasks by their deadline, slots that are lost, workers
 // that are told to stop.
 #include "worker_rig.h"
+#include "shown.h"
 
 // Until the gate is opened; heeds nobody.
 static int32_t stubborn(gofer_task *task, void *user)
@@ -140,19 +141,6 @@ static void what_the_grace_does_not_cover_goes_back_to_the_head(void)
     tear_down();
 }
 
-// Does inspection show the one worker there is in this state?
-static bool shown_as(const char *want)
-{
-    gofer_info *workers;
-    if (gofer_client_workers(r.client, &workers) != GOFER_OK)
-        return false;
-    const gofer_info *first = gofer_info_at(workers, 0);
-    const char *state = first ? gofer_info_text(first, "state") : NULL;
-    bool is = state && strcmp(state, want) == 0;
-    gofer_info_free(workers);
-    return is;
-}
-
 static void within_the_grace_a_task_finishes(void)
 {
     // A long lease: its renewals show no state in time, only the change itself does.
@@ -163,7 +151,7 @@ static void within_the_grace_a_task_finishes(void)
     WAIT_FOR(atomic_load(&r.runs) == 1);
     gofer_worker_stop(r.worker);
     CHECK_STATUS(gofer_worker_wait(r.worker, 100), GOFER_ETIMEOUT);
-    WAIT_FOR(shown_as("stopping"));
+    WAIT_FOR(shown_as(r.client, "stopping"));
     atomic_store(&r.gate, 1);
     wait_end();
     CHECK_INT(stat_of("processed"), 1);
@@ -237,7 +225,7 @@ static void a_quiet_worker_takes_nothing_but_goes_on(void)
     start();
     WAIT_FOR(atomic_load(&r.runs) == 1);
     gofer_worker_quiet(r.worker);
-    WAIT_FOR(shown_as("quiet"));
+    WAIT_FOR(shown_as(r.client, "quiet"));
     enqueue("t", "two", NULL);
     atomic_store(&r.gate, 1);
     WAIT_FOR(stat_of("processed") == 1);
@@ -259,14 +247,14 @@ static void a_worker_is_shown_as_quiet_once_nothing_is_being_taken(void)
     gofer_worker_quiet(r.worker);
     enqueue("t", "one", NULL);
     gf_sleep_us(300000);
-    CHECK(shown_as("active"));
+    CHECK(shown_as(r.client, "active"));
     atomic_store(&fault.hold, 0);
-    WAIT_FOR(shown_as("quiet"));
+    WAIT_FOR(shown_as(r.client, "quiet"));
     enqueue("t", "two", NULL);
     WAIT_FOR(atomic_load(&r.runs) == 1);
     CHECK(task_is("two", "state", "pending"));
     gofer_worker_resume(r.worker);
-    WAIT_FOR(shown_as("active") && atomic_load(&r.runs) == 2);
+    WAIT_FOR(shown_as(r.client, "active") && atomic_load(&r.runs) == 2);
     gofer_worker_stop(r.worker);
     wait_end();
     tear_down();
