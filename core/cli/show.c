@@ -7,6 +7,7 @@
 
 #include "cli.h"
 #include "screen.h"
+#include "util/fingerprint.h"
 #include "util/utf8.h"
 
 enum { TEXT_SHOWN = 16384, BYTES_SHOWN = 512, LABEL = 12 };
@@ -48,51 +49,11 @@ void cli_put_text(const char *text, size_t size)
 
 // ---- errors in a line
 
-// Python's: what was raised stands in the first line after the frames, which are indented. Of
-// several that led to one another the last counts.
-static const char *raised_line(const char *error)
-{
-    static const char head[] = "Traceback (most recent call last):";
-    const char *at = NULL, *next = error;
-    while ((next = strstr(next, head)))
-        at = next += sizeof head - 1;
-    while (at && (at = strchr(at, '\n')) && (*++at == ' ' || *at == '\t' || *at == '\n'))
-        ;
-    return at && *at ? at : NULL;
-}
-
-// A command's: the last line of what it wrote to standard error.
-static const char *last_line(const char *text)
-{
-    const char *end = text + strlen(text);
-    while (end > text && (end[-1] == '\n' || end[-1] == ' '))
-        end--;
-    while (end > text && end[-1] != '\n')
-        end--;
-    return end;
-}
-
 char *cli_error_line(const char *error)
 {
-    static const char *const of_commands[] = { "exit code ", "killed by signal " };
-    const char *colon = strchr(error, ':'), *from = raised_line(error);
-    int of_command = 0;
-    for (size_t i = 0; i < sizeof of_commands / sizeof *of_commands; i++)
-        of_command |= strncmp(error, of_commands[i], strlen(of_commands[i])) == 0;
-    of_command &= colon && colon[1] == ' ' && colon < error + strcspn(error, "\n");
-    if (!from && of_command)
-        from = last_line(colon + 2);
-    if (!from)
-        from = error + strspn(error, " \n\t");
-    size_t size = strcspn(from, "\n"),
-           before = of_command && from > colon + 2 ? (size_t)(colon + 2 - error) : 0;
-    if (of_command && from == colon + 2) {          // one line
-        size += (size_t)(from - error);
-        from = error;
-    }
-    char *line = cli_alloc(before + size + 1);
-    memcpy(line, error, before);
-    memcpy(line + before, from, size);
+    size_t room = strlen(error) + 1;
+    char *line = cli_alloc(room);
+    (void)gf_error_line(error, line, room);
     return line;
 }
 
