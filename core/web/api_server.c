@@ -88,6 +88,8 @@ static void put_operation(web_text *out, const web_route *route)
     put_parameters(out, route);
     if (route->flags & WEB_TAKES_BODY)
         web_text_put(out, "\"requestBody\":{\"content\":{\"application/json\":{}}},");
+    if (route->act)
+        web_text_format(out, "\"x-gofer-act\":\"%s\",", route->act);
     if (right)
         web_text_format(out, "\"security\":[{\"token\":[\"%s\"]}],", right);
     web_text_format(out, "\"responses\":{\"200\":{\"description\":\"OK\",\"content\":{\"%s\":{}}},"

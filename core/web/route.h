@@ -24,6 +24,8 @@ typedef struct web_route {
     const char *query;          // the words that its query may have, blanks between them
     void      (*run)(web_call *call);
     const char *about;          // one sentence, for docs/api.md
+    const char *act;            // what the audit calls it: "task.run"; NULL: it changes nothing in
+                                //   the store; "tasks.*": a job, which keeps its own records
 } web_route;
 
 extern const web_route web_routes[];    // ended by a NULL method

@@ -33,6 +33,8 @@ static void every_route_is_found_by_its_own_path(void)
             CHECK_STR(call.path[i].value, "word");
         CHECK(want->about && *want->about);
         CHECK(strcmp(want->method, "GET") == 0 || want->right > WEB_PAYLOAD);
+        // What changes something has a name in the audit, and nothing else has.
+        CHECK((want->act != NULL) == (strcmp(want->method, "GET") != 0));
     }
 }
 
