@@ -19,7 +19,9 @@ enum {
     KIND_ROOM = 16,
     PING_MS = 15000,
     LINGER_MS = 10000,          // of the listener, after the last reader
-    AGAIN_MS = 1000             // between attempts to listen
+    AGAIN_MS = 1000,            // between attempts to listen
+    HEARING_MS = 1100,          // who publishes looks for listeners once a second,
+    HEARING_AGAIN_MS = 6000     //   and seldom while the store does not answer
 };
 
 // A window: what happened in it, in both forms.
@@ -64,6 +66,7 @@ struct web_streams {
     uint64_t        number;     // of the last message
     int64_t         left_ms;    // when the last reader went
     char            epoch[20];
+    bool            hearing;    // all that happens is heard
     bool            ending, started;
     pthread_t       thread;
 };
@@ -163,6 +166,27 @@ static void say_to_all(web_streams *s, const char *event, const char *error)
     wake_all(s);
 }
 
+static void say_hearing(web_stream *stream)
+{
+    web_text_put(&stream->out, "event: listening\ndata: {}\n\n");
+}
+
+static void set_hearing(web_streams *s, bool hearing)
+{
+    if (hearing && !s->hearing) {
+        for (web_stream *stream = s->first; stream; stream = stream->next)
+            say_hearing(stream);
+        wake_all(s);
+    }
+    s->hearing = hearing;
+}
+
+static void lose_store(web_streams *s)
+{
+    say_to_all(s, "away", gofer_error_last());
+    set_hearing(s, false);
+}
+
 static void ping_all(web_streams *s)
 {
     int64_t now = web_ms(CLOCK_MONOTONIC);
@@ -196,8 +220,10 @@ static bool is_wanted(web_streams *s)
     pthread_mutex_lock(&s->lock);
     bool wanted = !s->ending
         && (s->count > 0 || web_ms(CLOCK_MONOTONIC) - s->left_ms < LINGER_MS);
-    if (!wanted)
+    if (!wanted) {
         s->number += KEPT;
+        set_hearing(s, false);
+    }
     ping_all(s);
     pthread_mutex_unlock(&s->lock);
     return wanted;
@@ -217,19 +243,42 @@ static gofer_status fill(gofer_events *events, window *w)
     return st == GOFER_ETIMEOUT ? GOFER_OK : st;
 }
 
-static void listen_while_wanted(web_streams *s, gofer_events *events)
+// What is known of whether all is heard. The listener's thread alone has it.
+typedef struct hearing {
+    int64_t breaks;             // of the listener, when last looked
+    int32_t away;
+    int64_t from_ms;            // all is heard from then on
+} hearing;
+
+static void look_for_breaks(web_streams *s, const gofer_events *events, hearing *h)
+{
+    int64_t now = web_ms(CLOCK_MONOTONIC), breaks = gofer_events_breaks(events, &h->away);
+    if (breaks != h->breaks)
+        say_to_all(s, "away", "the connection to the store was lost");
+    if (breaks != h->breaks || h->away)
+        h->from_ms = now + HEARING_AGAIN_MS;
+    h->breaks = breaks;
+    set_hearing(s, now >= h->from_ms);
+}
+
+// False: the store was lost.
+static bool listen_while_wanted(web_streams *s, gofer_events *events, bool again)
 {
     window w = { 0 };
     gofer_status st = GOFER_OK;
+    hearing h = { .from_ms = web_ms(CLOCK_MONOTONIC) + (again ? HEARING_AGAIN_MS : HEARING_MS) };
     while (st == GOFER_OK && is_wanted(s)) {
         st = fill(events, &w);
         pthread_mutex_lock(&s->lock);
         publish(s, &w);
-        if (st != GOFER_OK)
-            say_to_all(s, "away", gofer_error_last());
+        if (st == GOFER_OK)
+            look_for_breaks(s, events, &h);
+        else
+            lose_store(s);
         pthread_mutex_unlock(&s->lock);
     }
     clear_window(&w);
+    return st == GOFER_OK;
 }
 
 // Until the first stream is opened. False: it is the end.
@@ -246,15 +295,17 @@ static bool wait_for_streams(web_streams *s)
 static void *run(void *user)
 {
     web_streams *s = user;
+    bool again = false;
     while (wait_for_streams(s)) {
         gofer_events *events = NULL;
         if (gofer_events_open(&events, s->client) == GOFER_OK) {
-            listen_while_wanted(s, events);
+            again = !listen_while_wanted(s, events, again);
             gofer_events_close(events);
             continue;
         }
+        again = true;
         pthread_mutex_lock(&s->lock);
-        say_to_all(s, "away", gofer_error_last());
+        lose_store(s);
         pthread_mutex_unlock(&s->lock);
         for (int64_t waited = 0; waited < AGAIN_MS && is_wanted(s); waited += WINDOW_MS)
             nanosleep(&(struct timespec){ 0, WINDOW_MS * 1000000L }, NULL);
@@ -337,9 +388,11 @@ web_stream *web_stream_open(web_streams *s, const char *last_id, bool private, v
         stream->reader = reader;
         stream->private = private;
         stream->spoken_ms = web_ms(CLOCK_MONOTONIC);
-        // Something at once, so that the reader knows that he listens.
-        web_text_put(&stream->out, "retry: 2000\n: listening\n\n");
+        // Something at once, so that the reader knows that he is connected.
+        web_text_put(&stream->out, "retry: 2000\n: hello\n\n");
         find_place(s, stream, last_id);
+        if (s->hearing)
+            say_hearing(stream);
         stream->next = s->first;
         s->first = stream;
         s->count++;

@@ -6,6 +6,8 @@
 // and kept for a minute, so that a reader who was cut off goes on where he was.
 //
 // Messages:   id: EPOCH-NUMBER, data: {"at_ms":, "counts": {"done": 12}, "events": [...]}
+//   event: listening  from here on nothing is missed; again after the store was away: what happened
+//                  before may be unknown to the reader, so he looks at everything now
 //   event: reset   what the reader had is not known (any more): he looks at everything anew
 //   event: lost    he was too slow; the stream ends with this
 //   event: away    the store does not answer; data: {"error": ...}. It goes on by itself

@@ -254,7 +254,11 @@ static void a_listener_hears_a_tasks_life(void)
     CHECK(next_is(events, "enqueued", "one"));
     CHECK(next_is(events, "started", "one"));
     CHECK(next_is(events, "archived", "one"));
+    int32_t away = 7;
     CHECK_STATUS(gofer_events_next(NULL, 0, &info), GOFER_EINVAL);
+    CHECK_INT(gofer_events_breaks(NULL, &away), 0);
+    CHECK_INT(away, 0);
+    CHECK_INT(gofer_events_breaks(events, NULL), 0);
     CHECK_STATUS(gofer_events_next(events, 0, NULL), GOFER_EINVAL);
     gofer_events_close(events);
     gofer_events_close(NULL);

@@ -330,6 +330,12 @@ GOFER_API gofer_status gofer_events_open(gofer_events **out, gofer_client *clien
  *  Errors: GOFER_ETIMEOUT, those of the store. */
 GOFER_API gofer_status gofer_events_next(gofer_events *events, int64_t timeout_ms,
     gofer_info **out);
+/** How often the connection to the store was lost since the listener was opened: what happened then
+ *  was not heard, and is in no "lost". Who keeps up with the store looks at it anew when this has
+ *  risen; what happens is heard again within a few seconds of the store's return. *away (may be
+ *  NULL) receives 1 while there is no connection. A store in files has none to lose. 0 for NULL.
+ *  Threads: any. */
+GOFER_API int64_t gofer_events_breaks(const gofer_events *events, int32_t *away);
 /** NULL is fine. Before or after the client is closed. */
 GOFER_API void gofer_events_close(gofer_events *events);
 

@@ -6,6 +6,7 @@
 #ifndef GF_BROKER_LIVE_H
 #define GF_BROKER_LIVE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -102,7 +103,9 @@ struct gf_watch {
     gf_broker *broker;
 };
 struct gf_listener {
-    gf_broker *broker;
+    gf_broker      *broker;
+    _Atomic int64_t breaks;        // connections lost so far
+    _Atomic bool    away;          // there is none now
 };
 struct gf_waits {
     gf_broker  *broker;

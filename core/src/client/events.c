@@ -3,6 +3,7 @@
 // May touch: broker/broker.h, info/info.h, util/record. Nothing is built while nobody listens.
 #include "client/events.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "client/client.h"
@@ -183,6 +184,13 @@ gofer_status gofer_events_next(gofer_events *events, int64_t timeout_ms, gofer_i
         return gf_fail_nomem("an event");
     *out = info;
     return GOFER_OK;
+}
+
+int64_t gofer_events_breaks(const gofer_events *events, int32_t *away)
+{
+    if (away)
+        *away = events && atomic_load(&events->listener->away);
+    return events ? atomic_load(&events->listener->breaks) : 0;
 }
 
 void gofer_events_close(gofer_events *events)

@@ -384,6 +384,24 @@ static bool listen_on(listener *l)
     return say(l, (const char *const[]){ "PING", NULL });
 }
 
+static void lose_touch(listener *l)
+{
+    hang_up(l);
+    atomic_store(&l->base.away, true);
+    atomic_fetch_add(&l->base.breaks, 1);
+}
+
+static bool is_subscribed(listener *l)
+{
+    if (l->session)
+        return true;
+    if (subscribe(l) != GOFER_OK)
+        return false;
+    refresh(l);
+    atomic_store(&l->base.away, false);
+    return true;
+}
+
 static void *listener_main(void *arg)
 {
     listener *l = arg;
@@ -391,10 +409,10 @@ static void *listener_main(void *arg)
     while (!atomic_load(&l->closing)) {
         if (gf_mono_ms() - l->refreshed_ms >= REFRESH_MS)
             refresh(l);
-        if (!l->session && subscribe(l) != GOFER_OK)
+        if (!is_subscribed(l))
             doze(l, RETRY_MS);
         else if (!listen_on(l))
-            hang_up(l);
+            lose_touch(l);
         else
             doze(l, l->refreshed_ms + REFRESH_MS - gf_mono_ms());
     }
