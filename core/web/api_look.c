@@ -166,7 +166,7 @@ void web_api_scale(web_call *call)
 {
     const char *name = web_query_word(call, "queue");
     gofer_info *queue = NULL, *types = NULL;
-    int64_t wanted_ms = WEB_WANTED_MS;
+    int64_t wanted_ms = SLOTS_WANTED_MS;
     if (!web_query_duration(call, "wanted", &wanted_ms))
         return;
     if (!name || wanted_ms == 0) {
@@ -183,7 +183,7 @@ void web_api_scale(web_call *call)
         call->reply.type = "application/json";
         web_text_format(&call->reply.body,
             "{\"slots\":%lld,\"pending\":%lld,\"active\":%lld,\"latency_ms\":%lld}",
-            (long long)web_slots_wanted(queue, types, wanted_ms),
+            (long long)slots_wanted(queue, types, wanted_ms),
             (long long)gofer_info_int(queue, "pending", 0),
             (long long)gofer_info_int(queue, "active", 0),
             (long long)gofer_info_int(queue, "latency_ms", 0));

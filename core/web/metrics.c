@@ -168,7 +168,7 @@ static void put_wanted(web_exposition *e, const snapshots *s)
         "Workers that a queue wants so that its tasks wait no longer than ten seconds.");
     for (size_t i = 0; i < gofer_info_count(s->queues) && i < SERIES_MAX; i++) {
         const gofer_info *queue = gofer_info_at(s->queues, i);
-        double wanted = (double)web_slots_wanted(queue, s->types, WEB_WANTED_MS) / each;
+        double wanted = (double)slots_wanted(queue, s->types, SLOTS_WANTED_MS) / each;
         double whole = (double)(int64_t)wanted;
         const char *const labels[] = { "queue", gofer_info_text(queue, "queue"), NULL };
         web_sample(e, labels, whole + (whole < wanted));

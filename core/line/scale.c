@@ -20,7 +20,7 @@ static void weigh(const gofer_info *types, const char *queue, double *run_ms, do
 }
 
 // As many slots as the work that waits, divided by the time it may wait, and those that are busy.
-int64_t web_slots_wanted(const gofer_info *queue, const gofer_info *types, int64_t wanted_ms)
+int64_t slots_wanted(const gofer_info *queue, const gofer_info *types, int64_t wanted_ms)
 {
     double run_ms, tasks;
     weigh(types, gofer_info_text(queue, "queue"), &run_ms, &tasks);

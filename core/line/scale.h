@@ -1,0 +1,15 @@
+// scale.h - how many slots a queue wants, for autoscalers and for people. Threads: any.
+#ifndef LINE_SCALE_H
+#define LINE_SCALE_H
+
+#include <stdint.h>
+
+#include "gofer/gofer.h"
+
+enum { SLOTS_WANTED_MS = 10000 };     // how long tasks may wait, if nobody says
+
+// So many that what waits now has started within wanted_ms, by how long tasks of the queue ran of
+// late; those that are busy counted. queue: its record; types: of gofer_client_stats.
+int64_t slots_wanted(const gofer_info *queue, const gofer_info *types, int64_t wanted_ms);
+
+#endif
