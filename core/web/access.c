@@ -12,6 +12,7 @@
 
 #include "call.h"
 #include "clock.h"
+#include "sessions.h"
 #include "tokens.h"
 
 enum {
@@ -32,6 +33,7 @@ struct web_access {
     unsigned        anonymous, mask;
     bool            until_tokens;
     failures        failed[ADDRESSES];
+    web_sessions    sessions;
 };
 
 web_access *web_access_new(const char *tokens, unsigned anonymous, bool until_tokens,
@@ -125,7 +127,9 @@ static web_visitor with_token(web_access *access, const char *address, const cha
         v.status = 429;
         return v;
     }
-    unsigned rights = access->tokens ? web_tokens_find(access->tokens, token, name) : 0;
+    unsigned char digest[WEB_DIGEST_SIZE];
+    web_digest(token, digest);
+    unsigned rights = access->tokens ? web_tokens_find(access->tokens, digest, name) : 0;
     if (rights)
         return visitor(access, rights, name);
     count_failure(access, address);
@@ -139,19 +143,56 @@ static web_visitor without_token(web_access *access)
     return visitor(access, locked ? 0 : access->anonymous, "-");
 }
 
+static web_visitor with_session(web_access *access, const char *id)
+{
+    char name[WEB_NAME_MAX];
+    const unsigned char *token = web_session_find(&access->sessions, id,
+        web_ms(CLOCK_MONOTONIC));
+    unsigned rights = token && access->tokens ? web_tokens_find(access->tokens, token, name) : 0;
+    return rights ? visitor(access, rights, name) : without_token(access);
+}
+
 web_visitor web_access_of(web_access *access, const struct sockaddr *from,
-    const char *authorization)
+    const char *authorization, const char *session)
 {
     static const char bearer[] = "Bearer ";
     char address[INET6_ADDRSTRLEN];
+    web_visitor v = { .name = "-", .status = 401 };
     name_address(from, address);
     pthread_mutex_lock(&access->lock);
-    web_visitor v = !authorization ? without_token(access)
-        : strncmp(authorization, bearer, sizeof bearer - 1) == 0
-        ? with_token(access, address, authorization + sizeof bearer - 1)
-        : (web_visitor){ .name = "-", .status = 401 };
+    if (authorization && strncmp(authorization, bearer, sizeof bearer - 1) == 0)
+        v = with_token(access, address, authorization + sizeof bearer - 1);
+    else if (!authorization)
+        v = session ? with_session(access, session) : without_token(access);
     pthread_mutex_unlock(&access->lock);
     return v;
+}
+
+// ---- logging in
+
+_Static_assert((int)WEB_COOKIE_SIZE == (int)WEB_SESSION_SIZE, "a cookie is a session's id");
+
+web_visitor web_access_login(web_access *access, const struct sockaddr *from, const char *token,
+    char id[WEB_COOKIE_SIZE])
+{
+    unsigned char digest[WEB_DIGEST_SIZE];
+    char address[INET6_ADDRSTRLEN];
+    name_address(from, address);
+    web_digest(token, digest);
+    pthread_mutex_lock(&access->lock);
+    web_visitor v = with_token(access, address, token);
+    if (v.status == 0
+        && !web_session_open(&access->sessions, digest, web_ms(CLOCK_MONOTONIC), id))
+        v.status = 503;
+    pthread_mutex_unlock(&access->lock);
+    return v;
+}
+
+void web_access_logout(web_access *access, const char *id)
+{
+    pthread_mutex_lock(&access->lock);
+    web_session_close(&access->sessions, id);
+    pthread_mutex_unlock(&access->lock);
 }
 
 // ---- roles

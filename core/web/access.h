@@ -27,9 +27,19 @@ typedef struct web_visitor {
     int      status;                // 0, 401 (the token is not known) or 429
 } web_visitor;
 
-// authorization: the header; NULL: not there.
+// authorization: the header; session: the cookie's value; NULL: not there. A token goes first. A
+// session that is not known (any more) is none.
 web_visitor web_access_of(web_access *access, const struct sockaddr *from,
-    const char *authorization);
+    const char *authorization, const char *session);
+
+enum { WEB_COOKIE_SIZE = 44 };          // of a session's id, with the NUL
+#define WEB_COOKIE "gofer"
+#define WEB_COOKIE_SECURE "__Host-gofer"        // browsers take it over TLS alone
+
+// A session for a token. The status as above, or 503: there is no randomness.
+web_visitor web_access_login(web_access *access, const struct sockaddr *from, const char *token,
+    char id[WEB_COOKIE_SIZE]);
+void web_access_logout(web_access *access, const char *id);
 
 // "see", "operate", "admin", "metrics", or rights with commas between them. 0: no such.
 unsigned web_role(const char *role);

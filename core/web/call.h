@@ -38,6 +38,11 @@ typedef struct web_reply {
     int         status;     // HTTP's; 0: not answered yet
     const char *type;       // media type, static
     web_text    body;
+    const void *fixed;      // bytes that stay, in place of the body; NULL: the body
+    size_t      fixed_size;
+    bool        gzip;       // they are packed
+    const char *cache;      // NULL: not to be kept
+    char        cookie[160]; // Set-Cookie; "": none
 } web_reply;
 
 typedef struct web_call {
@@ -49,6 +54,11 @@ typedef struct web_call {
     web_word      path[WEB_WORDS_MAX], query[WEB_WORDS_MAX];
     size_t        path_count, query_count;
     const char   *accept;   // the header, "" if it is not there
+    const char   *base;     // of all addresses: "" or "/gofer"
+    struct web_access *access;
+    const void   *from;     // a struct sockaddr; NULL: not known
+    const char   *session;  // the cookie's value; NULL: not there
+    bool          secure;   // it came over TLS, at least as far as the proxy
     const char   *body;     // JSON; NULL: none
     size_t        body_size;
     web_reply     reply;

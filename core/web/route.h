@@ -13,7 +13,8 @@ enum {
     WEB_TAKES_BODY = 1 << 0,    // JSON
     WEB_NO_STORE = 1 << 1,      // runs at once on the server's thread: it must not wait
     WEB_IS_STREAM = 1 << 2,     // an open end: events
-    WEB_IS_TEXT = 1 << 3        // its answer is no JSON
+    WEB_IS_TEXT = 1 << 3,       // its answer is no JSON
+    WEB_IS_PAGE = 1 << 4        // its query is the page's own
 };
 
 typedef struct web_route {

@@ -16,6 +16,10 @@ const web_route web_routes[] = {
       "What the store holds, for Prometheus.", NULL },
     { "GET", API "me", 0, WEB_NO_STORE, NULL, web_api_me,
       "Who you are here and what you may do.", NULL },
+    { "POST", "/login", 0, WEB_NO_STORE | WEB_TAKES_BODY, NULL, web_api_login,
+      "Log in by a browser: {\"token\": ...}; the answer has a cookie.", NULL },
+    { "POST", "/logout", 0, WEB_NO_STORE, NULL, web_api_logout,
+      "End the cookie's session.", NULL },
     { "GET", API "routes", 0, WEB_NO_STORE, NULL, web_api_routes,
       "All there is, as an OpenAPI document.", NULL },
 

@@ -40,7 +40,7 @@ typedef struct request {
     web_call               call;
     char                  *room;    // of the decoded words
     web_text               body;
-    char                   who[WEB_NAME_MAX];
+    char                   who[WEB_NAME_MAX], session[WEB_COOKIE_SIZE];
     char                   allow[WEB_ALLOW_MAX];    // of a 405
     bool                   asked;   // the pool has it, or had it
     web_stream            *stream;
@@ -67,6 +67,32 @@ static const struct sockaddr *address_of(struct MHD_Connection *connection)
     return info ? info->client_addr : NULL;
 }
 
+// The value of our cookie, into room; NULL: it is not there. Over TLS only the name counts that no
+// other host of the domain can set.
+static const char *cookie_of(request *r, char room[WEB_COOKIE_SIZE])
+{
+    const char *name = r->call.secure ? WEB_COOKIE_SECURE "=" : WEB_COOKIE "=";
+    const char *text = header(r, "Cookie");
+    size_t size = strlen(name);
+    while (text && *text) {
+        size_t length = strcspn(text, "; ");
+        if (length > size && length - size < WEB_COOKIE_SIZE && strncmp(text, name, size) == 0) {
+            snprintf(room, WEB_COOKIE_SIZE, "%.*s", (int)(length - size), text + size);
+            return room;
+        }
+        text += strcspn(text, ";");
+        text += strspn(text, "; ");
+    }
+    return NULL;
+}
+
+// Did it come over TLS? A proxy with TLS that says nothing has it.
+static bool is_secure(request *r)
+{
+    const char *proto = header(r, "X-Forwarded-Proto");
+    return r->server->opts.behind_proxy && (!proto || strcasecmp(proto, "https") == 0);
+}
+
 static bool has_body(request *r)
 {
     const char *length = header(r, "Content-Length");
@@ -81,7 +107,7 @@ static void add(struct MHD_Response *response, const char *name, const char *val
     (void)MHD_add_response_header(response, name, value);
 }
 
-static void add_safety(struct MHD_Response *response)
+static void add_safety(struct MHD_Response *response, const char *cache)
 {
     add(response, "Content-Security-Policy",
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -91,8 +117,22 @@ static void add_safety(struct MHD_Response *response)
     add(response, "Referrer-Policy", "no-referrer");
     add(response, "Cross-Origin-Opener-Policy", "same-origin");
     add(response, "Cross-Origin-Resource-Policy", "same-origin");
-    add(response, "Cache-Control", "no-store");
+    add(response, "Cache-Control", cache ? cache : "no-store");
     add(response, "Connection", "close");
+}
+
+// The reply's bytes, which are the response's from now on. NULL: no memory.
+static struct MHD_Response *make_response(web_reply *reply)
+{
+    bool own = !reply->fixed && reply->body.at;
+    const void *bytes = own ? reply->body.at : reply->fixed ? reply->fixed : "";
+    // The library takes bytes that it does not change as if it might.
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        own ? reply->body.size : reply->fixed_size, (void *)(uintptr_t)bytes,
+        own ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+    if (response && own)
+        reply->body = (web_text){ 0 };
+    return response;
 }
 
 static enum MHD_Result send_answer(request *r)
@@ -102,20 +142,21 @@ static enum MHD_Result send_answer(request *r)
         web_text_free(&reply->body);
         web_fail(&r->call, 503, "ENOMEM", "there is no memory for the answer");
     }
-    struct MHD_Response *response = MHD_create_response_from_buffer(reply->body.size,
-        reply->body.at ? reply->body.at : (char *)"",
-        reply->body.at ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response = make_response(reply);
     if (!response)
         return MHD_NO;
-    reply->body = (web_text){ 0 };
     add(response, "Content-Type", reply->type ? reply->type : "application/json");
+    if (reply->gzip)
+        add(response, "Content-Encoding", "gzip");
+    if (reply->cookie[0])
+        add(response, "Set-Cookie", reply->cookie);
     if (r->allow[0])
         add(response, "Allow", r->allow);
     if (reply->status == 401)
         add(response, "WWW-Authenticate", "Bearer realm=\"gofer\"");
     if (reply->status == 429)
         add(response, "Retry-After", "60");
-    add_safety(response);
+    add_safety(response, reply->cache);
     enum MHD_Result sent = MHD_queue_response(r->connection, (unsigned)reply->status, response);
     MHD_destroy_response(response);
     return sent;
@@ -143,8 +184,11 @@ static bool is_meant_for_us(request *r, const char *method)
 
 static bool may(request *r)
 {
-    web_visitor v = web_access_of(r->server->opts.access, address_of(r->connection),
-        header(r, "Authorization"));
+    r->call.secure = is_secure(r);
+    r->call.session = cookie_of(r, r->session);
+    r->call.from = address_of(r->connection);
+    web_visitor v = web_access_of(r->server->opts.access, r->call.from,
+        header(r, "Authorization"), r->call.session);
     memcpy(r->who, v.name, sizeof r->who);
     r->call.rights = v.rights;
     unsigned right = r->route->right;
@@ -161,12 +205,24 @@ static bool may(request *r)
     return false;
 }
 
+// Is it a browser that goes to an address, as against a program, or a page that asks for a file?
+static bool is_navigation(request *r, const char *method, const char *path)
+{
+    return (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0)
+        && strstr(r->call.accept, "text/html") && strncmp(path, "/api/", 5) != 0
+        && strncmp(path, "/assets/", 8) != 0;
+}
+
 static bool find_route(request *r, const char *method, const char *path)
 {
     size_t base = strlen(r->server->opts.base);
-    web_match match = strncmp(path, r->server->opts.base, base) == 0 && path[base] == '/'
-        ? web_route_find(method, path + base, &r->route, &r->call, r->room, r->allow)
-        : WEB_NO_PATH;
+    bool below = strncmp(path, r->server->opts.base, base) == 0 && path[base] == '/';
+    web_match match = WEB_NO_PATH;
+    if (below)
+        match = web_route_find(method, path + base, &r->route, &r->call, r->room, r->allow);
+    // Which addresses are views, the page knows.
+    if (below && match == WEB_NO_PATH && is_navigation(r, method, path + base))
+        match = web_route_find(method, "/", &r->route, &r->call, r->room, r->allow);
     if (match == WEB_NO_PATH)
         web_fail(&r->call, 404, "ENOTFOUND", "there is nothing at this address");
     else if (match == WEB_NO_METHOD)
@@ -196,7 +252,8 @@ static void begin(request *r, const char *method, const char *target)
         web_fail(&r->call, 400, "EINVAL", "this address takes no body");
         return;
     }
-    (void)web_query_read(&r->call, r->route, query, r->room + size + 1);
+    if (!(r->route->flags & WEB_IS_PAGE))
+        (void)web_query_read(&r->call, r->route, query, r->room + size + 1);
 }
 
 // ---- streams
@@ -235,7 +292,7 @@ static enum MHD_Result start_stream(request *r)
         return MHD_NO;
     add(response, "Content-Type", "text/event-stream");
     add(response, "X-Accel-Buffering", "no");
-    add_safety(response);
+    add_safety(response, NULL);
     enum MHD_Result sent = MHD_queue_response(r->connection, 200, response);
     MHD_destroy_response(response);
     return sent;
@@ -255,6 +312,8 @@ static void *on_target(void *user, const char *target, struct MHD_Connection *co
     r->call.jobs = server->opts.jobs;
     r->call.asynq_names = server->opts.asynq_names;
     r->call.who = r->who;
+    r->call.base = server->opts.base;
+    r->call.access = server->opts.access;
     // The headers are not there yet: only the target is, which nothing else keeps as it came.
     web_text_put(&r->body, target);
     pthread_mutex_lock(&server->lock);

@@ -24,6 +24,7 @@ typedef struct web_server_options {
     web_guard     guard;
     const char   *base;         // "" or "/gofer"
     bool          asynq_names;  // of metrics, too
+    bool          behind_proxy; // with TLS
 } web_server_options;
 
 web_server *web_server_new(const web_server_options *opts);     // NULL: no memory, or no thread

@@ -20,7 +20,7 @@ enum { SECRET = 32, LINES = 1000, FILE_MAX = 512 << 10, ROLE_MAX = 64 };
 
 typedef struct token {
     char          name[WEB_NAME_MAX], role[ROLE_MAX];
-    unsigned char digest[GF_SHA256_SIZE];
+    unsigned char digest[WEB_DIGEST_SIZE];
 } token;
 
 struct web_tokens {
@@ -38,7 +38,9 @@ static const char *because(char *why, size_t size, const char *path, const char 
     return why;
 }
 
-static void digest_of(const char *text, unsigned char out[GF_SHA256_SIZE])
+_Static_assert((int)WEB_DIGEST_SIZE == (int)GF_SHA256_SIZE, "a digest is SHA-256's");
+
+void web_digest(const char *text, unsigned char out[WEB_DIGEST_SIZE])
 {
     gf_sha256 hash;
     gf_sha256_begin(&hash);
@@ -60,11 +62,11 @@ static bool read_line(const char *line, size_t size, token *out)
     const char *role = memchr(line, ':', size), *end = line + size;
     const char *digest = role ? memchr(role + 1, ':', (size_t)(end - role - 1)) : NULL;
     if (!digest || role - line >= WEB_NAME_MAX || role == line || digest - role > ROLE_MAX
-        || end - digest - 1 != 2 * GF_SHA256_SIZE)
+        || end - digest - 1 != 2 * WEB_DIGEST_SIZE)
         return false;
     snprintf(out->name, sizeof out->name, "%.*s", (int)(role - line), line);
     snprintf(out->role, sizeof out->role, "%.*s", (int)(digest - role - 1), role + 1);
-    for (size_t i = 0; i < GF_SHA256_SIZE; i++) {
+    for (size_t i = 0; i < WEB_DIGEST_SIZE; i++) {
         int high = hex(digest[1 + 2 * i]), low = hex(digest[2 + 2 * i]);
         if (high < 0 || low < 0)
             return false;
@@ -163,23 +165,22 @@ static void read_again(web_tokens *tokens)
     tokens->changed = st.st_mtim;
 }
 
-static bool same(const unsigned char *a, const unsigned char *b)
+bool web_digest_same(const unsigned char *a, const unsigned char *b)
 {
     unsigned char differ = 0;
-    for (size_t i = 0; i < GF_SHA256_SIZE; i++)
+    for (size_t i = 0; i < WEB_DIGEST_SIZE; i++)
         differ |= a[i] ^ b[i];
     return differ == 0;
 }
 
-unsigned web_tokens_find(web_tokens *tokens, const char *text, char name[WEB_NAME_MAX])
+unsigned web_tokens_find(web_tokens *tokens, const unsigned char digest[WEB_DIGEST_SIZE],
+    char name[WEB_NAME_MAX])
 {
-    unsigned char digest[GF_SHA256_SIZE];
     unsigned rights = 0;
-    digest_of(text, digest);
     read_again(tokens);
     // To the end, whichever it is: how long it took is not to tell where it stands.
     for (size_t i = 0; tokens->list && i < tokens->count; i++) {
-        if (!same(digest, tokens->list[i].digest))
+        if (!web_digest_same(digest, tokens->list[i].digest))
             continue;
         rights = web_role(tokens->list[i].role);
         memcpy(name, tokens->list[i].name, WEB_NAME_MAX);
@@ -200,7 +201,7 @@ static bool write_list(FILE *file, const token *list, size_t count)
     fputs("# NAME:ROLE:SHA-256 of gofer's web tokens; 'gofer web token' writes it\n", file);
     for (size_t i = 0; i < count; i++) {
         fprintf(file, "%s:%s:", list[i].name, list[i].role);
-        for (size_t k = 0; k < GF_SHA256_SIZE; k++)
+        for (size_t k = 0; k < WEB_DIGEST_SIZE; k++)
             fprintf(file, "%02x", list[i].digest[k]);
         fputc('\n', file);
     }
@@ -241,8 +242,7 @@ static bool is_name(const char *name)
     return size && size < WEB_NAME_MAX && strspn(name, allowed) == size;
 }
 
-// 43 characters for 256 bits, of the alphabet that URLs and shells leave alone.
-static bool make_token(char out[WEB_TOKEN_SIZE])
+bool web_random_text(char out[WEB_SECRET_SIZE])
 {
     unsigned char secret[SECRET];
     char text[GF_BASE64_ROOM(SECRET)];
@@ -251,7 +251,16 @@ static bool make_token(char out[WEB_TOKEN_SIZE])
     gf_base64_encode(secret, sizeof secret, text);
     for (char *at = text; *at; at++)
         *at = *at == '+' ? '-' : *at == '/' ? '_' : *at;
-    snprintf(out, WEB_TOKEN_SIZE, "gofer_%.43s", text);
+    snprintf(out, WEB_SECRET_SIZE, "%.43s", text);      // without the padding
+    return true;
+}
+
+static bool make_token(char out[WEB_TOKEN_SIZE])
+{
+    char secret[WEB_SECRET_SIZE];
+    if (!web_random_text(secret))
+        return false;
+    snprintf(out, WEB_TOKEN_SIZE, "gofer_%s", secret);
     return true;
 }
 
@@ -286,7 +295,7 @@ const char *web_token_add(const char *path, const char *name, const char *role,
     if (!failed) {
         snprintf(list[count].name, sizeof list[count].name, "%s", name);
         snprintf(list[count].role, sizeof list[count].role, "%s", role);
-        digest_of(text, list[count].digest);
+        web_digest(text, list[count].digest);
         if (!replace_file(path, list, count + 1))
             failed = because(why, size, path, strerror(errno));
     }

@@ -176,6 +176,7 @@ static bool make_parts(web *w, gofer_client *client, const web_options *opts)
         .streams = w->streams,
         .guard = { (const char *const *)w->hosts, w->host_count }, .base = w->base,
         .asynq_names = opts->asynq_names,
+        .behind_proxy = opts->behind_proxy,
     };
     web_gate_options gate = {
         .listeners = w->listeners, .count = w->listener_count, .take = take,

@@ -105,8 +105,8 @@ def test_read_only_is_read_only_for_everybody(gofer, method):
     web = Web(gofer, "--read-only")
     token = web.add_token("root", "admin")
     gofer.enqueue("t", "x", "--id", "a")
-    for way, path, _ in routes(web, token):
-        if way == method:
+    for way, path, right in routes(web, token):
+        if way == method and right:     # who comes and goes needs none
             assert web(path, method, token=token).status == 403, path
     assert web("/api/v1/queues/default/tasks/a", token=token).json["payload"] == "x"
     web.close()
