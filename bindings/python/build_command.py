@@ -10,6 +10,7 @@ python/setup.py.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -88,8 +89,26 @@ def plan() -> Plan:
 
 
 def _web_group(cmake: Cmake, macros: Macros, flags: list[str]) -> Group:
-    sources = cmake.sources("gofer_web", WEB)
+    sources = [*cmake.sources("gofer_web", WEB), _page()]
     return Group(sources, [str(WEB), str(LINE), *INCLUDE], macros, COMPILE_ARGS + flags)
+
+
+def _page() -> str:
+    """The files of the page as C arrays, made as core/web/page.cmake does."""
+    files = sorted((WEB / "page").iterdir())
+    digests = "".join(f"{f.name} {hashlib.sha256(f.read_bytes()).hexdigest()}\n" for f in files)
+    lines = ['#include "page.h"\n']
+    for number, file in enumerate(files):
+        numbers = ",".join(map(str, file.read_bytes() + b"\0"))
+        lines.append(f"static const unsigned char file_{number}[] = {{{numbers}}};\n")
+    lines.append("const web_file web_page_files[] = {\n")
+    for number, file in enumerate(files):
+        lines.append(f'    {{ "{file.name}", file_{number}, {file.stat().st_size} }},\n')
+    version = hashlib.sha256(digests.encode()).hexdigest()[:16]
+    lines.append(f'    {{ NULL, NULL, 0 }},\n}};\nconst char web_page_version[] = "{version}";\n')
+    made = temporary("gofer-page-") / "page_files.c"
+    made.write_text("".join(lines), "utf-8")
+    return str(made)
 
 
 def _lua_groups(cmake: Cmake, macros: Macros, flags: list[str]) -> list[Group]:

@@ -1,6 +1,7 @@
 // routes.c - the table of what the server answers.
 #include "api.h"
 #include "metrics.h"
+#include "page.h"
 #include "route.h"
 
 #define API "/api/v1/"
@@ -22,6 +23,13 @@ const web_route web_routes[] = {
       "End the cookie's session.", NULL },
     { "GET", API "routes", 0, WEB_NO_STORE, NULL, web_api_routes,
       "All there is, as an OpenAPI document.", NULL },
+
+    // ---- the page
+    { "GET", "/", 0, WEB_NO_STORE | WEB_IS_TEXT | WEB_IS_PAGE, NULL, web_page_index,
+      "The page; it is at every other address that is none of these, too, for who takes HTML.",
+      NULL },
+    { "GET", "/assets/{version}/{file}", 0, WEB_NO_STORE | WEB_IS_TEXT, NULL, web_page_asset,
+      "A file of the page.", NULL },
 
     // ---- looking
     { "GET", API "overview", WEB_SEE, 0, NULL, web_api_overview,

@@ -130,7 +130,7 @@ static int run(cli *c, const void *user)
 
 const cli_command cmd_web = {
     .name = "web",
-    .summary = "serve the web interface: JSON and metrics",
+    .summary = "serve the web interface: a page, JSON and metrics",
     .usage = "",
     .about =
         "Prints its addresses, one a line, when it is ready, and serves until a signal ends it.\n"

@@ -1,0 +1,221 @@
+// app.js - the page: which view an address shows, and what stays around the views.
+import { ApiError, get, login, logout } from "./api.js";
+import { fill, h } from "./dom.js";
+import "./format.js";
+import { listen } from "./live.js";
+import { button, complain, problem } from "./parts.js";
+import { here, link, watch } from "./route.js";
+
+const VIEWS = [
+    { name: "overview", title: "Overview", path: [] },
+    { name: "queues", title: "Queues", path: ["queues"] },
+    { name: "tasks", title: "Tasks", path: ["tasks"] },
+    { name: "failures", title: "Failures", path: ["failures"] },
+    { name: "types", title: "Types", path: ["types"] },
+    { name: "schedules", title: "Schedules", path: ["schedules"] },
+    { name: "workers", title: "Workers", path: ["workers"] },
+    { name: "jobs", title: "Jobs", path: ["jobs"] },
+    { name: "doctor", title: "Doctor", path: ["doctor"] },
+];
+
+const main = /** @type {HTMLElement} */ (document.getElementById("main"));
+const header = /** @type {HTMLElement} */ (document.getElementById("header"));
+let me = { name: null, rights: /** @type {string[]} */ ([]) };
+
+/** What a view is given. @typedef {object} Context
+ * @property {string[]} words
+ * @property {Record<string, string>} query
+ * @property {(right: string) => boolean} may
+ * @property {AbortSignal} signal of the view's end
+ */
+
+/** @param {string[]} words */
+function module(words) {
+    if (words.length === 0) return { file: "overview", nav: "overview" };
+    if (words[0] === "queues" && words[2] === "tasks") return { file: "task", nav: "tasks" };
+    if (words[0] === "queues" && words.length === 2) return { file: "queue", nav: "queues" };
+    const known = VIEWS.find((view) => view.path.length && view.path[0] === words[0]);
+    return known ? { file: known.name, nav: known.name } : { file: "missing", nav: "" };
+}
+
+/** @type {AbortController|null} */
+let current = null;
+
+/** For who cannot see that it is still coming. @param {boolean} busy */
+const loading = (busy) => main.setAttribute("aria-busy", String(busy));
+
+async function show() {
+    current?.abort();
+    loading(true);
+    const ending = (current = new AbortController()),
+        { words, query } = here(),
+        { file, nav } = module(words);
+    for (const node of header.querySelectorAll("nav a")) {
+        if (node.getAttribute("data-view") === nav) node.setAttribute("aria-current", "page");
+        else node.removeAttribute("aria-current");
+    }
+    const view = VIEWS.find((one) => one.name === nav);
+    document.title = [words.length > 1 ? words[words.length - 1] : null, view?.title, "gofer"]
+        .filter(Boolean)
+        .join(" · ");
+    if (!me.rights.includes("see")) {
+        fill(main, loginForm());
+        loading(false);
+        return;
+    }
+    try {
+        const made = await import(`./${file}.js`);
+        await run(made.default, {
+            words,
+            query,
+            may: (right) => me.rights.includes(right),
+            signal: ending.signal,
+        });
+    } catch (error) {
+        if (ending.signal.aborted) return;
+        fill(main, problem(error));
+        loading(false);
+    }
+}
+
+/**
+ * Show a view and keep it fresh: with what happens, and every five seconds.
+ * @param {(c: Context) => any} make
+ * @param {Context} context
+ */
+async function run(make, context) {
+    const view = make(context),
+        trouble = h("div");
+    fill(main, trouble, view.node);
+    let running = false,
+        again = false;
+    const refresh = async () => {
+        if (context.signal.aborted || document.hidden) return;
+        if (running) {
+            again = true;
+            return;
+        }
+        running = true;
+        try {
+            await view.refresh?.();
+            fill(trouble);
+        } catch (error) {
+            if (error instanceof ApiError && error.status === 401) await start();
+            else if (!context.signal.aborted) fill(trouble, problem(error));
+        }
+        running = false;
+        if (again) {
+            again = false;
+            setTimeout(refresh, 1000);
+        }
+    };
+    view.again = refresh;
+    await refresh();
+    if (context.signal.aborted) return;
+    loading(false);
+    let due = 0;
+    const stop = listen((message) => {
+        view.hear?.(message);
+        if (
+            due ||
+            Object.keys(message.counts).every((kind) => kind === "progress" || kind === "log")
+        )
+            return;
+        due = setTimeout(() => {
+            due = 0;
+            refresh();
+        }, 1000);
+    });
+    const timer = setInterval(refresh, 5000),
+        tick = setInterval(() => !document.hidden && view.tick?.(), 1000);
+    context.signal.addEventListener("abort", () => {
+        stop();
+        clearInterval(timer);
+        clearInterval(tick);
+        clearTimeout(due);
+    });
+}
+
+function loginForm() {
+    const input = /** @type {HTMLInputElement} */ (
+        h("input", {
+            type: "password",
+            id: "token",
+            autocomplete: "current-password",
+            required: true,
+        })
+    );
+    return h(
+        "form",
+        {
+            class: "login",
+            onsubmit: async (/** @type {Event} */ event) => {
+                event.preventDefault();
+                try {
+                    await login(input.value);
+                    await start();
+                } catch (error) {
+                    complain(error);
+                }
+            },
+        },
+        h("h1", {}, "Log in"),
+        h(
+            "p",
+            {},
+            "This server asks for a token: 'gofer web token add NAME --role operate' makes one.",
+        ),
+        h("label", { for: "token" }, "Token"),
+        input,
+        h("button", { type: "submit" }, "Log in"),
+    );
+}
+
+function drawHeader() {
+    fill(
+        header,
+        h(
+            "nav",
+            { "aria-label": "Views" },
+            h("strong", {}, link("/", null, "gofer")),
+            VIEWS.map((view) => {
+                const node = link(`/${view.path.join("/")}`, null, view.title);
+                node.setAttribute("data-view", view.name);
+                return node;
+            }),
+        ),
+        h(
+            "div",
+            { class: "me" },
+            me.name
+                ? [
+                      h("span", {}, me.name),
+                      button("Log out", async () => {
+                          await logout();
+                          await start();
+                      }),
+                  ]
+                : me.rights.includes("operate")
+                  ? null
+                  : button("Log in", async () => {
+                        current?.abort();
+                        fill(main, loginForm());
+                    }),
+        ),
+    );
+}
+
+async function start() {
+    try {
+        me = await get("me");
+    } catch (error) {
+        fill(main, problem(error));
+        setTimeout(start, 2000);
+        return;
+    }
+    drawHeader();
+    await show();
+}
+
+watch(show);
+start();

@@ -1,0 +1,50 @@
+// doctor.js - what may be wrong with the store, and mending it.
+import { get, post } from "./api.js";
+import { fill, h } from "./dom.js";
+import { button, problem } from "./parts.js";
+
+/** @param {import("./app.js").Context} context */
+export default function doctor({ may }) {
+    const list = h("div", { "aria-live": "polite" });
+
+    /** @param {() => Promise<any>} look */
+    async function show(look) {
+        fill(list, h("p", { class: "empty" }, "Looking…"));
+        try {
+            const found = (await look()).items;
+            fill(
+                list,
+                found.length
+                    ? found.map((/** @type {any} */ f) =>
+                          h(
+                              "article",
+                              { class: `finding ${f.severity}` },
+                              h("h2", {}, f.code, f.queue ? ` · ${f.queue}` : ""),
+                              h("p", {}, f.text, f.repaired ? ` ${f.repaired} mended.` : ""),
+                              f.advice && h("p", {}, f.advice),
+                              f.examples && h("p", { class: "id" }, f.examples),
+                          ),
+                      )
+                    : h("p", {}, "All is well."),
+            );
+        } catch (error) {
+            fill(list, problem(error));
+        }
+    }
+    show(() => get("check"));
+    return {
+        node: h(
+            "section",
+            {},
+            h("h1", {}, "Doctor"),
+            h(
+                "p",
+                { class: "acts" },
+                button("Look again", () => show(() => get("check"))),
+                may("admin") &&
+                    button("Mend what can be mended", () => show(() => post("check/repair"))),
+            ),
+            list,
+        ),
+    };
+}

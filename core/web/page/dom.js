@@ -1,0 +1,74 @@
+// dom.js - elements out of text, and lists that change in place.
+//
+// Everything that is shown goes through here: text becomes text nodes and attributes, never markup,
+// so nothing that a task holds can become a part of the page.
+
+/**
+ * An element. Properties: `on…` functions listen, `class` and others are attributes, true is an
+ * attribute without a value, null and false are none.
+ * @param {string} tag
+ * @param {Record<string, unknown>} [props]
+ * @param {...unknown} children strings, numbers, nodes, arrays of them; null and false are nothing
+ * @returns {HTMLElement}
+ */
+export function h(tag, props, ...children) {
+    const node = document.createElement(tag);
+    for (const [name, value] of Object.entries(props ?? {})) {
+        if (name.startsWith("on"))
+            node.addEventListener(name.slice(2), /** @type {EventListener} */ (value));
+        else if (value === true) node.setAttribute(name, "");
+        else if (value !== null && value !== undefined && value !== false)
+            node.setAttribute(name, String(value));
+    }
+    add(node, children);
+    return node;
+}
+
+/** @param {Node} node @param {unknown} children */
+function add(node, children) {
+    if (Array.isArray(children)) for (const child of children) add(node, child);
+    else if (children instanceof Node) node.appendChild(children);
+    else if (children !== null && children !== undefined && children !== false) {
+        node.appendChild(document.createTextNode(String(children)));
+    }
+}
+
+/** What an element holds, anew. @param {Element} node @param {...unknown} children */
+export function fill(node, ...children) {
+    node.replaceChildren();
+    add(node, children);
+}
+
+/** A text, changed only if it is another one. @param {Element} node @param {unknown} text */
+export function say(node, text) {
+    const now = String(text ?? "");
+    if (node.textContent !== now) node.textContent = now;
+}
+
+/**
+ * A list in place: nodes of items that stay are kept, with their focus, selection and scroll.
+ * @template T
+ * @param {Element} parent
+ * @param {T[]} items
+ * @param {(item: T) => string} key
+ * @param {(item: T) => Element} make
+ * @param {(node: Element, item: T) => void} update
+ */
+export function keyed(parent, items, key, make, update) {
+    const old = new Map();
+    for (const child of parent.children) old.set(child.getAttribute("data-key"), child);
+    let at = parent.firstElementChild;
+    for (const item of items) {
+        const name = key(item);
+        let node = old.get(name);
+        old.delete(name);
+        if (!node) {
+            node = make(item);
+            node.setAttribute("data-key", name);
+        }
+        update(node, item);
+        if (at && node === at) at = at.nextElementSibling;
+        else parent.insertBefore(node, at);
+    }
+    for (const node of old.values()) node.remove();
+}

@@ -1,0 +1,112 @@
+// format.js - numbers, durations and times in words, in the zone of who looks.
+
+import { say } from "./dom.js";
+
+/** @param {number|undefined} ms */
+export function duration(ms) {
+    if (ms === undefined || ms === null) return "";
+    if (ms < 1000) return `${Math.round(ms)} ms`;
+    const s = ms / 1000;
+    if (s < 10) return `${s.toFixed(1)} s`;
+    if (s < 60) return `${Math.round(s)} s`;
+    const parts = [
+        [86400, "d"],
+        [3600, "h"],
+        [60, "m"],
+        [1, "s"],
+    ];
+    const first = parts.findIndex(([size]) => s >= Number(size));
+    let left = Math.round(s);
+    const words = [];
+    for (const [size, unit] of parts.slice(first, first + 2)) {
+        const count = Math.floor(left / Number(size));
+        left -= count * Number(size);
+        if (count) words.push(`${count}${unit}`);
+    }
+    return words.join(" ");
+}
+
+/** "3m ago", "in 2h 5m". @param {number|undefined} ms @param {number} [now] */
+export function when(ms, now = Date.now()) {
+    if (!ms) return "";
+    const away = ms - now;
+    if (Math.abs(away) < 1000) return "now";
+    return away < 0 ? `${duration(-away)} ago` : `in ${duration(away)}`;
+}
+
+/** @param {number|undefined} ms */
+export function time(ms) {
+    return ms
+        ? new Date(ms).toLocaleString(undefined, {
+              year: "numeric",
+              month: "2-digit",
+              day: "2-digit",
+              hour: "2-digit",
+              minute: "2-digit",
+              second: "2-digit",
+              timeZoneName: "short",
+          })
+        : "";
+}
+
+/** @param {number|string|undefined} n */
+export function count(n) {
+    if (n === undefined || n === null) return "";
+    return typeof n === "string" ? n : n.toLocaleString();
+}
+
+/** @param {number|undefined} n */
+export function bytes(n) {
+    if (n === undefined || n === null) return "";
+    const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let at = 0;
+    while (n >= 1024 && at < units.length - 1) {
+        n /= 1024;
+        at++;
+    }
+    return `${at && n < 100 ? n.toFixed(1) : Math.round(n)} ${units[at]}`;
+}
+
+/**
+ * The first line of an error that says what it was: of a traceback the last one.
+ * @param {string} text
+ */
+export function headline(text) {
+    const lines = (text ?? "").trim().split("\n");
+    const traced = lines[0].startsWith("Traceback");
+    return (traced ? lines[lines.length - 1] : lines[0]).slice(0, 300);
+}
+
+/**
+ * What errors of one kind have in common: numbers, hex and quoted words taken out.
+ * @param {string} text
+ */
+export function fingerprint(text) {
+    return headline(text)
+        .replace(/0x[0-9a-f]+|[0-9a-f]{8,}/gi, "…")
+        .replace(/\d+(\.\d+)?/g, "…")
+        .replace(/'[^']*'|"[^"]*"/g, "'…'");
+}
+
+class GoferTime extends HTMLElement {
+    static observedAttributes = ["ms"];
+    connectedCallback() {
+        this.draw();
+    }
+    attributeChangedCallback() {
+        this.draw();
+    }
+    draw() {
+        const ms = Number(this.getAttribute("ms"));
+        const text = when(ms);
+        say(this, text);
+        this.title = ms ? `${time(ms)}\n${new Date(ms).toISOString()}` : "";
+    }
+}
+customElements.define("gofer-time", GoferTime);
+
+setInterval(() => {
+    if (!document.hidden)
+        for (const node of document.querySelectorAll("gofer-time"))
+            /** @type {GoferTime} */ (node).draw();
+}, 1000);

@@ -1,0 +1,44 @@
+// jobs.js - acts on many tasks, of this server's life.
+import { get, remove } from "./api.js";
+import { h } from "./dom.js";
+import { count } from "./format.js";
+import { badge, button, Table } from "./parts.js";
+
+/** @param {import("./app.js").Context} context */
+export default function jobs({ may }) {
+    const table = new Table(
+        "Jobs",
+        [
+            { title: "Job", number: true, show: (j) => j.job },
+            { title: "Act", show: (j) => j.act },
+            { title: "State", show: (j) => badge(j.state) },
+            { title: "Done", number: true, show: (j) => count(j.done) },
+            { title: "Looked at", number: true, show: (j) => count(j.looked) },
+            { title: "By", show: (j) => j.by },
+            { title: "Error", class: "error", show: (j) => j.error ?? "" },
+            {
+                title: "",
+                show: (j) =>
+                    may("operate") && ["waiting", "running"].includes(j.state)
+                        ? button("Stop", async () => {
+                              await remove(`acts/${j.job}`);
+                              await view.again();
+                          })
+                        : null,
+            },
+        ],
+        (j) => String(j.job),
+    );
+    /** @type {any} */
+    const view = {
+        node: h(
+            "section",
+            {},
+            h("h1", {}, "Jobs"),
+            h("p", {}, "Acts on all tasks that match, begun on this server."),
+            table.node,
+        ),
+        refresh: async () => table.show((await get("acts")).items),
+    };
+    return view;
+}

@@ -1,0 +1,150 @@
+// overview.js - is work flowing, is anything stuck, and since when.
+import { get } from "./api.js";
+import { fill, h, say } from "./dom.js";
+import { count, duration } from "./format.js";
+import { problem, Table } from "./parts.js";
+import { bars, Flow } from "./plot.js";
+import { link, path } from "./route.js";
+
+/** @param {any[]} queues @param {string} field */
+const sum = (queues, field) => queues.reduce((n, queue) => n + Number(queue[field] ?? 0), 0);
+
+/** @param {any[]} queues @param {any[]} workers */
+function figures(queues, workers) {
+    const oldest = queues.reduce(
+        (worst, queue) => (queue.latency_ms > (worst?.latency_ms ?? 0) ? queue : worst),
+        null,
+    );
+    const busy = sum(workers, "running"),
+        slots = sum(workers, "concurrency") + sum(workers, "children_want");
+    return [
+        ["Waiting", count(sum(queues, "pending")), link("/tasks", { state: "pending" }, "tasks")],
+        [
+            "Oldest waits",
+            oldest ? duration(oldest.latency_ms) : "–",
+            oldest && link(path("queues", oldest.queue), null, oldest.queue),
+        ],
+        ["Running", count(sum(queues, "active")), link("/tasks", { state: "active" }, "tasks")],
+        ["To be retried", count(sum(queues, "retry")), link("/failures", null, "failures")],
+        [
+            "Archived",
+            count(sum(queues, "archived")),
+            link("/failures", { state: "archived" }, "failures"),
+        ],
+        [
+            "Workers",
+            count(workers.length),
+            link("/workers", null, slots ? `${busy} of ${slots} busy` : "none"),
+        ],
+    ];
+}
+
+export default function overview() {
+    const cards = h("div", { class: "cards" }),
+        warnings = h("div"),
+        days = h("div"),
+        heading = h("p", { class: "where" });
+    const flow = new Flow("Events per second", [
+        ["enqueued", "new"],
+        ["done", "good"],
+        ["retried", "warn"],
+        ["archived", "bad"],
+    ]);
+    const queues = new Table(
+        "Queues",
+        [
+            { title: "Queue", show: (q) => link(path("queues", q.queue), null, q.queue) },
+            { title: "Waiting", number: true, show: (q) => count(q.pending) },
+            {
+                title: "Oldest",
+                number: true,
+                show: (q) => (q.latency_ms ? duration(q.latency_ms) : ""),
+            },
+            { title: "Running", number: true, show: (q) => count(q.active) },
+            { title: "Retry", number: true, show: (q) => count(q.retry) },
+            { title: "Archived", number: true, show: (q) => count(q.archived) },
+            { title: "Today", number: true, show: (q) => count(q.processed) },
+            {
+                title: "",
+                show: (q) => (q.paused ? "paused" : q.unserved ? "nobody serves it" : ""),
+            },
+        ],
+        (q) => q.queue,
+    );
+    let findings = 0;
+
+    async function look() {
+        const seen = await get("overview");
+        say(heading, `${seen.url}, gofer ${seen.version}`);
+        fill(
+            cards,
+            figures(seen.queues.items, seen.workers.items).map(([name, value, more]) =>
+                h("div", { class: "card" }, h("span", {}, name), h("b", {}, value), more),
+            ),
+        );
+        const worst = [...seen.queues.items].sort(
+            (a, b) =>
+                Number(!!b.unserved) - Number(!!a.unserved) ||
+                b.latency_ms - a.latency_ms ||
+                b.size - a.size,
+        );
+        queues.show(worst.slice(0, 12));
+        const history = [...seen.history.items].reverse();
+        if (!days.contains(document.activeElement))
+            fill(
+                days,
+                bars(
+                    "Attempts by day (UTC)",
+                    history.map((d) => d.date.slice(5)),
+                    [
+                        {
+                            name: "done",
+                            class: "good",
+                            values: history.map((d) => d.processed - d.failed),
+                        },
+                        { name: "failed", class: "bad", values: history.map((d) => d.failed) },
+                    ],
+                ),
+            );
+        // The doctor's look is dear: once a minute.
+        if (Date.now() - findings > 60000) {
+            findings = Date.now();
+            get("check")
+                .then((found) => {
+                    const bad = found.items.filter((/** @type {any} */ f) => f.severity !== "note");
+                    fill(
+                        warnings,
+                        bad
+                            .slice(0, 5)
+                            .map((/** @type {any} */ f) =>
+                                h(
+                                    "p",
+                                    { class: `finding ${f.severity}` },
+                                    f.text,
+                                    " ",
+                                    link("/doctor", null, "more"),
+                                ),
+                            ),
+                    );
+                })
+                .catch((error) => fill(warnings, problem(error)));
+        }
+    }
+
+    return {
+        node: h(
+            "section",
+            {},
+            h("h1", {}, "Overview"),
+            heading,
+            warnings,
+            cards,
+            h("div", { class: "plots" }, flow.node, days),
+            h("h2", {}, link("/queues", null, "Queues")),
+            queues.node,
+        ),
+        refresh: look,
+        hear: (/** @type {any} */ message) => flow.add(message.counts),
+        tick: () => flow.draw(),
+    };
+}

@@ -1,0 +1,270 @@
+// parts.js - pieces that several views are made of: tables, acts with their question, trees.
+import { ApiError } from "./api.js";
+import { fill, h, keyed, say } from "./dom.js";
+
+const notes = /** @type {HTMLElement} */ (document.getElementById("notes"));
+
+/** A word to the reader that goes by itself. @param {string} text @param {boolean} [bad] */
+export function note(text, bad) {
+    const node = h("p", { class: bad ? "note bad" : "note" }, text);
+    notes.append(node);
+    setTimeout(() => node.remove(), bad ? 10000 : 4000);
+}
+
+/** @param {unknown} error */
+export function complain(error) {
+    note(error instanceof Error ? error.message : String(error), true);
+}
+
+/** @param {unknown} error */
+export function problem(error) {
+    const text =
+        error instanceof ApiError && error.status === 503
+            ? `The store does not answer: ${error.message}`
+            : error instanceof Error
+              ? error.message
+              : String(error);
+    return h("p", { class: "problem", role: "alert" }, text);
+}
+
+/**
+ * @typedef {object} Column
+ * @property {string} title
+ * @property {(item: any) => unknown} show  text, or a node
+ * @property {boolean} [number]
+ * @property {string} [class]
+ */
+
+/** A table whose rows stay in place while what they show changes. */
+export class Table {
+    /** @param {string} caption @param {Column[]} columns @param {(item: any) => string} key */
+    constructor(caption, columns, key) {
+        this.columns = columns;
+        this.key = key;
+        this.body = h("tbody");
+        this.empty = h("p", { class: "empty", hidden: true }, "Nothing here.");
+        this.node = h(
+            "div",
+            { class: "table" },
+            h(
+                "table",
+                {},
+                h("caption", { class: "unseen" }, caption),
+                h(
+                    "thead",
+                    {},
+                    h(
+                        "tr",
+                        {},
+                        columns.map((c) =>
+                            h("th", { scope: "col", class: this.style(c) }, c.title),
+                        ),
+                    ),
+                ),
+                this.body,
+            ),
+            this.empty,
+        );
+    }
+
+    /** @param {Column} c */
+    style(c) {
+        return [c.number && "number", c.class].filter(Boolean).join(" ") || null;
+    }
+
+    /** @param {any[]} items */
+    show(items) {
+        keyed(
+            this.body,
+            items,
+            this.key,
+            () =>
+                h(
+                    "tr",
+                    {},
+                    this.columns.map((c) => h("td", { class: this.style(c) })),
+                ),
+            (row, item) =>
+                this.columns.forEach((c, i) => {
+                    const cell = row.children[i],
+                        shown = c.show(item);
+                    if (!(shown instanceof Node) && !Array.isArray(shown)) say(cell, shown);
+                    else if (!cell.contains(document.activeElement)) fill(cell, shown);
+                }),
+        );
+        this.empty.hidden = items.length > 0;
+    }
+}
+
+/**
+ * A question that is answered before something is done; resolves to true or false.
+ * @param {string} title
+ * @param {unknown} text
+ * @param {string} yes
+ * @param {string} [typed] what must be typed first
+ */
+export function ask(title, text, yes, typed) {
+    return new Promise((resolve) => {
+        const button = h("button", { class: "danger", type: "submit", disabled: !!typed }, yes);
+        const input = typed
+            ? h("input", {
+                  "aria-label": `Type ${typed} to go on`,
+                  autocomplete: "off",
+                  oninput: (/** @type {Event} */ e) => {
+                      /** @type {HTMLButtonElement} */ (button).disabled =
+                          /** @type {HTMLInputElement} */ (e.target).value !== typed;
+                  },
+              })
+            : null;
+        const dialog = /** @type {HTMLDialogElement} */ (
+            h(
+                "dialog",
+                { "aria-label": title },
+                h(
+                    "form",
+                    {
+                        onsubmit: (/** @type {Event} */ e) => {
+                            e.preventDefault();
+                            dialog.close("yes");
+                        },
+                    },
+                    h("h2", {}, title),
+                    text instanceof Node ? text : h("p", {}, text),
+                    typed && h("label", {}, `Type ${typed} to go on: `, input),
+                    h(
+                        "p",
+                        { class: "acts" },
+                        h("button", { type: "button", onclick: () => dialog.close() }, "Leave it"),
+                        button,
+                    ),
+                ),
+            )
+        );
+        dialog.addEventListener("close", () => {
+            dialog.remove();
+            resolve(dialog.returnValue === "yes");
+        });
+        document.body.append(dialog);
+        dialog.showModal();
+    });
+}
+
+/**
+ * A button that does something, is off meanwhile, and says what came of it.
+ * @param {string} label
+ * @param {() => Promise<unknown>} act
+ * @param {Record<string, unknown>} [props]
+ */
+export function button(label, act, props) {
+    const node = /** @type {HTMLButtonElement} */ (
+        h(
+            "button",
+            {
+                type: "button",
+                ...props,
+                onclick: async () => {
+                    node.disabled = true;
+                    try {
+                        const said = await act();
+                        if (typeof said === "string") note(said);
+                    } catch (error) {
+                        complain(error);
+                    }
+                    node.disabled = false;
+                },
+            },
+            label,
+        )
+    );
+    return node;
+}
+
+/**
+ * Bytes of a task as they are read best: JSON as a tree, other text as it is.
+ * @param {any} value of a bytes field
+ */
+export function payload(value) {
+    if (value === undefined) return h("p", { class: "empty" }, "None.");
+    if (typeof value !== "string") return h("pre", { class: "bytes" }, `base64: ${value.base64}`);
+    try {
+        return tree(JSON.parse(value), value);
+    } catch {
+        return h("pre", { class: "bytes" }, value);
+    }
+}
+
+/** @param {any} value @param {string} source */
+function tree(value, source) {
+    // Numbers that JavaScript would round are shown as they stand.
+    if (/\d{16,}/.test(source)) return h("pre", { class: "bytes" }, source);
+    return h("div", { class: "tree" }, branch(value));
+}
+
+/** @param {any} value @returns {Node} */
+function branch(value) {
+    if (value === null || typeof value !== "object") {
+        return h("code", { class: value === null ? "null" : typeof value }, JSON.stringify(value));
+    }
+    const entries = Object.entries(value),
+        list = Array.isArray(value);
+    if (entries.length === 0) return h("code", {}, list ? "[]" : "{}");
+    return h(
+        "ul",
+        {},
+        entries.slice(0, 500).map(([key, inner]) => {
+            const deep =
+                inner !== null && typeof inner === "object" && Object.keys(inner).length > 0;
+            const name = h("span", { class: "key" }, key);
+            return h(
+                "li",
+                {},
+                deep
+                    ? h(
+                          "details",
+                          { open: entries.length < 50 },
+                          h(
+                              "summary",
+                              {},
+                              name,
+                              ` ${Array.isArray(inner) ? `[${inner.length}]` : "{…}"}`,
+                          ),
+                          branch(inner),
+                      )
+                    : [name, ": ", branch(inner)],
+            );
+        }),
+        entries.length > 500 && h("li", {}, `and ${entries.length - 500} more`),
+    );
+}
+
+/** @param {string} state */
+export function badge(state) {
+    return h("span", { class: `badge ${state}` }, state);
+}
+
+/** A button that puts a text on the clipboard. @param {string} label @param {() => string} text */
+export function copy(label, text) {
+    return button(label, async () => {
+        await navigator.clipboard.writeText(text());
+        return "Copied";
+    });
+}
+
+/**
+ * Pairs of a name and what it is; those without a value are left out.
+ * @param {[string, unknown][]} pairs
+ */
+export function facts(pairs) {
+    return h(
+        "dl",
+        { class: "facts" },
+        pairs
+            .filter(([, value]) => value !== undefined && value !== null && value !== "")
+            .map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]),
+    );
+}
+
+/** @param {number|undefined} ms */
+export function moment(ms) {
+    return ms ? h("gofer-time", { ms }) : null;
+}

@@ -1,0 +1,222 @@
+// plot.js - bars and lines as SVG, with a table behind them for who cannot see them.
+import { h } from "./dom.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** @param {string} tag @param {Record<string, unknown>} props @param {...Node} children */
+function s(tag, props, ...children) {
+    const node = document.createElementNS(SVG, tag);
+    for (const [name, value] of Object.entries(props)) node.setAttribute(name, String(value));
+    node.append(...children);
+    return node;
+}
+
+/** A round number at or above n. @param {number} n */
+export function ceiling(n) {
+    if (n <= 0) return 1;
+    const size = 10 ** Math.floor(Math.log10(n));
+    return [1, 2, 5, 10].map((m) => m * size).find((m) => m >= n) ?? n;
+}
+
+/**
+ * @typedef {object} Series
+ * @property {string} name
+ * @property {string} class
+ * @property {number[]} values
+ */
+
+/**
+ * @param {string} title
+ * @param {string[]} labels
+ * @param {Series[]} series
+ * @param {(n: number) => string} show
+ */
+function behind(title, labels, series, show) {
+    return h(
+        "details",
+        { class: "behind" },
+        h("summary", {}, "As a table"),
+        h(
+            "table",
+            {},
+            h("caption", { class: "unseen" }, title),
+            h(
+                "thead",
+                {},
+                h(
+                    "tr",
+                    {},
+                    h("th", { scope: "col" }, ""),
+                    series.map((one) => h("th", { scope: "col" }, one.name)),
+                ),
+            ),
+            h(
+                "tbody",
+                {},
+                labels.map((label, i) =>
+                    h(
+                        "tr",
+                        {},
+                        h("th", { scope: "row" }, label),
+                        series.map((one) => h("td", { class: "number" }, show(one.values[i] ?? 0))),
+                    ),
+                ),
+            ),
+        ),
+    );
+}
+
+/**
+ * Stacked bars. @param {string} title @param {string[]} labels @param {Series[]} series
+ * @param {(n: number) => string} [show]
+ */
+export function bars(title, labels, series, show = (n) => n.toLocaleString()) {
+    const width = 600,
+        height = 140,
+        foot = 18,
+        left = 46;
+    const sums = labels.map((_, i) => series.reduce((sum, one) => sum + (one.values[i] ?? 0), 0));
+    const top = ceiling(Math.max(0, ...sums));
+    const step = (width - left) / Math.max(1, labels.length);
+    const y = (/** @type {number} */ n) => (height - foot) * (1 - n / top);
+    const plot = s("svg", {
+        viewBox: `0 0 ${width} ${height}`,
+        class: "plot",
+        role: "img",
+        "aria-label": title,
+    });
+    for (const part of [0, 0.5, 1]) {
+        const line = y(top * part);
+        plot.append(s("line", { x1: left, x2: width, y1: line, y2: line, class: "grid" }));
+        const text = s("text", { x: left - 6, y: Math.max(10, line + 4), class: "axis end" });
+        text.textContent = show(top * part);
+        plot.append(text);
+    }
+    labels.forEach((label, i) => {
+        let from = 0;
+        for (const one of series) {
+            const value = one.values[i] ?? 0;
+            if (value <= 0) continue;
+            const bar = s("rect", {
+                x: left + i * step + step * 0.1,
+                width: step * 0.8,
+                y: y(from + value),
+                height: Math.max(1, y(from) - y(from + value)),
+                class: one.class,
+            });
+            const tip = s("title", {});
+            tip.textContent = `${label}: ${show(value)} ${one.name}`;
+            bar.append(tip);
+            plot.append(bar);
+            from += value;
+        }
+        if (labels.length <= 12 || i % Math.ceil(labels.length / 8) === 0) {
+            const text = s("text", {
+                x: left + i * step + step / 2,
+                y: height - 4,
+                class: "axis middle",
+            });
+            text.textContent = label;
+            plot.append(text);
+        }
+    });
+    return h(
+        "figure",
+        {},
+        h(
+            "figcaption",
+            {},
+            title,
+            " ",
+            series.map((one) => h("span", { class: `legend ${one.class}` }, one.name)),
+        ),
+        plot,
+        behind(title, labels, series, show),
+    );
+}
+
+/** What happened in each second of the last minutes; values are added as they come. */
+export class Flow {
+    /** @param {string} title @param {[string, string][]} kinds name and class */
+    constructor(title, kinds, seconds = 120) {
+        this.title = title;
+        this.seconds = seconds;
+        this.kinds = kinds;
+        this.values = new Map(kinds.map(([name]) => [name, new Array(seconds).fill(0)]));
+        this.second = Math.floor(Date.now() / 1000);
+        this.lines = kinds.map(([, style]) =>
+            s("polyline", { class: `line ${style}`, points: "" }),
+        );
+        this.top = s("text", { x: 0, y: 10, class: "axis" });
+        const plot = s(
+            "svg",
+            {
+                viewBox: "0 0 600 120",
+                class: "plot",
+                role: "img",
+                "aria-label": title,
+                preserveAspectRatio: "none",
+            },
+            s("line", { x1: 0, x2: 600, y1: 119, y2: 119, class: "grid" }),
+            ...this.lines,
+            this.top,
+        );
+        this.rates = h("p", { class: "rates" });
+        this.node = h(
+            "figure",
+            {},
+            h(
+                "figcaption",
+                {},
+                title,
+                " ",
+                kinds.map(([name, style]) => h("span", { class: `legend ${style}` }, name)),
+            ),
+            plot,
+            this.rates,
+        );
+    }
+
+    /** @param {Record<string, number>} counts */
+    add(counts) {
+        this.pass();
+        for (const [name, count] of Object.entries(counts)) {
+            const values = this.values.get(name);
+            if (values) values[this.seconds - 1] += count;
+        }
+    }
+
+    /** Time goes on. */
+    pass() {
+        const now = Math.floor(Date.now() / 1000),
+            gone = Math.min(this.seconds, now - this.second);
+        this.second = now;
+        for (const values of this.values.values()) {
+            values.splice(0, gone);
+            while (values.length < this.seconds) values.push(0);
+        }
+    }
+
+    draw() {
+        this.pass();
+        const all = [...this.values.values()],
+            top = ceiling(Math.max(1, ...all.flat()));
+        this.top.textContent = `${top}/s`;
+        all.forEach((values, k) =>
+            this.lines[k].setAttribute(
+                "points",
+                values
+                    .map(
+                        (value, i) =>
+                            `${(i * 600) / (this.seconds - 1)},${119 - (value / top) * 105}`,
+                    )
+                    .join(" "),
+            ),
+        );
+        const last = [...this.values].map(([name, values]) => {
+            const sum = values.slice(-11, -1).reduce((a, b) => a + b, 0);
+            return `${(sum / 10).toFixed(1)} ${name}/s`;
+        });
+        this.rates.textContent = `Last ten seconds: ${last.join(", ")}`;
+    }
+}

@@ -1,0 +1,145 @@
+// queue.js - one queue: why it is as slow as it is.
+import { at, get, remove } from "./api.js";
+import { fill, h } from "./dom.js";
+import { count, duration } from "./format.js";
+import { ask, button, facts, moment, Table } from "./parts.js";
+import { bars } from "./plot.js";
+import { pause } from "./queues.js";
+import { go, link } from "./route.js";
+
+/** All tasks of a queue, kept ones too. @param {any} q */
+const all = (q) => q.size + q.completed + q.archived;
+
+/** @param {import("./app.js").Context} context */
+export default function queue({ words, may }) {
+    const name = words[1],
+        head = h("div"),
+        days = h("div"),
+        acts = h("p", { class: "acts" });
+    const types = new Table(
+        "Types of this queue in the last hour",
+        [
+            { title: "Type", show: (t) => link("/tasks", { queue: name, type: t.type }, t.type) },
+            { title: "Done", number: true, show: (t) => count(t.done) },
+            { title: "Failed", number: true, show: (t) => count(t.failed) },
+            { title: "Wait 50 %", number: true, show: (t) => duration(t.wait_p50_ms) },
+            { title: "99 %", number: true, show: (t) => duration(t.wait_p99_ms) },
+            { title: "Run 50 %", number: true, show: (t) => duration(t.run_p50_ms) },
+            { title: "99 %", number: true, show: (t) => duration(t.run_p99_ms) },
+        ],
+        (t) => t.type,
+    );
+    const groups = new Table(
+        "Groups",
+        [
+            {
+                title: "Group",
+                show: (g) =>
+                    link("/tasks", { queue: name, state: "aggregating", group: g.group }, g.group),
+            },
+            { title: "Tasks", number: true, show: (g) => count(g.size) },
+            { title: "Oldest", show: (g) => moment(g.oldest_at_ms) },
+        ],
+        (g) => g.group,
+    );
+    const groupPart = h("div", { hidden: true }, h("h2", {}, "Groups"), groups.node);
+
+    async function look() {
+        const [seen, stats, history, grouped] = await Promise.all([
+            get(at`queues/${name}`),
+            get("stats", { queue: name }),
+            get(at`queues/${name}/history`, { days: 30 }),
+            get(at`queues/${name}/groups`),
+        ]);
+        const states = [
+            "pending",
+            "scheduled",
+            "active",
+            "retry",
+            "aggregating",
+            "completed",
+            "archived",
+        ];
+        fill(
+            head,
+            facts([
+                ["Oldest waits", seen.latency_ms ? duration(seen.latency_ms) : "–"],
+                ...states.map(
+                    (state) =>
+                        /** @type {[string, unknown]} */ ([
+                            state,
+                            seen[state]
+                                ? link("/tasks", { queue: name, state }, count(seen[state]))
+                                : "0",
+                        ]),
+                ),
+                ["Today", `${count(seen.processed)}, ${count(seen.failed)} failed`],
+                ["In all", `${count(seen.processed_total)}, ${count(seen.failed_total)} failed`],
+                [
+                    "Paused",
+                    seen.paused ? (seen.paused_at_ms ? moment(seen.paused_at_ms) : "yes") : null,
+                ],
+            ]),
+        );
+        types.show(stats.items);
+        groups.show(grouped.items);
+        groupPart.hidden = grouped.items.length === 0;
+        const past = [...history.items].reverse();
+        if (!days.contains(document.activeElement))
+            fill(
+                days,
+                bars(
+                    "Attempts by day (UTC)",
+                    past.map((d) => d.date.slice(5)),
+                    [
+                        {
+                            name: "done",
+                            class: "good",
+                            values: past.map((d) => d.processed - d.failed),
+                        },
+                        { name: "failed", class: "bad", values: past.map((d) => d.failed) },
+                    ],
+                ),
+            );
+        if (!acts.contains(document.activeElement))
+            fill(
+                acts,
+                may("operate") && pause(view, seen),
+                may("admin") &&
+                    button(
+                        "Remove the queue",
+                        async () => {
+                            if (
+                                !(await ask(
+                                    `Remove ${name}?`,
+                                    `The queue goes with its ${count(all(seen))} tasks.`,
+                                    "Remove it",
+                                    name,
+                                ))
+                            )
+                                return undefined;
+                            await remove(at`queues/${name}`, { force: true });
+                            go("/queues");
+                            return `${name} is gone`;
+                        },
+                        { class: "danger" },
+                    ),
+            );
+    }
+    /** @type {any} */
+    const view = {
+        node: h(
+            "section",
+            {},
+            h("h1", {}, name),
+            acts,
+            head,
+            h("div", { class: "plots" }, days),
+            h("h2", {}, "Types, in the last hour"),
+            types.node,
+            groupPart,
+        ),
+        refresh: look,
+    };
+    return view;
+}

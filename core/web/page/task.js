@@ -1,0 +1,255 @@
+// task.js - one task: what it is, what happened to it, and what can be done.
+import { at, base, get, patch, post, remove } from "./api.js";
+import { fill, h } from "./dom.js";
+import { bytes, duration, time } from "./format.js";
+import { ask, badge, button, copy, facts, moment, payload, Table } from "./parts.js";
+import { go, link, path } from "./route.js";
+
+const WAITS = ["pending", "scheduled", "retry", "aggregating", "archived"];
+
+/** @param {string} word */
+const quoted = (word) => `'${word.replaceAll("'", "'\\''")}'`;
+
+/** @param {any} task @param {(right: string) => boolean} may @param {any} view */
+function buttons(task, may, view) {
+    const where = at`queues/${task.queue}/tasks/${task.id}`;
+    const act = (/** @type {string} */ name, /** @type {string} */ said) => async () => {
+        await post(`${where}/${name}`);
+        await view.again();
+        return said;
+    };
+    const state = task.state,
+        made = [];
+    if (may("operate")) {
+        if (["scheduled", "retry", "archived", "aggregating"].includes(state))
+            made.push(button("Run now", act("run", "It is pending")));
+        if (["pending", "scheduled", "retry"].includes(state))
+            made.push(button("Archive", act("archive", "It is set aside")));
+        if (!["completed", "archived"].includes(state))
+            made.push(button("Cancel", act("cancel", "It is asked to stop")));
+        if (WAITS.includes(state))
+            made.push(
+                button("Reschedule", async () => {
+                    const when = prompt("When? A time (2026-12-24T18:00:00Z) or from now (1h30m)");
+                    if (!when) return undefined;
+                    await post(
+                        `${where}/reschedule`,
+                        /^\d+(\.\d+)?[a-z]/.test(when) ? { in: when } : { at: when },
+                    );
+                    await view.again();
+                    return "It has another time";
+                }),
+            );
+    }
+    if (may("admin")) {
+        if (WAITS.includes(state) && typeof task.payload === "string")
+            made.push(button("Edit the payload", () => edit(task, where, view)));
+        if (state !== "active")
+            made.push(
+                button(
+                    "Delete",
+                    async () => {
+                        if (
+                            !(await ask(
+                                "Delete this task?",
+                                `${task.type} ${task.id}`,
+                                "Delete it",
+                            ))
+                        )
+                            return undefined;
+                        await remove(where);
+                        go("/tasks", { queue: task.queue });
+                        return "It is gone";
+                    },
+                    { class: "danger" },
+                ),
+            );
+    }
+    return made;
+}
+
+/** @param {any} task @param {string} where @param {any} view */
+async function edit(task, where, view) {
+    const area = /** @type {HTMLTextAreaElement} */ (
+        h("textarea", { rows: 12, "aria-label": "Payload" }, task.payload)
+    );
+    if (!(await ask("The payload", area, "Replace it"))) return undefined;
+    await patch(where, { payload: area.value });
+    await view.again();
+    return "It has another payload";
+}
+
+/** The states that it went through, from what is known of it. @param {any} task */
+function timeline(task) {
+    const steps = [["enqueued", task.enqueued_at_ms, ""]];
+    for (const a of task.attempts?.items ?? task.attempts ?? []) {
+        steps.push([
+            `${a.attempt ? `attempt ${a.attempt} ` : ""}${a.kind}`,
+            a.at_ms,
+            a.duration_ms === undefined ? "" : `after ${duration(a.duration_ms)}`,
+        ]);
+    }
+    if (task.started_at_ms) steps.push(["runs since", task.started_at_ms, task.worker ?? ""]);
+    if (task.next_run_at_ms) steps.push(["runs", task.next_run_at_ms, ""]);
+    if (task.completed_at_ms) steps.push(["completed", task.completed_at_ms, ""]);
+    if (task.archived_at_ms) steps.push(["archived", task.archived_at_ms, ""]);
+    return h(
+        "ol",
+        { class: "timeline" },
+        steps
+            .filter(([, ms]) => ms)
+            .map(([what, ms, more]) =>
+                h(
+                    "li",
+                    { class: String(what).split(" ").pop() },
+                    h("b", {}, what),
+                    " ",
+                    moment(Number(ms)),
+                    " ",
+                    more,
+                ),
+            ),
+    );
+}
+
+/** @param {import("./app.js").Context} context */
+export default function task({ words, may }) {
+    const [, queue, , id] = words,
+        body = h("div"),
+        acts = h("p", { class: "acts" }),
+        bar = h("div");
+    const attempts = new Table(
+        "Attempts",
+        [
+            { title: "Attempt", number: true, show: (a) => a.attempt ?? "" },
+            { title: "What came of it", show: (a) => badge(a.kind) },
+            { title: "When", show: (a) => moment(a.at_ms) },
+            { title: "Took", number: true, show: (a) => duration(a.duration_ms) },
+            { title: "Worker", class: "id", show: (a) => a.worker ?? "" },
+            {
+                title: "Error",
+                class: "error",
+                show: (a) =>
+                    a.error
+                        ? h(
+                              "details",
+                              {},
+                              h("summary", {}, a.error.trim().split("\n").pop()),
+                              h("pre", {}, a.error),
+                          )
+                        : "",
+            },
+        ],
+        (a) => `${a.at_ms} ${a.attempt} ${a.kind}`,
+    );
+    const address = `${location.origin}${base}/api/v1/${at`queues/${queue}/tasks/${id}`}`;
+    let drawn = "";
+
+    async function look() {
+        const seen = await get(at`queues/${queue}/tasks/${id}`);
+        const text = JSON.stringify(seen);
+        if (text === drawn) return;
+        drawn = text;
+        const list = (/** @type {any} */ value) => value?.items ?? value ?? [];
+        if (!acts.contains(document.activeElement))
+            fill(
+                acts,
+                buttons(seen, may, view),
+                copy("Copy as CLI", () => `gofer task show --queue ${quoted(queue)} ${quoted(id)}`),
+                copy(
+                    "Copy as curl",
+                    () =>
+                        `curl -H "Authorization: Bearer $TOKEN" ${quoted(address)}`,
+                ),
+                copy(
+                    "Copy as Python",
+                    () =>
+                        `app.inspect.task(${JSON.stringify(id)}, queue=${JSON.stringify(queue)})`,
+                ),
+            );
+        fill(
+            bar,
+            seen.progress_done !== undefined && [
+                h(
+                    "progress",
+                    seen.progress_total
+                        ? { max: seen.progress_total, value: seen.progress_done }
+                        : {},
+                ),
+                ` ${seen.progress_done}`,
+                seen.progress_total ? ` of ${seen.progress_total} ` : " ",
+                seen.progress_text,
+            ],
+        );
+        attempts.show([...list(seen.attempts)].reverse());
+        if (body.contains(document.activeElement)) return;
+        fill(
+            body,
+            facts([
+                ["State", badge(seen.state)],
+                ["Queue", link(path("queues", queue), null, queue)],
+                ["Id", h("code", {}, seen.id)],
+                [
+                    "Retries",
+                    [
+                        `${seen.retried} of ${seen.max_retry}`,
+                        seen.crashes ? `, ${seen.crashes} crashes` : "",
+                    ],
+                ],
+                ["Timeout", duration(seen.timeout_ms)],
+                ["Deadline", moment(seen.deadline_ms)],
+                ["Kept for", duration(seen.retention_ms)],
+                ["Starts by", moment(seen.start_by_ms)],
+                ["Policy", seen.retry],
+                ["Group", seen.group],
+                ["Unique until", seen.unique],
+                ["Schedule", seen.schedule && link("/schedules", null, seen.schedule)],
+                ["When dead", seen.on_dead],
+                ["Snoozes", seen.snoozes],
+                ["Cancel asked", seen.cancel_requested ? "yes" : null],
+                ["Checkpoint", seen.checkpoint_size && bytes(seen.checkpoint_size)],
+                ["Expires", moment(seen.expires_at_ms)],
+            ]),
+            timeline(seen),
+            seen.last_error && [
+                h("h2", {}, "Latest error"),
+                h("pre", { class: "error" }, seen.last_error),
+            ],
+            h("h2", {}, "Payload"),
+            may("payload")
+                ? payload(seen.payload)
+                : h(
+                      "p",
+                      { class: "empty" },
+                      `${bytes(seen.payload_size)}; your role does not show it.`,
+                  ),
+            seen.result !== undefined && [h("h2", {}, "Result"), payload(seen.result)],
+            seen.headers && [h("h2", {}, "Headers"), facts(Object.entries(seen.headers))],
+            list(seen.log).length > 0 && [
+                h("h2", {}, "Log"),
+                h(
+                    "pre",
+                    { class: "log" },
+                    list(seen.log).map(
+                        (/** @type {any} */ l) => `${time(l.at_ms)} ${l.level} ${l.text}\n`,
+                    ),
+                ),
+            ],
+            h("h2", {}, "Attempts"),
+            attempts.node,
+        );
+    }
+    /** @type {any} */
+    const view = {
+        node: h(
+            "section",
+            {},
+            h("h1", {}, h("span", { class: "unseen" }, "Task "), id),
+            acts,
+            bar,
+            body,
+        ),
+        refresh: look,
+    };
+    return view;
+}

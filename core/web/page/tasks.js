@@ -1,0 +1,283 @@
+// tasks.js - finding tasks by one box, and doing something to those that are found.
+import { at, get, post, remove } from "./api.js";
+import { fill, h, say } from "./dom.js";
+import { bytes, headline } from "./format.js";
+import { ask, badge, button, moment, note, Table } from "./parts.js";
+import { go, link, path } from "./route.js";
+
+const WORDS = ["queue", "state", "type", "error", "id", "group", "older", "younger"];
+const STATES = ["pending", "scheduled", "active", "retry", "aggregating", "completed", "archived"];
+
+/**
+ * "state:retry type:mail* timed out" as a filter: words without a name are of the error.
+ * @param {string} text
+ */
+export function parse(text) {
+    /** @type {Record<string, string>} */
+    const filter = {};
+    const rest = [];
+    for (const word of text.match(/(?:[^\s"]+|"[^"]*")+/g) ?? []) {
+        const [, name, value] = word.match(/^(\w+):(.+)$/) ?? [];
+        if (name && WORDS.includes(name)) filter[name] = value.replaceAll('"', "");
+        else rest.push(word.replaceAll('"', ""));
+    }
+    if (rest.length) filter.error = rest.join(" ");
+    return filter;
+}
+
+/** @param {Record<string, string>} filter */
+export function unparse(filter) {
+    return WORDS.filter((name) => filter[name])
+        .map((name) => `${name}:${/\s/.test(filter[name]) ? `"${filter[name]}"` : filter[name]}`)
+        .join(" ");
+}
+
+const ACTS = [
+    { act: "run", title: "Run now", right: "operate" },
+    { act: "archive", title: "Archive", right: "operate" },
+    { act: "cancel", title: "Cancel", right: "operate" },
+    { act: "delete", title: "Delete", right: "admin" },
+];
+
+/** Why it failed. @param {any} end */
+const reason = (end) => end.reason.message;
+
+/** Follow a job to its end. @param {number} number @param {(job: any) => void} tell */
+async function follow(number, tell) {
+    for (;;) {
+        const job = await get(`acts/${number}`);
+        tell(job);
+        if (job.state !== "waiting" && job.state !== "running") return job;
+        await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+}
+
+/** @param {import("./app.js").Context} context */
+export default function tasks({ query, may }) {
+    const filter = Object.fromEntries(
+        WORDS.filter((name) => query[name]).map((name) => [name, query[name]]),
+    );
+    const box = /** @type {HTMLInputElement} */ (
+        h("input", {
+            type: "search",
+            value: unparse(filter),
+            "aria-label": "Search tasks",
+            list: "words",
+            placeholder: "state:retry type:mail* queue:default older:1h, or words of an error",
+        })
+    );
+    const chosen = new Set(),
+        foot = h("p", { class: "foot", "aria-live": "polite" }),
+        acts = h("p", { class: "acts" });
+    /** @type {string[]} */
+    const cursors = [""];
+    /** @type {string|undefined} */
+    let next;
+    /** @type {any[]} */
+    let items = [];
+    const table = new Table(
+        "Tasks",
+        [
+            {
+                title: "",
+                class: "check",
+                show: (t) => {
+                    const key = `${t.queue}\n${t.id}`;
+                    return h("input", {
+                        type: "checkbox",
+                        "aria-label": `Choose ${t.id}`,
+                        ...(chosen.has(key) ? { checked: true } : {}),
+                        onchange: (/** @type {Event} */ e) => {
+                            if (/** @type {HTMLInputElement} */ (e.target).checked) chosen.add(key);
+                            else chosen.delete(key);
+                            drawActs();
+                        },
+                    });
+                },
+            },
+            {
+                title: "Type",
+                show: (t) =>
+                    link(path("queues", t.queue, "tasks", t.id), null, t.type || "(unreadable)"),
+            },
+            { title: "State", show: (t) => badge(t.state) },
+            { title: "Queue", show: (t) => link(path("queues", t.queue), null, t.queue) },
+            { title: "Id", class: "id", show: (t) => t.id },
+            {
+                title: "When",
+                show: (t) =>
+                    moment(
+                        t.next_run_at_ms ??
+                            t.started_at_ms ??
+                            t.archived_at_ms ??
+                            t.completed_at_ms ??
+                            t.enqueued_at_ms,
+                    ),
+            },
+            {
+                title: "Tries",
+                number: true,
+                show: (t) => (t.retried ? `${t.retried} of ${t.max_retry}` : ""),
+            },
+            { title: "Payload", number: true, show: (t) => bytes(t.payload_size) },
+            { title: "Error", class: "error", show: (t) => headline(t.last_error ?? "") },
+        ],
+        (t) => `${t.queue}\n${t.id}`,
+    );
+
+    async function look() {
+        const page = await get("tasks", {
+            ...filter,
+            cursor: cursors[cursors.length - 1],
+            limit: 50,
+        });
+        items = page.items;
+        next = page.next_cursor;
+        table.show(items);
+        drawActs();
+        const looked =
+            page.looked > items.length
+                ? `, of ${page.looked.toLocaleString()} that were looked at`
+                : "";
+        fill(
+            foot,
+            `${items.length} on this page${looked}. `,
+            cursors.length > 1 &&
+                button("Back", async () => {
+                    cursors.pop();
+                    await view.again();
+                }),
+            next &&
+                button(items.length ? "Next" : "Look further", async () => {
+                    cursors.push(/** @type {string} */ (next));
+                    await view.again();
+                }),
+        );
+    }
+
+    /** @param {string} act @param {string} key */
+    function one(act, key) {
+        const [queue, id] = key.split("\n");
+        return act === "delete"
+            ? remove(at`queues/${queue}/tasks/${id}`)
+            : post(at`queues/${queue}/tasks/${id}/` + act);
+    }
+
+    /** @param {{act: string, title: string}} what */
+    async function onChosen({ act, title }) {
+        const keys = [...chosen];
+        if (
+            act === "delete" &&
+            !(await ask(`Delete ${keys.length} tasks?`, "They are gone then.", "Delete them"))
+        )
+            return undefined;
+        const ends = await Promise.allSettled(keys.map((key) => one(act, key)));
+        const failed = ends.filter((end) => end.status === "rejected");
+        ends.forEach((end, i) => end.status === "fulfilled" && chosen.delete(keys[i]));
+        await view.again();
+        if (failed.length)
+            note(
+                `${failed.length} of ${keys.length}: ${reason(failed[0])}`,
+                true,
+            );
+        return failed.length < keys.length
+            ? `${title}: ${keys.length - failed.length} tasks`
+            : undefined;
+    }
+
+    /** @param {{act: string, title: string}} what */
+    async function onAll({ act, title }) {
+        const counted = await follow((await post("acts", { ...filter, act: "count" })).job, (job) =>
+            say(foot, `Counting: ${job.done.toLocaleString()}`),
+        );
+        const n = counted.done;
+        const samples = items.slice(0, 3).map((t) => h("li", {}, `${t.type} ${t.id}`));
+        const text = h(
+            "div",
+            {},
+            h(
+                "p",
+                {},
+                `${n.toLocaleString()} tasks match ${unparse(filter) || "everything"}, such as`,
+            ),
+            h("ul", {}, samples),
+        );
+        if (
+            !(await ask(`${title}: all that match?`, text, title, n > 1000 ? String(n) : undefined))
+        )
+            return undefined;
+        const job = await follow((await post("acts", { ...filter, act })).job, (j) =>
+            say(foot, `${title}: ${j.done.toLocaleString()} of ${n.toLocaleString()}`),
+        );
+        await view.again();
+        return job.state === "done"
+            ? `${title}: ${job.done.toLocaleString()} tasks`
+            : `${title} was ${job.state}: ${job.error ?? ""}`;
+    }
+
+    function drawActs() {
+        if (acts.contains(document.activeElement)) return;
+        const mine = ACTS.filter((a) => may(a.right));
+        fill(
+            acts,
+            chosen.size
+                ? [
+                      `${chosen.size} chosen: `,
+                      mine.map((a) =>
+                          button(a.title, () => onChosen(a), {
+                              class: a.act === "delete" ? "danger" : null,
+                          }),
+                      ),
+                  ]
+                : mine.length > 0 && [
+                      "All that match: ",
+                      mine.map((a) =>
+                          button(a.title, () => onAll(a), {
+                              class: a.act === "delete" ? "danger" : null,
+                          }),
+                      ),
+                  ],
+        );
+    }
+
+    /** @type {any} */
+    const view = {
+        node: h(
+            "section",
+            {},
+            h("h1", {}, "Tasks"),
+            h(
+                "form",
+                {
+                    role: "search",
+                    onsubmit: (/** @type {Event} */ e) => {
+                        e.preventDefault();
+                        go("/tasks", parse(box.value));
+                    },
+                },
+                box,
+                h(
+                    "datalist",
+                    { id: "words" },
+                    STATES.map((state) => h("option", { value: `state:${state}` })),
+                ),
+                h("button", { type: "submit" }, "Search"),
+            ),
+            h(
+                "p",
+                { class: "states" },
+                link("/tasks", { ...filter, state: "" }, "all"),
+                STATES.map((state) => {
+                    const node = link("/tasks", { ...filter, state }, state);
+                    if (filter.state === state) node.setAttribute("aria-current", "true");
+                    return [" ", node];
+                }),
+            ),
+            acts,
+            table.node,
+            foot,
+        ),
+        refresh: look,
+    };
+    return view;
+}

@@ -1,0 +1,73 @@
+// types.js - how long tasks of each type wait and run, and how many fail.
+import { get } from "./api.js";
+import { h } from "./dom.js";
+import { count, duration } from "./format.js";
+import { Table } from "./parts.js";
+import { link } from "./route.js";
+
+/** @param {any} t */
+const share = (t) => ((100 * t.failed) / (t.done + t.failed)).toFixed(1);
+
+/** @param {import("./app.js").Context} context */
+export default function types({ query }) {
+    const hours = ["1", "24", "168"].includes(query.hours) ? query.hours : "1";
+    const table = new Table(
+        "Types",
+        [
+            {
+                title: "Type",
+                show: (t) => link("/tasks", { queue: t.queue, type: t.type }, t.type),
+            },
+            { title: "Queue", show: (t) => t.queue },
+            { title: "Done", number: true, show: (t) => count(t.done) },
+            {
+                title: "Failed",
+                number: true,
+                show: (t) =>
+                    t.failed
+                        ? `${count(t.failed)} (${share(t)} %)`
+                        : "0",
+            },
+            ...["wait", "run"].flatMap((what) =>
+                ["p50", "p90", "p99", "max"].map((part, i) => ({
+                    title: i
+                        ? part.replace("p", "") + (part === "max" ? "" : " %")
+                        : `${what} 50 %`,
+                    number: true,
+                    show: (/** @type {any} */ t) => duration(t[`${what}_${part}_ms`]),
+                })),
+            ),
+        ],
+        (t) => `${t.queue}\n${t.type}`,
+    );
+    return {
+        node: h(
+            "section",
+            {},
+            h("h1", {}, "Types"),
+            h(
+                "p",
+                { class: "states" },
+                ...[
+                    ["1", "last hour"],
+                    ["24", "last day"],
+                    ["168", "last week"],
+                ].map(([value, title]) => {
+                    const node = link("/types", { hours: value }, title);
+                    if (value === hours) node.setAttribute("aria-current", "true");
+                    return [node, " "];
+                }),
+            ),
+            table.node,
+        ),
+        refresh: async () => {
+            const seen = (await get("stats", { hours })).items;
+            table.show(
+                seen.sort(
+                    (/** @type {any} */ a, /** @type {any} */ b) =>
+                        b.done + b.failed - a.done - a.failed,
+                ),
+            );
+        },
+    };
+}

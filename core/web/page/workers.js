@@ -1,0 +1,136 @@
+// workers.js - live workers, what they run, and the hold that one has on them.
+import { at, get, patch } from "./api.js";
+import { fill, h } from "./dom.js";
+import { bytes, count } from "./format.js";
+import { ask, badge, button, moment, Table } from "./parts.js";
+import { link, path } from "./route.js";
+
+/** @param {import("./app.js").Context} context */
+export default function workers({ may }) {
+    const detail = h("div");
+    const set =
+        (/** @type {any} */ w, /** @type {any} */ what, /** @type {string} */ said) => async () => {
+            await patch(at`workers/${w.worker}`, what);
+            await view.again();
+            return said;
+        };
+    const table = new Table(
+        "Workers",
+        [
+            { title: "Host", show: (w) => `${w.host} ${w.pid}` },
+            { title: "State", show: (w) => badge(w.state) },
+            {
+                title: "Slots",
+                number: true,
+                show: (w) => `${w.running - (w.children_busy ?? 0)} of ${w.concurrency}`,
+            },
+            {
+                title: "Children",
+                number: true,
+                show: (w) =>
+                    w.children === undefined
+                        ? ""
+                        : [
+                              `${w.children} run ${w.children_busy} of ${w.children_want}`,
+                              w.child_restarts ? `, ${w.child_restarts} restarts` : "",
+                          ],
+            },
+            { title: "Queues", show: (w) => w.queues + (w.strict ? " (strict)" : "") },
+            { title: "Since", show: (w) => moment(w.started_at_ms) },
+            { title: "Id", class: "id", show: (w) => w.worker },
+            {
+                title: "",
+                show: (w) =>
+                    may("operate") && [
+                        button(
+                            "−",
+                            set(
+                                w,
+                                { concurrency: Math.max(1, w.concurrency - 1) },
+                                "One slot less",
+                            ),
+                            { "aria-label": "One slot less" },
+                        ),
+                        button("+", set(w, { concurrency: w.concurrency + 1 }, "One slot more"), {
+                            "aria-label": "One slot more",
+                        }),
+                        w.state === "quiet"
+                            ? button("Resume", set(w, { state: "active" }, "It takes tasks again"))
+                            : button("Quiet", set(w, { state: "quiet" }, "It takes no more tasks")),
+                        button(
+                            "Stop",
+                            async () =>
+                                (await ask(
+                                    "Stop this worker?",
+                                    `${w.host} ${w.pid} ends what it runs, within its grace.`,
+                                    "Stop it",
+                                ))
+                                    ? set(w, { state: "stop" }, "It stops")()
+                                    : undefined,
+                            { class: "danger" },
+                        ),
+                    ],
+            },
+        ],
+        (w) => w.worker,
+    );
+    /** @type {any} */
+    const view = {
+        node: h("section", {}, h("h1", {}, "Workers"), table.node, detail),
+        refresh: async () => {
+            const seen = (await get("workers")).items;
+            table.show(seen);
+            if (detail.contains(document.activeElement)) return;
+            const list = (/** @type {any} */ value) => value?.items ?? value ?? [];
+            fill(
+                detail,
+                seen.map((/** @type {any} */ w) => [
+                    list(w.child_processes).length > 0 &&
+                        h(
+                            "details",
+                            {},
+                            h("summary", {}, `Children of ${w.host} ${w.pid}`),
+                            h(
+                                "ul",
+                                {},
+                                list(w.child_processes).map((/** @type {any} */ c) =>
+                                    h(
+                                        "li",
+                                        {},
+                                        `${c.name} ${c.number}, PID ${c.pid}, ${c.state}: `,
+                                        `${c.running} of ${c.want}, `,
+                                        `${count(c.processed)} tasks, ${bytes(c.memory)}, since `,
+                                        moment(c.started_at_ms),
+                                    ),
+                                ),
+                            ),
+                        ),
+                    list(w.tasks).length > 0 &&
+                        h(
+                            "details",
+                            {},
+                            h("summary", {}, `Tasks of ${w.host} ${w.pid}`),
+                            h(
+                                "ul",
+                                {},
+                                list(w.tasks).map((/** @type {any} */ t) =>
+                                    h(
+                                        "li",
+                                        {},
+                                        link(
+                                            path("queues", t.queue, "tasks", t.id),
+                                            null,
+                                            `${t.type} ${t.id}`,
+                                        ),
+                                        " since ",
+                                        moment(t.started_at_ms),
+                                    ),
+                                ),
+                            ),
+                        ),
+                ]),
+            );
+        },
+    };
+    return view;
+}
