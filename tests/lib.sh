@@ -84,6 +84,8 @@ test    cmd:zsh          zsh             zsh               zsh         zsh      
 test    cmd:fish         fish            fish              fish        fish           fish
 test    cmd:mandoc       mandoc          mandoc            mandoc      mandoc         mandoc
 test    cmd:setpriv      util-linux      util-linux        -           setpriv        -
+page    cmd:chromium|google-chrome chromium chromium         chromium   chromium       chromium
+page    cmd:chromedriver chromium-driver chromedriver - chromium-chromedriver chromedriver
 '
 
 # Is the need of one probe met?
@@ -194,6 +196,20 @@ EOF
     die "install them and run this again"
 }
 
+# want_packages NEEDS: installed where apt-get has them; where not, some tests are skipped.
+want_packages() {
+    local lacking
+    lacking=$(unmet "$1" debian)
+    [[ -n $lacking ]] || return 0
+    # Ubuntu has a browser as a snap alone.
+    # shellcheck disable=SC2086  # the list is meant to be split
+    if command -v apt-get >/dev/null && apt-get install --simulate $lacking >/dev/null 2>&1; then
+        apt_install $lacking
+    else
+        say "OMIT what needs $lacking: it cannot be installed"
+    fi
+}
+
 # ---- Building ----------------------------------------------------------------
 
 # cmake_configure SOURCE FOLDER [CMAKE-ARGUMENT...]: with Ninja if it is there.
@@ -228,7 +244,7 @@ python_environment() {
 
 # The Python of the tests: pytest for the command line and the package, and the package itself.
 tests_python_ready() {
-    local packages=(cffi pytest mypy pydantic msgpack prometheus-client)
+    local packages=(cffi pytest mypy pydantic msgpack prometheus-client selenium)
     local ready=$build_root/test-venv/ready
     [[ ! -e $ready || $(<"$ready") != "${packages[*]}" ]] || return 0
     say "making a Python environment"

@@ -224,6 +224,7 @@ mkdir -p "$logs"
 touch "$logs/began"
 heading "System packages"
 need_packages "build test"
+want_packages page
 
 ahead=''
 rm -f "$logs"/ahead.*

@@ -16,6 +16,9 @@ ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "redis"))
 from resp import Connection  # noqa: E402
 from topology import Running, Setup  # noqa: E402
+from webserver import Web  # noqa: E402
+
+pytest_plugins = ["browser"]
 
 PATIENCE = 30  # seconds; only ever waited for in full when something is broken
 
@@ -207,3 +210,13 @@ def has_web(gofer):
     """Of builds with the web server."""
     if gofer("web", "--help", code=None).code:
         pytest.skip("n/a: this build has no web server")
+
+
+@pytest.fixture
+def web(request, gofer):
+    """A server of the test's store."""
+    if "store" in request.fixturenames:
+        request.getfixturevalue("store")
+    it = Web(gofer)
+    yield it
+    it.close()

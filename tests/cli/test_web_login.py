@@ -7,13 +7,6 @@ from webserver import Web
 pytestmark = pytest.mark.usefixtures("has_web")
 
 
-@pytest.fixture
-def web(gofer):
-    it = Web(gofer)
-    yield it
-    it.close()
-
-
 def log_in(web, token, **how):
     """The cookie's name, its value, and its attributes."""
     answer = web.post("/login", {"token": token}, **how)
