@@ -352,7 +352,7 @@ static void a_server_that_renegotiates_is_left(void)
     snprintf(text, sizeof text, "rediss://127.0.0.1:%d?ca=%s/ca.pem", t.port, dir);
     REQUIRE_OK(gf_url_parse(&url, text));
     REQUIRE_OK(gf_rd_options_parse(&o, &url));
-    REQUIRE_OK(gf_openssl_load(&lib, "TLS"));
+    REQUIRE_OK(gf_openssl_load(&lib, "TLS", why, sizeof why));
     REQUIRE_OK(gf_rd_tls_setup_open(&setup, &lib, &o, &(gf_log){ 0 }));
     int fd = talker_reach(&t);
     REQUIRE(fd >= 0);

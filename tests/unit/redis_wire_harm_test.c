@@ -205,6 +205,7 @@ static gofer_status everything_once(const gf_message *m)
     void *task = NULL;
     char *key = NULL;
     gf_openssl lib;
+    char why[512];
     gf_wire_server *server = NULL;
     const gf_wire_weight weight = { "q", 1 };
     const gf_wire_server s = { .host = "h", .queues = &weight, .queue_count = 1 };
@@ -216,7 +217,7 @@ static gofer_status everything_once(const gf_message *m)
     if (st == GOFER_OK)
         st = gf_wire_task_change(a.bytes, a.size, &change, &b);
     if (st == GOFER_OK)
-        st = gf_openssl_load(&lib, "a test");
+        st = gf_openssl_load(&lib, "a test", why, sizeof why);
     if (st == GOFER_OK)
         st = gf_wire_unique_key(&lib, "q", "t", "p", 1, &key);
     if (st == GOFER_OK)

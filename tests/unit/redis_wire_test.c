@@ -279,7 +279,8 @@ static void locks_are_named_as_go_names_them(void)
 {
     cJSON *file = golden_file(VECTORS, "03-keys-and-unique.json");
     gf_openssl lib;
-    REQUIRE_OK(gf_openssl_load(&lib, "a test"));
+    char why[512];
+    REQUIRE_OK(gf_openssl_load(&lib, "a test", why, sizeof why));
     for (const cJSON *one = cases_of(file, "unique"); one; one = one->next) {
         golden_bytes payload = golden_bytes_of(cJSON_GetObjectItem(one, "payload"));
         bool absent = golden_true(one, "payload_is_nil");

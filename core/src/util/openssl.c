@@ -5,13 +5,11 @@
 // threads and of the process.
 #include "util/openssl.h"
 
-#include "util/error.h"
-
 #if defined(GF_LINK_OPENSSL) || !defined(__linux__)
 
-gofer_status gf_openssl_load(gf_openssl *out, const char *need)
+gofer_status gf_openssl_load(gf_openssl *out, const char *need, char *why, size_t size)
 {
-    (void)need;
+    (void)need, (void)why, (void)size;
 #define GF_ADDRESS(name) out->name = name;
     GF_OF_LIBCRYPTO(GF_ADDRESS)
     GF_OF_LIBSSL(GF_ADDRESS)
@@ -23,6 +21,7 @@ gofer_status gf_openssl_load(gf_openssl *out, const char *need)
 
 #include <dlfcn.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #if defined(LIBRESSL_VERSION_NUMBER) || defined(OPENSSL_IS_BORINGSSL)
@@ -47,24 +46,34 @@ static const symbol of_libcrypto[] = { GF_OF_LIBCRYPTO(GF_SYMBOL) };
 static const symbol of_libssl[] = { GF_OF_LIBSSL(GF_SYMBOL) };
 #undef GF_SYMBOL
 
+// Where the reason goes, and what the library is for.
+typedef struct asked {
+    const char *need;
+    char       *why;
+    size_t      size;
+} asked;
+
 static gofer_status load(gf_openssl *out, const char *file, const symbol *symbols, size_t count,
-    const char *need)
+    const asked *by)
 {
     void *library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
     if (!library) {
         const char *why = dlerror();
-        return gf_fail(GOFER_EUNSUPPORTED,
+        snprintf(by->why, by->size,
             "%s needs OpenSSL's %s (%s): install OpenSSL " GF_RELEASE " (Debian: libssl" GF_RELEASE
             ", Fedora: openssl-libs)",
-            need, file, why ? why : "unknown reason");
+            by->need, file, why ? why : "unknown reason");
+        return GOFER_EUNSUPPORTED;
     }
     for (size_t i = 0; i < count; i++) {
         void *address = dlsym(library, symbols[i].name);
-        if (!address)
-            return gf_fail(GOFER_EUNSUPPORTED,
+        if (!address) {
+            snprintf(by->why, by->size,
                 "%s: OpenSSL's %s has no %s: install OpenSSL " OPENSSL_VERSION_TEXT
                 " or a later release of " GF_RELEASE,
-                need, file, symbols[i].name);
+                by->need, file, symbols[i].name);
+            return GOFER_EUNSUPPORTED;
+        }
         // C has no conversion from an object's pointer to a function's; POSIX has them of one form.
         memcpy((char *)out + symbols[i].offset, &address, sizeof address);
     }
@@ -74,13 +83,14 @@ static gofer_status load(gf_openssl *out, const char *file, const symbol *symbol
 _Static_assert(sizeof(gf_openssl) % sizeof(void *) == 0 && sizeof(void (*)(void)) == sizeof(void *),
     "pointers only");
 
-gofer_status gf_openssl_load(gf_openssl *out, const char *need)
+gofer_status gf_openssl_load(gf_openssl *out, const char *need, char *why, size_t size)
 {
+    const asked by = { need, why, size };
     gofer_status st = load(out, "libcrypto.so." GF_RELEASE, of_libcrypto,
-        sizeof of_libcrypto / sizeof *of_libcrypto, need);
+        sizeof of_libcrypto / sizeof *of_libcrypto, &by);
     if (st == GOFER_OK)
         st = load(out, "libssl.so." GF_RELEASE, of_libssl, sizeof of_libssl / sizeof *of_libssl,
-            need);
+            &by);
     return st;
 }
 

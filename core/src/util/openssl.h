@@ -4,7 +4,7 @@
 // libraries are loaded when TLS, or a digest, is first asked for. Elsewhere, or built with
 // GOFER_LINK_OPENSSL=ON, they are linked and the table holds their addresses. Types, constants and
 // macros come from OpenSSL's headers; a macro that calls one of its functions (SSL_CTX_set_mode)
-// must be written out by who uses the table.
+// must be written out by who uses the table. Pure but for what it loads.
 #ifndef GF_UTIL_OPENSSL_H
 #define GF_UTIL_OPENSSL_H
 
@@ -17,23 +17,24 @@
 #include "gofer/gofer.h"
 
 #define GF_OF_LIBCRYPTO(X) \
-    X(BIO_clear_flags) \
-    X(BIO_meth_free) X(BIO_meth_new) X(BIO_meth_set_ctrl) X(BIO_meth_set_read) \
-        X(BIO_meth_set_write) X(BIO_new) X(BIO_set_flags) X(BIO_set_init) X(ERR_clear_error) \
-            X(ERR_peek_error) X(ERR_peek_last_error) X(ERR_reason_error_string) X(EVP_Digest) \
-                X(EVP_md5) X(X509_VERIFY_PARAM_set1_ip_asc) X(X509_VERIFY_PARAM_set_hostflags) \
-                    X(X509_get_default_cert_dir) X(X509_get_default_cert_file) \
-                        X(X509_verify_cert_error_string)
+    X(ASN1_TIME_to_tm) X(BIO_clear_flags) X(BIO_meth_free) X(BIO_meth_new) X(BIO_meth_set_ctrl) \
+        X(BIO_meth_set_read) X(BIO_meth_set_write) X(BIO_new) X(BIO_set_flags) X(BIO_set_init) \
+        X(ERR_clear_error) X(ERR_peek_error) X(ERR_peek_last_error) X(ERR_reason_error_string) \
+        X(EVP_Digest) X(EVP_md5) X(X509_VERIFY_PARAM_set1_ip_asc) \
+        X(X509_VERIFY_PARAM_set_hostflags) X(X509_cmp_current_time) X(X509_get0_notAfter) \
+        X(X509_get0_notBefore) X(X509_get_default_cert_dir) X(X509_get_default_cert_file) \
+        X(X509_verify_cert_error_string)
 
 #define GF_OF_LIBSSL(X) \
-    X(SSL_CTX_check_private_key) \
-    X(SSL_CTX_ctrl) X(SSL_CTX_free) X(SSL_CTX_load_verify_locations) X(SSL_CTX_new) \
-        X(SSL_CTX_set_default_passwd_cb) X(SSL_CTX_set_default_verify_paths) \
-            X(SSL_CTX_set_options) X(SSL_CTX_set_verify) X(SSL_CTX_use_PrivateKey_file) \
-                X(SSL_CTX_use_certificate_chain_file) X(SSL_connect) X(SSL_ctrl) X(SSL_free) \
-                    X(SSL_get0_param) X(SSL_get_error) X(SSL_get_verify_result) X(SSL_new) \
-                        X(SSL_read_ex) X(SSL_set1_host) X(SSL_set_bio) X(SSL_set_quiet_shutdown) \
-                            X(SSL_write_ex) X(TLS_client_method)
+    X(SSL_CTX_check_private_key) X(SSL_CTX_ctrl) X(SSL_CTX_free) X(SSL_CTX_get0_certificate) \
+        X(SSL_CTX_load_verify_locations) X(SSL_CTX_new) X(SSL_CTX_set_alpn_select_cb) \
+        X(SSL_CTX_set_cipher_list) X(SSL_CTX_set_default_passwd_cb) \
+        X(SSL_CTX_set_default_verify_paths) X(SSL_CTX_set_options) X(SSL_CTX_set_verify) \
+        X(SSL_CTX_use_PrivateKey_file) X(SSL_CTX_use_certificate_chain_file) X(SSL_accept) \
+        X(SSL_connect) X(SSL_ctrl) X(SSL_free) X(SSL_get0_param) X(SSL_get_error) \
+        X(SSL_get_verify_result) X(SSL_new) X(SSL_read_ex) X(SSL_set1_host) \
+        X(SSL_select_next_proto) X(SSL_set_bio) X(SSL_set_fd) X(SSL_set_quiet_shutdown) \
+        X(SSL_shutdown) X(SSL_write_ex) X(TLS_client_method) X(TLS_server_method)
 
 typedef struct gf_openssl {
 #define GF_POINTER(name) __typeof__(&name) name;
@@ -43,7 +44,7 @@ typedef struct gf_openssl {
 } gf_openssl;
 
 // Fills the table; it is good until the process ends, and there may be several. need: what it is
-// for, in errors. EUNSUPPORTED: this system has no such library.
-gofer_status gf_openssl_load(gf_openssl *out, const char *need);
+// for, in `why`, which receives the reason. EUNSUPPORTED: this system has no such library.
+gofer_status gf_openssl_load(gf_openssl *out, const char *need, char *why, size_t size);
 
 #endif

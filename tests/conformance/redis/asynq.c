@@ -47,7 +47,8 @@ static char *lock_key(const gf_message *m)
 {
     char *key = NULL;
     gf_openssl lib;
-    REQUIRE_OK(gf_openssl_load(&lib, "a test"));
+    char why[512];
+    REQUIRE_OK(gf_openssl_load(&lib, "a test", why, sizeof why));
     REQUIRE_OK(gf_wire_unique_key(&lib, m->queue, m->type, m->payload, m->payload_size, &key));
     return key;
 }

@@ -51,12 +51,19 @@ uint64_t gf_rd_net_epoch(gf_rd_net *net)
     return atomic_load(&net->epoch);
 }
 
+static gofer_status load(gf_openssl *lib, const char *need)
+{
+    char why[512] = "";
+    gofer_status st = gf_openssl_load(lib, need, why, sizeof why);
+    return st == GOFER_OK ? st : gf_fail(st, "%s", why);
+}
+
 gofer_status gf_rd_net_openssl(gf_rd_net *net, const char *need, const gf_openssl **out)
 {
     gf_openssl *there = atomic_load(&net->openssl);
     if (!there) {
         gf_openssl *loaded = gf_alloc(sizeof *loaded);
-        gofer_status st = loaded ? gf_openssl_load(loaded, need) : gf_fail_nomem("OpenSSL");
+        gofer_status st = loaded ? load(loaded, need) : gf_fail_nomem("OpenSSL");
         if (st != GOFER_OK) {
             gf_free(loaded);
             return st;
