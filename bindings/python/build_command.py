@@ -79,7 +79,8 @@ def plan() -> Plan:
         cli.include_dirs.append(str(WEB))
         cli.sources += cmake.sources("gofer_cli", CLI / "web")
         packages.append(microhttpd)
-        made.groups.append(_web_group(cmake, macros, pkg_config([microhttpd], "--cflags")))
+        headers = pkg_config([microhttpd, *cmake.packages("gofer_openssl")], "--cflags")
+        made.groups.append(_web_group(cmake, macros, headers))
     else:
         made.without.append("'gofer web' (Debian: apt-get install libmicrohttpd-dev)")
     cli.args = COMPILE_ARGS + pkg_config(packages, "--cflags")

@@ -30,12 +30,13 @@ static bool host_is_ours(const web_guard *guard, const char *host)
     return false;
 }
 
-// "http://HOST" or "https://HOST" of the very Host that was asked.
-static bool same_origin(const char *origin, const char *host)
+// "https://HOST" of the very Host that was asked, or "http://HOST", which anybody in between can
+// write a page for if we have TLS.
+static bool same_origin(const char *origin, const web_said *said)
 {
-    const char *rest = strncmp(origin, "http://", 7) == 0 ? origin + 7
-        : strncmp(origin, "https://", 8) == 0             ? origin + 8 : NULL;
-    return rest && strcasecmp(rest, host) == 0;
+    const char *rest = strncmp(origin, "https://", 8) == 0        ? origin + 8
+        : strncmp(origin, "http://", 7) == 0 && !said->secure ? origin + 7 : NULL;
+    return rest && strcasecmp(rest, said->host) == 0;
 }
 
 static bool is_json(const char *type)
@@ -50,7 +51,7 @@ static const char *foreign(const web_said *said)
     if (said->fetch_site)
         return strcmp(said->fetch_site, "same-origin") == 0 || strcmp(said->fetch_site, "none") == 0
             ? NULL : "this came from a page of another site (Sec-Fetch-Site)";
-    if (said->origin && !same_origin(said->origin, said->host))
+    if (said->origin && !same_origin(said->origin, said))
         return "this came from a page of another site (Origin)";
     return NULL;
 }

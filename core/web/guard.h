@@ -18,6 +18,7 @@ typedef struct web_guard {
 typedef struct web_said {
     const char *method, *host, *origin, *fetch_site, *marker, *content_type;
     int         has_body;
+    int         secure;             // it came over TLS of ours
 } web_said;
 
 typedef struct web_refusal {

@@ -65,6 +65,7 @@ static const char *listen_unix(web_listener *out, const char *address, char *why
     if (!bound || !ready(out->fd))
         return because(why, size, address, strerror(bound ? errno : error));
     out->local = true;
+    out->tls = false;
     snprintf(out->name, sizeof out->name, "%s", address);
     return NULL;
 }
@@ -107,7 +108,8 @@ static bool name_it(web_listener *out, const char *base)
                NI_NUMERICHOST | NI_NUMERICSERV) != 0)
         return false;
     const char *open = at.ss_family == AF_INET6 ? "[" : "", *close = *open ? "]" : "";
-    snprintf(out->name, sizeof out->name, "http://%s%s%s:%s%.64s/", open, host, close, port, base);
+    snprintf(out->name, sizeof out->name, "%s://%s%s%s:%s%.64s/", out->tls ? "https" : "http",
+        open, host, close, port, base);
     return true;
 }
 
@@ -149,10 +151,10 @@ static const char *listen_tcp(web_listener *out, const char *address, const char
     return name_it(out, base) ? NULL : because(why, size, address, "its name cannot be told");
 }
 
-const char *web_listen(web_listener *out, const char *address, const char *base, char *why,
-    size_t size)
+const char *web_listen(web_listener *out, const char *address, const char *base, bool tls,
+    char *why, size_t size)
 {
-    *out = (web_listener){ .fd = -1 };
+    *out = (web_listener){ .fd = -1, .tls = tls };
     const char *failed = strncmp(address, "unix:", 5) == 0
         ? listen_unix(out, address, why, size)
         : listen_tcp(out, address, base, why, size);

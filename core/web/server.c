@@ -174,6 +174,7 @@ static bool is_meant_for_us(request *r, const char *method)
         .marker = header(r, "X-Gofer"),
         .content_type = header(r, "Content-Type"),
         .has_body = has_body(r),
+        .secure = web_gate_is_secure(r->server->gate, fd_of(r->connection)),
     };
     web_refusal refusal = web_guard_check(&r->server->opts.guard, &said);
     if (refusal.why)

@@ -26,6 +26,8 @@ struct web {
     const char *const *proxies;     // borrowed
     size_t        proxy_count;
     char          base[64];
+    web_log       log;
+    web_tls      *tls;              // NULL: no TLS
     web_access   *access;
     web_pool     *pool;
     web_streams  *streams;
@@ -59,9 +61,9 @@ static const char *check_safety(const web *w, const web_options *opts, char *why
         if (!opts->tokens || access(opts->tokens, R_OK) != 0)
             return refuse(why, size, "an address that is not loopback needs tokens: add one with "
                 "'gofer web token add'");
-        if (!opts->behind_proxy)
-            return refuse(why, size, "an address that is not loopback needs a proxy with TLS in "
-                "front: say --behind-proxy once it is there");
+        if (!opts->behind_proxy && !opts->tls_cert)
+            return refuse(why, size, "an address that is not loopback needs TLS (--tls-cert and "
+                "--tls-key), or a proxy with TLS in front: say --behind-proxy once it is there");
         if (opts->anonymous)
             return refuse(why, size, "an address that is not loopback has no --anonymous visitors");
     }
@@ -76,6 +78,8 @@ static const char *check_words(const web_options *opts, char *why, size_t size)
     if (opts->anonymous && strcmp(opts->anonymous, "none") != 0 && !web_role(opts->anonymous))
         return refuse(why, size, "--anonymous is none, see, operate, admin, metrics, or rights "
             "with commas between them");
+    if (!opts->tls_cert != !opts->tls_key)
+        return refuse(why, size, "--tls-cert and --tls-key go together");
     for (size_t i = 0; i < opts->proxy_count; i++)
         if (inet_pton(AF_INET, opts->proxies[i], &any) != 1
             && inet_pton(AF_INET6, opts->proxies[i], &any) != 1)
@@ -91,6 +95,13 @@ static unsigned anonymous_rights(const web_options *opts)
 
 // ---- making
 
+static const char *open_tls(web *w, const web_options *opts, char *why, size_t size)
+{
+    if (opts->tls_cert)
+        w->tls = web_tls_new(opts->tls_cert, opts->tls_key, &w->log, why, size);
+    return opts->tls_cert && !w->tls ? why : NULL;
+}
+
 static const char *open_listeners(web *w, const web_options *opts, char *why, size_t size)
 {
     static const char *const usual[] = { "127.0.0.1:8989" };
@@ -101,7 +112,7 @@ static const char *open_listeners(web *w, const web_options *opts, char *why, si
         return refuse(why, size, "there is no memory");
     for (; w->listener_count < count; w->listener_count++) {
         const char *failed = web_listen(&w->listeners[w->listener_count],
-            addresses[w->listener_count], w->base, why, size);
+            addresses[w->listener_count], w->base, w->tls != NULL, why, size);
         if (failed)
             return failed;
     }
@@ -111,7 +122,8 @@ static const char *open_listeners(web *w, const web_options *opts, char *why, si
 // The host of "http://HOST:PORT/"; "" of a Unix socket.
 static size_t host_of(const web_listener *l, const char **out)
 {
-    const char *name = strncmp(l->name, "http://", 7) == 0 ? l->name + 7 : "";
+    const char *slashes = l->path[0] ? NULL : strstr(l->name, "://");
+    const char *name = slashes ? slashes + 3 : "";
     const char *close = *name == '[' ? strchr(name, ']') : NULL;
     *out = name;
     return close ? (size_t)(close + 1 - name) : strcspn(name, ":/");
@@ -179,7 +191,7 @@ static bool make_parts(web *w, gofer_client *client, const web_options *opts)
         .behind_proxy = opts->behind_proxy,
     };
     web_gate_options gate = {
-        .listeners = w->listeners, .count = w->listener_count, .take = take,
+        .listeners = w->listeners, .count = w->listener_count, .tls = w->tls, .take = take,
         .trusted = is_trusted, .user = w,
     };
     w->server = web_server_new(&server);
@@ -198,7 +210,10 @@ web *web_new(gofer_client *client, const web_options *opts, char *why, size_t si
         snprintf(w->base, sizeof w->base, "%s", opts->base ? opts->base : "");
         w->proxies = opts->proxies;
         w->proxy_count = opts->proxy_count;
-        failed = open_listeners(w, opts, why, size);
+        w->log = (web_log){ opts->log, opts->log_user };
+        failed = open_tls(w, opts, why, size);
+        if (!failed)
+            failed = open_listeners(w, opts, why, size);
         *usage = failed == NULL;
     }
     if (!failed)
@@ -240,6 +255,7 @@ void web_free(web *w)
     web_jobs_free(w->jobs);
     web_streams_free(w->streams);
     web_gate_free(w->gate);
+    web_tls_free(w->tls);
     web_access_free(w->access);
     for (size_t i = 0; i < w->host_count; i++)
         free(w->hosts[i]);

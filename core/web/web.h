@@ -2,6 +2,7 @@
 //
 // On gofer.h alone, as any stranger. What it is made of, from outside to inside:
 //   listen.c  addresses                        gate.c, head.c   connections, read strictly
+//   tls.c, tunnel.c   under TLS
 //   server.c  requests and answers over HTTP   guard.c, access.c, tokens.c   who may
 //   route.c   the table's words                routes.c, api*.c, metrics.c   what is answered
 #ifndef WEB_WEB_H
@@ -23,10 +24,13 @@ typedef struct web_options {
     const char        *tokens;      // the file of tokens; NULL: none
     const char        *anonymous;   // role of who shows no token, or "none"; NULL: "see,payload" as
                                     //   long as there are no tokens
+    const char        *tls_cert, *tls_key;  // files in PEM; NULL: no TLS
     const char        *base;        // path that a proxy has us at: "/gofer"; NULL: the root
     bool               read_only;
     bool               asynq_names; // metrics also under the names of Asynq's exporter
     bool               behind_proxy; // the caller vouches that a proxy with TLS is in front
+    gofer_log_fn       log;         // NULL: nobody reads it
+    void              *log_user;
 } web_options;
 
 typedef struct web web;

@@ -3,6 +3,7 @@ import http.client
 import json
 import signal
 import socket
+import ssl
 import subprocess
 import time
 import urllib.parse
@@ -33,9 +34,10 @@ class Answer:
 
 
 class Web:
-    """A running server; calling it makes a request."""
+    """A running server; calling it makes a request. `ca`: a file of certificates that it is
+    trusted by, where it speaks TLS."""
 
-    def __init__(self, gofer, *args, env=None):
+    def __init__(self, gofer, *args, env=None, ca=None):
         self.gofer = gofer
         self.log_path = gofer.folder / f"web{time.monotonic_ns()}.log"
         if "--listen" not in args:
@@ -50,14 +52,22 @@ class Web:
         self.address = self.process.stdout.readline().decode().strip()
         self.url = urllib.parse.urlsplit(self.address)
         self.token = None
+        self.tls = ssl.create_default_context(cafile=ca) if ca else None
 
     @property
     def log(self):
         return self.log_path.read_text(errors="replace")
 
-    def connect(self):
-        """A raw socket to it."""
-        return socket.create_connection((self.url.hostname, self.url.port), PATIENCE)
+    def connect(self, plain=False):
+        """A raw socket to it, under TLS if it speaks that."""
+        s = socket.create_connection((self.url.hostname, self.url.port), PATIENCE)
+        if not self.tls or plain:
+            return s
+        try:
+            return self.tls.wrap_socket(s, server_hostname=self.url.hostname)
+        except BaseException:
+            s.close()
+            raise
 
     def raw(self, text):
         """Send bytes, and all that comes back until the server closes."""
@@ -79,6 +89,9 @@ class Web:
             sent["Content-Type"] = "application/json"
         sent.update(headers)
         connection = http.client.HTTPConnection(self.url.hostname, self.url.port, timeout=PATIENCE)
+        if self.tls:
+            connection = http.client.HTTPSConnection(self.url.hostname, self.url.port,
+                                                     timeout=PATIENCE, context=self.tls)
         try:
             connection.request(method, path, body,
                                {k: v for k, v in sent.items() if v is not None})

@@ -57,7 +57,7 @@ static void what_changes_something_comes_from_our_page(void)
     for (size_t i = 0; i < COUNT(cases); i++)
         for (size_t k = 0; k < COUNT(methods); k++) {
             web_said said = { methods[k], "localhost:8989", cases[i].origin, cases[i].site,
-                cases[i].marker, cases[i].type, 1 };
+                cases[i].marker, cases[i].type, 1, 0 };
             if (!CHECK_INT(web_guard_check(&guard, &said).status, cases[i].status))
                 fprintf(stderr, "    case %zu, %s\n", i, methods[k]);
             // Looking is for everybody who reaches us: it changes nothing.
@@ -74,10 +74,20 @@ static void without_a_body_there_is_no_type_to_ask_for(void)
     CHECK_INT(web_guard_check(&guard, &said).status, 400);
 }
 
+static void under_tls_a_page_without_it_is_another(void)
+{
+    web_said said = { .method = "POST", .host = "localhost", .marker = "1", .secure = 1,
+        .origin = "http://localhost" };
+    CHECK_INT(web_guard_check(&guard, &said).status, 403);
+    said.origin = "https://localhost";
+    CHECK_INT(web_guard_check(&guard, &said).status, 0);
+}
+
 static const check_test tests[] = {
     TEST(only_our_names_are_answered),
     TEST(what_changes_something_comes_from_our_page),
     TEST(without_a_body_there_is_no_type_to_ask_for),
+    TEST(under_tls_a_page_without_it_is_another),
 };
 
 int main(int argc, char **argv)

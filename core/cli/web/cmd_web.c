@@ -12,13 +12,14 @@
 
 #include "access.h"
 #include "cli.h"
+#include "logger.h"
 #include "web.h"
 
 enum { WHY_MAX = 512, PATH_ROOM = 4096, STORE_MS = 2000 };
 
 typedef struct web_args {
     cli_list    listen, hosts, proxies;
-    const char *tokens, *anonymous, *base, *compat;
+    const char *tokens, *anonymous, *base, *compat, *tls_cert, *tls_key;
     int         read_only, behind_proxy;
 } web_args;
 
@@ -39,6 +40,11 @@ static const cli_option options[] = {
       "the path that a proxy has this server at, such as /gofer", 0, 0 },
     { "metrics-compat", 0, CLI_CHOICE, offsetof(web_args, compat), "asynq",
       "/metrics has the names of Asynq's exporter, too", 0, 0 },
+    { "tls-cert", 0, CLI_TEXT, offsetof(web_args, tls_cert), "FILE",
+      "speak TLS: the certificate in PEM, those it is signed by behind it; read again when it "
+      "changes", 0, 0 },
+    { "tls-key", 0, CLI_TEXT, offsetof(web_args, tls_key), "FILE",
+      "its key in PEM, without a password", 0, 0 },
     { "behind-proxy", 0, CLI_FLAG, offsetof(web_args, behind_proxy), NULL,
       "a proxy with TLS stands in front: addresses other than loopback are allowed", 0, 0 },
     { "trusted-proxy", 0, CLI_LIST, offsetof(web_args, proxies), "ADDRESS",
@@ -118,10 +124,12 @@ static int run(cli *c, const void *user)
         .tokens = args->tokens ? args->tokens : usual_path(c), .anonymous = args->anonymous,
         .base = args->base, .read_only = args->read_only,
         .asynq_names = args->compat != NULL, .behind_proxy = args->behind_proxy,
+        .tls_cert = args->tls_cert, .tls_key = args->tls_key, .log = logger_write,
     };
     if (!c->timeout_ms)
         c->timeout_ms = STORE_MS;       // a page that says what is wrong is better than none
     int code = cli_open(c, &client, 0);
+    opts.log_user = c->log;
     if (code == CLI_OK)
         code = serve(c, client, &opts);
     gofer_client_close(client);
@@ -135,8 +143,9 @@ const cli_command cmd_web = {
     .about =
         "Prints its addresses, one a line, when it is ready, and serves until a signal ends it.\n"
         "Only this machine reaches it, unless --listen says otherwise; then visitors need tokens, "
-        "and a proxy with TLS has to be in front (--behind-proxy). On this machine everybody may "
-        "look as long as there are no tokens; who is to act needs one, see 'gofer web token'.",
+        "and TLS (--tls-cert), or a proxy with TLS in front (--behind-proxy). On this machine "
+        "everybody may look as long as there are no tokens; who is to act needs one, see 'gofer "
+        "web token'.",
     .examples = "gofer web\n"
         "gofer web --listen unix:/run/gofer/web.sock --host gofer.example.org --behind-proxy",
     .options = options,
