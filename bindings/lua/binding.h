@@ -70,6 +70,13 @@ typedef struct gofer_lua_finding {
 
 void gofer_lua_find_options(lua_State *L, int index, gofer_lua_finding *finding);
 
+typedef struct gofer_lua_auditing {
+    gofer_audit_filter filter;
+    gofer_lua_page     page;
+} gofer_lua_auditing;
+
+void gofer_lua_audit_options(lua_State *L, int index, gofer_lua_auditing *auditing);
+
 typedef struct gofer_lua_ticks {
     const char *tz;
     int64_t     from_ms;

@@ -62,8 +62,8 @@
 %rename("$ignore", regextarget=1) "^gofer_(worker|info|group|events|waits)_.*";
 %rename("$ignore", regextarget=1) "^gofer_(free|set_allocator|version_text)$";
 %rename("$ignore", regextarget=1) "^gofer_(error_last|status_name|status_text)$";
-%rename("$ignore", regextarget=1) "^gofer_(.*_options|filter)_init$";
-%rename("$ignore", regextarget=1) "^gofer_client_close$";
+%rename("$ignore", regextarget=1) "^gofer_(.*_options|filter|audit|audit_filter)_init$";
+%rename("$ignore", regextarget=1) "^gofer_client_(close|audit_add)$";
 %rename("$ignore", regextarget=1) "^gofer_task_(header_at|header_count|client|next|log|resume)$";
 %rename("$ignore", regextarget=1) "^gofer_task_(remaining_ms|deadline_ms|enqueued_at_ms)$";
 /* The outcomes: a handler returns or raises them, see the worker's Lua host. */
@@ -94,6 +94,10 @@
              (gofer_lua_finding finding)
     "gofer_lua_find_options(L, $input, &finding);
      $1 = &finding.filter; $2 = (char *)finding.page.cursor; $3 = finding.page.limit;"
+%typemap(in) (const gofer_audit_filter *filter, const char *cursor, int32_t limit)
+             (gofer_lua_auditing auditing)
+    "gofer_lua_audit_options(L, $input, &auditing);
+     $1 = &auditing.filter; $2 = (char *)auditing.page.cursor; $3 = auditing.page.limit;"
 %typemap(in) (const char *tz, int64_t from_ms, int32_t count) (gofer_lua_ticks ticks)
     "gofer_lua_cron_options(L, $input, &ticks);
      $1 = (char *)ticks.tz; $2 = ticks.from_ms; $3 = ticks.count;"

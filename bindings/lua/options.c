@@ -378,6 +378,22 @@ void gofer_lua_find_options(lua_State *L, int index, gofer_lua_finding *finding)
         gofer_lua_read_table(L, index, filter_settings, paging, finding);
 }
 
+void gofer_lua_audit_options(lua_State *L, int index, gofer_lua_auditing *auditing)
+{
+    static const gofer_lua_setting settings[] = {
+        { "actor",  GOFER_LUA_TEXT,  offsetof(gofer_lua_auditing, filter.actor), NULL },
+        { "act",    GOFER_LUA_TEXT,  offsetof(gofer_lua_auditing, filter.act), NULL },
+        { "since",  GOFER_LUA_TIME,  offsetof(gofer_lua_auditing, filter.since_ms), NULL },
+        { "cursor", GOFER_LUA_TEXT,  offsetof(gofer_lua_auditing, page.cursor), NULL },
+        { "limit",  GOFER_LUA_COUNT, offsetof(gofer_lua_auditing, page.limit), NULL },
+        { NULL, GOFER_LUA_TEXT, 0, NULL },
+    };
+    auditing->page = (gofer_lua_page){ NULL, 0 };
+    gofer_audit_filter_init(&auditing->filter);
+    if (!lua_isnoneornil(L, index))
+        gofer_lua_read_table(L, index, settings, NULL, auditing);
+}
+
 void gofer_lua_wait_options(lua_State *L, int index, const char **queue, int64_t *timeout_ms)
 {
     waiting w = { NULL, -1 };

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from .inspection import (
         Action,
         Attempt,
+        AuditRecord,
         ChildProcess,
         DayInfo,
         Figures,
@@ -88,12 +89,12 @@ if TYPE_CHECKING:
 _LATE = ("logs", "msgpack", "inspection", "schedules")
 
 __all__ = [
-    "Action", "Attempt", "Batch", "BatchError", "binary", "BrokerError", "BytesCodec",
-    "ChildProcess", "Client", "Codec", "Context", "Corrupt", "cron_check", "CronInfo", "current",
-    "DayInfo", "Denied", "Depends", "Drop", "Duplicate", "Duration", "Empty", "Enqueuer", "Entry",
-    "Event", "Events", "Figures", "Filter", "Finding", "Forked", "GiveUp", "Gofer", "GoferError",
-    "GroupedTask", "GroupInfo", "Handle", "HandlerFailed", "Info", "INJECTED", "Inspector",
-    "InvalidArgument", "Item", "JsonCodec", "Listener", "LogLine", "Missed", "Moment",
+    "Action", "Attempt", "AuditRecord", "Batch", "BatchError", "binary", "BrokerError",
+    "BytesCodec", "ChildProcess", "Client", "Codec", "Context", "Corrupt", "cron_check", "CronInfo",
+    "current", "DayInfo", "Denied", "Depends", "Drop", "Duplicate", "Duration", "Empty", "Enqueuer",
+    "Entry", "Event", "Events", "Figures", "Filter", "Finding", "Forked", "GiveUp", "Gofer",
+    "GoferError", "GroupedTask", "GroupInfo", "Handle", "HandlerFailed", "Info", "INJECTED",
+    "Inspector", "InvalidArgument", "Item", "JsonCodec", "Listener", "LogLine", "Missed", "Moment",
     "MsgpackCodec", "NO_TIMEOUT", "NoMemory", "NoSpace", "NotFound", "NoTimeout", "Options",
     "Outcome", "Overlap", "Page", "PayloadMismatch", "Progress", "Put", "QueueInfo", "Result",
     "RetryIn", "RunningTask", "Schedules", "Severity", "Snooze", "Stale", "State", "Synced", "Task",

@@ -36,7 +36,6 @@ from .put import Mold, Put, c_options, fit
 from .times import c_text
 
 
-
 class Client:
     """An open store. Use it as a context manager, or close it; a forgotten one closes itself.
 
@@ -328,6 +327,27 @@ class Client:
         if not 1 <= hours <= 168:
             raise InvalidArgument(f"hours is {hours}: it must be from 1 to 168")
         return self._look(lib.gofer_client_stats, _text(queue, "queue"), hours)
+
+    def audit(
+        self,
+        actor: str | None = None,
+        act: str | None = None,
+        since_ms: int = 0,
+        cursor: str | None = None,
+        limit: int = 0,
+    ) -> Info:
+        """A page of who did what, newest first; it may hold none and yet have a next_cursor."""
+        if not 0 <= limit <= 1000:
+            raise InvalidArgument(f"limit is {limit}: it must be from 1 to 1000, or 0 (30)")
+        match = ffi.new("gofer_audit_filter *")
+        lib.gofer_audit_filter_init(match)
+        kept = [
+            ffi.NULL if text is None else ffi.new("char[]", c_text(text, what))
+            for text, what in ((actor, "actor"), (act, "act"))
+        ]
+        match.actor, match.act = kept
+        match.since_ms = fit("since_ms", since_ms)
+        return self._look(lib.gofer_client_audit, match, _text(cursor, "cursor"), limit)
 
     def workers(self) -> Info:
         return self._look(lib.gofer_client_workers)

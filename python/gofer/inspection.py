@@ -20,8 +20,7 @@ from .native import lib
 from .payload import Codec, encoded
 from .snapshot import (
     data_if, flag_of, headers_of, list_of, number_if, number_of, read, read_with, span_if, span_of,
-    text_if, text_of,
-    time_if,
+    text_if, text_of, time_if, time_of,
 )  # fmt: skip
 from .times import Duration, Moment, duration_ms, moment_ms
 
@@ -261,6 +260,30 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class AuditRecord:
+    """What somebody did, with the web interface or a command."""
+
+    at: datetime = time_of("at_ms")
+    """By the store's clock."""
+    actor: str = text_of("actor")
+    """Who: a token's or a proxy's user, or user@host of a command."""
+    via: str = text_of("via")
+    """"web", "cli", "top", or another program's word."""
+    address: Optional[str] = text_if("address")
+    act: str = text_of("act")
+    """A stable word such as "queue.pause"."""
+    queue: Optional[str] = text_if("queue")
+    target: Optional[str] = text_if("target")
+    """A task's id, the name of a schedule, a worker, or a filter."""
+    outcome: str = text_of("outcome")
+    """"ok", "begun", "stopped", or the name of a status such as "ENOTFOUND"."""
+    message: Optional[str] = text_if("message")
+    """Why it failed."""
+    count: int = number_of("count")
+    """How many it was done to."""
+
+
+@dataclass(frozen=True)
 class DayInfo:
     """What one day (UTC) saw."""
 
@@ -375,6 +398,28 @@ class Inspector:
         queues."""
         with self._client() as client:
             return [read(Figures, record) for record in client.stats(queue, hours)]
+
+    def audit(
+        self, *, actor: str | None = None, act: str | None = None, since: Moment | None = None
+    ) -> Iterator[AuditRecord]:
+        """Who did what, newest first, fetched while you iterate: what is left of it, the latest
+        10,000 unless `gofer audit --keep` has said otherwise.
+
+        actor, act  the whole, or a prefix ending in "*": "task.*"
+        since       none before
+        """
+        since_ms = 0 if since is None else moment_ms(since, "since")
+        return self._audit(actor, act, since_ms)
+
+    def _audit(self, actor: str | None, act: str | None, since_ms: int) -> Iterator[AuditRecord]:
+        cursor: str | None = None
+        while True:
+            with self._client() as client:
+                info = client.audit(actor, act, since_ms, cursor, 200)
+            yield from [read(AuditRecord, record) for record in info]
+            if not info.has("next_cursor"):
+                return
+            cursor = info.text("next_cursor")
 
     def workers(self) -> list[WorkerInfo]:
         with self._client() as client:

@@ -36,6 +36,10 @@ def flag_of(name: str) -> Any:
     return read_with(lambda info, name: bool(info.number(name)), name)
 
 
+def time_of(name: str) -> Any:
+    return read_with(lambda info, name: datetime_of(info.number(name)), name)
+
+
 def span_of(name: str) -> Any:
     return read_with(lambda info, name: timedelta_of(info.number(name)), name)
 
@@ -82,7 +86,6 @@ def list_of(kind: type[T], name: str) -> Any:
 def read(kind: type[T], info: Info) -> T:
     """One snapshot of that class, from one record."""
     values = {
-        each.name: each.metadata["read"](info)
-        for each in fields(kind)  # type: ignore[arg-type]
+        each.name: each.metadata["read"](info) for each in fields(kind)  # type: ignore[arg-type]
     }
     return kind(**values)

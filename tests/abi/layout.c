@@ -70,6 +70,23 @@ static void structs(void)
     FIELD(gofer_filter, group);
     FIELD(gofer_filter, older_ms);
     FIELD(gofer_filter, younger_ms);
+    STRUCT(gofer_audit);
+    FIELD(gofer_audit, size);
+    FIELD(gofer_audit, actor);
+    FIELD(gofer_audit, via);
+    FIELD(gofer_audit, address);
+    FIELD(gofer_audit, act);
+    FIELD(gofer_audit, queue);
+    FIELD(gofer_audit, target);
+    FIELD(gofer_audit, outcome);
+    FIELD(gofer_audit, message);
+    FIELD(gofer_audit, count);
+    FIELD(gofer_audit, keep);
+    STRUCT(gofer_audit_filter);
+    FIELD(gofer_audit_filter, size);
+    FIELD(gofer_audit_filter, actor);
+    FIELD(gofer_audit_filter, act);
+    FIELD(gofer_audit_filter, since_ms);
 }
 
 static void statuses(void)

@@ -185,7 +185,8 @@ enum { OF_SQLITE = 1, OF_REDIS = 2, OF_ALL = OF_SQLITE | OF_REDIS };
 // TABLES(x): each table of the door, and which stores have it.
 #define TABLES(x) \
     x(tasks, OF_ALL) x(upkeep, OF_ALL) x(groups, OF_ALL) x(cron, OF_ALL) x(peers, OF_REDIS) \
-    x(live, OF_ALL) x(inspect, OF_ALL) x(act, OF_ALL) x(transfer, OF_ALL) x(check, OF_ALL)
+    x(live, OF_ALL) x(inspect, OF_ALL) x(act, OF_ALL) x(transfer, OF_ALL) x(check, OF_ALL) \
+    x(audit, OF_ALL)
 
 // MEMBERS(x): each member of a table that is a function.
 #define MEMBERS(x) \
@@ -209,7 +210,8 @@ enum { OF_SQLITE = 1, OF_REDIS = 2, OF_ALL = OF_SQLITE | OF_REDIS };
     x(act, tasks_act) x(act, tasks_move) \
     x(act, task_edit) x(act, queue_pause) x(act, queue_delete) \
     x(transfer, export_items) x(transfer, import_items) x(transfer, drop_items) \
-    x(check, store)
+    x(check, store) \
+    x(audit, add) x(audit, page)
 
 void store_check_members(void)
 {

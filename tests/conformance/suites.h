@@ -15,6 +15,7 @@ suite suite_life(void);     // put, take, finish: on every broker
 suite suite_keep(void);     // leases, recovery, schedules, waiting, workers: on every broker
 suite suite_suspects(void); // who is charged with the death of a worker: on every broker
 suite suite_act(void);      // inspection, and acting on tasks and queues: on every broker
+suite suite_audit(void);    // who did what: on every broker
 suite suite_cancel(void);   // requests to stop a running task: on every broker
 suite suite_items(void);    // from store to store: on every broker
 suite suite_named(void);    // cancelling what waits, acts on named tasks, editing: on every broker

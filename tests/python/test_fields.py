@@ -38,6 +38,7 @@ CLASSES: dict[type, str] = {
     gofer.LogLine: "log_line", gofer.WorkerInfo: "worker", gofer.RunningTask: "running_task",
     gofer.ChildProcess: "child_process",
     gofer.GroupInfo: "group", gofer.Figures: "type_stats", gofer.Finding: "finding",
+    gofer.AuditRecord: "audit",
     gofer.DayInfo: "history_day", gofer.Event: "event", gofer.Outcome: "outcome",
     gofer.Entry: "entry", gofer.Ticked: "ticked", gofer.Synced: "synced",
     gofer.CronInfo: "cron_explained", gofer.Tick: "cron_tick",
@@ -308,6 +309,19 @@ def look(client: gofer.Client, seen: Seen) -> None:
         seen.one("task", client.task(id))
 
 
+def see_audit(client: gofer.Client, seen: Seen) -> None:
+    kept = {
+        name: ffi.new("char[]", name.encode())
+        for name in ("actor", "via", "address", "act", "queue", "target", "outcome", "message")
+    }
+    record = ffi.new("gofer_audit *")
+    lib.gofer_audit_init(record)
+    for name, text in kept.items():
+        setattr(record, name, text)
+    assert lib.gofer_client_audit_add(client._handle, record) == 0
+    seen.all("audit", client.audit("act*", "act"))
+
+
 def see_handlers(client: gofer.Client, folder: Path, seen: Seen) -> None:
     """What the handlers of dead and of grouped tasks read."""
     dead = next(iter(client.tasks("other", "pending")))
@@ -359,6 +373,7 @@ def work(client: gofer.Client, folder: Path, seen: Seen) -> None:
     until(lambda: len(client.stats(None, 1)))
     look(client, seen)
     see_handlers(client, folder, seen)
+    see_audit(client, seen)
 
 
 def see(url: str, folder: Path, spoil: Callable[[], object]) -> Seen:

@@ -666,6 +666,47 @@ GOFER_API gofer_status gofer_client_migrate_schedules(gofer_client *from, gofer_
 GOFER_API gofer_status gofer_client_history(gofer_client *client, const char *queue,
     int32_t days, gofer_info **out);
 
+/* ---- The audit: who did what ------------------------------------------------ */
+
+/* An act. Texts are cut to the bytes given here and what is no UTF-8 is replaced: a record is not
+ * refused for what is in it. Never put payloads there. */
+typedef struct gofer_audit {
+    size_t      size;       /* gofer_audit_init sets it */
+    const char *actor;      /* who: 128; not empty */
+    const char *via;        /* by what: "web", "cli", "top" or a word of yours: 16; not empty */
+    const char *address;    /* where he came from: 64; NULL: nowhere */
+    const char *act;        /* a stable word such as "queue.pause": 64; not empty */
+    const char *queue;      /* the queue, if it was about one: 255; NULL */
+    const char *target;     /* what it was done to: a task's id, a schedule's name, a filter: 512;
+                               NULL */
+    const char *outcome;    /* a status' name, or a word: 32; NULL: "ok" */
+    const char *message;    /* why it failed: 512; NULL */
+    int64_t     count;      /* how many it was done to */
+    int64_t     keep;       /* from now on the store keeps the latest so many (1 to 1,000,000);
+                               0: as many as before, 10,000 at first */
+} gofer_audit;
+GOFER_API void gofer_audit_init(gofer_audit *record);
+/** Note an act, with the store's time. Errors: GOFER_EINVAL, GOFER_EDENIED (an ACL of Redis without
+ *  asynq:gofer:audit), GOFER_EUNSUPPORTED, those of the store. Then it is not noted, and what was
+ *  done is done; after GOFER_EUNCERTAIN it may be. */
+GOFER_API gofer_status gofer_client_audit_add(gofer_client *client, const gofer_audit *record);
+
+/* Which records are meant: all that match everything given. */
+typedef struct gofer_audit_filter {
+    size_t      size;       /* gofer_audit_filter_init sets it */
+    const char *actor;      /* an actor, or a prefix ending in '*' */
+    const char *act;        /* an act, or a prefix ending in '*': "task.*" */
+    int64_t     since_ms;   /* none before this time */
+} gofer_audit_filter;
+GOFER_API void gofer_audit_filter_init(gofer_audit_filter *filter);
+/** A page of the audit, newest first. filter NULL: all. cursor NULL: the newest; else the list's
+ *  field next_cursor, which is missing on the last page. limit 1 to 1000; 0: 30. With a filter a
+ *  page may hold fewer, even none, before the last: one call looks at 10,000 records at the most.
+ *  Fields: at_ms, actor, via, address, act, queue, target, outcome, message, count; what does not
+ *  apply is missing. Errors: GOFER_EINVAL, GOFER_EUNSUPPORTED. */
+GOFER_API gofer_status gofer_client_audit(gofer_client *client, const gofer_audit_filter *filter,
+    const char *cursor, int32_t limit, gofer_info **out);
+
 /* ---- Tasks, inside a handler ---------------------------------------------- */
 
 /* What became of an attempt. A handler returns one; any other number is a failure

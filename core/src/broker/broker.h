@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "broker/act.h"
+#include "broker/audit.h"
 #include "broker/check.h"
 #include "broker/cron.h"
 #include "broker/groups.h"
@@ -49,6 +50,7 @@ typedef struct gf_broker_ops {
     const gf_live_ops     *live;
     const gf_transfer_ops *transfer;
     const gf_check_ops    *check;
+    const gf_audit_ops    *audit;
 } gf_broker_ops;
 
 // Every broker begins with this.

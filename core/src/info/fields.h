@@ -243,6 +243,22 @@ FIELD(finding, examples, TEXT, none, MAYBE, BOTH, "0.1.0", "Some of what it is a
 FIELD(finding, count, INT, count, ALWAYS, BOTH, "0.1.0", "How many there are.")
 FIELD(finding, repaired, INT, count, ALWAYS, BOTH, "0.1.0", "How many of them were repaired.")
 
+KIND(audit, "gofer_client_audit", "What somebody did, with the web interface or a command.")
+FIELD(audit, at_ms, INT, unix_ms, ALWAYS, BOTH, "0.1.0", "When, by the store's clock.")
+FIELD(audit, actor, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "Who: a token's or a proxy's user, or user@host of a command.")
+FIELD(audit, via, TEXT, none, ALWAYS, BOTH, "0.1.0", "web, cli, top, or another program's word.")
+FIELD(audit, address, TEXT, none, MAYBE, BOTH, "0.1.0", "Where the request came from; of web.")
+FIELD(audit, act, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "What was done, in a stable word such as queue.pause.")
+FIELD(audit, queue, TEXT, none, MAYBE, BOTH, "0.1.0", "The queue, if it was about one.")
+FIELD(audit, target, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "What it was done to: a task's id, the name of a schedule, a worker, or a filter.")
+FIELD(audit, outcome, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "ok, begun, stopped, or the name of a status such as ENOTFOUND.")
+FIELD(audit, message, TEXT, none, MAYBE, BOTH, "0.1.0", "Why it failed.")
+FIELD(audit, count, INT, count, ALWAYS, BOTH, "0.1.0", "How many it was done to.")
+
 KIND(event, "gofer_events_next", "Something that happened to a task.")
 FIELD(event, event, TEXT, none, ALWAYS, BOTH, "0.1.0",
     "enqueued, started, done, retried, archived, cancelled, revoked, expired, snoozed, requeued, "

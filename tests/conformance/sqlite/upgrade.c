@@ -101,6 +101,9 @@ static const char version_4[] =
     "  FROM tick t JOIN queue q USING(qid);"
     "DROP TABLE tick; ALTER TABLE latest RENAME TO tick; PRAGMA user_version = 4;";
 
+static const char version_5[] =
+    "ALTER TABLE worker ADD COLUMN children TEXT; PRAGMA user_version = 5;";
+
 // Of queue 1, and of one that is gone.
 static const char ticks[] =
     "INSERT INTO entry VALUES('e', 'spec=1');"
@@ -175,6 +178,8 @@ static void begin_with(int version)
     }
     if (version >= 4)
         run_sql(version_4);
+    if (version >= 5)
+        run_sql(version_5);
 }
 
 static void everything_is_there(gf_broker *b)
@@ -280,6 +285,22 @@ static void a_file_of_version_4_is_brought_up_to_date(void)
     CHECK_INT(gofer_info_int(last, "children_want", -1), 8);
     gofer_info_free(list);
     store_close(b);
+    store_check_sound();
+}
+
+// Acts are noted from then on.
+static void a_file_of_version_5_is_brought_up_to_date(void)
+{
+    an_older_file_is_brought_up_to_date(5);
+    gf_broker *b = store_again();
+    gf_names lines = { 0 };
+    CHECK_OK(b->ops->audit->page(b, 0, 10, &lines));
+    CHECK_INT(lines.count, 0);
+    CHECK_OK(b->ops->audit->add(b, "act=x", 0));
+    CHECK_OK(b->ops->audit->page(b, 0, 10, &lines));
+    CHECK_INT(lines.count, 1);
+    gf_names_clear(&lines);
+    gf_broker_close(b);
     store_check_sound();
 }
 
@@ -512,6 +533,7 @@ static const check_test tests[] = {
     TEST(a_file_of_version_2_is_brought_up_to_date),
     TEST(a_file_of_version_3_is_brought_up_to_date),
     TEST(a_file_of_version_4_is_brought_up_to_date),
+        TEST(a_file_of_version_5_is_brought_up_to_date),
     TEST(several_may_bring_it_up_to_date_at_once),
     TEST(a_copy_without_a_wal_is_opened),
     TEST(a_sound_store_has_nothing_to_tell),

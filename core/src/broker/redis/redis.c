@@ -274,6 +274,11 @@ static const gf_check_ops check = {
     .store = gf_rd_check_store,
 };
 
+static const gf_audit_ops audit = {
+    .add = gf_rd_audit_add,
+    .page = gf_rd_audit_page,
+};
+
 const gf_broker_ops gf_redis_ops = {
     .schemes = schemes,
     .open = open_store,
@@ -289,4 +294,5 @@ const gf_broker_ops gf_redis_ops = {
     .act = &act,
     .transfer = &transfer,
     .check = &check,
+    .audit = &audit,
 };

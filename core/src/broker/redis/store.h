@@ -27,9 +27,10 @@
 //   gofer:trimmed              how many tasks the archive's limits have deleted (lib/trim.lua)
 //
 // And beside the queues, each alone in its slot: asynq:gofer:schedules (entries.c),
-// asynq:gofer:shown (shown.c), asynq:gofer:listening (events.c), asynq:gofer:{<worker>}:live and
-// :control (watch.c), and the channels asynq:gofer:control and asynq:gofer:events. In the slot of a
-// worker's record asynq:gofer:children:{<host>:<pid>:<worker>} (roster.c).
+// asynq:gofer:shown (shown.c), asynq:gofer:audit (audit.c), asynq:gofer:listening (events.c),
+// asynq:gofer:{<worker>}:live and :control (watch.c), and the channels asynq:gofer:control and
+// asynq:gofer:events. In the slot of a worker's record
+// asynq:gofer:children:{<host>:<pid>:<worker>} (roster.c).
 //
 // Scripts (scripts/*.lua): test every precondition before the first write, since nothing is rolled
 // back (but the user's rights, which net/script.c asks for: it finds commands as call('NAME', so
@@ -384,6 +385,9 @@ gofer_status gf_rd_tasks_move(gf_broker *b, const char *queue, gf_state from, gf
     size_t limit, size_t *done);
 gofer_status gf_rd_queue_pause(gf_broker *b, const char *queue, bool paused);
 gofer_status gf_rd_queue_delete(gf_broker *b, const char *queue, bool force);
+// audit.c
+gofer_status gf_rd_audit_add(gf_broker *b, const char *record, int64_t keep);
+gofer_status gf_rd_audit_page(gf_broker *b, int64_t before, size_t limit, gf_names *lines);
 // check.c
 gofer_status gf_rd_check_store(gf_broker *b, bool repair, gf_report_finding report, void *arg);
 

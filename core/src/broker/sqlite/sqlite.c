@@ -363,6 +363,11 @@ static const gf_check_ops check = {
     .store = gf_sq_check_store,
 };
 
+static const gf_audit_ops audit = {
+    .add = gf_sq_audit_add,
+    .page = gf_sq_audit_page,
+};
+
 const gf_broker_ops gf_sqlite_ops = {
     .schemes = schemes,
     .open = open_store,
@@ -377,4 +382,5 @@ const gf_broker_ops gf_sqlite_ops = {
     .act = &act,
     .transfer = &transfer,
     .check = &check,
+    .audit = &audit,
 };

@@ -625,6 +625,9 @@ gofer_status gf_sq_task_edit(gf_broker *b, const char *queue, const char *id, co
     size_t size,
     // edit.c
     int64_t run_at_ms);
+// audit.c
+gofer_status gf_sq_audit_add(gf_broker *b, const char *record, int64_t keep);
+gofer_status gf_sq_audit_page(gf_broker *b, int64_t before, size_t limit, gf_names *lines);
 // check.c
 gofer_status gf_sq_check_store(gf_broker *b, bool repair, gf_report_finding report, void *arg);
 

@@ -5,7 +5,7 @@
 #include "broker/sqlite/store.h"
 #include "util/error.h"
 
-enum { APPLICATION_ID = 0x676F6672, SCHEMA_VERSION = 5 };
+enum { APPLICATION_ID = 0x676F6672, SCHEMA_VERSION = 6 };
 
 #define BODY \
     "bid INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL, enqueued_ms INTEGER NOT NULL, " \
@@ -124,9 +124,14 @@ static const char version_4[] =
 // Of a worker that has any (broker/children.h).
 static const char version_5[] = "ALTER TABLE worker ADD COLUMN children TEXT;";
 
+// Who did what (broker/audit.h).
+static const char version_6[] =
+    "CREATE TABLE audit(n INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, record TEXT NOT NULL) "
+    "STRICT;";
+
 // steps[n] turns version n into n + 1. The first makes everything.
 static const char *const steps[SCHEMA_VERSION] = {
-    version_1, version_2, version_3, version_4, version_5,
+    version_1, version_2, version_3, version_4, version_5, version_6,
 };
 
 gofer_status gf_sq_schema_check(gf_sq_conn *c, const char *path, bool *is_new)

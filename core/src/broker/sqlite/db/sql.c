@@ -430,4 +430,9 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_STATS_OLD] = "SELECT 1 FROM stat WHERE hour < ?1 LIMIT 1",
     [GF_SQL_STATS_PURGE] = "DELETE FROM stat WHERE hour < ?1",
     [GF_SQL_STATS_DROP_QUEUE] = "DELETE FROM stat WHERE queue = ?1",
+
+    [GF_SQL_AUDIT_ADD] = "INSERT INTO audit(at_ms, record) VALUES(?1, ?2)",
+    [GF_SQL_AUDIT_TRIM] = "DELETE FROM audit WHERE n <= (SELECT max(n) FROM audit) - ?1",
+    [GF_SQL_AUDIT_LIST] =
+        "SELECT n, at_ms, record FROM audit WHERE n < ?1 ORDER BY n DESC LIMIT ?2",
 };

@@ -253,6 +253,10 @@ typedef enum gf_sql {
     GF_SQL_STATS_PURGE,
     GF_SQL_STATS_DROP_QUEUE,
 
+    GF_SQL_AUDIT_ADD,
+    GF_SQL_AUDIT_TRIM,
+    GF_SQL_AUDIT_LIST,
+
     GF_SQL_COUNT
 } gf_sql;
 
