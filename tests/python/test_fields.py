@@ -44,7 +44,10 @@ CLASSES: dict[type, str] = {
     gofer.CronInfo: "cron_explained", gofer.Tick: "cron_tick",
 }  # fmt: skip
 # Python has a generic page of its own, and neither migrates nor runs workers.
-WITHOUT_CLASS = {"task_page", "migrated", "migrated_entries", "worker_counts"}
+WITHOUT_CLASS = {
+    "task_page", "migrated", "migrated_entries", "worker_counts", "worker_figures", "worker_type",
+    "worker_call", "time_count",
+}  # fmt: skip
 SNAPSHOTS = {name: kind for name, kind in schema.KINDS.items() if kind["x-functions"]}
 READ_BY_HANDLERS = {"dead_task", "grouped_task"}
 # What need not be seen here: losses, what takes a worker's death, what is over in a moment, and the
@@ -266,6 +269,7 @@ def enqueue_all_kinds(app: gofer.Gofer) -> None:
     app.enqueue("part", {"n": 1}, group="whole")
     app.enqueue("bad", id="again", retry=100, retry_policy="fixed:1s")
     app.enqueue("nap", id="nap")
+    app.enqueue("t", queue="mine")
     app.inspect.pause("still")
 
 
@@ -349,11 +353,23 @@ def see_migration(client: gofer.Client, folder: Path, seen: Seen) -> None:
 
 
 def see_worker(client: gofer.Client, seen: Seen) -> None:
-    """The counts of a worker that has not started."""
-    worker, counts = ffi.new("gofer_worker **"), ffi.new("gofer_info **")
+    """The counts and figures of a worker of this process, which has ended a task."""
+    worker, tasks = ffi.new("gofer_worker **"), ffi.new("gofer_task *[1]")
+
+    def told(look: Any) -> gofer.Info:
+        out = ffi.new("gofer_info **")
+        assert look(worker[0], out) == 0
+        return gofer.Info(ffi.gc(out[0], lib.gofer_info_free))
+
     assert lib.gofer_worker_new(worker, client._handle) == 0
-    assert lib.gofer_worker_stats(worker[0], counts) == 0
-    seen.one("worker_counts", gofer.Info(ffi.gc(counts[0], lib.gofer_info_free)))
+    assert lib.gofer_worker_set(worker[0], b"pull", b"1") == 0
+    assert lib.gofer_worker_queue(worker[0], b"mine", 1) == 0
+    assert lib.gofer_worker_start(worker[0]) == 0
+    assert lib.gofer_worker_take(worker[0], tasks, 1, 30_000, ffi.new("size_t *")) == 0
+    assert lib.gofer_worker_finish(worker[0], tasks, [lib.GOFER_DONE], 1) == 0
+    until(lambda: len(told(lib.gofer_worker_figures).child("types")) > 0)
+    seen.one("worker_counts", told(lib.gofer_worker_stats))
+    seen.one("worker_figures", told(lib.gofer_worker_figures))
     lib.gofer_worker_free(worker[0])
 
 

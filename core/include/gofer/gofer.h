@@ -1000,9 +1000,28 @@ GOFER_API const char *gofer_worker_id(const gofer_worker *worker);
  *  unhandled (tasks that a drain left, for no handler matches their types), children,
  *  child_restarts, children_want, children_busy (of gofer_worker_child: processes that are alive,
  *  deaths after which they were replaced, tasks that they run at a time, and of running those that
- *  they run now).
+ *  they run now), concurrency, recovered (tasks of dead workers that it put back or archived),
+ *  ticks_missed (of cron entries, left out by their policy), reconnects (to the store's server,
+ *  after a connection broke), started_at_ms (missing before the start), state (new, active,
+ *  lacking, quiet, stopping or ended).
  *  Errors: GOFER_ENOMEM. */
 GOFER_API gofer_status gofer_worker_stats(gofer_worker *worker, gofer_info **out);
+
+/* The highest bound of the times that gofer_worker_figures counts. */
+enum { GOFER_FIGURES_BOUND_MAX_MS = 4194304 };
+
+/** Counts and times since start, by queue and type: what metrics are made of. Fields: types,
+ *  calls, limited (there are more than 1000 queues and types: the rest is under the type "_other").
+ *  types is a list of records: queue, type; how many attempts came to each end (done, retried,
+ *  archived, revoked, requeued, snoozed, cancelled, expired), counted when the store has it;
+ *  failed (of them, those that failed); and of those that were done or failed how long they waited
+ *  and ran (waits, wait_total_ms; runs, run_total_ms). calls is a list of what was asked of the
+ *  store: call, errors, times, total_ms. waits, runs and times are lists of records with count and
+ *  below_ms, so many below that bound and not below the one before; bounds are 1, 2, 4 and so on
+ *  to GOFER_FIGURES_BOUND_MAX_MS ms; without below_ms: longer. Those with none are left out.
+ *  All numbers only grow. Takes no lock that a task waits for. Any thread. Errors:
+ *  GOFER_ENOMEM. */
+GOFER_API gofer_status gofer_worker_figures(gofer_worker *worker, gofer_info **out);
 
 /* The pull way: the host runs the tasks, for languages and loops of their own. Call
  * gofer_worker_start with no handler registered and "pull" set to 1; concurrency bounds

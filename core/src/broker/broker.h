@@ -37,6 +37,9 @@ typedef struct gf_broker_ops {
     gofer_status (*open)(gf_broker **out, const gf_url *url, const gf_broker_config *config);
     void         (*close)(gf_broker *b);
     gofer_status (*ping)(gf_broker *b);
+    // How many connections had to be made anew since it was opened; 0 where there are none. Does
+    // not wait.
+    uint64_t (*reconnects)(gf_broker *b);
 
     // What every store has.
     const gf_tasks_ops    *tasks;

@@ -408,6 +408,65 @@ FIELD(worker_counts, children_want, INT, count, ALWAYS, BOTH, "0.1.0",
     "Tasks that the children run at a time.")
 FIELD(worker_counts, children_busy, INT, count, ALWAYS, BOTH, "0.1.0",
     "Tasks that the children run now; they are among running.")
+FIELD(worker_counts, concurrency, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Tasks that its slots run at a time.")
+FIELD(worker_counts, recovered, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Tasks of dead workers that it put back or archived.")
+FIELD(worker_counts, ticks_missed, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Ticks of cron entries that were missed, and left out by the entry's policy.")
+FIELD(worker_counts, reconnects, INT, count, ALWAYS, BOTH, "0.1.0",
+    "How often the store's server was connected to again, after a connection broke.")
+FIELD(worker_counts, started_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0",
+    "When it began; missing before.")
+FIELD(worker_counts, state, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "new, active, lacking, quiet, stopping or ended.")
+
+KIND(worker_figures, "gofer_worker_figures",
+    "What a worker of this process has done since its start, by queue and type.")
+FIELD(worker_figures, types, LIST(worker_type), none, ALWAYS, BOTH, "0.1.0",
+    "The queues and types of which it has ended tasks.")
+FIELD(worker_figures, calls, LIST(worker_call), none, ALWAYS, BOTH, "0.1.0",
+    "What it has asked of its store.")
+FIELD(worker_figures, limited, BOOL, none, ALWAYS, BOTH, "0.1.0",
+    "Whether there are more than 1000 queues and types: the rest is under the type _other.")
+
+KIND(worker_type, "gofer_worker_figures", "Attempts of one queue and type.")
+FIELD(worker_type, queue, TEXT, none, ALWAYS, BOTH, "0.1.0", "The queue.")
+FIELD(worker_type, type, TEXT, none, ALWAYS, BOTH, "0.1.0", "The type.")
+FIELD(worker_type, done, INT, count, ALWAYS, BOTH, "0.1.0", "Attempts that succeeded.")
+FIELD(worker_type, retried, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Attempts after which the task is to be tried again.")
+FIELD(worker_type, archived, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Attempts after which the task was archived.")
+FIELD(worker_type, revoked, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that handlers dropped.")
+FIELD(worker_type, requeued, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Tasks that went back to their queue; no attempt was used up.")
+FIELD(worker_type, snoozed, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that handlers put off.")
+FIELD(worker_type, cancelled, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that were cancelled.")
+FIELD(worker_type, expired, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Tasks dropped because they started too late.")
+FIELD(worker_type, failed, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Attempts that failed; they are among retried and archived.")
+FIELD(worker_type, waits, LIST(time_count), none, ALWAYS, BOTH, "0.1.0",
+    "How long tasks waited whose attempts succeeded or failed, by size.")
+FIELD(worker_type, wait_total_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "The sum of these times.")
+FIELD(worker_type, runs, LIST(time_count), none, ALWAYS, BOTH, "0.1.0",
+    "How long these attempts ran, by size.")
+FIELD(worker_type, run_total_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "The sum of these times.")
+
+KIND(worker_call, "gofer_worker_figures", "Calls of one kind to the store.")
+FIELD(worker_call, call, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "exchange (outcomes in, tasks out), extend, forward, recover, register, progress, events, "
+    "figures, tidy or purge.")
+FIELD(worker_call, errors, INT, count, ALWAYS, BOTH, "0.1.0", "How many of them failed.")
+FIELD(worker_call, times, LIST(time_count), none, ALWAYS, BOTH, "0.1.0",
+    "How long they took, by size.")
+FIELD(worker_call, total_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "The sum of these times.")
+
+KIND(time_count, "gofer_worker_figures", "How many times were below a bound.")
+FIELD(time_count, below_ms, INT, ms, MAYBE, BOTH, "0.1.0",
+    "The bound, a power of two; they are not below half of it. Missing: longer than all bounds.")
+FIELD(time_count, count, INT, count, ALWAYS, BOTH, "0.1.0", "How many.")
 
 PART("What handlers read", "Written as JSON, for the handler of another task.")
 

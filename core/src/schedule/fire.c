@@ -138,9 +138,11 @@ static gofer_status add(volley *v, gf_planned *p, int64_t tick_ms, int64_t now_m
     return GOFER_OK;
 }
 
-static void log_missed(const gf_scheduler *s, const gf_planned *p)
+static void note_missed(const gf_scheduler *s, const gf_planned *p)
 {
     char count[32];
+    if (s->missed)
+        atomic_fetch_add(s->missed, (int64_t)s->due.left_out);
     if (!s->due.left_out || !gf_scheduler_logs(s, GOFER_LOG_WARN))
         return;
     snprintf(count, sizeof count, "%zu", s->due.left_out);
@@ -153,7 +155,7 @@ static void log_missed(const gf_scheduler *s, const gf_planned *p)
 static gofer_status fire_one(gf_scheduler *s, volley *v, gf_planned *p, int64_t now_ms)
 {
     gf_due_find(&p->entry, p->zone, p->last_ms, now_ms, p->held, &s->due);
-    log_missed(s, p);
+    note_missed(s, p);
     if (s->due.count == 0) {
         gf_planned_advance(p, s->due.last_ms);
         return GOFER_OK;

@@ -312,6 +312,7 @@ gofer_status gf_scheduler_new(gf_scheduler **out, const gf_scheduler_config *con
     s->id = config->id;
     s->log_level = config->log_level;
     s->stack_size = config->stack_size;
+    s->missed = config->missed;
     gf_plan_init(&s->plan);
     *out = s;
     return GOFER_OK;

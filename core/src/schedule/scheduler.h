@@ -9,6 +9,8 @@
 #ifndef GF_SCHEDULE_SCHEDULER_H
 #define GF_SCHEDULE_SCHEDULER_H
 
+#include <stdatomic.h>
+
 #include "client/client.h"
 
 typedef struct gf_scheduler gf_scheduler;
@@ -22,6 +24,7 @@ typedef struct gf_scheduler_config {
     size_t        file_count;
     int64_t       log_level;
     size_t        stack_size;      // of the thread; 0: the system's
+    _Atomic int64_t *missed;       // counts ticks that a policy left out; borrowed; may be NULL
 } gf_scheduler_config;
 
 gofer_status gf_scheduler_new(gf_scheduler **out, const gf_scheduler_config *config);

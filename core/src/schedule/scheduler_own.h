@@ -33,6 +33,7 @@ struct gf_scheduler {
     const char          *id;
     int64_t              log_level;
     size_t               stack_size;
+    _Atomic int64_t     *missed;
 
     // The passing thread's.
     gf_plan        plan;

@@ -19,6 +19,13 @@ static inline uint64_t gf_hash_more(uint64_t hash, const void *bytes, size_t siz
     return hash;
 }
 
+// Of two names, with the NUL between them, which no name holds.
+static inline uint64_t gf_hash_names(const char *a, const char *b)
+{
+    uint64_t h = gf_hash_more(GF_HASH_START, a, strlen(a) + 1);
+    return gf_hash_more(h, b, strlen(b));
+}
+
 static inline uint64_t gf_hash_text(const char *text)
 {
     return gf_hash_more(GF_HASH_START, text, strlen(text));

@@ -8,7 +8,6 @@
 #include <stdio.h>
 
 #include "client/client.h"
-#include "info/info.h"
 #include "util/alloc.h"
 #include "util/error.h"
 #include "worker/fetch/fetcher.h"
@@ -16,7 +15,6 @@
 #include "worker/run/mux.h"
 #include "worker/run/on_dead.h"
 #include "worker/run/pool.h"
-#include "worker/run/roll.h"
 #include "worker/run/slot.h"
 #include "worker/run/task.h"
 #include "worker/run/lane.h"
@@ -29,6 +27,7 @@
 #include "worker/upkeep/publish.h"
 #include "worker/upkeep/scheduling.h"
 #include "worker/upkeep/stats.h"
+#include "worker/upkeep/tally.h"
 
 enum { LOST_WAIT_MS = 2000, LEFT_WAIT_MS = 400 };
 
@@ -422,6 +421,7 @@ static void free_parts(gofer_worker *w)
     gf_subscription_clear(&w->subscriber.subscription);
     gf_subscription_clear(&w->subscriber.named);
     gf_stats_clear(&w->upkeep.stats);
+    gf_tallies_clear(&w->upkeep.tallies);
     gf_publish_clear(&w->upkeep.publishing);
     for (size_t i = 0; i < w->run.warned.count; i++)
         gf_free(w->run.warned.types[i]);
@@ -496,48 +496,9 @@ void gofer_worker_free(gofer_worker *worker)
     free_parts(w);
 }
 
-// ---- counters ----------------------------------------------------------------------------------
+// ---- its name ---------------------------------------------------------------------------------
 
 const char *gofer_worker_id(const gofer_worker *worker)
 {
     return worker ? worker->id : NULL;
-}
-
-gofer_status gofer_worker_stats(gofer_worker *worker, gofer_info **out)
-{
-    gofer_status st = gf_worker_check(worker, "gofer_worker_stats");
-    if (st != GOFER_OK)
-        return st;
-    if (!out)
-        return gf_fail(GOFER_EINVAL, "gofer_worker_stats: out must not be NULL");
-    size_t running = 0, ready = 0;
-    gf_roll_sums crews = { 0 };
-    if (atomic_load(&worker->state) == GF_STARTED) {
-        const gf_pool *p = &worker->run.pool;
-        pthread_mutex_lock(&worker->run.pool.lock);
-        running = p->running;
-        ready = p->ready.count + gf_lanes_ready(p);
-        crews = gf_rolls_sum(p);
-        pthread_mutex_unlock(&worker->run.pool.lock);
-    }
-    const gf_counters *s = &worker->upkeep.counters;
-    const struct { const char *name; int64_t value; } fields[] = {
-        { "processed", s->processed }, { "failed", s->failed }, { "retried", s->retried },
-        { "archived", s->archived }, { "revoked", s->revoked }, { "cancelled", s->cancelled },
-        { "expired", s->expired }, { "stale", s->stale },
-        { "lost_slots", s->lost_slots }, { "outcomes_lost", s->outcomes_lost },
-        { "unhandled", s->unhandled }, { "running", (int64_t)running }, { "ready", (int64_t)ready },
-        { "children", (int64_t)crews.children }, { "child_restarts", (int64_t)crews.restarts },
-        { "children_want", (int64_t)crews.want }, { "children_busy", (int64_t)crews.busy },
-    };
-    gofer_info *info = gf_info_record();
-    if (!info)
-        return gf_fail_nomem("a worker's figures");
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        if (gf_info_set_int(info, fields[i].name, fields[i].value) != 0) {
-            gofer_info_free(info);
-            return gf_fail_nomem("a worker's figures");
-        }
-    *out = info;
-    return GOFER_OK;
 }

@@ -155,6 +155,11 @@ static gofer_status ping(gf_broker *b)
     return gf_rd_net_server(s->net).is_cluster ? ask_for_key(s, until_ms - gf_mono_ms()) : GOFER_OK;
 }
 
+static uint64_t reconnects(gf_broker *b)
+{
+    return gf_rd_net_remade(((gf_rd_store *)b)->net);
+}
+
 // ---- the table ------------------------------------------------------------------------------
 
 static const char *const schemes[] = {
@@ -284,6 +289,7 @@ const gf_broker_ops gf_redis_ops = {
     .open = open_store,
     .close = close_store,
     .ping = ping,
+    .reconnects = reconnects,
     .tasks = &tasks,
     .upkeep = &upkeep,
     .groups = &groups,

@@ -255,6 +255,12 @@ static gofer_status ping(gf_broker *b)
     return gf_sq_read((gf_sq_store *)b, ping_file, b);
 }
 
+static uint64_t reconnects(gf_broker *b)
+{
+    (void)b;
+    return 0;
+}
+
 static const char *const schemes[] = { "sqlite", "memory", NULL };
 
 // The store goes by the clock of this machine.
@@ -373,6 +379,7 @@ const gf_broker_ops gf_sqlite_ops = {
     .open = open_store,
     .close = close_store,
     .ping = ping,
+    .reconnects = reconnects,
     .tasks = &tasks,
     .upkeep = &upkeep,
     .groups = &groups,

@@ -22,6 +22,7 @@
 #include "worker/upkeep/housekeeping.h"
 #include "worker/upkeep/publish.h"
 #include "worker/upkeep/stats.h"
+#include "worker/upkeep/tally.h"
 
 enum {
     IDLE_MS = 5000,                // longest wait for the store's call; then we look by ourselves
@@ -160,14 +161,17 @@ static void log_claim_stale(gofer_worker *w, const gofer_task *task, gofer_statu
 static void count_run(gofer_worker *w, const gofer_task *task)
 {
     const gf_outcome *o = &task->outcome;
-    if (!task->started_ns || (o->kind != GF_DONE && !o->is_failure))
+    const gf_message *m = &task->claim->message;
+    if (!task->started_ns || (o->kind != GF_DONE && !o->is_failure)) {
+        gf_tally_add(&w->upkeep.tallies, m, o, -1, -1);
         return;
-    int64_t ready_ms = task->claim->ready_ms;
+    }
+    int64_t ready_ms = task->claim->ready_ms, run_ns = task->ended_ns - task->started_ns;
     // Only this thread writes the offset.
     int64_t wait_ms = task->started_ns / 1000000 + w->run.pool.wall_offset_ms - ready_ms;
-    wait_ms = wait_ms > 0 ? wait_ms : 0;
-    gf_stats_add(&w->upkeep.stats, &task->claim->message,
-        ready_ms <= 0 ? -1 : wait_ms * 1000000, task->ended_ns - task->started_ns, o->is_failure);
+    int64_t wait_ns = ready_ms <= 0 ? -1 : wait_ms > 0 ? wait_ms * 1000000 : 0;
+    gf_stats_add(&w->upkeep.stats, m, wait_ns, run_ns, o->is_failure);
+    gf_tally_add(&w->upkeep.tallies, m, o, wait_ns, run_ns);
 }
 
 // The first `count` of the outbox that the store has accepted, in the stats by queue and type.
@@ -433,7 +437,9 @@ static void prove(gofer_worker *w)
     if (!task)
         return;
     gf_lease lease = { .claim = task->claim, .proven = true };
-    gofer_status st = w->ops->tasks->extend(w->broker, &lease, 1, w->settings.lease_ms);
+    int64_t begun_ns = gf_mono_ns();
+    gofer_status st = gf_tally_call(&w->upkeep.tallies, GF_CALL_EXTEND, begun_ns,
+        w->ops->tasks->extend(w->broker, &lease, 1, w->settings.lease_ms));
     if (st == GOFER_OK && (lease.status == GOFER_OK || lease.status == GOFER_ESTALE)) {
         gf_pool_prove(&w->run.pool, task);
         return;
@@ -467,7 +473,9 @@ static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
     } else if (count == 0) {
         return gf_fail_nomem("an exchange with the store");
     }
-    gofer_status st = w->ops->tasks->exchange(w->broker, f->finishes, count, want ? &take : NULL);
+    int64_t begun_ns = gf_mono_ns();
+    gofer_status st = gf_tally_call(&w->upkeep.tallies, GF_CALL_EXCHANGE, begun_ns,
+        w->ops->tasks->exchange(w->broker, f->finishes, count, want ? &take : NULL));
     if (st != GOFER_OK)
         return st;
     // New tasks first: the slots start on them while the rest is put away.

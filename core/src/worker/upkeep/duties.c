@@ -19,6 +19,7 @@
 #include "worker/upkeep/publish.h"
 #include "worker/upkeep/scheduling.h"
 #include "worker/upkeep/stats.h"
+#include "worker/upkeep/tally.h"
 
 enum {
     FORWARD_MS = 5000,             // look for due tasks at least so often
@@ -46,7 +47,9 @@ gofer_status gf_duty_forward(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
     int64_t next_unix_ms = GF_NONE_DUE;
     // Who asks while the store looks must be heard: it may have looked already.
     atomic_store(&w->upkeep.housekeeping.forward_due_ms, GF_NEVER);
-    gofer_status st = w->ops->upkeep->forward(w->broker, GF_DUTY_BATCH, &done, &next_unix_ms);
+    int64_t begun_ns = gf_mono_ns();
+    gofer_status st = gf_tally_call(&w->upkeep.tallies, GF_CALL_FORWARD, begun_ns,
+        w->ops->upkeep->forward(w->broker, GF_DUTY_BATCH, &done, &next_unix_ms));
     w->upkeep.housekeeping.forwarded_ms = now_ms;
     if (st != GOFER_OK) {
         *next_ms = now_ms;             // a second after its end
@@ -70,8 +73,10 @@ static void archived_one(void *arg, const gf_message *m)
 gofer_status gf_duty_recover(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     gf_recovered got = { .archived_one = archived_one, .arg = w };
-    gofer_status st =
-        w->ops->upkeep->recover(w->broker, GF_DUTY_BATCH, (int32_t)w->settings.crash_limit, &got);
+    int64_t begun_ns = gf_mono_ns();
+    gofer_status st = gf_tally_call(&w->upkeep.tallies, GF_CALL_RECOVER, begun_ns,
+        w->ops->upkeep->recover(w->broker, GF_DUTY_BATCH, (int32_t)w->settings.crash_limit, &got));
+    w->upkeep.counters.recovered += (int64_t)(got.requeued + got.archived);
     gofer_status put = gf_on_dead_flush(w);
     if (st != GOFER_OK || got.requeued + got.archived == 0)
         return st != GOFER_OK ? st : put;
@@ -106,7 +111,9 @@ gofer_status gf_duty_reclaim(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 gofer_status gf_duty_purge(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     size_t done = 0;
-    gofer_status st = w->ops->upkeep->purge(w->broker, GF_DUTY_BATCH, &done);
+    int64_t begun_ns = gf_mono_ns();
+    gofer_status st = gf_tally_call(&w->upkeep.tallies, GF_CALL_PURGE, begun_ns,
+        w->ops->upkeep->purge(w->broker, GF_DUTY_BATCH, &done));
     if (st == GOFER_OK && done == GF_DUTY_BATCH)
         *next_ms = now_ms;
     return st;
@@ -116,7 +123,9 @@ gofer_status gf_duty_upkeep(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     (void)now_ms;
     (void)next_ms;
-    return w->ops->upkeep->tidy(w->broker);
+    int64_t begun_ns = gf_mono_ns();
+    return gf_tally_call(&w->upkeep.tallies, GF_CALL_TIDY, begun_ns,
+        w->ops->upkeep->tidy(w->broker));
 }
 
 // ---- the queues served --------------------------------------------------------------------------
@@ -194,7 +203,9 @@ gofer_status gf_duty_stats(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     (void)now_ms;
     (void)next_ms;
-    return gf_stats_flush(&w->upkeep.stats, w->broker);
+    int64_t begun_ns = gf_mono_ns();
+    return gf_tally_call(&w->upkeep.tallies, GF_CALL_FIGURES, begun_ns,
+        gf_stats_flush(&w->upkeep.stats, w->broker));
 }
 
 gofer_status gf_duty_schedules(gofer_worker *w, int64_t now_ms, int64_t *next_ms)

@@ -64,7 +64,9 @@ static gofer_status apply_lease(gofer_worker *w, gofer_task *task, const gf_leas
 static gofer_status extend_batch(gofer_worker *w, gf_lease *leases, gofer_task **tasks,
     size_t count)
 {
-    gofer_status st = w->ops->tasks->extend(w->broker, leases, count, w->settings.lease_ms);
+    int64_t begun_ns = gf_mono_ns();
+    gofer_status st = gf_tally_call(&w->upkeep.tallies, GF_CALL_EXTEND, begun_ns,
+        w->ops->tasks->extend(w->broker, leases, count, w->settings.lease_ms));
     for (size_t i = 0; i < count && st == GOFER_OK; i++) {
         gofer_status of_one = apply_lease(w, tasks[i], &leases[i]);
         if (of_one != GOFER_OK)
@@ -112,7 +114,10 @@ static gofer_status send_progress(gofer_worker *w, gf_sending *sendings, gf_prog
 {
     for (size_t i = 0; i < count; i++)
         items[i] = sendings[i].item;
-    gofer_status st = count ? w->ops->tasks->progress(w->broker, items, count) : GOFER_OK;
+    int64_t begun_ns = gf_mono_ns();
+    gofer_status st = count == 0 ? GOFER_OK
+        : gf_tally_call(&w->upkeep.tallies, GF_CALL_PROGRESS, begun_ns,
+              w->ops->tasks->progress(w->broker, items, count));
     for (size_t i = 0; i < count; i++) {
         if (items[i].done >= 0)
             gf_publish_progress(sendings[i].task, items[i].done, items[i].total, items[i].text);

@@ -118,21 +118,27 @@ static gofer_status gather(gofer_worker *w, shown *s, size_t *running)
         : gf_fail_nomem("a worker's entry");
 }
 
+const char *gf_presence_state(gofer_worker *w)
+{
+    // Whoever reads "quiet" may count on it that nothing is taken any more.
+    bool quiet = atomic_load(&w->fetch.fetcher.quiet) && !gf_aggregate_takes(w);
+    return atomic_load(&w->stop_calls)        ? "stopping"
+        : quiet                               ? "quiet"
+        : gf_want_shown(&w->fetch.want)       ? "lacking"
+                                              : "active";
+}
+
 gofer_status gf_presence_register(gofer_worker *w)
 {
     shown s;
     size_t running;
     gofer_status st = gather(w, &s, &running);
-    // Whoever reads "quiet" may count on it that nothing is taken any more.
-    bool quiet = atomic_load(&w->fetch.fetcher.quiet) && !gf_aggregate_takes(w);
     const gf_worker_entry entry = {
         .id = w->id,
         .host = w->host,
         .pid = gf_process_pid(w->process),
         .started_ms = w->started_ms,
-        .state = atomic_load(&w->stop_calls) ? "stopping"
-               : quiet ? "quiet"
-               : gf_want_shown(&w->fetch.want) ? "lacking" : "active",
+        .state = gf_presence_state(w),
         .concurrency = s.concurrency,
         .running = (int32_t)running,
         .queues = s.queues->text,
@@ -143,8 +149,10 @@ gofer_status gf_presence_register(gofer_worker *w)
         .task_count = s.count,
         .children = w->run.lanes ? &s.children : NULL,
     };
+    int64_t begun_ns = gf_mono_ns();
     if (st == GOFER_OK)
-        st = w->ops->upkeep->worker_register(w->broker, &entry, w->settings.lease_ms);
+        st = gf_tally_call(&w->upkeep.tallies, GF_CALL_REGISTER, begun_ns,
+            w->ops->upkeep->worker_register(w->broker, &entry, w->settings.lease_ms));
     gf_pool_unpin(&w->run.pool, s.pinned, s.count);
     gf_free(s.processes);
     gf_free(s.enrolled);

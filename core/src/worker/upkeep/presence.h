@@ -13,6 +13,7 @@ int64_t      gf_presence_interval_ms(const gofer_worker *w);
 gofer_status gf_presence_watch(gofer_worker *w);
 void         gf_presence_unwatch(gofer_worker *w);     // waits for a call under way
 // Any thread.
+const char  *gf_presence_state(gofer_worker *w);       // "active", "lacking", "quiet", "stopping"
 void         gf_presence_log_cancelled(gofer_worker *w, const char *id);
 
 #endif

@@ -156,9 +156,12 @@ void gf_publish_send(gofer_worker *w)
     t->count = t->capacity = t->bytes = 0;
     pthread_mutex_unlock(&t->lock);
     gofer_status st = GOFER_OK;
-    for (size_t at = 0; at < count && st == GOFER_OK; at += AT_ONCE)
-        st = w->ops->live->events_publish(w->broker, (const char *const *)records + at,
-            count - at < AT_ONCE ? count - at : AT_ONCE);
+    for (size_t at = 0; at < count && st == GOFER_OK; at += AT_ONCE) {
+        int64_t begun_ns = gf_mono_ns();
+        st = gf_tally_call(&w->upkeep.tallies, GF_CALL_EVENTS, begun_ns,
+            w->ops->live->events_publish(w->broker, (const char *const *)records + at,
+                count - at < AT_ONCE ? count - at : AT_ONCE));
+    }
     for (size_t i = 0; i < count; i++)
         gf_free(records[i]);
     gf_free(records);

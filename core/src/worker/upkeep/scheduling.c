@@ -83,7 +83,8 @@ gofer_status gf_scheduling_start(gofer_worker *w)
             .files = s->files,
             .file_count = s->file_count,
             .log_level = w->settings.log_level,
-            .stack_size = (size_t)w->settings.stack_size });
+            .stack_size = (size_t)w->settings.stack_size,
+            .missed = &w->upkeep.counters.ticks_missed });
 }
 
 gofer_status gf_scheduling_look(gofer_worker *w)

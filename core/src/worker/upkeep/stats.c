@@ -16,13 +16,6 @@ enum { AT_ONCE = 64 };             // stats in one call to the store: some 60 KB
 
 // ---- the table ----------------------------------------------------------------------------
 
-// Of both, with the NUL between them, which no name holds.
-static uint64_t hash_of(const char *queue, const char *type)
-{
-    uint64_t h = gf_hash_more(GF_HASH_START, queue, strlen(queue) + 1);
-    return gf_hash_more(h, type, strlen(type));
-}
-
 static bool is(const gf_type_stats *stat, const char *queue, const char *type)
 {
     return strcmp(stat->type, type) == 0 && strcmp(stat->queue, queue) == 0;
@@ -61,7 +54,7 @@ static gf_type_stats *find(gf_stats_table *t, const char *queue, const char *typ
 {
     if (t->latest < t->count && is(&t->items[t->latest], queue, type))
         return &t->items[t->latest];
-    size_t place = hash_of(queue, type) % GF_STATS_PLACES;
+    size_t place = gf_hash_names(queue, type) % GF_STATS_PLACES;
     for (; t->places[place]; place = (place + 1) % GF_STATS_PLACES) {
         t->latest = t->places[place] - 1u;
         if (is(&t->items[t->latest], queue, type))

@@ -51,6 +51,11 @@ uint64_t gf_rd_net_epoch(gf_rd_net *net)
     return atomic_load(&net->epoch);
 }
 
+uint64_t gf_rd_net_remade(gf_rd_net *net)
+{
+    return atomic_load(&net->remade);
+}
+
 static gofer_status load(gf_openssl *lib, const char *need)
 {
     char why[512] = "";

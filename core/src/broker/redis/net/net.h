@@ -140,6 +140,8 @@ gf_rd_server gf_rd_net_server(gf_rd_net *net);
 const gf_rd_options *gf_rd_net_options(const gf_rd_net *net);
 // Counts connections that were made anew, so that others notice (subscriptions, SADD again).
 uint64_t gf_rd_net_epoch(gf_rd_net *net);
+// Counts how often a server was connected to again, after a connection to it broke.
+uint64_t gf_rd_net_remade(gf_rd_net *net);
 // OpenSSL, loaded when first asked for, and good until the net is closed. need: what it is for.
 // EUNSUPPORTED: it is not on this system.
 struct gf_openssl;

@@ -95,6 +95,14 @@ static bool is_well(gf_rd_conn *c, int64_t deadline_ms)
     return answers_ping(c, deadline_ms);
 }
 
+static void note_broken(gf_rd_net *net, gf_rd_node *node)
+{
+    pthread_mutex_lock(&net->lock);
+    node->broke = true;
+    pthread_mutex_unlock(&net->lock);
+    atomic_fetch_add(&net->epoch, 1);
+}
+
 gf_rd_conn *gf_rd_pool_take(gf_rd_net *net, gf_rd_node *node, int64_t deadline_ms)
 {
     // Behind Sentinel a server may have become a replica meanwhile, and say so to
@@ -111,7 +119,7 @@ gf_rd_conn *gf_rd_pool_take(gf_rd_net *net, gf_rd_node *node, int64_t deadline_m
             return c;
         gf_rd_pool_drop(c);
         if (idle < STALE_MS)                 // closed by the other side, or lost on the way
-            atomic_fetch_add(&net->epoch, 1);
+            note_broken(net, node);
     }
     return NULL;
 }
@@ -180,6 +188,7 @@ void gf_rd_node_trouble(gf_rd_net *net, gf_rd_node *node, gf_rd_trouble what, co
         idle = node->idle;
         node->idle = NULL;
         node->idle_count = 0;
+        node->broke = true;
     }
     bool logs = !node->down && (node->logged_ms == 0 || now - node->logged_ms > LOG_MS);
     if (logs) {
@@ -200,10 +209,12 @@ void gf_rd_node_trouble(gf_rd_net *net, gf_rd_node *node, gf_rd_trouble what, co
 static void node_is_well(gf_rd_net *net, gf_rd_node *node, const gf_rd_conn *c)
 {
     pthread_mutex_lock(&net->lock);
-    bool logs = node->down;
-    node->down = false;
+    bool logs = node->down, broke = node->broke;
+    node->down = node->broke = false;
     net->server = c->server;
     pthread_mutex_unlock(&net->lock);
+    if (broke)
+        atomic_fetch_add(&net->remade, 1);
     if (logs)
         gf_logf(&net->log, GOFER_LOG_INFO, "connected to Redis again", "address", node->text, NULL);
 }

@@ -23,6 +23,7 @@ typedef struct gf_rd_node {
     size_t             idle_count;
     int64_t            trimmed_ms;           // when idle ones were last looked through
     bool               down;                 // the log says so
+    bool               broke;                // a connection did, and none was made since
     int64_t            logged_ms;            //   and said it at that time
     char               trouble[640];         // its last one, in words
     char               text[GF_RD_ADDRESS_TEXT];
@@ -39,6 +40,7 @@ struct gf_rd_net {
     gf_rd_conn      *all;                    // every connection of the pool, lent ones too
     gf_rd_server     server;
     _Atomic uint64_t epoch;
+    _Atomic uint64_t remade;                 // connections, after others broke
     _Atomic bool     spinning;               // one call at a time (run.c), which has the
                                              //   next to itself
     gf_spin          spin;
