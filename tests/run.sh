@@ -73,7 +73,7 @@ at_once=$((2 * $(jobs_count)))
 
 part_gcc() { # gcc, warnings are errors: all of ctest (unit, Redis, Asynq, ABI, Lua, install ...)
     build_gcc
-    run_ctest gcc
+    GOFER_TSC=$(tsc_program) run_ctest gcc
     # The words of go test, which ctest keeps to itself.
     grep -hE '^(ok|FAIL)[: \t].*gofer\.test' \
         "$build_root/test-gcc/Testing/Temporary/LastTest.log" || true
@@ -138,6 +138,19 @@ pyright_program() {
         say "OMIT pyright: it cannot be installed" >&2
     else
         echo "$folder/bin/pyright"
+    fi
+}
+
+# The compiler that reads the types of the page's scripts, if it can be had: it runs on node.
+tsc_program() {
+    local folder=$build_root/test-node
+    if ! command -v npm >/dev/null; then
+        say "OMIT tsc: there is no node with npm" >&2
+    elif ! [[ -x $folder/node_modules/.bin/tsc ]] && ! timeout 300 npm install --silent \
+        --no-audit --no-fund --prefix "$folder" typescript@5 >"$build_root/npm.log" 2>&1; then
+        say "OMIT tsc: it cannot be installed" >&2
+    else
+        echo "$folder/node_modules/.bin/tsc"
     fi
 }
 

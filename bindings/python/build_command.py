@@ -10,6 +10,7 @@ python/setup.py.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import shutil
 import subprocess
@@ -98,15 +99,19 @@ def _page() -> str:
     """The files of the page as C arrays, made as core/web/page.cmake does."""
     files = sorted((WEB / "page").iterdir())
     digests = "".join(f"{f.name} {hashlib.sha256(f.read_bytes()).hexdigest()}\n" for f in files)
-    lines = ['#include "page.h"\n']
+    lines, entries = ['#include "page.h"\n'], []
     for number, file in enumerate(files):
-        numbers = ",".join(map(str, file.read_bytes() + b"\0"))
-        lines.append(f"static const unsigned char file_{number}[] = {{{numbers}}};\n")
+        raw = file.read_bytes()
+        packed = gzip.compress(raw, 9, mtime=0)
+        for name, data in (("file", raw), ("packed", packed)):
+            numbers = ",".join(map(str, data + b"\0"))
+            lines.append(f"static const unsigned char {name}_{number}[] = {{{numbers}}};\n")
+        entries.append(f'"{file.name}", file_{number}, {len(raw)}, packed_{number}, {len(packed)}')
     lines.append("const web_file web_page_files[] = {\n")
-    for number, file in enumerate(files):
-        lines.append(f'    {{ "{file.name}", file_{number}, {file.stat().st_size} }},\n')
+    lines += [f"    {{ {entry} }},\n" for entry in entries]
+    lines.append("    { NULL, NULL, 0, NULL, 0 },\n};\n")
     version = hashlib.sha256(digests.encode()).hexdigest()[:16]
-    lines.append(f'    {{ NULL, NULL, 0 }},\n}};\nconst char web_page_version[] = "{version}";\n')
+    lines.append(f'const char web_page_version[] = "{version}";\n')
     made = temporary("gofer-page-") / "page_files.c"
     made.write_text("".join(lines), "utf-8")
     return str(made)

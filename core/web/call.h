@@ -41,7 +41,9 @@ typedef struct web_reply {
     const void *fixed;      // bytes that stay, in place of the body; NULL: the body
     size_t      fixed_size;
     bool        gzip;       // they are packed
+    bool        varies;     // by what the caller unpacks
     const char *cache;      // NULL: not to be kept
+    char        etag[64];   // ""; with its quotes
     char        cookie[160]; // Set-Cookie; "": none
 } web_reply;
 
@@ -53,7 +55,9 @@ typedef struct web_call {
     const char   *who;      // name of the token, or "-"
     web_word      path[WEB_WORDS_MAX], query[WEB_WORDS_MAX];
     size_t        path_count, query_count;
-    const char   *accept;   // the header, "" if it is not there
+    const char   *accept;   // the header, "" if it is not there; so are the next two
+    const char   *accept_encoding, *if_none_match;
+    const char   *web_root; // folder of the page's files; NULL: those inside
     const char   *base;     // of all addresses: "" or "/gofer"
     struct web_access *access;
     const void   *from;     // a struct sockaddr; NULL: not known

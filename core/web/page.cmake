@@ -22,15 +22,31 @@ set(arrays "")
 set(table "")
 set(digests "")
 set(number 0)
+
+# The bytes of a file as an array.
+function(add_array name file)
+  file(READ "${file}" hex HEX)
+  if(file MATCHES "\\.gz$")     # the same today and tomorrow: without the time
+    string(SUBSTRING "${hex}" 0 8 begin)
+    string(SUBSTRING "${hex}" 16 -1 rest)
+    set(hex "${begin}00000000${rest}")
+  endif()
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  set(arrays "${arrays}static const unsigned char ${name}[] = {${bytes}0};\n" PARENT_SCOPE)
+endfunction()
+
 foreach(file IN LISTS files)
   get_filename_component(name "${file}" NAME)
-  file(READ "${file}" hex HEX)
+  file(ARCHIVE_CREATE OUTPUT "${OUT}.gz" PATHS "${file}" FORMAT raw COMPRESSION GZip
+    COMPRESSION_LEVEL 9)
   file(SIZE "${file}" size)
+  file(SIZE "${OUT}.gz" packed)
   file(SHA256 "${file}" digest)
   string(APPEND digests "${name} ${digest}\n")
-  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
-  string(APPEND arrays "static const unsigned char file_${number}[] = {${bytes}0};\n")
-  string(APPEND table "    { \"${name}\", file_${number}, ${size} },\n")
+  add_array(file_${number} "${file}")
+  add_array(packed_${number} "${OUT}.gz")
+  string(APPEND table
+    "    { \"${name}\", file_${number}, ${size}, packed_${number}, ${packed} },\n")
   math(EXPR number "${number} + 1")
 endforeach()
 string(SHA256 version "${digests}")
@@ -40,8 +56,9 @@ file(WRITE "${OUT}.new" "// page_files.c - made by page.cmake from the files of 
 
 ${arrays}
 const web_file web_page_files[] = {
-${table}    { NULL, NULL, 0 },
+${table}    { NULL, NULL, 0, NULL, 0 },
 };
 const char web_page_version[] = \"${version}\";
 ")
+file(REMOVE "${OUT}.gz")
 file(RENAME "${OUT}.new" "${OUT}")

@@ -53,6 +53,12 @@ static const char *header(request *r, const char *name)
     return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 }
 
+static const char *header_or_empty(request *r, const char *name)
+{
+    const char *value = header(r, name);
+    return value ? value : "";
+}
+
 static int fd_of(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
@@ -148,6 +154,10 @@ static enum MHD_Result send_answer(request *r)
     add(response, "Content-Type", reply->type ? reply->type : "application/json");
     if (reply->gzip)
         add(response, "Content-Encoding", "gzip");
+    if (reply->varies)
+        add(response, "Vary", "Accept-Encoding");
+    if (reply->etag[0])
+        add(response, "ETag", reply->etag);
     if (reply->cookie[0])
         add(response, "Set-Cookie", reply->cookie);
     if (r->allow[0])
@@ -246,7 +256,9 @@ static void begin(request *r, const char *method, const char *target)
     }
     memcpy(path, target, size);
     path[size] = '\0';
-    r->call.accept = header(r, "Accept") ? header(r, "Accept") : "";
+    r->call.accept = header_or_empty(r, "Accept");
+    r->call.accept_encoding = header_or_empty(r, "Accept-Encoding");
+    r->call.if_none_match = header_or_empty(r, "If-None-Match");
     if (!is_meant_for_us(r, method) || !find_route(r, method, path) || !may(r))
         return;
     if (has_body(r) && !(r->route->flags & WEB_TAKES_BODY)) {
@@ -314,6 +326,7 @@ static void *on_target(void *user, const char *target, struct MHD_Connection *co
     r->call.asynq_names = server->opts.asynq_names;
     r->call.who = r->who;
     r->call.base = server->opts.base;
+    r->call.web_root = server->opts.web_root;
     r->call.access = server->opts.access;
     // The headers are not there yet: only the target is, which nothing else keeps as it came.
     web_text_put(&r->body, target);

@@ -23,6 +23,7 @@ typedef struct web_server_options {
     web_streams  *streams;
     web_guard     guard;
     const char   *base;         // "" or "/gofer"
+    const char   *web_root;     // the page's files; NULL: those inside
     bool          asynq_names;  // of metrics, too
     bool          behind_proxy; // with TLS
 } web_server_options;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "call.h"
+#include "page.h"
 #include "server.h"
 
 enum {
@@ -84,7 +85,8 @@ static const char *check_words(const web_options *opts, char *why, size_t size)
         if (inet_pton(AF_INET, opts->proxies[i], &any) != 1
             && inet_pton(AF_INET6, opts->proxies[i], &any) != 1)
             return refuse(why, size, "--trusted-proxy is an IP address");
-    return NULL;
+    const char *fault = opts->web_root ? web_page_root_fault(opts->web_root) : NULL;
+    return fault ? refuse(why, size, fault) : NULL;
 }
 
 static unsigned anonymous_rights(const web_options *opts)
@@ -187,7 +189,7 @@ static bool make_parts(web *w, gofer_client *client, const web_options *opts)
         .client = client, .jobs = w->jobs, .access = w->access, .pool = w->pool,
         .streams = w->streams,
         .guard = { (const char *const *)w->hosts, w->host_count }, .base = w->base,
-        .asynq_names = opts->asynq_names,
+        .web_root = opts->web_root, .asynq_names = opts->asynq_names,
         .behind_proxy = opts->behind_proxy,
     };
     web_gate_options gate = {

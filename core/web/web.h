@@ -26,6 +26,8 @@ typedef struct web_options {
                                     //   long as there are no tokens
     const char        *tls_cert, *tls_key;  // files in PEM; NULL: no TLS
     const char        *base;        // path that a proxy has us at: "/gofer"; NULL: the root
+    const char        *web_root;    // a folder of the page's files, for who works on them; NULL:
+                                    //   those inside the binary
     bool               read_only;
     bool               asynq_names; // metrics also under the names of Asynq's exporter
     bool               behind_proxy; // the caller vouches that a proxy with TLS is in front

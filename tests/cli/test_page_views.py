@@ -7,6 +7,8 @@ from browser import until
 
 pytestmark = pytest.mark.usefixtures("has_web")
 
+FIRST_PAGE_MAX = 40 << 10
+
 # Every view: an address, and its heading.
 VIEWS = {
     "/": "Overview",
@@ -50,6 +52,20 @@ def test_every_view_opens(page, store):
     page.open("/queues/default/tasks/kept")
     for words in ("ada", "fine", "completed"):
         page.sees(words)
+
+
+def test_the_first_page_is_small(page, gofer):
+    """All that a browser fetches for it: packed, and before anybody clicks."""
+    fill(gofer)
+    page.open("/", "Overview")
+    sizes = page.run("""
+        return [...performance.getEntriesByType('navigation'),
+            ...performance.getEntriesByType('resource')]
+            .filter(e => !e.name.includes('/api/')).map(e => [e.name, e.encodedBodySize]);""")
+    assert any(name.endswith("/app.css") for name, _ in sizes)
+    assert any(name.endswith("/overview.js") for name, _ in sizes)
+    assert all(size > 0 for _, size in sizes), sizes
+    assert sum(size for _, size in sizes) < FIRST_PAGE_MAX, sizes
 
 
 def test_views_are_reached_by_links_and_by_going_back(page, gofer):

@@ -5,11 +5,14 @@ Where the package was not installed by pip (PYTHONPATH, an extension built in pl
 
 from __future__ import annotations
 
+import gzip
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import urllib.request
 from pathlib import Path
 
 import gofer
@@ -96,3 +99,37 @@ def test_it_runs_a_plugin(command: str, app: gofer.Gofer, url: str, tmp_path: Pa
     run(command, "--url", url, "worker", "--drain", "--plugin", str(plugin))
     assert (handle.info().result or b"").startswith(b"removed 1 of 1 files")
     assert not old.exists()
+
+
+def fetch(address: str, **headers: str) -> bytes:
+    with urllib.request.urlopen(urllib.request.Request(address, headers=headers)) as answer:
+        return bytes(answer.read())
+
+
+def the_page(binary: str, url: str) -> tuple[bytes, bytes]:
+    """The page of a binary's server, and its style as it is packed."""
+    server = subprocess.Popen(
+        [binary, "--url", url, "web", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert server.stdout is not None
+        address = server.stdout.readline().strip()
+        page = fetch(address, Accept="text/html")
+        style = re.search(rb'href="/(assets/[^"]+/app\.css)"', page)
+        assert style is not None
+        packed = fetch(address + style[1].decode(), **{"Accept-Encoding": "gzip"})
+        return page, gzip.decompress(packed)
+    finally:
+        server.terminate()
+        server.communicate(timeout=60)
+
+
+def test_it_has_the_page(command: str, parts: str, url: str) -> None:
+    built = os.environ.get("GOFER_BIN")
+    if "with web" not in parts:
+        pytest.skip("n/a: the package was built without the web server")
+    if not built:
+        pytest.skip("GOFER_BIN is not set: no page to compare it with")
+    page, style = the_page(command, url)
+    assert (page, style) == the_page(built, url)    # the digest of all files is in its addresses
+    assert style == (REPOSITORY / "core" / "web" / "page" / "app.css").read_bytes()

@@ -19,7 +19,7 @@ enum { WHY_MAX = 512, PATH_ROOM = 4096, STORE_MS = 2000 };
 
 typedef struct web_args {
     cli_list    listen, hosts, proxies;
-    const char *tokens, *anonymous, *base, *compat, *tls_cert, *tls_key;
+    const char *tokens, *anonymous, *base, *web_root, *compat, *tls_cert, *tls_key;
     int         read_only, behind_proxy;
 } web_args;
 
@@ -38,6 +38,9 @@ static const cli_option options[] = {
       "nobody changes anything, whatever his token", 0, 0 },
     { "base", 0, CLI_TEXT, offsetof(web_args, base), "PATH",
       "the path that a proxy has this server at, such as /gofer", 0, 0 },
+    { "web-root", 0, CLI_TEXT, offsetof(web_args, web_root), "DIR",
+      "serve the page's files from a folder, as they are at the moment, for who works on them", 0,
+      0 },
     { "metrics-compat", 0, CLI_CHOICE, offsetof(web_args, compat), "asynq",
       "/metrics has the names of Asynq's exporter, too", 0, 0 },
     { "tls-cert", 0, CLI_TEXT, offsetof(web_args, tls_cert), "FILE",
@@ -122,7 +125,7 @@ static int run(cli *c, const void *user)
         .hosts = args->hosts.items, .host_count = args->hosts.count,
         .proxies = args->proxies.items, .proxy_count = args->proxies.count,
         .tokens = args->tokens ? args->tokens : usual_path(c), .anonymous = args->anonymous,
-        .base = args->base, .read_only = args->read_only,
+        .base = args->base, .web_root = args->web_root, .read_only = args->read_only,
         .asynq_names = args->compat != NULL, .behind_proxy = args->behind_proxy,
         .tls_cert = args->tls_cert, .tls_key = args->tls_key, .log = logger_write,
     };
