@@ -92,11 +92,12 @@ static const char *cookie_of(request *r, char room[WEB_COOKIE_SIZE])
     return NULL;
 }
 
-// Did it come over TLS? A proxy with TLS that says nothing has it.
+// Did it come over TLS, ours or a proxy's? A proxy with TLS that says nothing has it.
 static bool is_secure(request *r)
 {
     const char *proto = header(r, "X-Forwarded-Proto");
-    return r->server->opts.behind_proxy && (!proto || strcasecmp(proto, "https") == 0);
+    return web_gate_is_secure(r->server->gate, fd_of(r->connection))
+        || (r->server->opts.behind_proxy && (!proto || strcasecmp(proto, "https") == 0));
 }
 
 static bool has_body(request *r)

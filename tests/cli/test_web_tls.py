@@ -67,6 +67,15 @@ def test_everything_is_spoken_under_tls(web, gofer):
     assert "strict-transport-security" not in web("/healthz").headers
 
 
+def test_who_logs_in_has_a_cookie_that_tls_alone_carries(web):
+    answer = web.post("/login", {"token": web.add_token("ann", "see")})
+    said, _, attributes = answer.headers["set-cookie"].partition("; ")
+    assert said.startswith("__Host-gofer=") and "Secure" in attributes.split("; ")
+    assert web("/api/v1/me", headers={"Cookie": said}).json["name"] == "ann"
+    plain = said.removeprefix("__Host-")
+    assert web("/api/v1/queues", headers={"Cookie": plain}).status == 401
+
+
 def test_pages_of_the_same_name_without_tls_are_others(web):
     """Who is between may make one of them."""
     token = web.add_token("ann", "admin")
