@@ -349,6 +349,14 @@ class Client:
         match.since_ms = fit("since_ms", since_ms)
         return self._look(lib.gofer_client_audit, match, _text(cursor, "cursor"), limit)
 
+    def stats_hours(self, queue: str | None, type: str | None, hours: int) -> Info:
+        """Errors: InvalidArgument (hours: 1 to 192)."""
+        if not 1 <= hours <= 192:
+            raise InvalidArgument(f"hours is {hours}: it must be from 1 to 192")
+        return self._look(
+            lib.gofer_client_stats_hours, _text(queue, "queue"), _text(type, "type"), hours
+        )
+
     def workers(self) -> Info:
         return self._look(lib.gofer_client_workers)
 

@@ -242,6 +242,24 @@ class Figures:
 
 
 @dataclass(frozen=True)
+class HourFigures:
+    """How long tasks waited and ran in one hour, right within 10 %."""
+
+    at: Optional[datetime] = time_if("at_ms")
+    """When the hour began."""
+    done: int = number_of("done")
+    failed: int = number_of("failed")
+    wait_p50: timedelta = span_of("wait_p50_ms")
+    wait_p90: timedelta = span_of("wait_p90_ms")
+    wait_p99: timedelta = span_of("wait_p99_ms")
+    wait_max: timedelta = span_of("wait_max_ms")
+    run_p50: timedelta = span_of("run_p50_ms")
+    run_p90: timedelta = span_of("run_p90_ms")
+    run_p99: timedelta = span_of("run_p99_ms")
+    run_max: timedelta = span_of("run_max_ms")
+
+
+@dataclass(frozen=True)
 class Finding:
     """Something that may be wrong with the store, its settings or what is in it."""
 
@@ -420,6 +438,14 @@ class Inspector:
             if not info.has("next_cursor"):
                 return
             cursor = info.text("next_cursor")
+
+    def stats_hours(
+        self, queue: str | None = None, type: str | None = None, hours: int = 24
+    ) -> list[HourFigures]:
+        """The same hour by hour, oldest first: each of the last hours (1 to 192), the one that has
+        begun among them. None: all queues, all types."""
+        with self._client() as client:
+            return [read(HourFigures, r) for r in client.stats_hours(queue, type, hours)]
 
     def workers(self) -> list[WorkerInfo]:
         with self._client() as client:

@@ -207,6 +207,7 @@ enum { OF_SQLITE = 1, OF_REDIS = 2, OF_ALL = OF_SQLITE | OF_REDIS };
     x(inspect, names) x(inspect, locate) x(inspect, counts) x(inspect, workers) \
     x(inspect, queues) x(inspect, tasks) x(inspect, task) x(inspect, groups) \
     x(inspect, history) x(inspect, backlog) x(inspect, stats_add) x(inspect, stats) \
+    x(inspect, stats_hours) \
     x(act, tasks_act) x(act, tasks_move) \
     x(act, task_edit) x(act, queue_pause) x(act, queue_delete) \
     x(transfer, export_items) x(transfer, import_items) x(transfer, drop_items) \

@@ -38,7 +38,7 @@ CLASSES: dict[type, str] = {
     gofer.LogLine: "log_line", gofer.WorkerInfo: "worker", gofer.RunningTask: "running_task",
     gofer.ChildProcess: "child_process",
     gofer.GroupInfo: "group", gofer.Figures: "type_stats", gofer.Finding: "finding",
-    gofer.AuditRecord: "audit",
+    gofer.AuditRecord: "audit", gofer.HourFigures: "hour_stats",
     gofer.DayInfo: "history_day", gofer.Event: "event", gofer.Outcome: "outcome",
     gofer.Entry: "entry", gofer.Ticked: "ticked", gofer.Synced: "synced",
     gofer.CronInfo: "cron_explained", gofer.Tick: "cron_tick",
@@ -303,6 +303,7 @@ def look(client: gofer.Client, seen: Seen) -> None:
     seen.all("worker", client.workers())
     seen.all("group", client.groups("orphan"))
     seen.all("type_stats", client.stats(None, 1))
+    seen.all("hour_stats", client.stats_hours(None, None, 1))
     seen.all("history_day", client.history(None, 1))
     seen.all("entry", client.schedules())
     seen.all("ticked", client.schedule_history("often"))

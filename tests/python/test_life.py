@@ -297,6 +297,10 @@ def test_waiting_tasks_are_edited_and_moved_in_time(app: gofer.Gofer) -> None:
 def test_figures_and_workers(app: gofer.Gofer) -> None:
     app.enqueue("t")
     assert app.inspect.stats() == [] and app.inspect.stats("default", 24) == []
+    hours = app.inspect.stats_hours("default", hours=192)
+    assert len(hours) == 192 and hours[0].at < hours[1].at and hours[-1].done == 0
+    with pytest.raises(gofer.InvalidArgument, match="192"):
+        app.inspect.stats_hours(hours=193)
     with pytest.raises(gofer.InvalidArgument):
         app.inspect.stats(hours=1000)
     with pytest.raises(gofer.NotFound):

@@ -24,6 +24,14 @@ typedef struct gf_type_stats {
     uint32_t    wait[GF_STATS_BUCKETS], run[GF_STATS_BUCKETS];
 } gf_type_stats;
 
+// Hours of figures: the queue's and type's (NULL: every), `count` of them from the hour `first` on,
+// which counts from the epoch.
+typedef struct gf_stats_hours {
+    const char *queue, *type;
+    int64_t     first;
+    size_t      count;
+} gf_stats_hours;
+
 typedef struct gf_inspect_ops {
     // All are called by the client (names, backlog and stats_add by housekeeping too), wait, and
     // may be called again.
@@ -47,6 +55,9 @@ typedef struct gf_inspect_ops {
     gofer_status (*stats_add)(gf_broker *b, const gf_type_stats *items, size_t count);
     gofer_status (*stats)(
         gf_broker *b, const char *queue, int64_t since_ms, gf_type_stats **out, size_t *count);
+    // Adds each hour to its place in `sums`, which the caller has emptied; on failure they hold
+    // anything.
+    gofer_status (*stats_hours)(gf_broker *b, const gf_stats_hours *which, gf_type_stats *sums);
 } gf_inspect_ops;
 
 #endif

@@ -10,7 +10,7 @@
 #include "util/error.h"
 #include "util/text.h"
 
-enum { HOURS_MAX = 168, HOUR_MS = 3600 * 1000 };
+enum { HOURS_MAX = 168, KEPT_HOURS = 192, HOUR_MS = 3600 * 1000 };
 
 // ---- the client's door -------------------------------------------------------------------
 
@@ -24,17 +24,30 @@ static int set_times(
     return bad;
 }
 
-static gofer_info *info_of(const gf_type_stats *stat)
+static int set_figures(gofer_info *info, const gf_type_stats *stat)
 {
     static const char *const wait[] = { "wait_p50_ms", "wait_p90_ms", "wait_p99_ms",
         "wait_max_ms" };
     static const char *const run[] = { "run_p50_ms", "run_p90_ms", "run_p99_ms", "run_max_ms" };
+    return gf_info_set_int(info, "done", stat->done) != 0 ||
+        gf_info_set_int(info, "failed", stat->failed) != 0 ||
+        set_times(info, wait, stat->wait) != 0 || set_times(info, run, stat->run) != 0;
+}
+
+static gofer_info *info_of(const gf_type_stats *stat)
+{
     gofer_info *info = gf_info_record();
     if (info && gf_info_set_text(info, "queue", stat->queue) == 0 &&
-        gf_info_set_text(info, "type", stat->type) == 0 &&
-        gf_info_set_int(info, "done", stat->done) == 0 &&
-        gf_info_set_int(info, "failed", stat->failed) == 0 &&
-        set_times(info, wait, stat->wait) == 0 && set_times(info, run, stat->run) == 0)
+        gf_info_set_text(info, "type", stat->type) == 0 && set_figures(info, stat) == 0)
+        return info;
+    gofer_info_free(info);
+    return NULL;
+}
+
+static gofer_info *info_of_hour(const gf_type_stats *stat, int64_t hour)
+{
+    gofer_info *info = gf_info_record();
+    if (info && gf_info_set_int(info, "at_ms", hour * HOUR_MS) == 0 && set_figures(info, stat) == 0)
         return info;
     gofer_info_free(info);
     return NULL;
@@ -71,4 +84,49 @@ gofer_status gofer_client_stats(gofer_client *client, const char *queue, int32_t
     }
     *out = list;
     return GOFER_OK;
+}
+
+// ---- by the hour --------------------------------------------------------------------------------
+
+static gofer_status check_hours(const gofer_client *client, const gf_stats_hours *which,
+    int32_t hours, gofer_info **out)
+{
+    if (!out)
+        return gf_fail(GOFER_EINVAL, "gofer_client_stats_hours: out is NULL");
+    gofer_status st = gf_client_check(client, "gofer_client_stats_hours");
+    if (st == GOFER_OK && which->queue)
+        st = gf_check_queue(which->queue);
+    if (st == GOFER_OK && which->type)
+        st = gf_check_name("type", which->type);
+    if (st == GOFER_OK && (hours < 0 || hours > KEPT_HOURS))
+        st = gf_fail(GOFER_EINVAL, "hours is %d: it must be from 1 to %d, or 0 (24)", (int)hours,
+            KEPT_HOURS);
+    return st;
+}
+
+gofer_status gofer_client_stats_hours(gofer_client *client, const char *queue, const char *type,
+    int32_t hours, gofer_info **out)
+{
+    gf_stats_hours which = { .queue = queue, .type = type,
+        .count = hours ? (size_t)hours : 24 };
+    gofer_status st = check_hours(client, &which, hours, out);
+    if (st != GOFER_OK)
+        return st;
+    which.first = gf_now_ms() / HOUR_MS - (int64_t)which.count + 1;
+    gf_type_stats *sums = gf_calloc(which.count, sizeof *sums);
+    if (!sums)
+        return gf_fail_nomem("the stats of tasks");
+    st = client->broker->ops->inspect->stats_hours(client->broker, &which, sums);
+    gofer_info *list = st == GOFER_OK ? gf_info_list() : NULL;
+    int bad = st == GOFER_OK && list == NULL;
+    for (size_t i = 0; list && i < which.count && !bad; i++)
+        bad = gf_info_add(list, info_of_hour(&sums[i], which.first + (int64_t)i));
+    gf_free(sums);
+    if (bad) {
+        gofer_info_free(list);
+        return gf_fail_nomem("the stats of tasks");
+    }
+    if (st == GOFER_OK)
+        *out = list;
+    return st;
 }

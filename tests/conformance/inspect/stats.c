@@ -75,8 +75,44 @@ static void stats_add_up_by_queue_and_type(void)
     store_close(b);
 }
 
+static void hours_are_told_one_by_one(void)
+{
+    enum { KEPT = 192 };
+    gf_broker *b = open_or_skip();
+    put(b, "q", "t");
+    put(b, "r", "t");
+    const gf_type_stats some[] = { stat_of("q", "email:welcome", 10, 2), stat_of("q", "a", 1, 0),
+        stat_of("r", "email:welcome", 5, 0) };
+    static const struct { const char *queue, *type; int64_t done, failed; uint32_t wait; } cases[] =
+    {
+        { NULL, NULL, 16, 2, 18 }, { "q", NULL, 11, 2, 13 }, { NULL, "email:welcome", 15, 2, 17 },
+        { "r", "email:welcome", 5, 0, 5 }, { "r", "a", 0, 0, 0 }, { "none", NULL, 0, 0, 0 },
+    };
+    static gf_type_stats sums[KEPT];
+    CHECK_OK(b->ops->inspect->stats_add(b, some, COUNT(some)));
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        // The hour may end between: then it is the one before the last.
+        gf_stats_hours which = { cases[i].queue, cases[i].type,
+            gf_now_ms() / HOUR_MS - KEPT + 1, KEPT };
+        memset(sums, 0, sizeof sums);
+        CHECK_OK(b->ops->inspect->stats_hours(b, &which, sums));
+        size_t hour = sums[KEPT - 2].wait[0] ? KEPT - 2 : KEPT - 1;
+        CHECK_INT(sums[hour].done, cases[i].done);
+        CHECK_INT(sums[hour].failed, cases[i].failed);
+        CHECK_INT(sums[hour].wait[0], cases[i].wait);
+        for (size_t other = 0; other < KEPT; other++)
+            CHECK(other == hour || (sums[other].done == 0 && sums[other].wait[0] == 0));
+        which.first -= 2;      // what is asked for ends before it
+        memset(sums, 0, sizeof sums);
+        CHECK_OK(b->ops->inspect->stats_hours(b, &which, sums));
+        CHECK_INT(sums[KEPT - 1].done, 0);
+    }
+    store_close(b);
+}
+
 suite suite_stats(void)
 {
-    static const check_test tests[] = { TEST(stats_add_up_by_queue_and_type) };
+    static const check_test tests[] = { TEST(stats_add_up_by_queue_and_type),
+        TEST(hours_are_told_one_by_one) };
     return (suite){ tests, COUNT(tests) };
 }

@@ -250,6 +250,7 @@ static const gf_inspect_ops inspect = {
     .groups = gf_rd_groups,
     .stats_add = gf_rd_stats_add,
     .stats = gf_rd_stats,
+    .stats_hours = gf_rd_stats_hours,
     .names = gf_rd_names_inspect,
     .locate = gf_rd_locate,
     .counts = gf_rd_counts,

@@ -369,6 +369,7 @@ void         gf_rd_events_answered(gf_rd_store *s, const gf_rd_cmd *cmd);
 gofer_status gf_rd_stats_add(gf_broker *b, const gf_type_stats *items, size_t count);
 gofer_status gf_rd_stats(
     gf_broker *b, const char *queue, int64_t since_ms, gf_type_stats **out, size_t *count);
+gofer_status gf_rd_stats_hours(gf_broker *b, const gf_stats_hours *which, gf_type_stats *sums);
 gofer_status gf_rd_names_inspect(gf_broker *b, gf_names *out);
 // find.c
 gofer_status gf_rd_locate(gf_broker *b, const char *id, gf_names *out);

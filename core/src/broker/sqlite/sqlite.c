@@ -340,6 +340,7 @@ static const gf_inspect_ops inspect = {
     .groups = gf_sq_groups,
     .stats_add = gf_sq_stats_add,
     .stats = gf_sq_stats,
+    .stats_hours = gf_sq_stats_hours,
     .names = gf_sq_names,
     .locate = gf_sq_locate,
     .counts = gf_sq_counts,

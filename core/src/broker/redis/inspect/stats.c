@@ -104,6 +104,8 @@ typedef struct summing {
     char    *names;
     size_t   names_size, names_room;
     size_t   queue;                // where the name of the queue begins that is being read
+    const char *type;              // by the hour: of this type alone; NULL: all
+    gf_type_stats *hours;          // by the hour: the caller's sums; NULL: by queue and type
 } summing;
 
 static bool add_name(summing *m, const char *name, size_t size, size_t *at)
@@ -141,8 +143,22 @@ static uint32_t sum32(uint32_t a, int64_t b)
     return b > UINT32_MAX - (int64_t)a ? UINT32_MAX : a + (uint32_t)b;
 }
 
+// Where a type's numbers of an hour are added up; NULL: nowhere, and with *ok false for want of
+// memory.
+static gf_type_stats *place_of(summing *m, size_t hour, const char *type, size_t size, bool *ok)
+{
+    *ok = true;
+    if (m->hours)
+        return !m->type || (strlen(m->type) == size && memcmp(m->type, type, size) == 0)
+                   ? &m->hours[hour]
+                   : NULL;
+    gf_type_stats *item = item_of(m, type, size);
+    *ok = item != NULL;
+    return item;
+}
+
 // A field that is none of ours is passed over. False: no memory.
-static bool add_up(summing *m, const redisReply *field, const redisReply *number)
+static bool add_up(summing *m, size_t hour, const redisReply *field, const redisReply *number)
 {
     int64_t n = gf_rd_reply_int(number, 0);
     const char *space =
@@ -156,9 +172,11 @@ static bool add_up(summing *m, const redisReply *field, const redisReply *number
     if (!strchr(is_count ? "df" : "wr", field->str[0]) ||
         (!is_count && (end != space || bucket < 0 || bucket >= GF_STATS_BUCKETS)))
         return true;
-    gf_type_stats *item = item_of(m, type, (size_t)(field->str + field->len - type));
+    bool ok;
+    gf_type_stats *item =
+        place_of(m, hour, type, (size_t)(field->str + field->len - type), &ok);
     if (!item)
-        return false;
+        return ok;
     switch (field->str[0]) {
     case 'd': item->done = gf_sum(item->done, n); break;
     case 'f': item->failed = gf_sum(item->failed, n); break;
@@ -179,12 +197,12 @@ typedef struct reading {
     char       **found;            // of some queues those that have any
 } reading;
 
-static gofer_status add_hour(reading *r, const gf_rd_cmd *cmd)
+static gofer_status add_hour(reading *r, size_t hour, const gf_rd_cmd *cmd)
 {
     const redisReply *reply = cmd->reply;      // an error: a key of another type, of which
                                                //   `gofer doctor` tells
     for (size_t k = 0; reply && reply->type == REDIS_REPLY_ARRAY && k + 1 < reply->elements; k += 2)
-        if (!add_up(&r->sum, reply->element[k], reply->element[k + 1]))
+        if (!add_up(&r->sum, hour, reply->element[k], reply->element[k + 1]))
             return gf_fail_nomem("stats");
     return GOFER_OK;
 }
@@ -234,7 +252,7 @@ static gofer_status read_some(reading *r, char *const *queues, size_t count)
             !add_name(&r->sum, queues[i / r->hours], strlen(queues[i / r->hours]), &r->sum.queue))
             st = gf_fail_nomem("stats");
         if (st == GOFER_OK)
-            st = add_hour(r, &r->cmds[i]);
+            st = add_hour(r, i % r->hours, &r->cmds[i]);
     }
     forget_commands(r, total);
     return st;
@@ -290,27 +308,48 @@ static gofer_status pack(const summing *m, gf_type_stats **out, size_t *count)
     return GOFER_OK;
 }
 
+// The hours of one queue; NULL: of all.
+static gofer_status read_queues(reading *r, const char *queue)
+{
+    gf_names names = { 0 };
+    gofer_status st = gf_rd_check(r->s);
+    if (st == GOFER_OK && !queue)
+        st = gf_rd_names_inspect((gf_broker *)r->s, &names);
+    if (st == GOFER_OK)
+        st = queue ? read_all(r, (char *const[]){ (char *)queue }, 1)
+                   : read_all(r, names.names, names.count);
+    gf_names_clear(&names);
+    return st;
+}
+
+static void forget_sums(summing *m)
+{
+    gf_free(m->items);
+    gf_free(m->queues);
+    gf_free(m->types);
+    gf_free(m->names);
+}
+
 gofer_status gf_rd_stats(
     gf_broker *b, const char *queue, int64_t since_ms, gf_type_stats **out, size_t *count)
 {
     gf_rd_store *s = (gf_rd_store *)b;
-    gf_names names = { 0 };
     int64_t to = gf_now_ms() / HOUR_MS, from = since_ms / HOUR_MS;
     from = from > to ? to : from <= to - KEPT_HOURS ? to - KEPT_HOURS + 1 : from;
     reading r = { .s = s, .from = from, .hours = (size_t)(to - from + 1) };
-    gofer_status st = gf_rd_check(s);
-    if (st == GOFER_OK && !queue)
-        st = gf_rd_names_inspect(b, &names);
-    if (st == GOFER_OK)
-        st = queue ? read_all(&r, (char *const[]){ (char *)queue }, 1)
-                   : read_all(&r, names.names, names.count);
+    gofer_status st = read_queues(&r, queue);
     if (st == GOFER_OK)
         st = pack(&r.sum, out, count);
-    gf_names_clear(&names);
-    gf_free(r.sum.items);
-    gf_free(r.sum.queues);
-    gf_free(r.sum.types);
-    gf_free(r.sum.names);
+    forget_sums(&r.sum);
+    return st;
+}
+
+gofer_status gf_rd_stats_hours(gf_broker *b, const gf_stats_hours *which, gf_type_stats *sums)
+{
+    reading r = { .s = (gf_rd_store *)b, .from = which->first, .hours = which->count,
+        .sum = { .type = which->type, .hours = sums } };
+    gofer_status st = read_queues(&r, which->queue);
+    forget_sums(&r.sum);
     return st;
 }
 

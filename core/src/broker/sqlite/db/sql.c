@@ -427,6 +427,9 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_STATS_LIST] = "SELECT queue, type, done, failed, wait, run FROM stat WHERE (?1 IS NULL "
                           "OR queue = ?1) AND hour >= ?2 "
                           "ORDER BY queue, type",
+    [GF_SQL_STATS_HOURS] = "SELECT hour, done, failed, wait, run FROM stat WHERE (?1 IS NULL "
+                           "OR queue = ?1) AND (?2 IS NULL OR type = ?2) AND hour >= ?3 "
+                           "AND hour < ?4",
     [GF_SQL_STATS_OLD] = "SELECT 1 FROM stat WHERE hour < ?1 LIMIT 1",
     [GF_SQL_STATS_PURGE] = "DELETE FROM stat WHERE hour < ?1",
     [GF_SQL_STATS_DROP_QUEUE] = "DELETE FROM stat WHERE queue = ?1",

@@ -196,3 +196,32 @@ gofer_status gf_sq_stats(
     clear(&sum);
     return st == GOFER_OK && !items ? gf_fail_nomem("stats") : st;
 }
+
+// ---- by the hour --------------------------------------------------------------------------------
+
+typedef struct hours_query {
+    const gf_stats_hours *which;
+    gf_type_stats        *sums;
+} hours_query;
+
+static gofer_status sum_hours(gf_sq_conn *c, void *arg)
+{
+    const hours_query *q = arg;
+    const gf_stats_hours *which = q->which;
+    memset(q->sums, 0, which->count * sizeof *q->sums);     // it may be run again
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_STATS_HOURS);
+    gf_sq_bind_text(c, s, 1, which->queue);
+    gf_sq_bind_text(c, s, 2, which->type);
+    gf_sq_bind_int(c, s, 3, which->first);
+    gf_sq_bind_int(c, s, 4, which->first + (int64_t)which->count);
+    while (gf_sq_row(c, s))
+        read_onto(&q->sums[gf_sq_number(s, 0) - which->first], s, 1);
+    gf_sq_done(s);
+    return GOFER_OK;
+}
+
+gofer_status gf_sq_stats_hours(gf_broker *b, const gf_stats_hours *which, gf_type_stats *sums)
+{
+    hours_query q = { which, sums };
+    return gf_sq_read((gf_sq_store *)b, sum_hours, &q);
+}
