@@ -51,6 +51,9 @@ void web_api_job_stop(web_call *call);
 void web_api_login(web_call *call);
 void web_api_logout(web_call *call);
 
+// ---- api_series.c
+void web_api_series(web_call *call);
+
 // ---- api_server.c
 void web_api_health(web_call *call);
 void web_api_ready(web_call *call);

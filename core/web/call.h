@@ -50,6 +50,8 @@ typedef struct web_reply {
 typedef struct web_call {
     gofer_client *client;
     struct web_jobs *jobs;  // acts on many tasks
+    struct web_recent *recent;  // counts of the last hour
+    struct web_hours *hours;    // figures by the hour
     bool          asynq_names;  // metrics also under the names of Asynq's exporter
     unsigned      rights;
     const char   *who;      // name of the token, or "-"

@@ -324,6 +324,8 @@ static void *on_target(void *user, const char *target, struct MHD_Connection *co
     r->connection = connection;
     r->call.client = server->opts.client;
     r->call.jobs = server->opts.jobs;
+    r->call.recent = server->opts.recent;
+    r->call.hours = server->opts.hours;
     r->call.asynq_names = server->opts.asynq_names;
     r->call.who = r->who;
     r->call.base = server->opts.base;

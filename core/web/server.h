@@ -18,6 +18,8 @@ typedef struct web_server web_server;
 typedef struct web_server_options {
     gofer_client *client;       // all borrowed
     web_jobs     *jobs;
+    struct web_recent *recent;
+    struct web_hours *hours;
     web_access   *access;
     web_pool     *pool;
     web_streams  *streams;

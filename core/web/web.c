@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "call.h"
+#include "hours.h"
 #include "page.h"
+#include "recent.h"
 #include "server.h"
 
 enum {
@@ -33,6 +35,8 @@ struct web {
     web_pool     *pool;
     web_streams  *streams;
     web_jobs     *jobs;
+    web_recent   *recent;
+    web_hours    *hours;
     web_server   *server;
     web_gate     *gate;
 };
@@ -183,11 +187,14 @@ static bool make_parts(web *w, gofer_client *client, const web_options *opts)
     w->pool = web_pool_new(STORE_THREADS, STORE_JOBS);
     w->streams = web_streams_new(client, web_server_wake);
     w->jobs = web_jobs_new(client);
-    if (!w->access || !w->pool || !w->streams || !w->jobs || !name_hosts(w, opts))
+    w->recent = web_recent_new(client, RECENT_STEP_MS);
+    w->hours = web_hours_new(client);
+    if (!w->access || !w->pool || !w->streams || !w->jobs || !w->recent || !w->hours
+        || !name_hosts(w, opts))
         return false;
     web_server_options server = {
         .client = client, .jobs = w->jobs, .access = w->access, .pool = w->pool,
-        .streams = w->streams,
+        .streams = w->streams, .recent = w->recent, .hours = w->hours,
         .guard = { (const char *const *)w->hosts, w->host_count }, .base = w->base,
         .web_root = opts->web_root, .asynq_names = opts->asynq_names,
         .behind_proxy = opts->behind_proxy,
@@ -255,6 +262,8 @@ void web_free(web *w)
     web_pool_free(w->pool);
     web_server_free(w->server);
     web_jobs_free(w->jobs);
+    web_recent_free(w->recent);
+    web_hours_free(w->hours);
     web_streams_free(w->streams);
     web_gate_free(w->gate);
     web_tls_free(w->tls);

@@ -1,0 +1,187 @@
+// hours.c - figures by the hour, kept once an hour is over.
+#include "hours.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+
+enum {
+    HOUR_MS = 3600 * 1000,
+    LATE_MS = 120 * 1000,       // workers hand in what they counted some time later
+    FRESH_MS = 10 * 1000
+};
+
+static const char *const fields[] = { "done", "failed", "wait_p50_ms", "wait_p90_ms",
+    "wait_p99_ms", "wait_max_ms", "run_p50_ms", "run_p90_ms", "run_p99_ms", "run_max_ms" };
+enum { FIELDS = sizeof fields / sizeof *fields };
+
+typedef struct row {
+    int64_t hour;               // from the epoch; 0: none is here
+    bool    over;               // it changes no more
+    int64_t of[FIELDS];
+} row;
+
+// The hours of a queue and a type. Hour n is in place n % WEB_HOURS_MAX.
+typedef struct kept {
+    char   *queue, *type;       // owned; NULL: all
+    int64_t asked_ms;           // when the store was asked last, by the clock that only goes on
+    int64_t used_ms;
+    row     rows[WEB_HOURS_MAX];
+} kept;
+
+struct web_hours {
+    gofer_client   *client;
+    pthread_mutex_t lock;       // guards the places
+    kept           *places[WEB_HOURS_KEPT];
+};
+
+static void free_kept(kept *k)
+{
+    if (!k)
+        return;
+    free(k->queue);
+    free(k->type);
+    free(k);
+}
+
+static bool same(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static kept *make(const char *queue, const char *type)
+{
+    kept *k = calloc(1, sizeof *k);
+    if (!k)
+        return NULL;
+    k->queue = queue ? strdup(queue) : NULL;
+    k->type = type ? strdup(type) : NULL;
+    if ((!queue || k->queue) && (!type || k->type))
+        return k;
+    free_kept(k);
+    return NULL;
+}
+
+// The place of a pair, or the one that was used least lately. Locks: h->lock held.
+static kept **place_of(web_hours *h, const char *queue, const char *type)
+{
+    kept **oldest = &h->places[0];
+    for (size_t i = 0; i < WEB_HOURS_KEPT; i++) {
+        kept *k = h->places[i];
+        if (k && same(k->queue, queue) && same(k->type, type))
+            return &h->places[i];
+        if (*oldest && (!k || k->used_ms < (*oldest)->used_ms))
+            oldest = &h->places[i];
+    }
+    return oldest;
+}
+
+// NULL: no memory. Locks: h->lock held.
+static kept *find(web_hours *h, const char *queue, const char *type)
+{
+    kept **place = place_of(h, queue, type);
+    if (!*place || !same((*place)->queue, queue) || !same((*place)->type, type)) {
+        kept *new_one = make(queue, type);
+        if (!new_one)
+            return NULL;
+        free_kept(*place);
+        *place = new_one;
+    }
+    (*place)->used_ms = web_ms(CLOCK_MONOTONIC);
+    return *place;
+}
+
+// How many hours, back from this one, have to be asked for; 0: none.
+static size_t missing(const kept *k, int64_t hour, size_t count)
+{
+    bool fresh = k->asked_ms && web_ms(CLOCK_MONOTONIC) - k->asked_ms < FRESH_MS;
+    for (size_t back = count; back-- > 0;) {
+        const row *r = &k->rows[(hour - (int64_t)back) % WEB_HOURS_MAX];
+        if (r->hour != hour - (int64_t)back || !(r->over || fresh))
+            return back + 1;
+    }
+    return 0;
+}
+
+static void take(kept *k, const gofer_info *list, int64_t now_ms)
+{
+    for (size_t i = 0; i < gofer_info_count(list); i++) {
+        const gofer_info *one = gofer_info_at(list, i);
+        int64_t at_ms = gofer_info_int(one, "at_ms", 0);
+        row *r = &k->rows[at_ms / HOUR_MS % WEB_HOURS_MAX];
+        *r = (row){ .hour = at_ms / HOUR_MS, .over = at_ms + HOUR_MS + LATE_MS <= now_ms };
+        for (size_t f = 0; f < FIELDS; f++)
+            r->of[f] = gofer_info_int(one, fields[f], 0);
+    }
+    k->asked_ms = web_ms(CLOCK_MONOTONIC);
+}
+
+static void put(const kept *k, int64_t now_ms, size_t count, web_text *out)
+{
+    int64_t hour = now_ms / HOUR_MS;
+    web_text_format(out, "\"since_ms\":%lld,\"items\":[",
+        (long long)((hour - (int64_t)count + 1) * HOUR_MS));
+    for (size_t back = count; back-- > 0;) {
+        int64_t at = hour - (int64_t)back;
+        const row *r = &k->rows[at % WEB_HOURS_MAX];
+        web_text_format(out, "%s{\"at_ms\":%lld,\"ms\":%lld", back + 1 < count ? "," : "",
+            (long long)(at * HOUR_MS),
+            (long long)(back ? HOUR_MS : now_ms - at * HOUR_MS));
+        for (size_t f = 0; f < FIELDS; f++)
+            web_text_format(out, ",\"%s\":%lld", fields[f],
+                (long long)(r->hour == at ? r->of[f] : 0));
+        web_text_put(out, "}");
+    }
+    web_text_put(out, "]");
+}
+
+gofer_status web_hours_put(web_hours *h, const char *queue, const char *type, size_t count,
+    web_text *out)
+{
+    int64_t now_ms = web_ms(CLOCK_REALTIME);
+    gofer_info *list = NULL;
+    gofer_status st = GOFER_OK;
+    pthread_mutex_lock(&h->lock);
+    kept *k = find(h, queue, type);
+    size_t wanted = k ? missing(k, now_ms / HOUR_MS, count) : 0;
+    if (k && !wanted)
+        put(k, now_ms, count, out);
+    pthread_mutex_unlock(&h->lock);
+    if (!k)
+        return GOFER_ENOMEM;
+    if (!wanted)
+        return GOFER_OK;
+    st = gofer_client_stats_hours(h->client, queue, type, (int32_t)wanted, &list);
+    if (st != GOFER_OK)
+        return st;
+    pthread_mutex_lock(&h->lock);
+    if ((k = find(h, queue, type))) {       // others may have had its place meanwhile
+        take(k, list, now_ms);
+        put(k, now_ms, count, out);
+    }
+    pthread_mutex_unlock(&h->lock);
+    gofer_info_free(list);
+    return k ? GOFER_OK : GOFER_ENOMEM;
+}
+
+web_hours *web_hours_new(gofer_client *client)
+{
+    web_hours *h = calloc(1, sizeof *h);
+    if (!h)
+        return NULL;
+    h->client = client;
+    pthread_mutex_init(&h->lock, NULL);
+    return h;
+}
+
+void web_hours_free(web_hours *h)
+{
+    if (!h)
+        return;
+    for (size_t i = 0; i < WEB_HOURS_KEPT; i++)
+        free_kept(h->places[i]);
+    pthread_mutex_destroy(&h->lock);
+    free(h);
+}

@@ -1,0 +1,327 @@
+// recent.c - the last hour of every queue in steps of ten seconds.
+//
+// Its thread sleeps until somebody asks, then looks until an hour after the last one did. A look
+// that fails leaves a longer step, of which the next one tells.
+#include "recent.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "clock.h"
+
+enum { PATIENCE_MS = 3600 * 1000 };
+
+// What came and went within a step, and what was there at its end. Counts stop at their most.
+typedef struct step {
+    uint32_t arrived, done, failed, pending, active;
+    uint32_t latency_ms;
+} step;
+
+// What the store counted at a look.
+typedef struct counts {
+    int64_t size, processed, failed, archived, archive_deleted, pending, active, latency_ms;
+} counts;
+
+typedef struct line {
+    char   *queue;              // owned; NULL: all together
+    counts  last;
+    int64_t seen;               // number of the look that saw it last
+    int64_t first;              // of the first step that it has
+    step    steps[RECENT_STEPS];
+} line;
+
+_Static_assert(sizeof(line) * RECENT_QUEUES < 9 << 20, "recent.h says how much it takes");
+
+struct web_recent {
+    gofer_client   *client;
+    int64_t         step_ms;
+    pthread_mutex_t lock;       // guards all below
+    pthread_cond_t  news;
+    int64_t         asked_ms;   // when somebody asked, by the clock that only goes on; 0: nobody
+    int64_t         looks;      // the first begins step 0, the second ends it; step n is in place
+                                //   n % RECENT_STEPS
+    int64_t         begun_ms[RECENT_STEPS], ended_ms[RECENT_STEPS];
+    int64_t         looked_ms;  // time of the latest look
+    line           *all;
+    line          **lines;      // by name
+    size_t          count;
+    bool            ending, started;
+    pthread_t       thread;
+};
+
+// ---- steps
+
+static uint32_t capped(int64_t n)
+{
+    return n < 0 ? 0 : n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+}
+
+static counts counts_of(const gofer_info *queue)
+{
+    return (counts){
+        .size = gofer_info_int(queue, "size", 0),
+        .processed = gofer_info_int(queue, "processed_total", 0),
+        .failed = gofer_info_int(queue, "failed_total", 0),
+        .archived = gofer_info_int(queue, "archived", 0),
+        .archive_deleted = gofer_info_int(queue, "archive_deleted", 0),
+        .pending = gofer_info_int(queue, "pending", 0),
+        .active = gofer_info_int(queue, "active", 0),
+        .latency_ms = gofer_info_int(queue, "latency_ms", 0),
+    };
+}
+
+static void add(counts *sum, const counts *c)
+{
+    sum->size += c->size;
+    sum->processed += c->processed;
+    sum->failed += c->failed;
+    sum->archived += c->archived;
+    sum->archive_deleted += c->archive_deleted;
+    sum->pending += c->pending;
+    sum->active += c->active;
+    sum->latency_ms = c->latency_ms > sum->latency_ms ? c->latency_ms : sum->latency_ms;
+}
+
+// No store counts what arrives: it is what is there now and was not, and what has gone meanwhile.
+// What was deleted is missing in it.
+static step step_of(const counts *before, const counts *now)
+{
+    int64_t done = (now->processed - now->failed) - (before->processed - before->failed);
+    int64_t set_aside = now->archived - before->archived
+        + now->archive_deleted - before->archive_deleted;
+    return (step){
+        .arrived = capped(now->size - before->size + done + set_aside),
+        .done = capped(done),
+        .failed = capped(now->failed - before->failed),
+        .pending = capped(now->pending),
+        .active = capped(now->active),
+        .latency_ms = capped(now->latency_ms),
+    };
+}
+
+// Locks: r->lock held. The first look at a line is what its first step is counted from.
+static void put_step(web_recent *r, line *l, const counts *now)
+{
+    int64_t number = r->looks - 2;      // this look is counted already
+    if (l->seen == r->looks - 1 && number >= 0)
+        l->steps[number % RECENT_STEPS] = step_of(&l->last, now);
+    else
+        l->first = number + 1;
+    l->last = *now;
+    l->seen = r->looks;
+}
+
+// ---- lines
+
+static int compare(const void *name, const void *one)
+{
+    const line *const *l = one;
+    return strcmp(name, (*l)->queue);
+}
+
+static line *find(web_recent *r, const char *queue)
+{
+    line **found = r->count ? bsearch(queue, r->lines, r->count, sizeof *r->lines, compare) : NULL;
+    return found ? *found : NULL;
+}
+
+static void free_line(line *l)
+{
+    if (l)
+        free(l->queue);
+    free(l);
+}
+
+// Queues come by name, so a new one has its place behind those before it.
+static line *insert(web_recent *r, const char *queue, size_t at)
+{
+    line *l = r->count < RECENT_QUEUES ? calloc(1, sizeof *l) : NULL;
+    char *name = l ? strdup(queue) : NULL;
+    if (!name) {
+        free(l);
+        return NULL;
+    }
+    l->queue = name;
+    memmove(r->lines + at + 1, r->lines + at, (r->count - at) * sizeof *r->lines);
+    r->lines[at] = l;
+    r->count++;
+    return l;
+}
+
+// A queue that is gone is forgotten, so that others have its place.
+static void forget_gone(web_recent *r)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < r->count; i++) {
+        if (r->lines[i]->seen == r->looks)
+            r->lines[kept++] = r->lines[i];
+        else
+            free_line(r->lines[i]);
+    }
+    r->count = kept;
+}
+
+static void forget_all(web_recent *r)
+{
+    for (size_t i = 0; i < r->count; i++)
+        free_line(r->lines[i]);
+    r->count = 0;
+    r->looks = 0;
+    memset(r->all, 0, sizeof *r->all);
+}
+
+// ---- looking
+
+// Locks: r->lock held.
+static void take_look(web_recent *r, const gofer_info *queues, int64_t now_ms)
+{
+    counts sum = { 0 };
+    size_t at = 0;
+    if (r->looks) {
+        size_t place = (size_t)(r->looks - 1) % RECENT_STEPS;
+        r->begun_ms[place] = r->looked_ms;
+        r->ended_ms[place] = now_ms;
+    }
+    r->looks++;
+    r->looked_ms = now_ms;
+    for (size_t i = 0; i < gofer_info_count(queues); i++) {
+        const gofer_info *queue = gofer_info_at(queues, i);
+        const char *name = gofer_info_text(queue, "queue");
+        counts now = counts_of(queue);
+        add(&sum, &now);
+        while (at < r->count && strcmp(r->lines[at]->queue, name) < 0)
+            at++;
+        line *l = at < r->count && strcmp(r->lines[at]->queue, name) == 0 ? r->lines[at]
+                                                                          : insert(r, name, at);
+        if (l)
+            put_step(r, l, &now);
+    }
+    put_step(r, r->all, &sum);
+    forget_gone(r);
+}
+
+// Locks: r->lock held, but not while the store is asked.
+static void look(web_recent *r)
+{
+    gofer_info *queues = NULL;
+    pthread_mutex_unlock(&r->lock);
+    gofer_status st = gofer_client_queues(r->client, &queues);
+    int64_t now_ms = web_ms(CLOCK_REALTIME);
+    pthread_mutex_lock(&r->lock);
+    if (st == GOFER_OK)
+        take_look(r, queues, now_ms);
+    gofer_info_free(queues);
+}
+
+static bool is_asked(const web_recent *r)
+{
+    return r->asked_ms && web_ms(CLOCK_MONOTONIC) - r->asked_ms < PATIENCE_MS;
+}
+
+static void *run(void *user)
+{
+    web_recent *r = user;
+    pthread_mutex_lock(&r->lock);
+    while (!r->ending) {
+        if (!is_asked(r)) {
+            forget_all(r);
+            r->asked_ms = 0;
+            pthread_cond_wait(&r->news, &r->lock);
+            continue;
+        }
+        int64_t due_ms = web_ms(CLOCK_MONOTONIC) + r->step_ms;
+        look(r);
+        struct timespec due = { due_ms / 1000, due_ms % 1000 * 1000000 };
+        while (!r->ending && pthread_cond_timedwait(&r->news, &r->lock, &due) == 0)
+            continue;
+    }
+    pthread_mutex_unlock(&r->lock);
+    return NULL;
+}
+
+// ---- what is known
+
+static void put(const web_recent *r, const line *l, web_text *out)
+{
+    int64_t end = r->looks - 1, at = end > RECENT_STEPS ? end - RECENT_STEPS : 0;
+    const char *before = "";
+    if (at < l->first)
+        at = l->first;
+    if (at < end)
+        web_text_format(out, "%lld,\"items\":[",
+            (long long)r->begun_ms[at % RECENT_STEPS]);
+    else
+        web_text_put(out, "null,\"items\":[");
+    for (; at < end; at++) {
+        size_t place = (size_t)at % RECENT_STEPS;
+        const step *s = &l->steps[place];
+        web_text_format(out, "%s{\"at_ms\":%lld,\"ms\":%lld,\"arrived\":%u,\"done\":%u,"
+            "\"failed\":%u,\"pending\":%u,\"active\":%u,\"latency_ms\":%u}", before,
+            (long long)r->begun_ms[place],
+            (long long)(r->ended_ms[place] - r->begun_ms[place]), s->arrived, s->done, s->failed,
+            s->pending, s->active, s->latency_ms);
+        before = ",";
+    }
+}
+
+void web_recent_put(web_recent *r, const char *queue, web_text *out)
+{
+    pthread_mutex_lock(&r->lock);
+    bool slept = !r->asked_ms;
+    r->asked_ms = web_ms(CLOCK_MONOTONIC);
+    if (slept)
+        pthread_cond_signal(&r->news);
+    const line *l = queue ? find(r, queue) : r->all;
+    web_text_put(out, "\"since_ms\":");
+    if (l)
+        put(r, l, out);
+    else
+        web_text_put(out, "null,\"items\":[");
+    web_text_put(out, "]");
+    pthread_mutex_unlock(&r->lock);
+}
+
+// ---- life
+
+web_recent *web_recent_new(gofer_client *client, int64_t step_ms)
+{
+    web_recent *r = calloc(1, sizeof *r);
+    pthread_condattr_t steady;
+    if (!r)
+        return NULL;
+    r->client = client;
+    r->step_ms = step_ms;
+    r->all = calloc(1, sizeof *r->all);
+    r->lines = calloc(RECENT_QUEUES, sizeof *r->lines);
+    pthread_mutex_init(&r->lock, NULL);
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    pthread_cond_init(&r->news, &steady);
+    pthread_condattr_destroy(&steady);
+    r->started = r->all && r->lines && pthread_create(&r->thread, NULL, run, r) == 0;
+    if (r->started)
+        return r;
+    web_recent_free(r);
+    return NULL;
+}
+
+void web_recent_free(web_recent *r)
+{
+    if (!r)
+        return;
+    pthread_mutex_lock(&r->lock);
+    r->ending = true;
+    pthread_cond_signal(&r->news);
+    pthread_mutex_unlock(&r->lock);
+    if (r->started)
+        pthread_join(r->thread, NULL);
+    if (r->all)
+        forget_all(r);
+    pthread_cond_destroy(&r->news);
+    pthread_mutex_destroy(&r->lock);
+    free(r->all);
+    free(r->lines);
+    free(r);
+}

@@ -1,0 +1,192 @@
+// web_series_test.c - the last hour of queues in steps, and figures by the hour that are kept.
+#include <string.h>
+#include <time.h>
+
+#include "check.h"
+#include "clock.h"
+#include "hours.h"
+#include "recent.h"
+
+enum { STEP_MS = 20, PATIENCE_MS = 30000 };
+
+static gofer_client *open_store(void)
+{
+    gofer_client *client = NULL;
+    REQUIRE_OK(gofer_client_open(&client, "memory:", NULL));
+    return client;
+}
+
+static void enqueue(gofer_client *client, const char *queue, const char *id)
+{
+    gofer_enqueue_options o;
+    gofer_enqueue_options_init(&o);
+    o.queue = queue;
+    o.task_id = id;
+    REQUIRE_OK(gofer_client_enqueue(client, "t", "x", 1, &o, NULL));
+}
+
+// Of the steps that are told: how many, and the sum of one number.
+typedef struct told {
+    bool    known;
+    size_t  count;
+    int64_t sum, last;
+} told;
+
+static told tell(web_recent *recent, const char *queue, const char *member)
+{
+    web_text out = { 0 };
+    told t = { 0 };
+    char label[32];
+    web_recent_put(recent, queue, &out);
+    snprintf(label, sizeof label, "\"%s\":", member);
+    t.known = strncmp(out.at, "\"since_ms\":null", 15) != 0;
+    for (const char *at = strstr(out.at, "\"items\":"); (at = strstr(at, label)); t.count++) {
+        at += strlen(label);
+        t.last = strtoll(at, NULL, 10);
+        t.sum += t.last;
+    }
+    web_text_free(&out);
+    return t;
+}
+
+// Until the sum is what is wanted.
+static told await(web_recent *recent, const char *queue, const char *member, int64_t want)
+{
+    int64_t end = web_ms(CLOCK_MONOTONIC) + PATIENCE_MS;
+    told t;
+    while ((t = tell(recent, queue, member)).sum != want && web_ms(CLOCK_MONOTONIC) < end)
+        nanosleep(&(struct timespec){ 0, 5000000 }, NULL);
+    CHECK_INT(t.sum, want);
+    return t;
+}
+
+static void await_steps(web_recent *recent, const char *queue, size_t count)
+{
+    int64_t end = web_ms(CLOCK_MONOTONIC) + PATIENCE_MS;
+    while (tell(recent, queue, "ms").count < count && web_ms(CLOCK_MONOTONIC) < end)
+        nanosleep(&(struct timespec){ 0, 5000000 }, NULL);
+    CHECK(tell(recent, queue, "ms").count >= count);
+}
+
+static void run_one(gofer_client *client, int32_t outcome)
+{
+    gofer_worker *worker = NULL;
+    gofer_task *task;
+    size_t count;
+    REQUIRE_OK(gofer_worker_new(&worker, client));
+    CHECK_OK(gofer_worker_set(worker, "pull", "1"));
+    CHECK_OK(gofer_worker_queue(worker, "a", 1));
+    CHECK_OK(gofer_worker_start(worker));
+    if (CHECK_OK(gofer_worker_take(worker, &task, 1, PATIENCE_MS, &count)))
+        CHECK_OK(gofer_worker_finish(worker, &task, &outcome, 1));
+    gofer_worker_stop(worker);
+    CHECK_OK(gofer_worker_wait(worker, -1));
+    gofer_worker_free(worker);
+}
+
+static void what_comes_and_goes_is_counted_once(void)
+{
+    gofer_client *client = open_store();
+    enqueue(client, "a", "early");
+    web_recent *recent = web_recent_new(client, STEP_MS);
+    REQUIRE(recent != NULL);
+    CHECK(!tell(recent, NULL, "arrived").known);
+    await_steps(recent, "a", 1);
+    CHECK_INT(tell(recent, "a", "arrived").sum, 0);     // it was there before
+    CHECK_INT(tell(recent, "a", "pending").last, 1);
+    enqueue(client, "a", "1");
+    enqueue(client, "a", "2");
+    (void)await(recent, "a", "arrived", 2);
+    (void)await(recent, NULL, "arrived", 2);
+    CHECK_OK(gofer_client_task_archive(client, "a", "1"));
+    run_one(client, GOFER_DONE);
+    run_one(client, GOFER_SKIP_RETRY);
+    (void)await(recent, "a", "done", 1);
+    (void)await(recent, "a", "failed", 1);
+    CHECK_INT(tell(recent, "a", "arrived").sum, 2);     // what is set aside has not come again
+    CHECK_OK(gofer_client_task_run(client, "a", "1"));
+    CHECK_OK(gofer_client_task_delete(client, "a", "1"));
+    CHECK_INT(tell(recent, NULL, "arrived").sum, 2);
+    CHECK(!tell(recent, "none", "ms").known);
+    web_recent_free(recent);
+    gofer_client_close(client);
+}
+
+static void queues_that_are_gone_make_room(void)
+{
+    gofer_client *client = open_store();
+    char name[16];
+    for (int i = 0; i < RECENT_QUEUES + 1; i++) {
+        snprintf(name, sizeof name, "q%04d", i);
+        REQUIRE_OK(gofer_client_queue_pause(client, name));
+    }
+    web_recent *recent = web_recent_new(client, STEP_MS);
+    REQUIRE(recent != NULL);
+    await_steps(recent, "q0000", 2);
+    CHECK_INT(tell(recent, "q1000", "ms").count, 0);    // the thousand and first
+    CHECK_OK(gofer_client_queue_delete(client, "q0500", 0));
+    await_steps(recent, "q1000", 1);
+    CHECK_INT(tell(recent, "q0500", "ms").count, 0);
+    CHECK(tell(recent, "q0000", "ms").count >= 3);      // and these have lost nothing
+    enqueue(client, "a", "1");                          // before all others: it has no place
+    (void)await(recent, NULL, "arrived", 1);
+    CHECK_INT(tell(recent, "a", "ms").count, 0);
+    web_recent_free(recent);
+    gofer_client_close(client);
+}
+
+static void no_more_than_an_hour_is_kept(void)
+{
+    gofer_client *client = open_store();
+    enqueue(client, "a", "1");
+    web_recent *recent = web_recent_new(client, 1);
+    REQUIRE(recent != NULL);
+    await_steps(recent, "a", RECENT_STEPS);
+    enqueue(client, "a", "2");
+    (void)await(recent, "a", "arrived", 1);
+    (void)await(recent, "a", "arrived", 0);             // its step has gone
+    CHECK_INT(tell(recent, "a", "ms").count, RECENT_STEPS);
+    CHECK_INT(tell(recent, NULL, "ms").count, RECENT_STEPS);
+    web_recent_free(recent);
+    gofer_client_close(client);
+}
+
+static void hours_are_those_of_the_store(void)
+{
+    gofer_client *client = open_store();
+    web_hours *hours = web_hours_new(client);
+    REQUIRE(hours != NULL);
+    static const char *const names[] = { NULL, "a", "b" };
+    static const size_t counts[] = { 1, 24, WEB_HOURS_MAX, 2 };
+    for (size_t i = 0; i < COUNT(names); i++)
+        for (size_t k = 0; k < COUNT(counts); k++) {
+            web_text out = { 0 };
+            size_t rows = 0;
+            CHECK_OK(web_hours_put(hours, names[i], NULL, counts[k], &out));
+            for (const char *at = out.at; (at = strstr(at, "\"at_ms\":")); at++)
+                rows++;
+            CHECK_INT(rows, counts[k]);
+            web_text_free(&out);
+        }
+    for (int i = 0; i < 3 * WEB_HOURS_KEPT; i++) {      // more than are kept
+        char name[16];
+        web_text out = { 0 };
+        snprintf(name, sizeof name, "q%d", i);
+        CHECK_OK(web_hours_put(hours, name, i % 2 ? "t" : NULL, 2, &out));
+        web_text_free(&out);
+    }
+    web_text none = { 0 };
+    CHECK_STATUS(web_hours_put(hours, "{", NULL, 2, &none), GOFER_EINVAL);
+    CHECK(none.at == NULL);
+    web_hours_free(hours);
+    gofer_client_close(client);
+}
+
+int main(int argc, char **argv)
+{
+    static const check_test tests[] = {
+        TEST(what_comes_and_goes_is_counted_once), TEST(queues_that_are_gone_make_room),
+        TEST(no_more_than_an_hour_is_kept), TEST(hours_are_those_of_the_store),
+    };
+    return check_main(argc, argv, tests, COUNT(tests));
+}
