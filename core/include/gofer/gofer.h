@@ -586,9 +586,9 @@ GOFER_API gofer_status gofer_client_groups(gofer_client *client, const char *que
  *  right within 10 %. */
 GOFER_API gofer_status gofer_client_stats(gofer_client *client, const char *queue, int32_t hours,
     gofer_info **out);
-/** The same hour by hour, oldest first: one record for each of the last hours (1 to 192; 0: 24), the
- *  one that has begun among them, also where nothing ran. queue, type NULL: all. Fields: at_ms (the
- *  hour's beginning), and those of gofer_client_stats but for queue and type. */
+/** The same hour by hour, oldest first: one record for each of the last hours (1 to 192; 0: 24),
+ *  the one that has begun among them, also where nothing ran. queue, type NULL: all. Fields: at_ms
+ *  (the hour's beginning), and those of gofer_client_stats but for queue and type. */
 GOFER_API gofer_status gofer_client_stats_hours(gofer_client *client, const char *queue,
     const char *type, int32_t hours, gofer_info **out);
 /** Change a live worker, wherever it runs. key: "concurrency" ("8"), "queues" ("mail=3 low
