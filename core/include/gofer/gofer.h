@@ -588,7 +588,8 @@ GOFER_API gofer_status gofer_client_stats(gofer_client *client, const char *queu
     gofer_info **out);
 /** The same hour by hour, oldest first: one record for each of the last hours (1 to 192; 0: 24),
  *  the one that has begun among them, also where nothing ran. queue, type NULL: all. Fields: at_ms
- *  (the hour's beginning), and those of gofer_client_stats but for queue and type. */
+ *  (the hour's beginning), done, failed, wait_p50_ms, wait_p90_ms, wait_p99_ms, wait_max_ms,
+ *  run_p50_ms, run_p90_ms, run_p99_ms, run_max_ms. */
 GOFER_API gofer_status gofer_client_stats_hours(gofer_client *client, const char *queue,
     const char *type, int32_t hours, gofer_info **out);
 /** Change a live worker, wherever it runs. key: "concurrency" ("8"), "queues" ("mail=3 low
