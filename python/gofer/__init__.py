@@ -95,14 +95,14 @@ __all__ = [
     "current", "DayInfo", "Denied", "Depends", "Drop", "Duplicate", "Duration", "Empty", "Enqueuer",
     "Entry", "Event", "Events", "Figures", "Filter", "Finding", "Forked", "GiveUp", "Gofer",
     "GoferError", "GroupedTask", "GroupInfo", "Handle", "HandlerFailed", "HourFigures", "Info",
-    "INJECTED", "Inspector", "InvalidArgument", "Item", "JsonCodec", "Listener", "LogLine", "Missed",
-    "Moment",
-    "MsgpackCodec", "NO_TIMEOUT", "NoMemory", "NoSpace", "NotFound", "NoTimeout", "Options",
-    "Outcome", "Overlap", "Page", "PayloadMismatch", "Progress", "Put", "QueueInfo", "Result",
-    "RetryIn", "RunningTask", "Schedules", "Severity", "Snooze", "Stale", "State", "Synced", "Task",
-    "TaskCancelled", "TaskControl", "TaskExists", "TaskFailed", "TaskFilter", "TaskInfo",
-    "TaskLogHandler", "TaskOptions", "TaskProgress", "TaskTimeout", "Tick", "Ticked", "Timeout",
-    "TooBig", "Uncertain", "Unsupported", "version", "VersionMismatch", "WorkerInfo", "WrongState",
+    "INJECTED", "Inspector", "InvalidArgument", "Item", "JsonCodec", "Listener", "LogLine",
+    "Missed", "Moment", "MsgpackCodec", "NO_TIMEOUT", "NoMemory", "NoSpace", "NotFound",
+    "NoTimeout", "Options", "Outcome", "Overlap", "Page", "PayloadMismatch", "Progress", "Put",
+    "QueueInfo", "Result", "RetryIn", "RunningTask", "Schedules", "Severity", "Snooze", "Stale",
+    "State", "Synced", "Task", "TaskCancelled", "TaskControl", "TaskExists", "TaskFailed",
+    "TaskFilter", "TaskInfo", "TaskLogHandler", "TaskOptions", "TaskProgress", "TaskTimeout",
+    "Tick", "Ticked", "Timeout", "TooBig", "Uncertain", "Unsupported", "version", "VersionMismatch",
+    "WorkerInfo", "WrongState",
 ]  # fmt: skip
 
 
