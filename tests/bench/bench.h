@@ -15,6 +15,7 @@ int enqueue_main(int argc, char **argv);   // URL THREADS COUNT BATCH NAME
 int drain_main(int argc, char **argv);     // URL COUNT NAME [there]: the tasks are there already
 int serve_main(int argc, char **argv);     // URL FD: a worker until killed; FD receives latencies
 int latency_main(int argc, char **argv);   // URL ROUNDS NAME
+int live_main(int argc, char **argv);      // URL COUNT RATE NAME; rate 0: as fast as it goes
 int idle_main(int argc, char **argv);      // SECONDS NAME COMMAND ...
 
 int64_t now_ns(void);                      // monotonic: the same in all processes of the host
