@@ -244,7 +244,7 @@ python_environment() {
 
 # The Python of the tests: pytest for the command line and the package, and the package itself.
 tests_python_ready() {
-    local packages=(cffi pytest mypy pydantic msgpack prometheus-client selenium)
+    local packages=(cffi pytest pytest-xdist mypy pydantic msgpack prometheus-client selenium)
     local ready=$build_root/test-venv/ready
     [[ ! -e $ready || $(<"$ready") != "${packages[*]}" ]] || return 0
     say "making a Python environment"

@@ -117,7 +117,7 @@ part_python() { # the Python package, installed by pip (pytest), and its types (
     build_gcc
     python_environment "$build_root/test-venv" --force-reinstall --no-deps "$root/python"
     GOFER_BIN=$build_root/test-gcc/gofer GOFER_PYRIGHT=$(pyright_program) \
-        "$build_root/test-venv/bin/python" -m pytest -q \
+        "$build_root/test-venv/bin/python" -m pytest -q -n $(($(jobs_count) + 1)) --dist loadfile \
         --ignore tests/python/frameworks tests/python
     GOFER_BIN=$build_root/test-gcc/gofer \
         "$root/tests/pythons.sh" --smoke "$build_root/test-venv/bin/python"
