@@ -1,4 +1,4 @@
-// live.c - live flow: a producer puts tasks one by one while a worker in another process takes them.
+// live.c - live flow: a producer puts tasks one by one while a worker elsewhere takes them.
 //
 // Each payload is the time just before its enqueue. The worker hands the latencies over at the end,
 // so that telling them costs nothing meanwhile. Rate 0: as fast as the producer can.
