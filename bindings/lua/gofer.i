@@ -65,6 +65,7 @@
 %rename("$ignore", regextarget=1) "^gofer_(.*_options|filter|audit|audit_filter)_init$";
 %rename("$ignore", regextarget=1) "^gofer_client_(close|audit_add)$";
 %rename("$ignore", regextarget=1) "^gofer_task_(header_at|header_count|client|next|log|resume)$";
+%rename("$ignore", regextarget=1) "^gofer_(task_trace|trace_carry)$";
 %rename("$ignore", regextarget=1) "^gofer_task_(remaining_ms|deadline_ms|enqueued_at_ms)$";
 /* The outcomes: a handler returns or raises them, see the worker's Lua host. */
 %rename("$ignore", regextarget=1) "^gofer_task_(fail|skip_retry|revoke|retry_in|snooze|error)$";

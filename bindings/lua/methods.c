@@ -138,7 +138,8 @@ static int task_enqueued_at(lua_State *L)
 }
 
 static const char *const generated_fields[] = {
-    "id", "type", "queue", "raw", "attempt", "max_retry", "last_error", "slot", NULL,
+    "id", "type", "queue", "raw", "attempt", "max_retry", "last_error", "slot",
+    "traceparent", "tracestate", NULL,
 };
 
 static const luaL_Reg computed_fields[] = {

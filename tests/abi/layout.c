@@ -43,6 +43,13 @@ static void structs(void)
     FIELD(gofer_enqueue_options, on_dead);
     FIELD(gofer_enqueue_options, on_dead_queue);
 
+    STRUCT(gofer_task_end);
+    FIELD(gofer_task_end, size);
+    FIELD(gofer_task_end, outcome);
+    FIELD(gofer_task_end, kind);
+    FIELD(gofer_task_end, text);
+    FIELD(gofer_task_end, ran_ns);
+    FIELD(gofer_task_end, is_failure);
     STRUCT(gofer_child_options);
     FIELD(gofer_child_options, size);
     FIELD(gofer_child_options, max_memory);

@@ -322,3 +322,75 @@ def test_batch_does_not_wait_for_company(gofer):
         process.stdin.close()
         assert process.wait(30) == 0
         process.stdout.close()
+
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+OTHER = "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01"
+
+
+@pytest.mark.parametrize(
+    "env, options, headers",
+    [
+        ({"TRACEPARENT": TRACE}, [], {"traceparent": TRACE}),
+        (
+            {"TRACEPARENT": TRACE, "TRACESTATE": "a=1"},
+            ["--header", "x=y"],
+            {"x": "y", "traceparent": TRACE, "tracestate": "a=1"},
+        ),
+        (
+            {"TRACEPARENT": TRACE, "TRACESTATE": "a=1"},
+            ["--header", f"traceparent={OTHER}"],
+            {"traceparent": OTHER},
+        ),
+        ({"TRACEPARENT": TRACE, "TRACESTATE": "A"}, [], {"traceparent": TRACE}),
+        ({"TRACEPARENT": TRACE.upper(), "TRACESTATE": "a=1"}, [], None),
+        ({"TRACEPARENT": "", "TRACESTATE": "a=1"}, [], None),
+        ({"TRACESTATE": "a=1"}, [], None),
+    ],
+)
+def test_a_trace_context_goes_along(gofer, env, options, headers):
+    id = gofer.enqueue("t", *options, env=env)
+    assert show(gofer, id).get("headers") == headers
+
+
+def test_a_trace_context_goes_along_with_batches(gofer):
+    lines = '{"type":"t","id":"a"}\n{"type":"t","id":"b","headers":{"x":"y"}}\n' \
+        f'{{"type":"t","id":"c","headers":{{"traceparent":"{OTHER}"}}}}\n'
+    gofer("enqueue", "--batch", input=lines, env={"TRACEPARENT": TRACE})
+    assert show(gofer, "a")["headers"] == {"traceparent": TRACE}
+    assert show(gofer, "b")["headers"] == {"x": "y", "traceparent": TRACE}
+    assert show(gofer, "c")["headers"] == {"traceparent": OTHER}
+    ids = gofer("enqueue", "t", "--count", "2", env={"TRACEPARENT": TRACE}).out.split()
+    assert [show(gofer, id)["headers"] for id in ids] == [{"traceparent": TRACE}] * 2
+
+
+def test_a_command_of_a_task_passes_the_context_on(gofer):
+    """From a shell to a task, to a task that its command enqueues, to one of Lua, to one of that;
+    a cron entry's run has none of the shell in which the entry was made."""
+    (gofer.folder / "h.lua").write_text(
+        "gofer.handle('second', function(task)\n"
+        "  assert(task.traceparent == task.headers.traceparent and task.tracestate == 'a=1')\n"
+        "  gofer.enqueue('third', '', {id = 'third', queue = 'later'})\n"
+        "end)\n"
+    )
+    env = {"TRACEPARENT": TRACE, "TRACESTATE": "a=1"}
+    gofer.enqueue("first", env=env)
+    gofer("cron", "add", "entry", "@every 1h", "third", "--queue", "later", env=env)
+    gofer("cron", "run", "entry", env=env)
+    worker = gofer.worker(
+        "--exec", f"first={gofer.bin} enqueue second", "--lua", "h.lua", ready=False,
+        env={"TRACEPARENT": OTHER},
+    )
+    end = time.monotonic() + 30
+    tasks = []
+    while len(tasks) < 2 and time.monotonic() < end:
+        tasks = gofer.json("task", "ls", "--queue", "later")["items"]
+        time.sleep(0.02)
+    worker.stop()
+    found = {task["id"] == "third": show_in(gofer, task["id"]) for task in tasks}
+    assert found[True]["headers"] == {"traceparent": TRACE, "tracestate": "a=1"}, worker.log
+    assert "traceparent" not in found[False].get("headers", {})
+
+
+def show_in(gofer, id):
+    return gofer.json("task", "show", id, "--queue", "later")

@@ -168,6 +168,30 @@ static void its_headers_are_variables(void)
         "7 f|x=y\nz||3\n", 13);
 }
 
+// That of the task, whatever the worker itself was started within.
+static void its_trace_context_is_in_its_environment(void)
+{
+#define TRACE "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    static const struct { const char *headers[5], *want; } cases[] = {
+        { { "traceparent", TRACE, "tracestate", "a=1", NULL }, TRACE "|a=1\n" },
+        { { "tracestate", "a=1,b", "traceparent", TRACE, NULL }, TRACE "|unset\n" },
+        { { "traceparent", "00-1-1-1", "tracestate", "a=1", NULL }, "unset|unset\n" },
+        { { NULL }, "unset|unset\n" },
+    };
+    setenv("TRACEPARENT", "00-00000000000000000000000000000001-0000000000000001-01", 1);
+    setenv("TRACESTATE", "worker=1", 1);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gofer_enqueue_options opts = kept();
+        opts.headers = cases[i].headers;
+        check_result(
+            run_to("echo \"${TRACEPARENT-unset}|${TRACESTATE-unset}\"", &opts, "completed"),
+            cases[i].want, strlen(cases[i].want));
+    }
+    unsetenv("TRACEPARENT");
+    unsetenv("TRACESTATE");
+#undef TRACE
+}
+
 static void of_a_traceback_the_last_line_comes_first(void)
 {
     static const struct { const char *script, *begins; } cases[] = {
@@ -674,6 +698,7 @@ int main(int argc, char **argv)
         TEST(standard_output_is_the_result),
         TEST(helpers_that_write_past_the_deadline_fail_it),
         TEST(its_headers_are_variables),
+        TEST(its_trace_context_is_in_its_environment),
         TEST(of_a_traceback_the_last_line_comes_first),
         TEST(a_large_payload_comes_back_through_cat),
         TEST(a_result_over_the_limit_fails_unless_nobody_keeps_it),

@@ -180,6 +180,8 @@ static int run(cli *c, const void *user)
              &size)) != CLI_OK)
         return code;
 
+    // Within a task of a worker, or of a pipeline that traces its steps. A malformed one is none.
+    (void)gofer_trace_carry(getenv("TRACEPARENT"), getenv("TRACESTATE"));
     gofer_client *client = NULL;
     code = cli_open(c, &client, args->max_payload.value);
     if (code == CLI_OK && args->batch)
@@ -200,7 +202,9 @@ const cli_command cmd_enqueue = {
     .about =
         "TYPE is what the handler is found by, such as email:welcome. The payload is any bytes: "
         "the word given, standard input for '-', or a file's content for '@FILE'; without it, "
-        "nothing. When the command ends with 0, the task is durable.\n"
+        "nothing. When the command ends with 0, the task is durable. The trace context of the "
+        "environment (TRACEPARENT, TRACESTATE) goes along in its headers, unless --header names "
+        "one.\n"
         "With --batch each line of standard input is an object with the members type and, as "
         "wanted, payload, queue, id, in, at, retry, timeout, deadline, retention, headers, "
         "unique, unique_key, unique_until, return_existing, group, expires, retry_policy and "

@@ -247,6 +247,13 @@ GOFER_API gofer_status gofer_client_enqueue(gofer_client *client, const char *ty
 GOFER_API gofer_status gofer_client_enqueue_many(gofer_client *client, size_t count,
     const char *const *types, const void *const *payloads, const size_t *sizes,
     const gofer_enqueue_options *const *opts, gofer_status *statuses, char **ids_out);
+/** The W3C trace context of what the calling thread does: from now on tasks that it enqueues carry
+ *  it in their headers traceparent and tracestate, unless the options have a traceparent. It holds
+ *  until the next call; traceparent NULL: none. On a thread that runs a task which has a context,
+ *  that one holds; a handler takes back what it sets before it returns. Copied. tracestate may be
+ *  NULL, and is passed over if it is malformed. Errors: GOFER_EINVAL (traceparent is malformed;
+ *  none holds then). */
+GOFER_API gofer_status gofer_trace_carry(const char *traceparent, const char *tracestate);
 
 /* ---- Waiting for an end, and watching ---------------------------------------- */
 
@@ -748,6 +755,12 @@ GOFER_API size_t gofer_task_header_count(const gofer_task *task);
 /** The i-th header; both borrowed. Errors: GOFER_EINVAL past the end. */
 GOFER_API gofer_status gofer_task_header_at(const gofer_task *task, size_t index,
     const char **key, const char **value);
+/** The W3C trace context that the task's run is within: that of the worker's span, if it makes any
+ *  (gofer_task_trace), else that of the task's own headers traceparent and tracestate. For what the
+ *  handler calls; tasks that it enqueues on its thread carry it already. NULL: none, or malformed.
+ *  Borrowed. */
+GOFER_API const char *gofer_task_traceparent(const gofer_task *task);
+GOFER_API const char *gofer_task_tracestate(const gofer_task *task);
 /** The text of the last failed attempt, borrowed; NULL on the first run. */
 GOFER_API const char *gofer_task_last_error(const gofer_task *task);
 /** Which slot runs it: a number that no two running tasks of a worker share, reused
@@ -832,6 +845,22 @@ typedef int32_t (*gofer_is_failure_hook)(gofer_task *task, const char *text, voi
 /** Releases a callback's user pointer when the worker is freed. */
 typedef void (*gofer_drop)(void *user);
 
+/* How a run came to its end. New fields are appended. */
+typedef struct gofer_task_end {
+    size_t      size;
+    const char *outcome;   /* as in events: "done", "retried", "archived", "revoked", "requeued",
+                              "snoozed", "cancelled" or "expired" */
+    const char *kind;      /* as in the task's history: "done", "failed", "skipped", "timeout",
+                              "lost", "crashed", "snoozed", "cancelled", "interrupted", ... */
+    const char *text;      /* what went wrong; NULL: nothing */
+    int64_t     ran_ns;    /* nanoseconds since its begin; -1: it was not begun */
+    int32_t     is_failure;/* 1: it counts as a failed attempt */
+} gofer_task_end;
+/** Told of a run that is about to begin, of any kind of handler. */
+typedef void (*gofer_start_hook)(gofer_task *task, void *user);
+/** Told of its end, once it is decided what becomes of the task; the store is told afterwards. */
+typedef void (*gofer_end_hook)(gofer_task *task, const gofer_task_end *end, void *user);
+
 /** Make a worker on a client's broker. It starts nothing. Several may share a client.
  *  Errors: GOFER_ENOMEM, GOFER_EFORKED. */
 GOFER_API gofer_status gofer_worker_new(gofer_worker **out, gofer_client *client);
@@ -882,10 +911,33 @@ GOFER_API gofer_status gofer_worker_on_retry_delay(gofer_worker *worker,
 GOFER_API gofer_status gofer_worker_on_is_failure(gofer_worker *worker, gofer_is_failure_hook hook,
     void *user);
 
+/** Watch the runs of all handlers: C, Lua, commands, plugins, children and pulled tasks. start may
+ *  set the trace context (gofer_task_trace). It is called right before the handler or, for a task
+ *  that a child is given, before that has it: it may begin a little later, or be given to another
+ *  child, without a second call. Not for tasks of children that say they make spans themselves
+ *  (docs/children.md). end is called for each task that was decided about, also for one that had no
+ *  start, as it came too late or has no handler here; not for one that goes back to the store
+ *  unstarted. Either may be NULL. Both are called without a lock on the thread that runs the task,
+ *  or one of the children's: what takes time there delays tasks. Any number of watchers; no slot is
+ *  taken for them, as middleware of children's tasks takes one. Errors: GOFER_EINVAL, GOFER_ESTATE,
+ *  GOFER_ENOMEM. */
+GOFER_API gofer_status gofer_worker_watch(gofer_worker *worker, gofer_start_hook start,
+    gofer_end_hook end, void *user, gofer_drop drop);
+/** In a start hook: the trace context that the run is within, such as that of a span which the hook
+ *  makes. It is what gofer_task_traceparent tells from then on, what commands and children are
+ *  given, and what tasks carry that the handler enqueues. tracestate may be NULL, and is passed
+ *  over if it is malformed. Copied. Errors: GOFER_EINVAL (malformed), GOFER_ENOMEM. */
+GOFER_API gofer_status gofer_task_trace(gofer_task *task, const char *traceparent,
+    const char *tracestate);
+/** Figures of whoever exports spans of this worker's tasks, to be told by gofer_worker_stats:
+ *  added to those of before. Any thread, until the worker is freed. */
+GOFER_API void gofer_worker_count_spans(gofer_worker *worker, int64_t exported, int64_t dropped);
+
 /** Run an external command for a pattern: argv[0] is looked up in PATH now. No shell.
  *  The payload is its standard input; GOFER_TASK_ID, _TYPE, _QUEUE, _ATTEMPT, _DEADLINE (Unix
  *  seconds, only if there is one) GOFER_URL and the task's headers (GOFER_HEADER_NAME) are in its
- *  environment. Standard output, up to the result limit, becomes the result; the last lines of
+ *  environment, and its trace context as TRACEPARENT and TRACESTATE (gofer_task_traceparent).
+ *  Standard output, up to the result limit, becomes the result; the last lines of
  *  standard error become the error text. Exit code 0: done, 75: retry, 100: skip retry, others:
  *  failed; death by signal is a failure that names it. A line protocol on the file descriptor named
  *  in GOFER_FD tells progress, log lines, checkpoints and snoozes (docs/handlers.md). At the
@@ -1009,7 +1061,7 @@ GOFER_API const char *gofer_worker_id(const gofer_worker *worker);
  *  they run now), concurrency, recovered (tasks of dead workers that it put back or archived),
  *  ticks_missed (of cron entries, left out by their policy), reconnects (to the store's server,
  *  after a connection broke), started_at_ms (missing before the start), state (new, active,
- *  lacking, quiet, stopping or ended).
+ *  lacking, quiet, stopping or ended), spans_exported, spans_dropped (gofer_worker_count_spans).
  *  Errors: GOFER_ENOMEM. */
 GOFER_API gofer_status gofer_worker_stats(gofer_worker *worker, gofer_info **out);
 

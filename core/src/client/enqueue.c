@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "client/events.h"
+#include "message/carry.h"
 #include "message/options.h"
 #include "message/retry_policy.h"
 #include "util/alloc.h"
@@ -213,6 +214,8 @@ gofer_status gf_draft_make(gf_draft *d, const gofer_client *client, const char *
         st = set_max_retry(d, &o);
     if (st == GOFER_OK)
         st = gf_headers_pack(o.headers, &d->headers, &d->message.headers_size);
+    if (st == GOFER_OK)
+        st = gf_carry_on(&d->headers, &d->message.headers_size);
     if (st == GOFER_OK && !is_plain(&o))
         st = set_own(d, client, &o);
     d->message.headers = d->headers;

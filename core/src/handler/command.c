@@ -44,13 +44,15 @@ static bool keep_all(const char *entry)
     return true;
 }
 
-// A worker may be the child of another worker's task: what that set is not ours.
+// A worker may be the child of another worker's task: what that set is not ours. Nor is the trace
+// that the worker was started within, which would be that of all its tasks.
 static bool keep_foreign(const char *entry)
 {
     return strncmp(entry, "GOFER_TASK_", 11) != 0 && strncmp(entry, "GOFER_HEADER_", 13) != 0 &&
         strncmp(entry, "GOFER_URL=", 10) != 0 && strncmp(entry, "GOFER_GROUP=", 12) != 0 &&
         strncmp(entry, "GOFER_FD=", 9) != 0 && strncmp(entry, "GOFER_CHILD_", 12) != 0 &&
-        strncmp(entry, "GOFER_CHECKPOINT", 16) != 0;
+        strncmp(entry, "GOFER_CHECKPOINT", 16) != 0 &&
+        strncmp(entry, "TRACEPARENT=", 12) != 0 && strncmp(entry, "TRACESTATE=", 11) != 0;
 }
 
 // A copy of the entries that `keep` likes; NULL: no memory.

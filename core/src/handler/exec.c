@@ -19,6 +19,7 @@
 #include "util/base64.h"
 #include "util/error.h"
 #include "util/text.h"
+#include "util/traceparent.h"
 #include "worker/run/task.h"
 #include "worker/worker.h"
 
@@ -32,7 +33,7 @@ enum {
 
 // What one task adds to the environment.
 enum {
-    OWN_VARIABLES = 8,
+    OWN_VARIABLES = 10,
     VARIABLE_MAX = 32 + GF_NAME_MAX,
     HEADERS_BYTES = 64 * 1024,  // all headers together, as variables; as much as
                                 //   gofer lets a task have
@@ -43,6 +44,7 @@ static const char header_prefix[] = "GOFER_HEADER_";
 
 typedef struct task_env {
     char   text[OWN_VARIABLES][VARIABLE_MAX];
+    char   tracestate[32 + GF_TRACESTATE_MAX];
     char **all;             // owned; its entries are not
     char  *checkpoint;      // owned; "GOFER_CHECKPOINT=…" or "GOFER_CHECKPOINT_FILE=…"
     char  *file;            // of the latter, to be removed; points into it
@@ -184,10 +186,18 @@ static gofer_status env_make(task_env *env, const gf_command *c, gofer_task *tas
         snprintf(env->text[own++], VARIABLE_MAX, "GOFER_TASK_DEADLINE=%" PRId64,
             deadline_ms / 1000);
 
+    gf_trace trace = gf_task_trace(task);
+    if (trace.parent)
+        snprintf(env->text[own++], VARIABLE_MAX, "TRACEPARENT=%s", trace.parent);
+
     memcpy(env->all, c->env, n * sizeof *env->all);
     for (size_t i = 0; i < own; i++)
         env->all[n++] = env->text[i];
     env->all[n++] = c->url;
+    if (trace.state) {
+        snprintf(env->tracestate, sizeof env->tracestate, "TRACESTATE=%s", trace.state);
+        env->all[n++] = env->tracestate;
+    }
     n += add_headers(env, task, env->all + n, headers);
     gofer_status st = checkpoint_make(env, task);
     env->all[n] = env->checkpoint;

@@ -434,6 +434,10 @@ FIELD(worker_counts, started_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0",
     "When it began; missing before.")
 FIELD(worker_counts, state, TEXT, none, ALWAYS, BOTH, "0.1.0",
     "new, active, lacking, quiet, stopping or ended.")
+FIELD(worker_counts, spans_exported, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Spans of its tasks that a collector has taken.")
+FIELD(worker_counts, spans_dropped, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Spans of its tasks that none has got.")
 
 KIND(worker_figures, "gofer_worker_figures",
     "What a worker of this process has done since its start, by queue and type.")

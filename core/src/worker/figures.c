@@ -75,6 +75,8 @@ gofer_status gofer_worker_stats(gofer_worker *worker, gofer_info **out)
         { "concurrency", (int64_t)n.concurrency }, { "recovered", s->recovered },
         { "ticks_missed", s->ticks_missed },
         { "reconnects", (int64_t)worker->ops->reconnects(worker->broker) },
+        { "spans_exported", atomic_load(&worker->run.spans_exported) },
+        { "spans_dropped", atomic_load(&worker->run.spans_dropped) },
     };
     gofer_info *info = gf_info_record();
     int bad = !info;

@@ -82,7 +82,8 @@ void gf_worker_drop_kept(gofer_worker *w, size_t count)
 gf_worker_mark gf_worker_mark_now(const gofer_worker *worker)
 {
     return (gf_worker_mark){ worker->run.mux.count, worker->group.aggregators.count,
-        worker->run.policies.count, worker->run.layer_count, worker->run.kept_count };
+        worker->run.policies.count, worker->run.layer_count, worker->run.watchers.count,
+        worker->run.kept_count };
 }
 
 void gf_worker_undo(gofer_worker *worker, gf_worker_mark mark)
@@ -91,6 +92,7 @@ void gf_worker_undo(gofer_worker *worker, gf_worker_mark mark)
     gf_mux_cut(&worker->group.aggregators, mark.aggregators);
     gf_mux_cut(&worker->run.policies, mark.policies);
     worker->run.layer_count = mark.middlewares;
+    worker->run.watchers.count = mark.watchers;
     gf_worker_drop_kept(worker, mark.kept);
 }
 

@@ -410,6 +410,7 @@ static void free_parts(gofer_worker *w)
     gf_free(w->run.failed);
     gf_free(w->run.kept);
     gf_free(w->run.layers);
+    gf_free(w->run.watchers.items);
     gf_routes_free(atomic_load(&w->run.routes));
     gf_mux_clear(&w->run.mux);
     gf_mux_clear(&w->run.policies);

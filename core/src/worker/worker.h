@@ -27,7 +27,7 @@ gofer_status gf_worker_keep(gofer_worker *worker, void *ptr, gofer_drop drop);
 // Undo registrations: everything that was handled, used or kept since the mark is taken out and
 // dropped, the last first. For a plugin whose init failed half-way.
 typedef struct gf_worker_mark {
-    size_t routes, aggregators, policies, middlewares, kept;
+    size_t routes, aggregators, policies, middlewares, watchers, kept;
 } gf_worker_mark;
 
 gf_worker_mark gf_worker_mark_now(const gofer_worker *worker);

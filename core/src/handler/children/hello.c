@@ -146,6 +146,8 @@ static gofer_status read_line(gf_hello *h, word line, bool *speaks)
         return set_retry(h, line);
     } else if (is(key, "room")) {
         return set_room(h, line);
+    } else if (is(key, "spans")) {
+        h->spans = is(line, "own");
     } else if (is(key, "queue")) {
         return add_name(&h->queues, "a 'queue'", line);
     } else if (is(key, "aggregate")) {

@@ -7,6 +7,7 @@
 //     retry POLICY             of the type before it
 //     room NAME N              the type before it runs where so many do at a time, of all types
 //                              that name this room
+//     spans own                it makes the spans of its tasks itself: the worker makes none
 //     queue NAME               a queue that its tasks are in, for a worker that was given none
 //     aggregate PATTERN        groups that it makes tasks of; any number
 //
@@ -14,6 +15,7 @@
 #ifndef GF_CHILDREN_HELLO_H
 #define GF_CHILDREN_HELLO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "gofer/gofer.h"
@@ -45,6 +47,7 @@ typedef struct gf_hello {
     gf_hello_names queues, groups;
     gf_hello_room  rooms[GF_HELLO_ROOMS_MAX];
     size_t         room_count;
+    bool           spans;
 } gf_hello;
 
 // EINVAL, EVERSION (none of its protocols is ours), ENOMEM; *out is empty then.

@@ -21,9 +21,11 @@
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/minmax.h"
+#include "util/traceparent.h"
 #include "util/utf8.h"
 #include "worker/run/guest.h"
 #include "worker/run/outcome.h"
+#include "worker/run/watch.h"
 #include "worker/runtime.h"
 #include "worker/worker.h"
 #include "worker/upkeep/publish.h"
@@ -236,6 +238,30 @@ bool gf_mate_headers_of(const gf_message *m, const char **out, size_t *size, cha
     return true;
 }
 
+// One header in place of what is there of that name; value NULL: none. *own is what the headers are
+// in, or NULL: the message.
+static bool replace_header(gf_frame_task *t, char **own, const char *key, const char *value)
+{
+    char *packed;
+    size_t size;
+    if (gf_headers_with(t->headers, t->headers_size, key, value, &packed, &size) != GOFER_OK)
+        return false;
+    gf_free(*own);
+    t->headers = *own = packed;
+    t->headers_size = size;
+    return true;
+}
+
+// What it does is within the worker's span, where there is one.
+static bool put_trace(const gofer_task *task, gf_frame_task *t, char **own)
+{
+    if (!task->trace)
+        return true;
+    gf_trace trace = gf_task_trace(task);
+    return replace_header(t, own, GF_TRACEPARENT, trace.parent) &&
+        replace_header(t, own, GF_TRACESTATE, trace.state);
+}
+
 static bool put_task(gf_mate *m, gofer_task *task, uint32_t ref)
 {
     const gf_message *msg = &task->claim->message;
@@ -252,8 +278,14 @@ static bool put_task(gf_mate *m, gofer_task *task, uint32_t ref)
         .payload_size = msg->payload_size,
     };
     char *own;
+    if (m->worker->run.watchers.count && !m->spans && !task->guest)
+        gf_watch_start(task);
     if (!gf_mate_headers_of(msg, &t.headers, &t.headers_size, &own))
         return false;
+    if (!put_trace(task, &t, &own)) {
+        gf_free(own);
+        return false;
+    }
     // What the store had been asked for there is by now: here it is not asked.
     bool known = task->has_resumed || !task->resume_tried;
     if (known && gofer_task_resume(task, &t.checkpoint, &t.checkpoint_size) == GOFER_OK)

@@ -78,6 +78,7 @@ typedef struct gf_mate {
     int64_t   given_ms;            // when it was given something last
     bool      reserved;            // gets nothing more until it may have what is to run apart
     bool      sent_stop, shut;     // our side of the socket is shut
+    bool      spans;               // it makes the spans of its tasks itself
     bool      deaf;                // it broke the protocol: what it says does not count any more
 
     int64_t   kill_ms;             // when KILL follows; 0: not

@@ -98,6 +98,7 @@ static const char *on_hello(gf_mate *m, const gf_frame *f, int64_t now_ms)
     if (gf_hello_read(f->text, f->text_size, &m->hello) != GOFER_OK)
         return gofer_error_last();
     m->want = m->hello.want;
+    m->spans = m->hello.spans;
     if (*m->hello.name)
         memcpy(m->name, m->hello.name, sizeof m->name);
     snprintf(text, sizeof text, "protocol %d\nworker %s\nnumber %d\n", GF_CHILD_PROTOCOL,

@@ -284,6 +284,7 @@ static void promote(gf_crew *c, gf_place *p)
     p->serving = m;
     p->coming = NULL;
     c->bad_starts = 0;
+    atomic_store(&c->lane.spans, m->spans);
     take_first_hello(c, m);
     m->room_count = 1 + c->hello.room_count;
     for (size_t i = 1; i < m->room_count; i++)

@@ -8,6 +8,7 @@
 #include "worker/run/pool.h"
 #include "worker/run/task.h"
 #include "worker/run/task_data.h"
+#include "worker/run/watch.h"
 #include "worker/runtime.h"
 #include "worker/upkeep/publish.h"
 
@@ -34,8 +35,11 @@ gofer_status gofer_worker_take(gofer_worker *worker, gofer_task **tasks, size_t 
     atomic_fetch_add(&worker->fetch.inside, 1);
     st = gf_pool_take(&worker->run.pool, tasks, max, timeout_ms, count, &calls);
     gf_worker_act(worker, calls);
-    for (size_t i = 0; st == GOFER_OK && i < *count; i++)
+    for (size_t i = 0; st == GOFER_OK && i < *count; i++) {
         gf_publish_started(tasks[i]);
+        if (worker->run.watchers.count)
+            gf_watch_start(tasks[i]);
+    }
     atomic_fetch_sub(&worker->fetch.inside, 1);
     if (st == GOFER_ESTATE)
         return gf_fail(st, "gofer_worker_take: the worker has ended or is stopping");

@@ -20,6 +20,7 @@
 #include "worker/run/outcome.h"
 #include "worker/run/task.h"
 #include "worker/run/task_data.h"
+#include "worker/run/watch.h"
 #include "worker/runtime.h"
 
 enum {
@@ -317,6 +318,9 @@ static void decide_failure(gofer_task *face, gf_attempt_end end, int32_t returne
         warn_once(w, "no handler for this type: its tasks are put off", m->type, text);
     else if (!said_when_stored(&o))
         log_outcome(face, &o, keeps_text || face->error ? text : NULL, a.now_ms);
+    if (w->run.watchers.count)
+        gf_watch_end(face, &o, gf_outcome_word(&a, &o),
+            keeps_text || face->error ? text : NULL);
 }
 
 void gf_task_decide(gofer_task *face, gf_attempt_end end, int32_t returned, gf_decision out)
@@ -331,4 +335,6 @@ void gf_task_decide(gofer_task *face, gf_attempt_end end, int32_t returned, gf_d
         *out.data = finish_data_of(face, out.outcome, "done", NULL);
     if (face->worker->settings.log_level == GOFER_LOG_DEBUG)
         log_outcome(face, out.outcome, NULL, 0);
+    if (face->worker->run.watchers.count)
+        gf_watch_end(face, out.outcome, "done", NULL);
 }

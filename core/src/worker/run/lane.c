@@ -74,6 +74,11 @@ bool gf_lane_owns(const gf_lane *lane, const gofer_task *task)
     return r && r->handler == gf_lane_run && r->user == lane;
 }
 
+bool gf_lane_makes_spans(const gf_route *route)
+{
+    return route->handler == gf_lane_run && atomic_load(&((gf_lane *)route->user)->spans);
+}
+
 void gf_routes_free(gf_routes *routes)
 {
     while (routes) {

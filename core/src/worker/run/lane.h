@@ -59,6 +59,7 @@ typedef struct gf_lane {
     _Atomic int        open;       // the pool is there
     _Atomic int        quit;       // the crew is to end, whatever it has
     _Atomic unsigned   reloads;    // asked for, counted
+    _Atomic int        spans;      // its children make spans of their tasks themselves
 
     // Under the pool's lock.
     gf_track tracks[GF_TRACKS];
@@ -78,6 +79,9 @@ int32_t      gf_lane_run(gofer_task *task, void *lane);        // guest.c
 gofer_status gf_lanes_start(gofer_worker *w);          // on failure none runs
 void         gf_lanes_open(gofer_worker *w);           // the pool is there
 void         gf_lanes_end(gofer_worker *w);            // all crews end now; waits
+
+// Is this the route of a lane whose children make the spans of their tasks?
+bool         gf_lane_makes_spans(const struct gf_route *route);
 
 // ---- the pool's, with its lock held -------------------------------------------------------------
 

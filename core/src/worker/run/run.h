@@ -14,6 +14,7 @@
 #include "worker/run/mux.h"
 #include "worker/run/on_dead.h"
 #include "worker/run/pool.h"
+#include "worker/run/watch.h"
 
 typedef struct gf_layer {
     gofer_middleware run;
@@ -63,6 +64,8 @@ typedef struct gf_run {
     gf_kept   *kept;
     size_t     kept_count, kept_capacity;
     gf_hooks   hooks;
+    gf_watchers watchers;
+    _Atomic int64_t spans_exported, spans_dropped;     // told by whoever exports them
     gf_warned  warned;
     gf_on_dead on_dead;
 } gf_run;

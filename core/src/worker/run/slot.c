@@ -7,15 +7,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "message/carry.h"
 #include "util/alloc.h"
 #include "util/error.h"
 #include "worker/fetch/want.h"
 #include "worker/run/decide.h"
+#include "worker/run/lane.h"
 #include "worker/run/mux.h"
 #include "worker/run/outcome.h"
 #include "worker/run/pool.h"
 #include "worker/run/task.h"
 #include "worker/run/task_data.h"
+#include "worker/run/watch.h"
 #include "worker/runtime.h"
 #include "worker/upkeep/publish.h"
 
@@ -36,6 +39,20 @@ int32_t gofer_task_next(gofer_task *task)
     int32_t outcome = w->run.layers[at].run(task, w->run.layers[at].user);
     task->next_middleware = at;
     return outcome;
+}
+
+// What it puts in meanwhile carries its trace context. Most tasks have none, and pay nothing.
+static int32_t run_handler(gofer_task *task)
+{
+    if (task->worker->run.watchers.count && !gf_lane_makes_spans(task->route))
+        gf_watch_start(task);
+    if (!task->trace && !task->claim->message.headers_size)
+        return gofer_task_next(task);
+    gf_trace trace = gf_task_trace(task);
+    gf_carry_begin(&trace);
+    int32_t returned = gofer_task_next(task);
+    gf_carry_end();
+    return returned;
 }
 
 static void run_task(gofer_task *task)
@@ -59,7 +76,7 @@ static void run_task(gofer_task *task)
         end = GF_NO_HANDLER;
     else {
         gf_publish_started(task);
-        returned = gofer_task_next(task);
+        returned = run_handler(task);
         if (task->end != GF_RETURNED && returned == GOFER_RETRY)
             end = task->end;       // unless a middleware has thought otherwise
         if (!gf_worker_abandoned(task->worker))
@@ -83,6 +100,7 @@ static void decide_lost(gofer_task *task, const gf_slot *slot)
         .deadline_ms = task->deadline_ms,
         .deadline_mono_ms = task->deadline_mono_ms,
         .started_ns = task->started_ns,
+        .trace = task->trace,      // set before its run, and only read since
         .retry_in_ms = -1,
     };
     gf_task_data *data = atomic_load(&task->data);     // what it has told goes with the outcome

@@ -58,6 +58,7 @@ void gf_task_free(gofer_task *task)
     if (task->options != &no_options)
         gf_free((void *)task->options);
     gf_task_data_free(atomic_load_explicit(&task->data, memory_order_relaxed));
+    gf_free(task->trace);
     gf_free(task->error);
     gf_free(task->result);
     gf_free(task->resumed);

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "broker/broker.h"
+#include "message/carry.h"
 #include "message/options.h"
 #include "worker/run/outcome.h"
 #include "worker/run/task_data.h"
@@ -65,6 +66,11 @@ struct gofer_task {
     bool             resume_tried;  // by the worker itself, before a child gets it
     gf_attempt_end   end;           // how its child left it,
     int32_t          answer;        //   and with what; of a guest, in its slot's hands, only how
+
+    // What its handler is within, set by a watcher; NULL: what its headers say. Owned. From the
+    // start of its run until its end only read.
+    struct gf_given_trace *trace;
+    bool             watched;       // watchers were told of its start
 
     // Where the middleware chain stands.
     const struct gf_route *route;
@@ -135,6 +141,9 @@ void        gf_tasks_push(gf_tasks *list, gofer_task *task);
 gofer_task *gf_tasks_pop(gf_tasks *list);                // NULL: empty
 void        gf_tasks_join(gf_tasks *list, gf_tasks *tail);   // leaves tail empty
 void        gf_tasks_free(gf_tasks *list);
+
+// The trace context that what it does is within: of a watcher's span, else of its headers.
+gf_trace gf_task_trace(const gofer_task *task);
 
 // The client's limit for results, in bytes.
 int64_t gf_task_result_limit(const gofer_task *task);
