@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from conftest import PATIENCE, ROOT
+from conftest import PATIENCE, ROOT, needs_redis, wait_for
 
 pytestmark = pytest.mark.skipif(
     not shutil.which("tmux"), reason="tmux is not installed: 'gofer top' was not tried"
@@ -18,14 +18,14 @@ pytestmark = pytest.mark.skipif(
 class Screen:
     """A terminal of a server of its own, so that nobody's sessions are touched."""
 
-    def __init__(self, gofer, *args, columns=80, lines=24):
+    def __init__(self, gofer, *args, columns=80, lines=24, before=()):
         if not gofer.json("version")["top"]:
             pytest.skip("n/a: built without top")
         self.socket = gofer.folder / "tmux"
         self.code_file = gofer.folder / "code"
         self.gofer = gofer
         command = (
-            f"{shlex.join([gofer.bin, 'top', *args])}; echo $? >"
+            f"{shlex.join([*before, gofer.bin, 'top', *args])}; echo $? >"
             f" {shlex.quote(str(self.code_file))}; cat"
         )
         env = {**gofer.env, "LC_ALL": "C.UTF-8", "TERM": "screen-256color"}
@@ -271,9 +271,13 @@ def test_workers_and_tabs(gofer, top):
     screen.keys("Tab")
     screen.shows("WAIT 50%", "RUN 50%")
     screen.keys("Tab")
+    screen.shows("ERROR", "nothing here")
+    screen.keys("Tab")
+    screen.shows("SEVERITY")
+    screen.keys("Tab")
     screen.shows("PENDING")
     screen.keys("BTab")
-    screen.shows("WAIT 50%")
+    screen.shows("SEVERITY")
     screen.keys("2", "p")
     screen.shows("told to be quiet", "quiet")
 
@@ -328,6 +332,199 @@ def test_a_task_is_followed_live_and_its_end_leads_back(gofer, top):
     screen.shows("delete task x?")
     screen.keys("y")
     screen.shows("deleted x", "nothing here")
+
+
+FAIL = """#!/bin/sh
+read -r name
+echo "no $name for $$" >&2
+exit 1
+"""
+
+
+@pytest.fixture
+def failed(gofer):
+    """Five tasks of two types and two kinds of error that have failed for good, one to be retried;
+    their errors differ in their numbers."""
+    script = gofer.folder / "fail"
+    script.write_text(FAIL)
+    script.chmod(0o755)
+    for i in range(3):
+        gofer("enqueue", "mail:send", "address", "--queue", "mail", "--id", f"a{i}",
+              "--retry", "0")
+    gofer("enqueue", "mail:send", "address", "--queue", "mail", "--id", "again")
+    gofer("enqueue", "mail:send", "subject", "--queue", "mail", "--id", "s", "--retry", "0")
+    gofer("enqueue", "report", "address", "--queue", "mail", "--id", "r", "--retry", "0")
+    worker = gofer.worker("--queue", "mail", "--exec", "mail:*=./fail", "--exec", "report=./fail")
+    wait_for(lambda: (gofer.states("mail")["archived"], gofer.states("mail")["retry"]) == (5, 1))
+    worker.stop()
+
+
+def test_failures_are_grouped_by_type_and_kind_of_error(gofer, failed, top):
+    screen = top()
+    screen.shows("mail")
+    screen.keys("5")
+    text = screen.shows("RETRY", "ARCH", "no address", "no subject", "report")
+    rows = [line.split() for line in text.splitlines() if "exit code 1: no" in line]
+    assert [row[:2] for row in rows] == [["1", "3"], ["0", "1"], ["0", "1"]]
+    assert max(map(len, text.splitlines())) <= 80
+    screen.keys("Enter")
+    screen.shows("mail:send: exit code 1: no address for #", "a0", "a1", "a2",
+                 without=["no subject", "report"])
+    screen.keys("Enter")
+    screen.shows("state        archived", "attempts")
+    screen.keys("Escape")
+    screen.shows("a0", "archived 5")
+    screen.keys("R")
+    screen.shows("run 3 or more failed tasks of this kind, type mail:send, queue mail? [y/N]")
+    screen.keys("n")
+    screen.shows("a0", without=["[y/N]"])
+    screen.keys("Left")
+    screen.shows("again", "retry 1", without=["a0"])
+    screen.keys("Escape")
+    screen.shows("no subject")
+    assert gofer.states("mail")["archived"] == 5
+    screen.keys("/")
+    screen.type("subject")
+    screen.keys("Enter")
+    screen.shows("filter: subject", without=["no address"])
+
+
+def test_a_kind_of_failure_is_run_archived_and_deleted_as_a_whole(gofer, failed, top):
+    screen = top()
+    screen.shows("mail")
+    screen.keys("5")
+    screen.shows("no subject")
+    screen.keys("a")
+    screen.shows("archive 4 failed tasks of this kind, type mail:send, queue mail? [y/N]")
+    screen.keys("y")
+    screen.shows("archived 1 tasks")
+    assert gofer.states("mail")["archived"] == 6 and gofer.states("mail")["retry"] == 0
+    screen.shows("0     4")
+    screen.keys("r")
+    screen.shows("run 4 failed tasks")
+    screen.keys("y")
+    screen.shows("made pending 4 tasks")
+    assert gofer.states("mail")["pending"] == 4 and gofer.states("mail")["archived"] == 2
+    screen.shows("no address", "report")
+    screen.keys("d")
+    screen.shows("delete 1 failed tasks")
+    screen.keys("y")
+    screen.shows("deleted 1 tasks")
+    assert gofer.states("mail")["archived"] == 1
+    screen.keys("p")
+    screen.shows("that key does nothing here")
+
+
+def test_a_scan_of_failures_ends_and_says_so(gofer, top):
+    gofer("enqueue", "t", "--count", "22500", "--queue", "many")
+    gofer("task", "archive", "--queue", "many", "--state", "pending", "--all")
+    assert gofer.states("many")["archived"] == 22500
+    screen = top()
+    screen.shows("many")
+    screen.keys("5")
+    screen.shows("20000", "there are more: m looks further")
+    screen.keys("m")
+    screen.shows("22500", without=["looks further"])
+
+
+def test_types_have_their_share_of_failures_and_other_hours(gofer, failed, top):
+    screen = top()
+    screen.keys("4")
+    text = screen.shows("FAIL%", "RATE", "mail:send", "last hour")
+    assert "100%" in text and max(map(len, text.splitlines())) <= 80
+    screen.keys("Right")
+    screen.shows("last 24 hours", "mail:send")
+    screen.keys("Right")
+    screen.shows("last 7 days", "mail:send")
+    screen.keys("Right")
+    screen.shows("last hour")
+    screen.keys("Enter")
+    screen.shows("mail", "archived 5")
+
+
+def test_a_line_sums_all_up(gofer, top):
+    gofer("enqueue", "t", "--queue", "slow", "--count", "3")
+    gofer.worker("--queue", "quick", "--exec", "t=true", "--concurrency", "2")
+    screen = top(columns=120)
+    screen.shows("waiting 3, oldest", "in slow", "wanted 1", "busy 0/2", "WANTED", "TREND", "/s")
+    gofer("queue", "rm", "slow", "--force")
+    screen.shows("nothing waits")
+    screen.resize(40, 10)
+    text = screen.shows("nothing waits", without=["wanted"])
+    assert max(map(len, text.splitlines())) <= 40
+
+
+@needs_redis
+def test_findings_are_counted_shown_and_mended(gofer, redis, top):
+    redis("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    gofer("enqueue", "t", "--queue", "q")
+    screen = top(columns=120)
+    found = gofer.json("doctor", code=None)["items"]
+    urgent = sum(f["severity"] != "note" for f in found)
+    assert urgent
+    screen.shows(f"{urgent} finding{'s' if urgent > 1 else ''}")
+    screen.keys("6")
+    screen.shows("SEVERITY", *(f["code"] for f in found))
+    screen.keys("Enter")
+    screen.shows("advice", found[0]["code"], "found")
+    screen.keys("Escape")
+    screen.shows("SEVERITY")
+    screen.keys("r")
+    screen.shows("mend what can be mended without risk? [y/N]")
+    screen.keys("y")
+    screen.shows("mended 0")
+
+
+@needs_redis
+def test_a_screen_left_open_asks_redis_for_little(gofer, redis, top):
+    gofer("enqueue", "t", "--queue", "q")
+    screen = top()
+    screen.shows("waiting 1")
+
+    def calls():
+        stats = redis("INFO", "commandstats").decode()
+        return sum(int(line.split("calls=")[1].split(",")[0]) for line in stats.split()
+                   if line.startswith("cmdstat_") and "|" not in line and "info" not in line)
+
+    time.sleep(6)       # until nothing has happened for long enough
+    redis("CONFIG", "RESETSTAT")
+    time.sleep(5)
+    assert calls() < 50, redis("INFO", "commandstats").decode()
+
+
+def test_pages_of_workers_and_schedules(gofer, top):
+    worker = gofer.worker("--queue", "mail=3", "--exec", "t=true")
+    gofer("cron", "add", "nightly", "0 3 * * *", "backup:run", "--queue", "jobs")
+    gofer("cron", "run", "nightly")
+    screen = top()
+    screen.keys("2")
+    screen.shows("mail=3")
+    screen.keys("Enter")
+    screen.shows("worker ", f"pid          {worker.process.pid}", "state        active")
+    screen.keys("p")
+    screen.shows("state        quiet")
+    screen.keys("Escape", "3")
+    screen.shows("NEXT", "LAST", "nightly")
+    screen.keys("Enter")
+    screen.shows("spec         0 3 * * *", "next run", "if missed")
+    screen.keys("p")
+    screen.shows("paused       1", "paused nightly")
+    screen.keys("d")
+    screen.shows("delete schedule nightly?")
+    screen.keys("y")
+    screen.shows("no schedule nightly any more")
+    screen.keys("Escape")
+    screen.shows("nothing here")
+
+
+def test_without_utf_8_it_writes_ascii_and_without_colours_none(gofer, top):
+    gofer("enqueue", "naïve", "--queue", "über" + "-long" * 30)
+    screen = top(before=["env", "LC_ALL=C", "NO_COLOR=1"])
+    screen.shows("?ber-long", "~")
+    screen.keys("Enter")
+    screen.shows("na?ve")
+    assert screen.text.isascii()
+    assert not re.search(rb"\x1b\[[0-9;]*3[0-8]m", screen.bytes), screen.bytes
 
 
 def test_help_names_the_keys_and_any_key_closes_it(gofer, top):

@@ -29,6 +29,12 @@ top_row *grid_add(top_grid *g, const char *key, const char *queue)
     return row;
 }
 
+void grid_type(top_row *row, const char *type)
+{
+    free(row->type);
+    row->type = copy(type);
+}
+
 void grid_cell(top_grid *g, top_row *row, size_t column, screen_style style, const char *text)
 {
     (void)g;
@@ -54,6 +60,7 @@ static void row_clear(top_row *row)
 {
     free(row->key);
     free(row->queue);
+    free(row->type);
     for (size_t i = 0; i < TOP_COLUMNS; i++)
         free(row->cells[i]);
 }

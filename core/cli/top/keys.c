@@ -21,16 +21,23 @@ static void to_view(top *t, top_view view)
 static void to_tab(top *t, top_view tab)
 {
     t->filter[0] = '\0';
+    t->tasks.of_kind = 0;
     top_forget_page(t);
     to_view(t, tab);
 }
 
-static void open_tasks(top *t, const char *queue)
+static void open_queue(top *t, const char *queue)
 {
     top_forget_page(t);
     t->tab = t->view;
     t->filter[0] = '\0';
+    t->tasks.of_kind = 0;
     snprintf(t->tasks.queue, sizeof t->tasks.queue, "%s", queue);
+}
+
+static void open_tasks(top *t, const char *queue)
+{
+    open_queue(t, queue);
     // The first state that has tasks.
     gofer_info *info = NULL;
     t->tasks.state = 0;
@@ -44,47 +51,122 @@ static void open_tasks(top *t, const char *queue)
     to_view(t, VIEW_TASKS);
 }
 
+// The tasks of one kind of failure: those that are archived, if there are any.
+static void open_kind(top *t, const top_row *row)
+{
+    const char *state = failed_states[row->flag ? FAILED_ARCHIVED : FAILED_RETRY];
+    open_queue(t, row->queue);
+    t->tasks.of_kind = 1;
+    snprintf(t->tasks.kind, sizeof t->tasks.kind, "%s", row->key);
+    snprintf(t->tasks.kind_type, sizeof t->tasks.kind_type, "%s", row->type);
+    for (t->tasks.state = 0; strcmp(top_states[t->tasks.state], state) != 0; t->tasks.state++)
+        ;
+    to_view(t, VIEW_TASKS);
+}
+
+static void open_page(top *t, const top_row *row, top_view page)
+{
+    snprintf(t->id, sizeof t->id, "%s", row->key);
+    snprintf(t->id_queue, sizeof t->id_queue, "%s",
+        row->queue                ? row->queue
+            : t->view == VIEW_TASKS ? t->tasks.queue
+                                  : "");
+    if (t->view != VIEW_TASKS)
+        t->tab = t->view;
+    page_clear(&t->page);
+    to_view(t, page);
+}
+
 static void enter(top *t)
 {
+    static const struct { top_view from, to; } pages[] = {
+        { VIEW_TASKS, VIEW_TASK }, { VIEW_WORKERS, VIEW_WORKER },
+        { VIEW_SCHEDULES, VIEW_SCHEDULE }, { VIEW_FINDINGS, VIEW_FINDING },
+    };
     const top_row *row = top_row_at(t);
     if (!row)
         return;
-    if (t->view == VIEW_QUEUES)
+    if (t->view == VIEW_QUEUES) {
         open_tasks(t, row->key);
-    else if (t->view == VIEW_TYPES && row->queue)
+    } else if (t->view == VIEW_TYPES && row->queue) {
         open_tasks(t, row->queue);
-    else if (t->view == VIEW_TASKS) {
-        snprintf(t->id, sizeof t->id, "%s", row->key);
-        snprintf(t->id_queue, sizeof t->id_queue, "%s", row->queue ? row->queue : t->tasks.queue);
-        t->view = VIEW_TASK;
-        t->scroll = 0;
-        page_clear(&t->page);
-        top_load(t);
+    } else if (t->view == VIEW_FAILURES) {
+        open_kind(t, row);
+    } else {
+        for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
+            if (pages[i].from == t->view) {
+                open_page(t, row, pages[i].to);
+                return;
+            }
     }
+}
+
+static void leave_tasks(top *t)
+{
+    int of_kind = t->tasks.of_kind;
+    to_tab(t, t->tab);
+    if (of_kind)
+        top_select(t, t->tasks.kind, t->tasks.queue);
+    else
+        top_select(t, t->tasks.queue, NULL);
 }
 
 static void back(top *t)
 {
     if (t->view == VIEW_TASK) {
         to_view(t, VIEW_TASKS);
-        top_select(t, t->id);
+        top_select(t, t->id, NULL);
+    } else if (top_is_page(t)) {
+        to_view(t, t->tab);
+        top_select(t, t->id, NULL);
     } else if (t->filter[0]) {
         t->filter[0] = '\0';
         top_forget_page(t);
         to_view(t, t->view);
     } else if (t->view == VIEW_TASKS) {
-        to_tab(t, t->tab);
-        top_select(t, t->tasks.queue);
+        leave_tasks(t);
     }
+}
+
+// ---- other states, other hours, another look
+
+static void other_hours(top *t, int step)
+{
+    static const int32_t hours[] = { 1, 24, 168 };
+    enum { COUNT = sizeof hours / sizeof *hours };
+    size_t at = 0;
+    while (at + 1 < COUNT && hours[at] != t->hours)
+        at++;
+    t->hours = hours[(at + COUNT + (size_t)step) % COUNT];
+    to_view(t, VIEW_TYPES);
 }
 
 static void other_state(top *t, int step)
 {
+    if (t->view == VIEW_TYPES)
+        other_hours(t, step);
     if (t->view != VIEW_TASKS)
         return;
     t->tasks.state = (t->tasks.state + TOP_STATES + (size_t)step) % TOP_STATES;
     top_forget_page(t);
     to_view(t, VIEW_TASKS);
+}
+
+static void look_again(top *t)
+{
+    if (t->view == VIEW_FAILURES)
+        failures_begin(&t->failures, cli_now_ms());
+    if (t->view == VIEW_FINDINGS)
+        scout_begin(&t->scout, t->client, cli_now_ms());
+    top_load(t);
+}
+
+static void look_further(top *t)
+{
+    if (t->view != VIEW_FAILURES || failures_whole(&t->failures))
+        return;
+    failures_further(&t->failures);
+    top_load(t);
 }
 
 // ---- pages of tasks: a stack of the cursors at which they begin
@@ -116,7 +198,7 @@ static int previous_page(top *t)
 
 static void move_by(top *t, int64_t step)
 {
-    if (t->view == VIEW_TASK) {
+    if (top_is_page(t)) {
         int64_t to = (int64_t)t->scroll + step;
         t->scroll = to < 0 ? 0 : (size_t)to;    // draw_page keeps it in the page
         return;
@@ -135,7 +217,7 @@ static void move_by(top *t, int64_t step)
 static void ask_filter(top *t)
 {
     char text[sizeof t->filter];
-    if (t->view == VIEW_TASK)
+    if (top_is_page(t))
         return;
     snprintf(text, sizeof text, "%s", t->filter);
     if (top_ask_text(t, "filter: ", text, sizeof text) != 0)
@@ -200,16 +282,24 @@ void top_key(top *t, int key)
     case '/':
         ask_filter(t);
         break;
+    case 'g':
+        look_again(t);
+        break;
+    case 'm':
+        look_further(t);
+        break;
     case '\t':
-        to_tab(t, t->view < TOP_TABS ? (top_view)((t->view + 1) % TOP_TABS) : t->tab);
+        to_tab(t, top_is_tab(t) ? (top_view)((t->view + 1) % TOP_TABS) : t->tab);
         break;
     case KEY_BTAB:
-        to_tab(t, t->view < TOP_TABS ? (top_view)((t->view + TOP_TABS - 1) % TOP_TABS) : t->tab);
+        to_tab(t, top_is_tab(t) ? (top_view)((t->view + TOP_TABS - 1) % TOP_TABS) : t->tab);
         break;
     case '1':
     case '2':
     case '3':
     case '4':
+    case '5':
+    case '6':
         to_tab(t, (top_view)(key - '1'));
         break;
     case '\n':

@@ -1,4 +1,4 @@
-// model.c - asks the store for what a view shows, and fills the grid or the page.
+// model.c - asks the store for what a tab shows and fills the grid; when each view is asked for.
 //
 // A grid is filled anew each time, and the old one stays when the store fails. Calls block up to
 // the store's timeout. No ncurses here.
@@ -9,16 +9,13 @@
 #include "../worker_table.h"
 #include "top.h"
 
-// Where the store does not filter: the last row stays if the word is in it.
-static void sift(top *t)
+void top_sift(top *t)
 {
     if (top_is_filtered(t) && !grid_row_has(&t->grid, &t->grid.rows[t->grid.count - 1], t->filter))
         grid_drop_last(&t->grid);
 }
 
-// ---- loading a grid: into a new one, so that the old one stays on failure
-
-typedef gofer_status (*fill_fn)(top *t, int64_t now_ms);
+// ---- cells
 
 static void count_cell(top *t, top_row *row, size_t column, const gofer_info *info,
     const char *field, screen_style style)
@@ -27,42 +24,61 @@ static void count_cell(top *t, top_row *row, size_t column, const gofer_info *in
     grid_cellf(&t->grid, row, column, value ? style : STYLE_DIM, "%" PRId64, value);
 }
 
+// A rate and the line of how it went, in two cells.
+static void rate_cells(top *t, top_row *row, size_t column, const rate *r)
+{
+    char text[RATE_TEXT], line[RATE_LINE];
+    double now = rate_now(r, RATE_ENDED);
+    grid_cell(&t->grid, row, column, now > 0 ? STYLE_PLAIN : STYLE_DIM, rate_text(text, now));
+    grid_cell(&t->grid, row, column + 1, STYLE_GOOD,
+        rate_line(line, r, RATE_ENDED, t->width >= 120 ? 24 : 12, t->ascii));
+}
+
+// ---- queues
+
 static const top_column queue_columns[] = {
-    { "QUEUE", 0, 1 }, { "PENDING", 1, 0 }, { "ACTIVE", 1, 0 }, { "SCHED", 1, 0 },
-    { "RETRY", 1, 0 }, { "ARCH", 1, 0 },
-    { "DONE", 1, 0 }, { "TODAY", 1, 0 }, { "FAILED", 1, 0 }, { "OLDEST", 1, 0 },
-    { "GROUPED", 1, -1 },
+    { "QUEUE", 0, 1 }, { "PENDING", 1, 0 }, { "ACTIVE", 1, 0 }, { "SCHED", 1, -2 },
+    { "RETRY", 1, 0 }, { "ARCH", 1, 0 }, { "DONE", 1, -7 }, { "TODAY", 1, -5 },
+    { "FAILED", 1, -4 }, { "OLDEST", 1, 0 }, { "WANTED", 1, -3 }, { "RATE", 1, 0 },
+    { "TREND", 0, -1 }, { "GROUPED", 1, -9 },
 };
 
-static gofer_status fill_queues(top *t, int64_t now_ms)
+static void queue_row(top *t, const gofer_info *queue)
 {
     static const char *const fields[] = { "pending", "active", "scheduled", "retry", "archived",
         "completed", "processed", "failed" };
-    gofer_info *list = NULL;
     char text[CLI_HUMAN];
-    (void)now_ms;
+    const char *name = gofer_info_text(queue, "queue");
+    int64_t latency = gofer_info_int(queue, "latency_ms", 0);
+    top_row *row = grid_add(&t->grid, name, name);
+    row->flag = gofer_info_int(queue, "paused", 0) != 0;
+    grid_cellf(&t->grid, row, 0, row->flag ? STYLE_WARN : STYLE_BOLD, "%s%s", name,
+        row->flag ? " (paused)" : "");
+    for (size_t f = 0; f < sizeof fields / sizeof *fields; f++)
+        count_cell(t, row, f + 1, queue, fields[f],
+            strcmp(fields[f], "failed") == 0 || strcmp(fields[f], "archived") == 0 ? STYLE_BAD
+                                                                                   : STYLE_PLAIN);
+    grid_cell(&t->grid, row, 9, gofer_info_int(queue, "unserved", 0) ? STYLE_WARN : STYLE_PLAIN,
+        latency ? cli_human_duration(text, latency) : NULL);
+    grid_cellf(&t->grid, row, 10, STYLE_PLAIN, "%" PRId64, top_pulse_wanted(t, queue));
+    rate_cells(t, row, 11, rates_find(&t->pulse.queues, name));
+    count_cell(t, row, 13, queue, "aggregating", STYLE_PLAIN);
+    top_sift(t);
+}
+
+static gofer_status fill_queues(top *t, int64_t now_ms)
+{
+    gofer_info *list = NULL;
     gofer_status st = gofer_client_queues(t->client, &list);
-    for (size_t i = 0; i < gofer_info_count(list); i++) {
-        const gofer_info *queue = gofer_info_at(list, i);
-        const char *name = gofer_info_text(queue, "queue");
-        int64_t latency = gofer_info_int(queue, "latency_ms", 0);
-        top_row *row = grid_add(&t->grid, name, name);
-        row->flag = gofer_info_int(queue, "paused", 0) != 0;
-        grid_cellf(&t->grid, row, 0, row->flag ? STYLE_WARN : STYLE_BOLD, "%s%s", name,
-            row->flag ? " (paused)" : "");
-        for (size_t f = 0; f < sizeof fields / sizeof *fields; f++)
-            count_cell(t, row, f + 1, queue, fields[f],
-                strcmp(fields[f], "failed") == 0 || strcmp(fields[f], "archived") == 0
-                    ? STYLE_BAD
-                    : STYLE_PLAIN);
-        grid_cell(&t->grid, row, 9, STYLE_PLAIN,
-            latency ? cli_human_duration(text, latency) : NULL);
-        count_cell(t, row, 10, queue, "aggregating", STYLE_PLAIN);
-        sift(t);
-    }
+    if (st == GOFER_OK)
+        top_pulse_queues(t, list, now_ms);
+    for (size_t i = 0; i < gofer_info_count(list); i++)
+        queue_row(t, gofer_info_at(list, i));
     gofer_info_free(list);
     return st;
 }
+
+// ---- workers, schedules
 
 static const top_column worker_columns[] = {
     { "WORKER", 0, 2 }, { "HOST", 0, 1 }, { "PID", 1, 0 }, { "STATE", 0, 0 }, { "RUNNING", 1, 0 },
@@ -94,358 +110,260 @@ static gofer_status fill_workers(top *t, int64_t now_ms)
         grid_cell(&t->grid, row, 6, STYLE_PLAIN,
             cli_human_when(text, gofer_info_int(worker, "started_at_ms", now_ms), now_ms));
         grid_cell(&t->grid, row, 7, STYLE_PLAIN, gofer_info_text(worker, "queues"));
-        sift(t);
+        top_sift(t);
     }
     gofer_info_free(list);
     return st;
 }
 
 static const top_column schedule_columns[] = {
-    { "NAME", 0, 1 }, { "SPEC", 0, 0 }, { "ZONE", 0, 3 }, { "TYPE", 0, 2 }, { "QUEUE", 0, 2 },
-    { "NEXT", 1, 0 },
-    { "LAST", 0, 4 },
+    { "NAME", 0, 2 }, { "SPEC", 0, 0 }, { "NEXT", 1, 0 }, { "LAST", 1, 0 }, { "BECAME", 0, 5 },
+    { "TYPE", 0, 3 }, { "QUEUE", 0, 4 }, { "ZONE", 0, -1 }, { "IF MISSED", 0, -2 },
 };
+
+static void schedule_row(top *t, const gofer_info *entry, int64_t now_ms)
+{
+    static const struct { size_t column; const char *field; } texts[] = {
+        { 1, "spec" }, { 5, "type" }, { 6, "queue" }, { 7, "tz" }, { 8, "missed" },
+    };
+    char text[CLI_HUMAN];
+    const char *name = gofer_info_text(entry, "name"),
+               *became = gofer_info_text(entry, "last_status");
+    int64_t next = gofer_info_int(entry, "next_run_at_ms", 0),
+            last = gofer_info_int(entry, "last_tick_ms", 0);
+    int is_well = !became || strcmp(became, "enqueued") == 0;
+    top_row *row = grid_add(&t->grid, name, NULL);
+    row->flag = gofer_info_int(entry, "paused", 0) != 0;
+    grid_cellf(&t->grid, row, 0, row->flag ? STYLE_WARN : STYLE_BOLD, "%s%s", name ? name : "",
+        row->flag ? " (paused)" : "");
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        grid_cell(&t->grid, row, texts[i].column, STYLE_PLAIN,
+            gofer_info_text(entry, texts[i].field));
+    grid_cell(&t->grid, row, 2, STYLE_PLAIN, next ? cli_human_when(text, next, now_ms) : NULL);
+    grid_cell(&t->grid, row, 3, STYLE_PLAIN, last ? cli_human_when(text, last, now_ms) : NULL);
+    grid_cell(&t->grid, row, 4, is_well ? STYLE_PLAIN : STYLE_WARN, became);
+    top_sift(t);
+}
 
 static gofer_status fill_schedules(top *t, int64_t now_ms)
 {
     gofer_info *list = NULL;
-    char text[CLI_HUMAN];
     gofer_status st = gofer_client_schedules(t->client, &list);
-    for (size_t i = 0; i < gofer_info_count(list); i++) {
-        const gofer_info *entry = gofer_info_at(list, i);
-        const char *name = gofer_info_text(entry, "name");
-        int64_t next = gofer_info_int(entry, "next_run_at_ms", 0);
-        top_row *row = grid_add(&t->grid, name, NULL);
-        row->flag = gofer_info_int(entry, "paused", 0) != 0;
-        grid_cellf(&t->grid, row, 0, row->flag ? STYLE_WARN : STYLE_BOLD, "%s%s", name ? name : "",
-            row->flag ? " (paused)" : "");
-        grid_cell(&t->grid, row, 1, STYLE_PLAIN, gofer_info_text(entry, "spec"));
-        grid_cell(&t->grid, row, 2, STYLE_PLAIN, gofer_info_text(entry, "tz"));
-        grid_cell(&t->grid, row, 3, STYLE_PLAIN, gofer_info_text(entry, "type"));
-        grid_cell(&t->grid, row, 4, STYLE_PLAIN, gofer_info_text(entry, "queue"));
-        grid_cell(&t->grid, row, 5, STYLE_PLAIN, next ? cli_human_when(text, next, now_ms) : NULL);
-        grid_cell(&t->grid, row, 6, STYLE_PLAIN, gofer_info_text(entry, "last_status"));
-        sift(t);
-    }
+    for (size_t i = 0; i < gofer_info_count(list); i++)
+        schedule_row(t, gofer_info_at(list, i), now_ms);
     gofer_info_free(list);
     return st;
 }
 
+// ---- types
+
 static const top_column type_columns[] = {
-    { "QUEUE", 0, 1 }, { "TYPE", 0, 2 }, { "DONE", 1, 0 }, { "FAILED", 1, 0 }, { "WAIT 50%", 1, 0 },
-    { "90%", 1, 0 },
-    { "99%", 1, 0 }, { "RUN 50%", 1, 0 }, { "90%", 1, 0 }, { "99%", 1, 0 }, { "MAX", 1, 0 },
+    { "QUEUE", 0, 1 }, { "TYPE", 0, 2 }, { "DONE", 1, -6 }, { "FAILED", 1, -3 },
+    { "FAIL%", 1, 0 }, { "RATE", 1, 0 }, { "TREND", 0, -4 }, { "WAIT 50%", 1, 0 },
+    { "90%", 1, -7 }, { "99%", 1, 0 }, { "RUN 50%", 1, 0 }, { "90%", 1, -8 }, { "99%", 1, 0 },
+    { "MAX", 1, -5 },
 };
 
-static gofer_status fill_types(top *t, int64_t now_ms)
+static void share_cell(top *t, top_row *row, int64_t done, int64_t failed)
+{
+    double share = failed > 0 ? 100.0 * (double)failed / ((double)done + (double)failed) : 0;
+    screen_style style = share >= 20 ? STYLE_BAD : share > 0 ? STYLE_WARN : STYLE_DIM;
+    grid_cellf(&t->grid, row, 4, style, share > 0 && share < 9.95 ? "%.1f%%" : "%.0f%%", share);
+}
+
+// What the store counts by the hour, seen now and then: only of the last hour it is a rate.
+static void type_rate(top *t, top_row *row, int64_t ended, int64_t failed, int64_t now_ms)
+{
+    char name[600];
+    snprintf(name, sizeof name, "%s\n%s", row->queue ? row->queue : "", row->key);
+    const rate *r = t->hours == 1 ? rates_see(&t->pulse.types, name, ended, failed, now_ms) : NULL;
+    rate_cells(t, row, 5, r);
+}
+
+static void type_row(top *t, const gofer_info *type, int64_t now_ms)
 {
     static const char *const times[] = { "wait_p50_ms", "wait_p90_ms", "wait_p99_ms", "run_p50_ms",
         "run_p90_ms", "run_p99_ms", "run_max_ms" };
-    gofer_info *list = NULL;
     char text[CLI_HUMAN];
-    (void)now_ms;
-    gofer_status st = gofer_client_stats(t->client, NULL, 0, &list);
-    for (size_t i = 0; i < gofer_info_count(list); i++) {
-        const gofer_info *type = gofer_info_at(list, i);
-        top_row *row =
-            grid_add(&t->grid, gofer_info_text(type, "type"), gofer_info_text(type, "queue"));
-        grid_cell(&t->grid, row, 0, STYLE_PLAIN, gofer_info_text(type, "queue"));
-        grid_cell(&t->grid, row, 1, STYLE_BOLD, gofer_info_text(type, "type"));
-        count_cell(t, row, 2, type, "done", STYLE_PLAIN);
-        count_cell(t, row, 3, type, "failed", STYLE_BAD);
-        for (size_t i2 = 0; i2 < sizeof times / sizeof *times; i2++)
-            grid_cell(&t->grid, row, 4 + i2, STYLE_PLAIN,
-                cli_human_duration(text, gofer_info_int(type, times[i2], 0)));
-        sift(t);
-    }
+    int64_t done = gofer_info_int(type, "done", 0), failed = gofer_info_int(type, "failed", 0);
+    top_row *row = grid_add(&t->grid, gofer_info_text(type, "type"),
+        gofer_info_text(type, "queue"));
+    grid_cell(&t->grid, row, 0, STYLE_PLAIN, gofer_info_text(type, "queue"));
+    grid_cell(&t->grid, row, 1, STYLE_BOLD, gofer_info_text(type, "type"));
+    count_cell(t, row, 2, type, "done", STYLE_PLAIN);
+    count_cell(t, row, 3, type, "failed", STYLE_BAD);
+    share_cell(t, row, done, failed);
+    type_rate(t, row, cli_sum(done, failed), failed, now_ms);
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+        grid_cell(&t->grid, row, 7 + i, STYLE_PLAIN,
+            cli_human_duration(text, gofer_info_int(type, times[i], 0)));
+    top_sift(t);
+}
+
+static gofer_status fill_types(top *t, int64_t now_ms)
+{
+    gofer_info *list = NULL;
+    gofer_status st = gofer_client_stats(t->client, NULL, t->hours, &list);
+    rates_begin(&t->pulse.types);
+    for (size_t i = 0; i < gofer_info_count(list); i++)
+        type_row(t, gofer_info_at(list, i), now_ms);
+    if (st == GOFER_OK && t->hours == 1)
+        rates_end(&t->pulse.types);
     gofer_info_free(list);
     return st;
 }
 
-// ---- tasks
+// ---- failures
 
-static const top_column task_columns[] = {
-    { "ID", 0, 2 }, { "TYPE", 0, 1 }, { "WHEN", 1, 0 }, { "RETRIED", 1, 0 }, { "NOTE", 0, 3 },
+static const top_column failure_columns[] = {
+    { "RETRY", 1, 0 }, { "ARCH", 1, 0 }, { "LAST", 1, 0 }, { "FIRST", 1, -1 }, { "TYPE", 0, 2 },
+    { "QUEUE", 0, 3 }, { "ERROR", 0, 4 },
 };
 
-static int64_t moment_of(const gofer_info *task)
-{
-    static const char *const fields[] = { "started_at_ms", "next_run_at_ms", "completed_at_ms",
-        "archived_at_ms", "enqueued_at_ms" };
-    int64_t at = 0;
-    for (size_t i = 0; i < sizeof fields / sizeof *fields && !at; i++)
-        at = gofer_info_int(task, fields[i], 0);
-    return at;
-}
-
-static void note_cell(top *t, top_row *row, const gofer_info *task)
-{
-    const char *error = gofer_info_text(task, "last_error"),
-               *text = gofer_info_text(task, "progress_text");
-    const char *group = gofer_info_text(task, "group");
-    int64_t done = gofer_info_int(task, "progress_done", 0),
-            total = gofer_info_int(task, "progress_total", 0);
-    if (gofer_info_has(task, "progress_done") && total)
-        grid_cellf(&t->grid, row, 4, STYLE_PLAIN, "%d%% %" PRId64 "/%" PRId64 " %.300s",
-            (int)((double)done * 100 / (double)total), done, total, text ? text : "");
-    else if (gofer_info_has(task, "progress_done"))
-        grid_cellf(&t->grid, row, 4, STYLE_PLAIN, "%" PRId64 " %.300s", done, text ? text : "");
-    else if (group && !error)
-        grid_cellf(&t->grid, row, 4, STYLE_PLAIN, "group %.300s", group);
-    else {
-        char *line = error ? cli_error_line(error) : NULL;
-        grid_cell(&t->grid, row, 4, STYLE_PLAIN, line);
-        free(line);
-    }
-}
-
-static void add_tasks(top *t, const gofer_info *page, int64_t now_ms)
+static void failure_row(top *t, const failure *f, int64_t now_ms)
 {
     char text[CLI_HUMAN];
-    for (size_t i = 0; i < gofer_info_count(page); i++) {
-        const gofer_info *task = gofer_info_at(page, i);
-        int64_t at = moment_of(task);
-        top_row *row =
-            grid_add(&t->grid, gofer_info_text(task, "id"), gofer_info_text(task, "queue"));
-        grid_cell(&t->grid, row, 0, STYLE_BOLD, gofer_info_text(task, "id"));
-        grid_cell(&t->grid, row, 1, STYLE_PLAIN, gofer_info_text(task, "type"));
-        grid_cell(&t->grid, row, 2, STYLE_PLAIN, at ? cli_human_when(text, at, now_ms) : NULL);
-        grid_cellf(&t->grid, row, 3, STYLE_PLAIN, "%" PRId64 "/%" PRId64,
-            gofer_info_int(task, "retried", 0), gofer_info_int(task, "max_retry", 0));
-        note_cell(t, row, task);
-    }
+    top_row *row = grid_add(&t->grid, f->kind, f->queue);
+    grid_type(row, f->type);
+    for (size_t i = 0; i < FAILED_STATES; i++)
+        grid_cellf(&t->grid, row, i, !f->counts[i] ? STYLE_DIM : i ? STYLE_BAD : STYLE_WARN,
+            "%" PRId64, f->counts[i]);
+    row->flag = f->counts[FAILED_ARCHIVED] > 0;
+    row->number = cli_sum(f->counts[FAILED_RETRY], f->counts[FAILED_ARCHIVED]);
+    grid_cell(&t->grid, row, 2, STYLE_PLAIN,
+        f->last_ms ? cli_human_when(text, f->last_ms, now_ms) : NULL);
+    grid_cell(&t->grid, row, 3, STYLE_PLAIN,
+        f->first_ms ? cli_human_when(text, f->first_ms, now_ms) : NULL);
+    grid_cell(&t->grid, row, 4, STYLE_BOLD, f->type);
+    grid_cell(&t->grid, row, 5, STYLE_PLAIN, f->queue);
+    grid_cell(&t->grid, row, 6, STYLE_PLAIN, f->sample);
+    top_sift(t);
 }
 
-void top_forget_page(top *t)
+// One step of a scan. It is not begun anew by itself: at a million tasks it is dear.
+static gofer_status fill_failures(top *t, int64_t now_ms)
 {
-    for (size_t i = 0; i <= t->tasks.depth && t->tasks.cursors; i++)
-        free(t->tasks.cursors[i]);
-    free(t->tasks.cursors);
-    free(t->tasks.next);
-    t->tasks.cursors = NULL;
-    t->tasks.next = NULL;
-    t->tasks.depth = 0;
-}
-
-static gofer_status count_states(top *t)
-{
-    gofer_info *queue = NULL;
-    gofer_status st = gofer_client_queue(t->client, t->tasks.queue, &queue);
-    for (size_t i = 0; st == GOFER_OK && i < TOP_STATES; i++)
-        t->tasks.counts[i] = gofer_info_int(queue, top_states[i], 0);
-    gofer_info_free(queue);
+    if (!t->failures.begun_ms)
+        failures_begin(&t->failures, now_ms);
+    gofer_status st = failures_scanning(&t->failures) ? failures_step(&t->failures, t->client)
+                                                      : GOFER_OK;
+    for (size_t i = 0; st == GOFER_OK && i < t->failures.count; i++)
+        failure_row(t, &t->failures.items[i], now_ms);
     return st;
 }
 
-// As many as the screen shows. With a filter one call may find none and yet not have seen
-// all: some calls more.
-static gofer_status fill_tasks(top *t, int64_t now_ms)
-{
-    enum { CALLS = 5 };
-    top_filter f;
-    char *from = NULL;
-    const char *start = t->tasks.cursors ? t->tasks.cursors[t->tasks.depth] : NULL;
-    size_t height = t->height ? t->height : 20;
-    if (top_filter_read(t, &f) != 0)
-        t->filter[0] = '\0';
-    gofer_status st = count_states(t);
-    for (int i = 0; st == GOFER_OK && i < CALLS && t->grid.count < height && (i == 0 || from);
-         i++) {
-        gofer_info *page = NULL;
-        st = gofer_client_find(t->client, t->tasks.queue, top_states[t->tasks.state], &f.filter,
-            i ? from : start, (int32_t)(height - t->grid.count), &page);
-        if (st != GOFER_OK)
-            break;
-        add_tasks(t, page, now_ms);
-        const char *next = gofer_info_text(page, "next_cursor");
-        free(from);
-        from = NULL;
-        if (next)
-            from = memcpy(cli_alloc(strlen(next) + 1), next, strlen(next) + 1);
-        gofer_info_free(page);
-    }
-    if (st == GOFER_OK) {
-        free(t->tasks.next);
-        t->tasks.next = from;
-    } else {
-        free(from);
-    }
-    return st;
-}
+// ---- findings
 
-// ---- one task
+static const top_column finding_columns[] = {
+    { "SEVERITY", 0, 0 }, { "CODE", 0, 2 }, { "QUEUE", 0, 3 }, { "COUNT", 1, 0 },
+    { "FOUND", 0, 4 },
+};
 
-static void add_field(top *t, const gofer_info *task, const char *field, const char *label,
-    char kind, int64_t now_ms)
+static gofer_status fill_findings(top *t, int64_t now_ms)
 {
-    char text[CLI_HUMAN], when[CLI_HUMAN];
-    int64_t number = gofer_info_int(task, field, 0);
-    const char *value = gofer_info_text(task, field);
-    if (!gofer_info_has(task, field) || (kind != 't' && kind != 'n' && !number))
-        return;
-    if (kind == 't')
-        page_linef(&t->page, STYLE_PLAIN, "%-12s %.900s", label, value ? value : "");
-    else if (kind == 'n' || kind == 's')
-        page_linef(&t->page, STYLE_PLAIN, "%-12s %" PRId64, label, number);
-    else if (kind == 'd')
-        page_linef(&t->page, STYLE_PLAIN, "%-12s %s", label, cli_human_duration(text, number));
-    else
-        page_linef(&t->page, STYLE_PLAIN, "%-12s %s (%s)", label, cli_human_time(text, number),
-            cli_human_when(when, number, now_ms));
-}
-
-static void add_attempts(top *t, const gofer_info *task, int64_t now_ms)
-{
-    const gofer_info *attempts = gofer_info_child(task, "attempts");
-    char took[CLI_HUMAN], when[CLI_HUMAN];
-    if (gofer_info_count(attempts))
-        page_line(&t->page, STYLE_BOLD, "attempts");
-    for (size_t i = 0; i < gofer_info_count(attempts); i++) {
-        const gofer_info *a = gofer_info_at(attempts, i);
-        const char *kind = gofer_info_text(a, "kind"), *error = gofer_info_text(a, "error");
-        char *line = error ? cli_error_line(error) : NULL;
-        page_linef(&t->page, error ? STYLE_BAD : STYLE_PLAIN,
-            "  %3" PRId64 " %-11.20s %9s %8s  %.800s", gofer_info_int(a, "attempt", 0),
-            kind ? kind : "", cli_human_when(when, gofer_info_int(a, "at_ms", now_ms), now_ms),
-            cli_human_duration(took, gofer_info_int(a, "duration_ms", 0)), line ? line : "");
-        free(line);
+    if (!t->scout.begun_ms)
+        scout_begin(&t->scout, t->client, now_ms);
+    for (size_t i = 0; i < gofer_info_count(t->scout.findings); i++) {
+        const gofer_info *f = gofer_info_at(t->scout.findings, i);
+        const char *severity = gofer_info_text(f, "severity");
+        top_row *row = grid_add(&t->grid, gofer_info_text(f, "code"), gofer_info_text(f, "queue"));
+        grid_cell(&t->grid, row, 0, !severity || strcmp(severity, "note") == 0 ? STYLE_DIM
+            : strcmp(severity, "error") == 0 ? STYLE_BAD : STYLE_WARN, severity);
+        grid_cell(&t->grid, row, 1, STYLE_BOLD, gofer_info_text(f, "code"));
+        grid_cell(&t->grid, row, 2, STYLE_PLAIN, gofer_info_text(f, "queue"));
+        count_cell(t, row, 3, f, "count", STYLE_PLAIN);
+        grid_cell(&t->grid, row, 4, STYLE_PLAIN, gofer_info_text(f, "text"));
+        top_sift(t);
     }
-}
-
-static void add_log(top *t, const gofer_info *task)
-{
-    const gofer_info *log = gofer_info_child(task, "log");
-    char at[CLI_HUMAN];
-    if (gofer_info_count(log))
-        page_line(&t->page, STYLE_BOLD, "log");
-    for (size_t i = 0; i < gofer_info_count(log); i++) {
-        const gofer_info *line = gofer_info_at(log, i);
-        const char *level = gofer_info_text(line, "level"), *text = gofer_info_text(line, "text");
-        int bad = level && (strcmp(level, "warn") == 0 || strcmp(level, "error") == 0);
-        page_linef(&t->page, bad ? STYLE_WARN : STYLE_PLAIN, "  %s %-5.10s %.900s",
-            cli_human_time(at, gofer_info_int(line, "at_ms", 0)), level ? level : "",
-            text ? text : "");
-    }
-}
-
-static void add_bytes(top *t, const gofer_info *task, const char *field)
-{
-    size_t size = 0;
-    char text[CLI_HUMAN];
-    const char *bytes = gofer_info_bytes(task, field, &size);
-    if (!bytes)
-        return;
-    page_linef(&t->page, STYLE_BOLD, "%s, %s", field, cli_human_size(text, (int64_t)size));
-    page_text(&t->page, bytes, size);
-}
-
-static gofer_status fill_task(top *t, int64_t now_ms)
-{
-    static const struct { const char *field, *label; char kind; } fields[] = {
-        { "id", "id", 't' }, { "queue", "queue", 't' }, { "type", "type", 't' },
-        { "state", "state", 't' },
-        { "retried", "retried", 'n' }, { "max_retry", "max retry", 'n' },
-        { "crashes", "crashes", 's' },
-        { "suspect", "suspected", 's' },
-        { "snoozes", "snoozed", 's' }, { "group", "group", 't' }, { "schedule", "schedule", 't' },
-        { "enqueued_at_ms", "enqueued", 'm' }, { "next_run_at_ms", "next run", 'm' },
-        { "started_at_ms", "started", 'm' },
-        { "completed_at_ms", "completed", 'm' }, { "archived_at_ms", "archived", 'm' },
-        { "expires_at_ms", "expires", 'm' },
-        { "timeout_ms", "timeout", 'd' }, { "deadline_ms", "deadline", 'm' },
-        { "retention_ms", "retention", 'd' },
-        { "start_by_ms", "start by", 'm' }, { "retry", "retry", 't' },
-        { "on_dead", "on dead", 't' },
-        { "unique", "unique until", 't' }, { "checkpoint_size", "checkpoint", 's' },
-        { "worker", "worker", 't' },
-        { "cancel_requested", "cancelling", 's' },
-    };
-    gofer_info *task = NULL;
-    gofer_status st = gofer_client_task(t->client, t->id_queue, t->id, &task);
-    if (st != GOFER_OK)
-        return st;
-    page_clear(&t->page);
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        add_field(t, task, fields[i].field, fields[i].label, fields[i].kind, now_ms);
-    if (gofer_info_has(task, "progress_done")) {
-        const char *text = gofer_info_text(task, "progress_text");
-        int64_t done = gofer_info_int(task, "progress_done", 0),
-                total = gofer_info_int(task, "progress_total", 0);
-        page_linef(&t->page, STYLE_GOOD, "%-12s %" PRId64 " of %" PRId64 " %.800s", "progress",
-            done, total, text ? text : "");
-    }
-    const char *error = gofer_info_text(task, "last_error");
-    if (error) {
-        page_line(&t->page, STYLE_BOLD, "last error");
-        page_text(&t->page, error, strlen(error));
-    }
-    add_attempts(t, task, now_ms);
-    add_log(t, task);
-    add_bytes(t, task, "payload");
-    add_bytes(t, task, "result");
-    gofer_info_free(task);
     return GOFER_OK;
 }
 
-// ---- loading
+// ---- loading: into a new grid, so that the old one stays on failure
 
 #define COLUMNS(list) list, sizeof list / sizeof *list
 
-static const struct { fill_fn fill; const top_column *columns; size_t count; } views[] = {
-    [VIEW_QUEUES] = { fill_queues, COLUMNS(queue_columns) },
-    [VIEW_WORKERS] = { fill_workers, COLUMNS(worker_columns) },
-    [VIEW_SCHEDULES] = { fill_schedules, COLUMNS(schedule_columns) },
-    [VIEW_TYPES] = { fill_types, COLUMNS(type_columns) },
-    [VIEW_TASKS] = { fill_tasks, COLUMNS(task_columns) },
-    [VIEW_TASK] = { fill_task, NULL, 0 },
+// every_ms: how old what is shown may become.
+static const struct {
+    top_fill          fill;
+    const top_column *columns;
+    size_t            count;
+    int64_t           every_ms;
+} views[] = {
+    [VIEW_QUEUES] = { fill_queues, COLUMNS(queue_columns), 1000 },
+    [VIEW_WORKERS] = { fill_workers, COLUMNS(worker_columns), 1000 },
+    [VIEW_SCHEDULES] = { fill_schedules, COLUMNS(schedule_columns), 1000 },
+    [VIEW_TYPES] = { fill_types, COLUMNS(type_columns), 2000 },
+    [VIEW_FAILURES] = { fill_failures, COLUMNS(failure_columns), 1000 },
+    [VIEW_FINDINGS] = { fill_findings, COLUMNS(finding_columns), 1000 },
+    [VIEW_TASKS] = { top_fill_tasks, top_task_columns, TOP_TASK_COLUMNS, 1000 },
+    [VIEW_TASK] = { top_fill_task, NULL, 0, 1000 },
+    [VIEW_WORKER] = { top_fill_worker, NULL, 0, 1000 },
+    [VIEW_SCHEDULE] = { top_fill_schedule, NULL, 0, 5000 },
+    [VIEW_FINDING] = { top_fill_finding, NULL, 0, 5000 },
 };
 
 // The row that was selected, wherever it stands now; else the place it had.
 static void select_again(top *t, const top_grid *before)
 {
-    const char *key = t->selected < before->count ? before->rows[t->selected].key : NULL;
+    const top_row *was = t->selected < before->count ? &before->rows[t->selected] : NULL;
     if (t->selected >= t->grid.count)
         t->selected = t->grid.count ? t->grid.count - 1 : 0;
-    if (key && before->columns == t->grid.columns)
-        top_select(t, key);
+    if (was && before->columns == t->grid.columns)
+        top_select(t, was->key, was->queue);
 }
 
-void top_load(top *t)
+static gofer_status fill(top *t, int64_t now_ms)
 {
-    int64_t now_ms = cli_now_ms();
-    top_grid before = t->grid;
-    t->loaded_ms = now_ms;
     t->grid = (top_grid){ .columns = views[t->view].columns, .column_count = views[t->view].count };
     gofer_status st = views[t->view].fill(t, now_ms);
     // What was on the last page has gone: the one before is the last now.
     while (st == GOFER_OK && t->view == VIEW_TASKS && t->grid.count == 0 && t->tasks.depth > 0 &&
         !t->tasks.next) {
         free(t->tasks.cursors[t->tasks.depth--]);
-        st = fill_tasks(t, now_ms);
+        st = top_fill_tasks(t, now_ms);
     }
+    return st;
+}
+
+void top_load(top *t)
+{
+    int64_t now_ms = cli_now_ms();
+    top_grid before = t->grid;
+    gofer_status st = fill(t, now_ms);
     if (st == GOFER_OK) {
         select_again(t, &before);
         grid_clear(&before);
         t->trouble[0] = '\0';
-        return;
-    }
-    snprintf(t->trouble, sizeof t->trouble, "%s", gofer_error_last());
-    grid_clear(&t->grid);
-    // Rows of another view would be shown under the wrong titles.
-    if (before.columns == views[t->view].columns) {
-        t->grid = before;
+        top_pulse_beat(t, now_ms);
     } else {
-        grid_clear(&before);
-        t->grid =
-            (top_grid){ .columns = views[t->view].columns, .column_count = views[t->view].count };
+        snprintf(t->trouble, sizeof t->trouble, "%s", gofer_error_last());
+        grid_clear(&t->grid);
+        // Rows of another view would be shown under the wrong titles.
+        if (before.columns != views[t->view].columns)
+            grid_clear(&before);
+        t->grid = before;
+        t->grid.columns = views[t->view].columns;
+        t->grid.column_count = views[t->view].count;
     }
+    t->loaded_ms = cli_now_ms();
+    t->load_took_ms = t->loaded_ms - now_ms;
 }
 
+// Not more than a tenth of the time is spent asking, a thirtieth while nothing happens.
 int64_t top_due_ms(const top *t)
 {
-    int64_t every =
-        t->view == VIEW_TASKS && top_is_filtered(t) ? TOP_FILTER_REFRESH_MS : TOP_REFRESH_MS;
-    int64_t left = t->loaded_ms + every - cli_now_ms();
+    enum { FILTER_MS = 5000, SHARE = 10, IDLE_TIMES = 3 };
+    int64_t every = views[t->view].every_ms, now_ms = cli_now_ms();
+    if (t->view == VIEW_FAILURES && failures_scanning(&t->failures) && !t->trouble[0])
+        return 0;
+    if (t->view == VIEW_TASKS && (top_is_filtered(t) || t->tasks.of_kind))
+        every = FILTER_MS;
+    // A store that is away costs nothing, and is seen again soon.
+    if (!t->trouble[0] && t->load_took_ms > every / SHARE)
+        every = t->load_took_ms * SHARE;
+    if (!t->trouble[0] && top_pulse_idle(t, now_ms))
+        every *= IDLE_TIMES;
+    int64_t left = t->loaded_ms + every - now_ms;
     // A clock that was set back must not stop us.
     return left < 0 ? 0 : left > every ? every : left;
 }

@@ -17,6 +17,16 @@ int top_is_filtered(const top *t)
     return t->filter[0] != '\0';
 }
 
+int top_is_page(const top *t)
+{
+    return t->view >= VIEW_TASK;
+}
+
+int top_is_tab(const top *t)
+{
+    return t->view < TOP_TABS;
+}
+
 // "KEY=VALUE" into the filter. 0: it is one of ours.
 static int take_term(top *t, gofer_filter *f, const char *key, const char *value)
 {
@@ -43,6 +53,11 @@ static int take_term(top *t, gofer_filter *f, const char *key, const char *value
 int top_filter_read(top *t, top_filter *out)
 {
     gofer_filter_init(&out->filter);
+    if (t->tasks.of_kind) {
+        out->filter.type = t->tasks.kind_type;
+        if (*failure_word(out->word, t->tasks.kind))
+            out->filter.error = out->word;
+    }
     snprintf(out->room, sizeof out->room, "%s", t->filter);
     char *rest = out->room;
     for (char *term; (term = strsep(&rest, " "));) {
@@ -66,18 +81,21 @@ int top_filter_read(top *t, top_filter *out)
 
 // ---- the selected row
 
-void top_select(top *t, const char *key)
+void top_select(top *t, const char *key, const char *queue)
 {
-    for (size_t i = 0; i < t->grid.count; i++)
-        if (strcmp(t->grid.rows[i].key, key) == 0) {
+    for (size_t i = 0; i < t->grid.count; i++) {
+        const top_row *row = &t->grid.rows[i];
+        if (strcmp(row->key, key) == 0 &&
+            (!queue || (row->queue && strcmp(row->queue, queue) == 0))) {
             t->selected = i;
             return;
         }
+    }
 }
 
 const top_row *top_row_at(const top *t)
 {
-    return t->view != VIEW_TASK && t->selected < t->grid.count ? &t->grid.rows[t->selected] : NULL;
+    return !top_is_page(t) && t->selected < t->grid.count ? &t->grid.rows[t->selected] : NULL;
 }
 
 // ---- the last line
