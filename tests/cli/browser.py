@@ -201,6 +201,15 @@ class Page:
         """A complaint that belongs to the test; a regular expression."""
         self.expected.append(re.compile(pattern))
 
+    def leave(self):
+        """Go away from the page; there must be nothing to complain of."""
+        said = self.complaints()
+        folder = os.environ.get("GOFER_SCREENSHOTS")
+        if said and folder:
+            self.driver.save_screenshot(os.path.join(folder, "complaint.png"))
+        self.driver.get("about:blank")
+        assert said == [], "the browser complains"
+
     def complaints(self):
         """Since it was last asked, but for what is expected."""
         said = [entry["message"] for entry in self.driver.get_log("browser")
@@ -234,17 +243,15 @@ def browse(chromium):
 
     with bound(TEST_S):
         yield at
-        said = [text for page in pages[-1:] for text in page.complaints()]
-        folder = os.environ.get("GOFER_SCREENSHOTS")
-        if folder and said:
-            chromium.save_screenshot(os.path.join(folder, "complaint.png"))
-        chromium.get("about:blank")     # its requests end before the server does
-        assert said == [], "the browser complains"
+        for made in pages:
+            made.leave()
 
 
 @pytest.fixture
 def page(browse, web):
-    return browse(web.address)
+    made = browse(web.address)
+    yield made
+    made.leave()    # before the server does
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 import { ApiError, get, login, logout } from "./api.js";
 import { fill, h } from "./dom.js";
 import "./format.js";
-import { listen } from "./live.js";
+import { listen, sign } from "./live.js";
 import { button, complain, problem } from "./parts.js";
 import { here, link, watch } from "./route.js";
 
@@ -20,6 +20,7 @@ const VIEWS = [
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 const header = /** @type {HTMLElement} */ (document.getElementById("header"));
+const RETRY_MS = 1000;
 let me = { name: null, rights: /** @type {string[]} */ ([]) };
 
 /** What a view is given. @typedef {object} Context
@@ -40,12 +41,17 @@ function module(words) {
 
 /** @type {AbortController|null} */
 let current = null;
+let retry = 0;
+
+/** Is it over when server and store are there again? @param {unknown} error */
+const isPassing = (error) => error instanceof ApiError && (!error.status || error.status >= 500);
 
 /** For who cannot see that it is still coming. @param {boolean} busy */
 const loading = (busy) => main.setAttribute("aria-busy", String(busy));
 
 async function show() {
     current?.abort();
+    clearTimeout(retry);
     loading(true);
     const ending = (current = new AbortController()),
         { words, query } = here(),
@@ -75,7 +81,15 @@ async function show() {
         if (ending.signal.aborted) return;
         fill(main, problem(error));
         loading(false);
+        retry = setTimeout(show, RETRY_MS);
     }
+}
+
+// The other views are fetched when there is time, so that a server that is away later is told of by
+// the view itself. What cannot be had now is asked for again when it is needed.
+function fetchViews() {
+    for (const { name } of [...VIEWS, { name: "queue" }, { name: "task" }, { name: "missing" }])
+        import(`./${name}.js`).catch(() => null);
 }
 
 /**
@@ -88,7 +102,15 @@ async function run(make, context) {
         trouble = h("div");
     fill(main, trouble, view.node);
     let running = false,
-        again = false;
+        again = false,
+        due = 0;
+    const later = (/** @type {number} */ ms) => {
+        if (!due && !context.signal.aborted)
+            due = setTimeout(() => {
+                due = 0;
+                refresh();
+            }, ms);
+    };
     const refresh = async () => {
         if (context.signal.aborted || document.hidden) return;
         if (running) {
@@ -100,31 +122,27 @@ async function run(make, context) {
             await view.refresh?.();
             fill(trouble);
         } catch (error) {
-            if (error instanceof ApiError && error.status === 401) await start();
-            else if (!context.signal.aborted) fill(trouble, problem(error));
+            if (context.signal.aborted) return;
+            if (error instanceof ApiError && error.status === 401) return start();
+            fill(trouble, problem(error));
+            if (isPassing(error)) later(RETRY_MS);
         }
         running = false;
-        if (again) {
-            again = false;
-            setTimeout(refresh, 1000);
-        }
+        if (again) later(1000);
+        again = false;
     };
     view.again = refresh;
     await refresh();
     if (context.signal.aborted) return;
     loading(false);
-    let due = 0;
+    setTimeout(fetchViews);
     const stop = listen((message) => {
         view.hear?.(message);
-        if (
-            due ||
-            Object.keys(message.counts).every((kind) => kind === "progress" || kind === "log")
+        if (message.anew) refresh();
+        else if (
+            !Object.keys(message.counts).every((kind) => kind === "progress" || kind === "log")
         )
-            return;
-        due = setTimeout(() => {
-            due = 0;
-            refresh();
-        }, 1000);
+            later(1000);
     });
     const timer = setInterval(refresh, 5000),
         tick = setInterval(() => !document.hidden && view.tick?.(), 1000);
@@ -187,6 +205,7 @@ function drawHeader() {
         h(
             "div",
             { class: "me" },
+            sign,
             me.name
                 ? [
                       h("span", {}, me.name),
@@ -206,11 +225,13 @@ function drawHeader() {
 }
 
 async function start() {
+    clearTimeout(retry);
     try {
         me = await get("me");
     } catch (error) {
         fill(main, problem(error));
-        setTimeout(start, 2000);
+        loading(false);
+        retry = setTimeout(start, RETRY_MS);
         return;
     }
     drawHeader();

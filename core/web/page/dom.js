@@ -39,6 +39,40 @@ export function fill(node, ...children) {
     add(node, children);
 }
 
+// What the mouse or a key is being pressed on: a click needs both ends of it.
+/** @type {Node|null} */
+let pressed = null;
+for (const kind of ["pointerdown", "keydown"])
+    addEventListener(kind, (event) => (pressed = /** @type {Node} */ (event.target)), true);
+for (const kind of ["pointerup", "pointercancel", "keyup", "blur"])
+    addEventListener(kind, () => setTimeout(() => (pressed = null)), true);
+
+/** What of an element can have the focus, or be open. @param {Element} node */
+const parts = (node) => [...node.querySelectorAll("a,button,input,select,textarea,summary")];
+
+/**
+ * What an element holds, anew, but for who is at work in it: the focus stays where it was, what was
+ * open stays open, and while somebody presses or selects there, all stays as it is.
+ * @param {Element} node
+ * @param {...unknown} children
+ */
+export function refill(node, ...children) {
+    const selection = getSelection();
+    if (pressed && node.contains(pressed)) return;
+    if (selection && !selection.isCollapsed && selection.containsNode(node, true)) return;
+    const old = parts(node),
+        focus = old.findIndex((part) => part === document.activeElement),
+        opened = [...node.querySelectorAll("details")].map((part) => part.open);
+    if (focus >= 0 && old[focus].matches("input:not([type=checkbox]),select,textarea")) return;
+    fill(node, children);
+    if (opened.length)
+        [...node.querySelectorAll("details")].forEach((part, i) => {
+            if (i < opened.length) part.open = opened[i];
+        });
+    const now = parts(node)[focus];
+    if (now instanceof HTMLElement) now.focus({ preventScroll: true });
+}
+
 /** A text, changed only if it is another one. @param {Element} node @param {unknown} text */
 export function say(node, text) {
     const now = String(text ?? "");

@@ -1,6 +1,6 @@
 // overview.js - is work flowing, is anything stuck, and since when.
 import { get } from "./api.js";
-import { fill, h, say } from "./dom.js";
+import { fill, h, refill, say } from "./dom.js";
 import { count, duration } from "./format.js";
 import { problem, Table } from "./parts.js";
 import { bars, Flow } from "./plot.js";
@@ -90,22 +90,21 @@ export default function overview() {
         );
         queues.show(worst.slice(0, 12));
         const history = [...seen.history.items].reverse();
-        if (!days.contains(document.activeElement))
-            fill(
-                days,
-                bars(
-                    "Attempts by day (UTC)",
-                    history.map((d) => d.date.slice(5)),
-                    [
-                        {
-                            name: "done",
-                            class: "good",
-                            values: history.map((d) => d.processed - d.failed),
-                        },
-                        { name: "failed", class: "bad", values: history.map((d) => d.failed) },
-                    ],
-                ),
-            );
+        refill(
+            days,
+            bars(
+                "Attempts by day (UTC)",
+                history.map((d) => d.date.slice(5)),
+                [
+                    {
+                        name: "done",
+                        class: "good",
+                        values: history.map((d) => d.processed - d.failed),
+                    },
+                    { name: "failed", class: "bad", values: history.map((d) => d.failed) },
+                ],
+            ),
+        );
         // The doctor's look is dear: once a minute.
         if (Date.now() - findings > 60000) {
             findings = Date.now();

@@ -1,6 +1,6 @@
 // parts.js - pieces that several views are made of: tables, acts with their question, trees.
 import { ApiError } from "./api.js";
-import { fill, h, keyed, say } from "./dom.js";
+import { h, keyed, refill, say } from "./dom.js";
 
 const notes = /** @type {HTMLElement} */ (document.getElementById("notes"));
 
@@ -89,7 +89,7 @@ export class Table {
                     const cell = row.children[i],
                         shown = c.show(item);
                     if (!(shown instanceof Node) && !Array.isArray(shown)) say(cell, shown);
-                    else if (!cell.contains(document.activeElement)) fill(cell, shown);
+                    else refill(cell, shown);
                 }),
         );
         this.empty.hidden = items.length > 0;
@@ -97,7 +97,8 @@ export class Table {
 }
 
 /**
- * A question that is answered before something is done; resolves to true or false.
+ * A question that is answered before something is done; resolves to true or false. The answer's
+ * button is off as long as what must be typed is not.
  * @param {string} title
  * @param {unknown} text
  * @param {string} yes
@@ -156,25 +157,27 @@ export function ask(title, text, yes, typed) {
  * @param {Record<string, unknown>} [props]
  */
 export function button(label, act, props) {
-    const node = /** @type {HTMLButtonElement} */ (
-        h(
-            "button",
-            {
-                type: "button",
-                ...props,
-                onclick: async () => {
-                    node.disabled = true;
-                    try {
-                        const said = await act();
-                        if (typeof said === "string") note(said);
-                    } catch (error) {
-                        complain(error);
-                    }
-                    node.disabled = false;
-                },
+    let busy = false;
+    const node = h(
+        "button",
+        {
+            type: "button",
+            ...props,
+            onclick: async () => {
+                if (busy) return;
+                busy = true;
+                node.setAttribute("aria-disabled", "true"); // `disabled` would take the focus away
+                try {
+                    const said = await act();
+                    if (typeof said === "string") note(said);
+                } catch (error) {
+                    complain(error);
+                }
+                busy = false;
+                node.removeAttribute("aria-disabled");
             },
-            label,
-        )
+        },
+        label,
     );
     return node;
 }

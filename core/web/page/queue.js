@@ -1,6 +1,6 @@
 // queue.js - one queue: why it is as slow as it is.
 import { at, get, remove } from "./api.js";
-import { fill, h } from "./dom.js";
+import { fill, h, refill } from "./dom.js";
 import { count, duration } from "./format.js";
 import { ask, button, facts, moment, Table } from "./parts.js";
 import { bars } from "./plot.js";
@@ -85,46 +85,44 @@ export default function queue({ words, may }) {
         groups.show(grouped.items);
         groupPart.hidden = grouped.items.length === 0;
         const past = [...history.items].reverse();
-        if (!days.contains(document.activeElement))
-            fill(
-                days,
-                bars(
-                    "Attempts by day (UTC)",
-                    past.map((d) => d.date.slice(5)),
-                    [
-                        {
-                            name: "done",
-                            class: "good",
-                            values: past.map((d) => d.processed - d.failed),
-                        },
-                        { name: "failed", class: "bad", values: past.map((d) => d.failed) },
-                    ],
+        refill(
+            days,
+            bars(
+                "Attempts by day (UTC)",
+                past.map((d) => d.date.slice(5)),
+                [
+                    {
+                        name: "done",
+                        class: "good",
+                        values: past.map((d) => d.processed - d.failed),
+                    },
+                    { name: "failed", class: "bad", values: past.map((d) => d.failed) },
+                ],
+            ),
+        );
+        refill(
+            acts,
+            may("operate") && pause(view, seen),
+            may("admin") &&
+                button(
+                    "Remove the queue",
+                    async () => {
+                        if (
+                            !(await ask(
+                                `Remove ${name}?`,
+                                `The queue goes with its ${count(all(seen))} tasks.`,
+                                "Remove it",
+                                name,
+                            ))
+                        )
+                            return undefined;
+                        await remove(at`queues/${name}`, { force: true });
+                        go("/queues");
+                        return `${name} is gone`;
+                    },
+                    { class: "danger" },
                 ),
-            );
-        if (!acts.contains(document.activeElement))
-            fill(
-                acts,
-                may("operate") && pause(view, seen),
-                may("admin") &&
-                    button(
-                        "Remove the queue",
-                        async () => {
-                            if (
-                                !(await ask(
-                                    `Remove ${name}?`,
-                                    `The queue goes with its ${count(all(seen))} tasks.`,
-                                    "Remove it",
-                                    name,
-                                ))
-                            )
-                                return undefined;
-                            await remove(at`queues/${name}`, { force: true });
-                            go("/queues");
-                            return `${name} is gone`;
-                        },
-                        { class: "danger" },
-                    ),
-            );
+        );
     }
     /** @type {any} */
     const view = {

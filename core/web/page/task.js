@@ -1,6 +1,6 @@
 // task.js - one task: what it is, what happened to it, and what can be done.
 import { at, base, get, patch, post, remove } from "./api.js";
-import { fill, h } from "./dom.js";
+import { fill, h, refill } from "./dom.js";
 import { bytes, duration, time } from "./format.js";
 import { ask, badge, button, copy, facts, moment, payload, Table } from "./parts.js";
 import { go, link, path } from "./route.js";
@@ -30,8 +30,18 @@ function buttons(task, may, view) {
         if (WAITS.includes(state))
             made.push(
                 button("Reschedule", async () => {
-                    const when = prompt("When? A time (2026-12-24T18:00:00Z) or from now (1h30m)");
-                    if (!when) return undefined;
+                    const input = /** @type {HTMLInputElement} */ (
+                        h("input", { "aria-label": "When", placeholder: "1h30m", required: true })
+                    );
+                    const text = h(
+                        "label",
+                        {},
+                        "From now (1h30m), or a time (2026-12-24T18:00:00Z): ",
+                        input,
+                    );
+                    if (!(await ask("Run it at another time", text, "Reschedule")))
+                        return undefined;
+                    const when = input.value.trim();
                     await post(
                         `${where}/reschedule`,
                         /^\d+(\.\d+)?[a-z]/.test(when) ? { in: when } : { at: when },
@@ -151,22 +161,16 @@ export default function task({ words, may }) {
         if (text === drawn) return;
         drawn = text;
         const list = (/** @type {any} */ value) => value?.items ?? value ?? [];
-        if (!acts.contains(document.activeElement))
-            fill(
-                acts,
-                buttons(seen, may, view),
-                copy("Copy as CLI", () => `gofer task show --queue ${quoted(queue)} ${quoted(id)}`),
-                copy(
-                    "Copy as curl",
-                    () =>
-                        `curl -H "Authorization: Bearer $TOKEN" ${quoted(address)}`,
-                ),
-                copy(
-                    "Copy as Python",
-                    () =>
-                        `app.inspect.task(${JSON.stringify(id)}, queue=${JSON.stringify(queue)})`,
-                ),
-            );
+        refill(
+            acts,
+            buttons(seen, may, view),
+            copy("Copy as CLI", () => `gofer task show --queue ${quoted(queue)} ${quoted(id)}`),
+            copy("Copy as curl", () => `curl -H "Authorization: Bearer $TOKEN" ${quoted(address)}`),
+            copy(
+                "Copy as Python",
+                () => `app.inspect.task(${JSON.stringify(id)}, queue=${JSON.stringify(queue)})`,
+            ),
+        );
         fill(
             bar,
             seen.progress_done !== undefined && [
@@ -182,8 +186,7 @@ export default function task({ words, may }) {
             ],
         );
         attempts.show([...list(seen.attempts)].reverse());
-        if (body.contains(document.activeElement)) return;
-        fill(
+        refill(
             body,
             facts([
                 ["State", badge(seen.state)],

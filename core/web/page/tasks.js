@@ -1,6 +1,6 @@
 // tasks.js - finding tasks by one box, and doing something to those that are found.
 import { at, get, post, remove } from "./api.js";
-import { fill, h, say } from "./dom.js";
+import { fill, h, refill, say } from "./dom.js";
 import { bytes, headline } from "./format.js";
 import { ask, badge, button, moment, note, Table } from "./parts.js";
 import { go, link, path } from "./route.js";
@@ -175,11 +175,7 @@ export default function tasks({ query, may }) {
         const failed = ends.filter((end) => end.status === "rejected");
         ends.forEach((end, i) => end.status === "fulfilled" && chosen.delete(keys[i]));
         await view.again();
-        if (failed.length)
-            note(
-                `${failed.length} of ${keys.length}: ${reason(failed[0])}`,
-                true,
-            );
+        if (failed.length) note(`${failed.length} of ${keys.length}: ${reason(failed[0])}`, true);
         return failed.length < keys.length
             ? `${title}: ${keys.length - failed.length} tasks`
             : undefined;
@@ -216,9 +212,8 @@ export default function tasks({ query, may }) {
     }
 
     function drawActs() {
-        if (acts.contains(document.activeElement)) return;
         const mine = ACTS.filter((a) => may(a.right));
-        fill(
+        refill(
             acts,
             chosen.size
                 ? [

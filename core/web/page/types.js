@@ -23,10 +23,7 @@ export default function types({ query }) {
             {
                 title: "Failed",
                 number: true,
-                show: (t) =>
-                    t.failed
-                        ? `${count(t.failed)} (${share(t)} %)`
-                        : "0",
+                show: (t) => (t.failed ? `${count(t.failed)} (${share(t)} %)` : "0"),
             },
             ...["wait", "run"].flatMap((what) =>
                 ["p50", "p90", "p99", "max"].map((part, i) => ({

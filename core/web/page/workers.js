@@ -1,6 +1,6 @@
 // workers.js - live workers, what they run, and the hold that one has on them.
 import { at, get, patch } from "./api.js";
-import { fill, h } from "./dom.js";
+import { h, refill } from "./dom.js";
 import { bytes, count } from "./format.js";
 import { ask, badge, button, moment, Table } from "./parts.js";
 import { link, path } from "./route.js";
@@ -80,9 +80,8 @@ export default function workers({ may }) {
         refresh: async () => {
             const seen = (await get("workers")).items;
             table.show(seen);
-            if (detail.contains(document.activeElement)) return;
             const list = (/** @type {any} */ value) => value?.items ?? value ?? [];
-            fill(
+            refill(
                 detail,
                 seen.map((/** @type {any} */ w) => [
                     list(w.child_processes).length > 0 &&

@@ -1,0 +1,125 @@
+"""The page while things change around it, in a real Chromium: events, a server and a store that go
+away and come back, a tab that nobody looks at."""
+import time
+
+import pytest
+from browser import until
+from conftest import needs_redis
+from topology import Running, Setup
+from webserver import Web
+
+pytestmark = pytest.mark.usefixtures("has_web")
+
+AWAY = "gofer web does not answer"
+
+
+def test_what_happens_is_seen_as_it_happens(page, store):
+    store.enqueue("t", "x")
+    page.open("/")
+    page.sees("Waiting\n1", ".cards")
+    page.sees("live", "header")
+    store("enqueue", "--batch", input='{"type":"t"}\n' * 10)
+    page.sees("Waiting\n11", ".cards")
+    page.sees("1.0 enqueued/s", ".rates")
+
+
+def test_a_server_that_goes_and_comes_back(browse, gofer):
+    first = Web(gofer)
+    page = browse(first.address)
+    page.expects("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_EMPTY_RESPONSE")
+    page.open("/queues", "Queues")
+    gofer.enqueue("t", "x", "--queue", "before")
+    page.sees("before")
+    first.stop()
+    began = time.monotonic()
+    page.sees(AWAY)
+    # It is the stream that tells, not the next look, which is five seconds away.
+    assert time.monotonic() - began < 4
+    page.sees("before")         # what was known is still there
+    # Another view, which has never been shown, says it, too.
+    page.click("Types", "nav")
+    page.sees(AWAY)
+    gofer.enqueue("t", "x", "--queue", "meanwhile")
+    second = Web(gofer, "--listen", first.url.netloc)
+    page.misses(AWAY)
+    page.click("Queues", "nav")
+    page.sees("meanwhile")
+    gofer.enqueue("t", "x", "--queue", "after")
+    page.sees("after")
+    page.leave()
+    second.close()
+    first.close()
+
+
+def test_a_server_that_forgot_who_is_logged_in(browse, gofer):
+    first = Web(gofer)
+    page = browse(first.address)
+    page.expects("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|401")
+    token = first.add_token("ann", "operate")
+    page.open("/queues", "Log in")
+    page.log_in(token)
+    first.stop()
+    second = Web(gofer, "--listen", first.url.netloc)
+    page.sees("Log in", "h1")
+    page.log_in(token)
+    page.ready("Queues")
+    page.leave()
+    second.close()
+    first.close()
+
+
+def test_a_token_that_is_taken_away(page, web, gofer):
+    page.expects("401")
+    token = web.add_token("ann", "operate")
+    web.add_token("other", "see")
+    page.open("/queues", "Log in")
+    page.log_in(token)
+    page.ready("Queues")
+    gofer("web", "token", "rm", "ann", "--tokens", gofer.folder / "web-tokens")
+    page.sees("Log in", "h1")
+
+
+@needs_redis
+def test_a_store_that_goes_and_comes_back(browse, gofer):
+    with Running("single", Setup(appendonly=True)) as topology:
+        gofer.env["GOFER_URL"] = topology.url
+        gofer.enqueue("t", "x", "--queue", "before")
+        web = Web(gofer)
+        page = browse(web.address)
+        page.expects("503")
+        page.open("/queues", "Queues")
+        page.sees("before")
+        server = topology.data[0]
+        server.stop()
+        page.sees("The store does not answer")
+        page.sees("before")
+        server.start()
+        page.misses("The store does not answer")
+        gofer.enqueue("t", "x", "--queue", "after")
+        page.sees("after")
+        page.leave()
+        web.close()
+
+
+def test_nobody_looks(page, gofer):
+    # Looks that are due in any case come ten times as often, and are counted.
+    script = page.devtools("Page.addScriptToEvaluateOnNewDocument", source="""
+        const every = setInterval, ask = fetch;
+        window.asked = 0;
+        window.setInterval = (act, ms) => every(act, ms / 10);
+        window.fetch = (...what) => (window.asked++, ask(...what));""")
+    gofer.enqueue("t", "x")
+    page.open("/")
+    until(lambda: page.run("return asked") > 5, "looks that are due in any case")
+    page.sees("live", "header")
+    page.hide()
+    page.misses("live", "header")
+    asked = page.run("return asked")
+    gofer.enqueue("t", "x")
+    time.sleep(1)
+    assert page.run("return asked") == asked
+    assert "Waiting\n1" in page.text(".cards")
+    page.hide(False)
+    page.sees("Waiting\n2", ".cards")
+    page.sees("live", "header")
+    page.devtools("Page.removeScriptToEvaluateOnNewDocument", **script)
