@@ -1,6 +1,7 @@
 // tokens.c - the file of tokens: a line NAME:ROLE:SHA-256 for each.
 //
-// Written anew beside the old file and moved over it, so that a reader sees one or the other.
+// Written anew beside the old file and moved over it, so that a reader sees one or the other. Who
+// writes holds the lock on FILE.lock from before he reads, so that nobody's change is lost.
 #include "tokens.h"
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -208,6 +210,17 @@ static bool write_list(FILE *file, const token *list, size_t count)
     return fflush(file) == 0 && !ferror(file) && fsync(fileno(file)) == 0;
 }
 
+// The old file's owner and readers stay: the server may run as somebody else than who adds tokens.
+static void take_after(int fd, const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return;
+    int ignored = fchown(fd, st.st_uid, st.st_gid);
+    ignored |= fchmod(fd, st.st_mode & 0755);
+    (void)ignored;      // whoever may not do that owns the file himself
+}
+
 static bool replace_file(const char *path, const token *list, size_t count)
 {
     char beside[PATH_MAX];
@@ -217,6 +230,8 @@ static bool replace_file(const char *path, const token *list, size_t count)
     }
     int fd = mkstemp(beside);       // 0600
     FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (file)
+        take_after(fd, path);
     bool written = file && write_list(file, list, count);
     int error = errno;
     if (file && fclose(file) != 0 && written) {
@@ -272,55 +287,90 @@ static size_t find(const token *list, size_t count, const char *name)
     return i;
 }
 
+// Waits for who writes the file now. -1 and errno: it cannot be locked.
+static int lock_file(const char *path)
+{
+    char beside[PATH_MAX];
+    if (snprintf(beside, sizeof beside, "%s.lock", path) >= (int)sizeof beside) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    int fd = open(beside, O_RDWR | O_CREAT | O_CLOEXEC, 0600), locked = -1;
+    while (fd >= 0 && (locked = flock(fd, LOCK_EX)) != 0 && errno == EINTR)
+        continue;
+    if (fd >= 0 && locked != 0) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+// What changes the list; NULL, or why not. There is room for one more.
+typedef const char *(*change)(token *list, size_t *count, void *user, char *why, size_t size);
+
+static const char *change_list(const char *path, change how, void *user, char *why,
+    size_t size)
+{
+    struct stat st;
+    size_t count = 0;
+    int lock = lock_file(path);
+    token *list = lock >= 0 ? read_list(path, &count, &st) : NULL;
+    const char *failed = list ? how(list, &count, user, why, size)
+        : because(why, size, path, errno == EPERM ? "others may write it" : strerror(errno));
+    if (!failed && !replace_file(path, list, count))
+        failed = because(why, size, path, strerror(errno));
+    free(list);
+    if (lock >= 0)
+        close(lock);
+    return failed;
+}
+
+static const char *add(token *list, size_t *count, void *user, char *why, size_t size)
+{
+    const token *made = user;
+    if (find(list, *count, made->name) < *count)
+        return because(why, size, made->name, "there is a token of this name");
+    if (*count == LINES)
+        return because(why, size, made->name, "there are 1000 tokens already");
+    list[(*count)++] = *made;
+    return NULL;
+}
+
 const char *web_token_add(const char *path, const char *name, const char *role,
     char text[WEB_TOKEN_SIZE], char *why, size_t size)
 {
-    struct stat st;
-    size_t count;
+    token made;
     if (!is_name(name))
         return because(why, size, name, "a name has 1 to 63 letters, digits or ._@-");
     if (!web_role(role) || strlen(role) >= ROLE_MAX)
         return because(why, size, role, "there is no such role: see, operate, admin, metrics, or "
             "rights with commas between them");
-    token *list = read_list(path, &count, &st);
-    if (!list)
-        return because(why, size, path, errno == EPERM ? "others may write it" : strerror(errno));
-    const char *failed = NULL;
-    if (find(list, count, name) < count)
-        failed = because(why, size, name, "there is a token of this name");
-    else if (count == LINES)
-        failed = because(why, size, path, "it is full");
-    else if (!make_token(text))
-        failed = because(why, size, "random bytes", strerror(errno));
-    if (!failed) {
-        snprintf(list[count].name, sizeof list[count].name, "%s", name);
-        snprintf(list[count].role, sizeof list[count].role, "%s", role);
-        web_digest(text, list[count].digest);
-        if (!replace_file(path, list, count + 1))
-            failed = because(why, size, path, strerror(errno));
-    }
-    free(list);
-    return failed;
+    if (!make_token(text))
+        return because(why, size, "random bytes", strerror(errno));
+    snprintf(made.name, sizeof made.name, "%s", name);
+    snprintf(made.role, sizeof made.role, "%s", role);
+    web_digest(text, made.digest);
+    return change_list(path, add, &made, why, size);
+}
+
+static const char *take_away(token *list, size_t *count, void *user, char *why, size_t size)
+{
+    const char *name = user;
+    size_t at = find(list, *count, name);
+    if (at == *count)
+        return because(why, size, name, "there is no token of this name");
+    memmove(&list[at], &list[at + 1], (*count - at - 1) * sizeof *list);
+    (*count)--;
+    return NULL;
 }
 
 const char *web_token_remove(const char *path, const char *name, char *why, size_t size)
 {
-    struct stat st;
-    size_t count;
-    token *list = read_list(path, &count, &st);
-    if (!list)
-        return because(why, size, path, errno == EPERM ? "others may write it" : strerror(errno));
-    const char *failed = NULL;
-    size_t at = find(list, count, name);
-    if (at == count) {
-        failed = because(why, size, name, "there is no token of this name");
-    } else {
-        memmove(&list[at], &list[at + 1], (count - at - 1) * sizeof *list);
-        if (!replace_file(path, list, count - 1))
-            failed = because(why, size, path, strerror(errno));
-    }
-    free(list);
-    return failed;
+    char copy[WEB_NAME_MAX];
+    snprintf(copy, sizeof copy, "%s", name);        // one that is longer is none
+    return change_list(path, take_away, copy, why, size);
 }
 
 const char *web_token_each(const char *path, void (*each)(void *, const char *, const char *),

@@ -4,6 +4,7 @@ import json
 import re
 import select
 import socket
+import subprocess
 import time
 
 import pytest
@@ -151,6 +152,25 @@ def test_a_token_is_shown_once_and_kept_as_a_digest(gofer):
     assert "no token" in gofer("web", "token", "rm", "ann", "--tokens", path, code=1).why
     for words in (("add",), ("ls", "x"), ("rm",), ("show",), ()):
         gofer("web", "token", *words, "--tokens", path, code=2)
+
+
+def test_many_who_add_and_remove_tokens_at_once_lose_none(gofer):
+    path = gofer.folder / "tokens"
+    gofer("web", "token", "add", "old", "--tokens", path)
+    path.chmod(0o640)
+
+    def start(*words):
+        return subprocess.Popen([gofer.bin, "web", "token", *words, "--tokens", path],
+                                stdout=subprocess.PIPE, env=gofer.env)
+    running = [start("add", f"t{i}") for i in range(40)] + [start("rm", "old")]
+    shown = [it.communicate(timeout=PATIENCE)[0] for it in running]
+    assert not any(it.returncode for it in running)
+    assert len(set(shown)) == 41
+    names = {it["name"] for it in gofer.json("web", "token", "ls", "--tokens", path)["items"]}
+    assert names == {f"t{i}" for i in range(40)}
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert not [it for it in path.parent.iterdir() if it.name.startswith("tokens.")
+                and it.name != "tokens.lock"]
 
 
 def test_a_running_server_sees_tokens_come_and_go(web, gofer):
