@@ -1,9 +1,6 @@
 // access.c - who somebody is, and what he may do.
 #include "access.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +10,7 @@
 #include "call.h"
 #include "clock.h"
 #include "sessions.h"
+#include "claims.h"
 #include "tokens.h"
 
 enum {
@@ -22,32 +20,31 @@ enum {
 };
 
 typedef struct failures {
-    char   address[INET6_ADDRSTRLEN];
+    char   address[WEB_ADDRESS_ROOM];
     int64_t since;
     int    count;
 } failures;
 
 struct web_access {
-    pthread_mutex_t lock;       // guards all below
-    web_tokens     *tokens;     // NULL: no file was named
-    unsigned        anonymous, mask;
-    bool            until_tokens;
-    failures        failed[ADDRESSES];
-    web_sessions    sessions;
+    pthread_mutex_t    lock;    // guards all below
+    web_access_options opts;
+    web_tokens        *tokens;  // NULL: no file was named
+    unsigned           mask;
+    int64_t            dropped_ms;      // when a header that was dropped was logged last; 0: never
+    failures           failed[ADDRESSES];
+    web_sessions       sessions;
 };
 
-web_access *web_access_new(const char *tokens, unsigned anonymous, bool until_tokens,
-    bool read_only)
+web_access *web_access_new(const web_access_options *opts)
 {
     web_access *access = calloc(1, sizeof *access);
     if (!access)
         return NULL;
     pthread_mutex_init(&access->lock, NULL);
-    access->anonymous = anonymous;
-    access->until_tokens = until_tokens;
-    access->mask = read_only ? WEB_SEE | WEB_PAYLOAD | WEB_METRICS : WEB_EVERYTHING;
-    access->tokens = tokens ? web_tokens_new(tokens) : NULL;
-    if (tokens && !access->tokens) {
+    access->opts = *opts;
+    access->mask = opts->read_only ? WEB_SEE | WEB_PAYLOAD | WEB_METRICS : WEB_EVERYTHING;
+    access->tokens = opts->tokens ? web_tokens_new(opts->tokens) : NULL;
+    if (opts->tokens && !access->tokens) {
         web_access_free(access);
         return NULL;
     }
@@ -64,18 +61,6 @@ void web_access_free(web_access *access)
 }
 
 // ---- failures
-
-static void name_address(const struct sockaddr *from, char out[INET6_ADDRSTRLEN])
-{
-    const void *bytes = NULL;
-    out[0] = '\0';
-    if (from && from->sa_family == AF_INET)
-        bytes = &((const struct sockaddr_in *)(const void *)from)->sin_addr;
-    else if (from && from->sa_family == AF_INET6)
-        bytes = &((const struct sockaddr_in6 *)(const void *)from)->sin6_addr;
-    if (bytes)
-        (void)inet_ntop(from->sa_family, bytes, out, INET6_ADDRSTRLEN);
-}
 
 // That of the address, or the one to be forgotten for it.
 static failures *failures_of(web_access *access, const char *address)
@@ -112,58 +97,103 @@ static void count_failure(web_access *access, const char *address)
 
 // ---- who
 
-static web_visitor visitor(const web_access *access, unsigned rights, const char *name)
+static web_visitor visitor(const web_access *access, const web_scope *scope, const char *name)
 {
-    web_visitor v = { .rights = rights & access->mask };
+    web_visitor v = { .scope = *scope };
+    web_scope_mask(&v.scope, access->mask);
     snprintf(v.name, sizeof v.name, "%s", name);
     return v;
 }
 
+static web_visitor nobody(int status)
+{
+    return (web_visitor){ .name = "-", .status = status };
+}
+
+// NULL: there is no such token.
+static const char *find_token(web_access *access, const unsigned char *digest, web_scope *out,
+    char name[WEB_NAME_MAX])
+{
+    out->count = 1;
+    return access->tokens && web_tokens_find(access->tokens, digest, &out->grants[0], name)
+        ? name : NULL;
+}
+
 static web_visitor with_token(web_access *access, const char *address, const char *token)
 {
-    char name[WEB_NAME_MAX];
-    web_visitor v = { .name = "-" };
-    if (is_waiting(access, address)) {
-        v.status = 429;
-        return v;
-    }
     unsigned char digest[WEB_DIGEST_SIZE];
+    char name[WEB_NAME_MAX];
+    web_scope scope;
+    if (is_waiting(access, address))
+        return nobody(429);
     web_digest(token, digest);
-    unsigned rights = access->tokens ? web_tokens_find(access->tokens, digest, name) : 0;
-    if (rights)
-        return visitor(access, rights, name);
+    if (find_token(access, digest, &scope, name))
+        return visitor(access, &scope, name);
     count_failure(access, address);
-    v.status = 401;
-    return v;
+    return nobody(401);
 }
 
 static web_visitor without_token(web_access *access)
 {
-    bool locked = access->until_tokens && access->tokens && web_tokens_there(access->tokens);
-    return visitor(access, locked ? 0 : access->anonymous, "-");
+    bool log_in = access->opts.roles || (access->tokens && web_tokens_there(access->tokens));
+    web_scope scope = { .count = 1, .grants[0].rights = access->opts.anonymous };
+    if (access->opts.until_tokens && log_in)
+        scope.count = 0;
+    return visitor(access, &scope, "-");
 }
 
 static web_visitor with_session(web_access *access, const char *id)
 {
     char name[WEB_NAME_MAX];
+    web_scope scope;
     const unsigned char *token = web_session_find(&access->sessions, id,
         web_ms(CLOCK_MONOTONIC));
-    unsigned rights = token && access->tokens ? web_tokens_find(access->tokens, token, name) : 0;
-    return rights ? visitor(access, rights, name) : without_token(access);
+    return token && find_token(access, token, &scope, name) ? visitor(access, &scope, name)
+        : without_token(access);
 }
 
-web_visitor web_access_of(web_access *access, const struct sockaddr *from,
-    const char *authorization, const char *session)
+// Without the option of groups the user's own name is what the map knows.
+static web_visitor by_proxy(web_access *access, const web_shown *shown)
+{
+    char name[WEB_NAME_MAX];
+    web_scope scope;
+    if (!web_claim_name(shown->user, name, sizeof name))
+        return nobody(400);
+    web_role_map_find(access->opts.roles, shown->groups, &scope);
+    return visitor(access, &scope, name);
+}
+
+// Once a minute: who sends such headers may send many.
+static void tell_of_dropped(web_access *access, const web_shown *shown)
+{
+    int64_t now = web_ms(CLOCK_MONOTONIC);
+    if (access->dropped_ms && now - access->dropped_ms < MINUTE_MS)
+        return;
+    access->dropped_ms = now;
+    web_say(access->opts.log, GOFER_LOG_WARN,
+        "%s of %s was dropped: no trusted proxy sent it", access->opts.user_header,
+        *shown->address ? shown->address : "-");
+}
+
+static web_visitor find_visitor(web_access *access, const web_shown *shown)
 {
     static const char bearer[] = "Bearer ";
-    char address[INET6_ADDRSTRLEN];
-    web_visitor v = { .name = "-", .status = 401 };
-    name_address(from, address);
+    bool names = access->opts.roles && shown->user && *shown->user;
+    if (names && !shown->trusted)
+        tell_of_dropped(access, shown);
+    if (shown->authorization)
+        return strncmp(shown->authorization, bearer, sizeof bearer - 1) == 0
+            ? with_token(access, shown->address, shown->authorization + sizeof bearer - 1)
+            : nobody(401);
+    if (names && shown->trusted)
+        return by_proxy(access, shown);
+    return shown->session ? with_session(access, shown->session) : without_token(access);
+}
+
+web_visitor web_access_of(web_access *access, const web_shown *shown)
+{
     pthread_mutex_lock(&access->lock);
-    if (authorization && strncmp(authorization, bearer, sizeof bearer - 1) == 0)
-        v = with_token(access, address, authorization + sizeof bearer - 1);
-    else if (!authorization)
-        v = session ? with_session(access, session) : without_token(access);
+    web_visitor v = find_visitor(access, shown);
     pthread_mutex_unlock(&access->lock);
     return v;
 }
@@ -172,12 +202,10 @@ web_visitor web_access_of(web_access *access, const struct sockaddr *from,
 
 _Static_assert((int)WEB_COOKIE_SIZE == (int)WEB_SESSION_SIZE, "a cookie is a session's id");
 
-web_visitor web_access_login(web_access *access, const struct sockaddr *from, const char *token,
+web_visitor web_access_login(web_access *access, const char *address, const char *token,
     char id[WEB_COOKIE_SIZE])
 {
     unsigned char digest[WEB_DIGEST_SIZE];
-    char address[INET6_ADDRSTRLEN];
-    name_address(from, address);
     web_digest(token, digest);
     pthread_mutex_lock(&access->lock);
     web_visitor v = with_token(access, address, token);
@@ -193,27 +221,4 @@ void web_access_logout(web_access *access, const char *id)
     pthread_mutex_lock(&access->lock);
     web_session_close(&access->sessions, id);
     pthread_mutex_unlock(&access->lock);
-}
-
-// ---- roles
-
-unsigned web_role(const char *role)
-{
-    enum { OPERATES = WEB_SEE | WEB_PAYLOAD | WEB_ENQUEUE | WEB_OPERATE | WEB_METRICS };
-    static const struct { const char *name; unsigned rights; } roles[] = {
-        { "see", WEB_SEE | WEB_METRICS }, { "payload", WEB_PAYLOAD }, { "enqueue", WEB_ENQUEUE },
-        { "operate", OPERATES }, { "admin", WEB_EVERYTHING }, { "metrics", WEB_METRICS },
-    };
-    unsigned rights = 0;
-    for (const char *at = role;; at++) {
-        size_t size = strcspn(at, ","), i = 0, count = sizeof roles / sizeof *roles;
-        while (i < count && (strlen(roles[i].name) != size || memcmp(at, roles[i].name, size) != 0))
-            i++;
-        if (i == count)
-            return 0;
-        rights |= roles[i].rights;
-        at += size;
-        if (*at == '\0')
-            return rights;
-    }
 }

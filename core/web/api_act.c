@@ -63,6 +63,26 @@ void web_api_task_reschedule(web_call *call)
     free(text);
 }
 
+// A payload that was shown with a mask in it must not come back so: what was behind the mask would
+// be lost. False: it is answered.
+static bool is_unmasked(web_call *call, const char *payload, size_t size)
+{
+    gofer_info *task = NULL;
+    if (!call->view.masks)
+        return true;
+    gofer_status st = gofer_client_task(call->client, web_path_word(call, "queue"),
+        web_path_word(call, "id"), &task);
+    const char *type = st == GOFER_OK ? gofer_info_text(task, "type") : NULL;
+    bool held = type && web_masks_hold(call->view.masks, type, payload, size);
+    gofer_info_free(task);
+    if (st != GOFER_OK)
+        web_fail_status(call, st);
+    else if (held)
+        web_fail(call, 409, "ESTATE", "the payload has " WEB_MASKED " in place of what is masked: "
+            "give its value");
+    return st == GOFER_OK && !held;
+}
+
 void web_api_task_edit(web_call *call)
 {
     web_member payload = { .name = "payload" };
@@ -74,11 +94,11 @@ void web_api_task_edit(web_call *call)
         return;
     }
     char *bytes = NULL, why[TASK_LINE_WHY];
-    if (task_payload_read(payload.value, &bytes, &size, why))
+    if (!task_payload_read(payload.value, &bytes, &size, why))
+        web_fail(call, 400, "EINVAL", "%s", why);
+    else if (is_unmasked(call, bytes, size))
         web_reply_done(call, gofer_client_task_edit(call->client, web_path_word(call, "queue"),
             web_path_word(call, "id"), bytes, size));
-    else
-        web_fail(call, 400, "EINVAL", "%s", why);
     free(bytes);
 }
 

@@ -66,7 +66,7 @@ static bool read_plan(web_call *call, web_job_plan *plan)
     for (int i = QUEUE; i < OLDER; i++)
         if (!take_text(call, &m[i], texts[i]))
             return false;
-    if (*plan->error && !(call->rights & WEB_PAYLOAD)) {
+    if (*plan->error && !web_sees_payloads(call, *plan->queue ? plan->queue : NULL)) {
         web_fail(call, 403, "EDENIED", "the texts of errors are not for you to search");
         return false;
     }

@@ -20,16 +20,18 @@ static void set_cookie(web_call *call, const char *id, const char *life)
 static void login(web_call *call, const char *token)
 {
     char id[WEB_COOKIE_SIZE];
-    web_visitor v = web_access_login(call->access, call->from, token, id);
+    web_visitor v = web_access_login(call->access, call->address, token, id);
     if (v.status == 429) {
         web_fail(call, 429, "EDENIED", "too many tokens that are not known: wait a minute");
     } else if (v.status) {
         web_fail(call, v.status, "EDENIED", "the token is not known");
     } else {
         set_cookie(call, id, "");
-        call->rights = v.rights;
+        call->rights = web_scope_rights(&v.scope);
+        call->scope = &v.scope;
         call->who = v.name;
         web_api_me(call);
+        call->scope = NULL;
         call->who = "-";
     }
 }

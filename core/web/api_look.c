@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "copy.h"
 #include "scale.h"
 
 // What is made becomes the answer, or the error does.
@@ -26,8 +25,7 @@ static bool put_member(web_call *call, const char *name, gofer_status status, go
         web_fail_status(call, st);
     } else {
         web_text_format(&call->reply.body, ",\"%s\":", name);
-        web_copy_json(&call->reply.body, json, strlen(json),
-            call->rights & WEB_PAYLOAD ? 0 : WEB_HIDE_PAYLOADS);
+        (void)web_copy_json(&call->reply.body, json, strlen(json), &call->view);
     }
     gofer_free(json);
     gofer_info_free(info);
@@ -112,7 +110,7 @@ void web_api_tasks(web_call *call)
     filter.error = web_query_word(call, "error");
     filter.id = web_query_word(call, "id");
     filter.group = web_query_word(call, "group");
-    if (filter.error && !(call->rights & WEB_PAYLOAD)) {
+    if (filter.error && !web_sees_payloads(call, web_query_word(call, "queue"))) {
         web_fail(call, 403, "EDENIED", "the texts of errors are not for you to search");
         return;
     }

@@ -27,22 +27,48 @@ static const struct { unsigned right; const char *name; } rights[] = {
 };
 enum { RIGHTS = sizeof rights / sizeof *rights };
 
+static void put_rights(web_text *out, unsigned given)
+{
+    const char *before = "";
+    web_text_put(out, "\"rights\":[");
+    for (size_t i = 0; i < RIGHTS; i++)
+        if (given & rights[i].right) {
+            web_text_format(out, "%s\"%s\"", before, rights[i].name);
+            before = ",";
+        }
+    web_text_put(out, "]");
+}
+
+// What is for some queues only.
+static void put_grants(web_text *out, const web_scope *scope)
+{
+    web_text_put(out, ",\"grants\":[");
+    for (size_t i = 0; i < scope->count; i++) {
+        web_text_put(out, i ? ",{\"queues\":" : "{\"queues\":");
+        if (*scope->grants[i].queues)
+            web_text_json(out, scope->grants[i].queues, strlen(scope->grants[i].queues));
+        else
+            web_text_put(out, "null");
+        web_text_put(out, ",");
+        put_rights(out, scope->grants[i].rights);
+        web_text_put(out, "}");
+    }
+    web_text_put(out, "]");
+}
+
 void web_api_me(web_call *call)
 {
     web_text *body = &call->reply.body;
-    const char *before = "";
     web_text_put(body, "{\"name\":");
     if (strcmp(call->who, "-") == 0)
         web_text_put(body, "null");
     else
         web_text_json(body, call->who, strlen(call->who));
-    web_text_put(body, ",\"rights\":[");
-    for (size_t i = 0; i < RIGHTS; i++)
-        if (call->rights & rights[i].right) {
-            web_text_format(body, "%s\"%s\"", before, rights[i].name);
-            before = ",";
-        }
-    web_text_put(body, "]}");
+    web_text_put(body, ",");
+    put_rights(body, call->rights);
+    if (call->rights && !web_scope_everywhere(call->scope, call->rights))
+        put_grants(body, call->scope);
+    web_text_put(body, "}");
     reply_json(call);
 }
 

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "copy.h"
-
 static const char *find(const web_word *words, size_t count, const char *name)
 {
     size_t size = strlen(name);
@@ -50,6 +48,20 @@ bool web_query_duration(web_call *call, const char *name, int64_t *out)
     if (st != GOFER_OK)
         web_fail(call, 400, "EINVAL", "%s: %s", name, gofer_error_last());
     return st == GOFER_OK;
+}
+
+bool web_may(web_call *call, unsigned right, const char *queue)
+{
+    bool may = web_scope_may(call->scope, right, queue);
+    if (!may)
+        web_fail(call, 403, "EDENIED", "%s may not do this in the queue %.100s", call->who, queue);
+    return may;
+}
+
+bool web_sees_payloads(const web_call *call, const char *queue)
+{
+    return queue ? web_scope_may(call->scope, WEB_PAYLOAD, queue)
+                 : web_scope_within(call->scope, WEB_SEE, WEB_PAYLOAD);
 }
 
 int web_http_of(gofer_status status)
@@ -108,11 +120,12 @@ void web_reply_info(web_call *call, const gofer_info *info)
         web_fail_status(call, st);
         return;
     }
-    web_copy_json(&call->reply.body, json, strlen(json),
-        call->rights & WEB_PAYLOAD ? 0 : WEB_HIDE_PAYLOADS);
+    bool seen = web_copy_json(&call->reply.body, json, strlen(json), &call->view);
     gofer_free(json);
     call->reply.status = 200;
     call->reply.type = "application/json";
+    if (!seen)
+        web_fail(call, 404, "ENOTFOUND", "there is no such thing in queues of yours");
 }
 
 void web_reply_made(web_call *call, gofer_status status, gofer_info *info)

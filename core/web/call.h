@@ -12,6 +12,8 @@
 #include <stdint.h>
 
 #include "gofer/gofer.h"
+#include "copy.h"
+#include "scope.h"
 #include "text.h"
 
 // What one may do; a role is a set of these.
@@ -53,8 +55,11 @@ typedef struct web_call {
     struct web_recent *recent;  // counts of the last hour
     struct web_hours *hours;    // figures by the hour
     bool          asynq_names;  // metrics also under the names of Asynq's exporter
-    unsigned      rights;
-    const char   *who;      // name of the token, or "-"
+    unsigned      rights;   // for any queue
+    const web_scope *scope; // for which; of a route that is not for all queues the server has
+                            //   looked at what the path and query name
+    web_view      view;     // what he may see of that
+    const char   *who;      // name of the token or of the proxy's user, or "-"
     web_word      path[WEB_WORDS_MAX], query[WEB_WORDS_MAX];
     size_t        path_count, query_count;
     const char   *accept;   // the header, "" if it is not there; so are the next two
@@ -62,7 +67,7 @@ typedef struct web_call {
     const char   *web_root; // folder of the page's files; NULL: those inside
     const char   *base;     // of all addresses: "" or "/gofer"
     struct web_access *access;
-    const void   *from;     // a struct sockaddr; NULL: not known
+    const char   *address;  // the visitor's, as the nearest trusted proxy saw it; "": a Unix socket
     const char   *session;  // the cookie's value; NULL: not there
     bool          secure;   // it came over TLS, at least as far as the proxy
     const char   *body;     // JSON; NULL: none
@@ -78,10 +83,15 @@ const char *web_query_word(const web_call *call, const char *name);     // NULL:
 bool web_query_number(web_call *call, const char *name, int64_t min, int64_t max, int64_t *out);
 bool web_query_duration(web_call *call, const char *name, int64_t *out);
 
+// May he do a thing with a queue, other than those that path and query name? False: it is answered.
+bool web_may(web_call *call, unsigned right, const char *queue);
+// May he see payloads wherever he sees tasks, of this queue, or of all (NULL)?
+bool web_sees_payloads(const web_call *call, const char *queue);
+
 // ---- what is answered. Each may be called once.
 
-// JSON of a snapshot. What the caller may not see (WEB_PAYLOAD) is left out, and integers past
-// 2^53, which JavaScript rounds, are text.
+// JSON of a snapshot. What the caller may not see (WEB_PAYLOAD, or of queues that are not his) is
+// left out, what is masked is masked, and integers past 2^53, which JavaScript rounds, are text.
 void web_reply_info(web_call *call, const gofer_info *info);
 // The same with the status of the call that made the snapshot; frees it.
 void web_reply_made(web_call *call, gofer_status status, gofer_info *info);

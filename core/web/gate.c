@@ -196,8 +196,7 @@ static void read_away(place *p)
 static void greet(web_gate *gate, const web_listener *listener, int fd,
     const struct sockaddr_storage *from, socklen_t size)
 {
-    bool counted = from->ss_family != AF_UNIX
-        && !gate->opts.trusted(gate->opts.user, (const struct sockaddr *)from);
+    bool counted = !gate->opts.trusted(gate->opts.user, (const struct sockaddr *)from);
     place *p = find_place(gate, from, counted);
     if (!p) {
         if (!listener->tls)

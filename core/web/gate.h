@@ -38,7 +38,7 @@ typedef struct web_gate_options {
     // A connection whose head is whole and right; it is the taker's from now on, also on false (no
     // memory). Called on the gate's thread.
     bool (*take)(void *user, int fd, const struct sockaddr *from, socklen_t size);
-    // Is it a proxy of ours, which has many people behind it?
+    // Is it a proxy of ours, or a Unix socket, which have many people behind them?
     bool (*trusted)(void *user, const struct sockaddr *from);
     void *user;
 } web_gate_options;

@@ -14,7 +14,10 @@ enum {
     WEB_NO_STORE = 1 << 1,      // runs at once on the server's thread: it must not wait
     WEB_IS_STREAM = 1 << 2,     // an open end: events
     WEB_IS_TEXT = 1 << 3,       // its answer is no JSON
-    WEB_IS_PAGE = 1 << 4        // its query is the page's own
+    WEB_IS_PAGE = 1 << 4,       // its query is the page's own
+    WEB_MINDS_QUEUES = 1 << 5   // who has the right for some queues alone may come, too: what the
+                                //   route does and answers is for these. Without it, and without
+                                //   {queue} in its path, a route is for who has it for all
 };
 
 typedef struct web_route {

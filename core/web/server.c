@@ -17,6 +17,7 @@
 #include "call.h"
 #include "head.h"
 #include "route.h"
+#include "claims.h"
 
 enum {
     BODY_MAX = 1 << 20,             // bytes of a request's body
@@ -40,7 +41,8 @@ typedef struct request {
     web_call               call;
     char                  *room;    // of the decoded words
     web_text               body;
-    char                   who[WEB_NAME_MAX], session[WEB_COOKIE_SIZE];
+    web_scope              scope;
+    char                   who[WEB_NAME_MAX], session[WEB_COOKIE_SIZE], address[WEB_ADDRESS_ROOM];
     char                   allow[WEB_ALLOW_MAX];    // of a 405
     bool                   asked;   // the pool has it, or had it
     web_stream            *stream;
@@ -73,37 +75,78 @@ static const struct sockaddr *address_of(struct MHD_Connection *connection)
     return info ? info->client_addr : NULL;
 }
 
-// The value of our cookie, into room; NULL: it is not there. Over TLS only the name counts that no
-// other host of the domain can set.
-static const char *cookie_of(request *r, char room[WEB_COOKIE_SIZE])
-{
-    const char *name = r->call.secure ? WEB_COOKIE_SECURE "=" : WEB_COOKIE "=";
-    const char *text = header(r, "Cookie");
-    size_t size = strlen(name);
-    while (text && *text) {
-        size_t length = strcspn(text, "; ");
-        if (length > size && length - size < WEB_COOKIE_SIZE && strncmp(text, name, size) == 0) {
-            snprintf(room, WEB_COOKIE_SIZE, "%.*s", (int)(length - size), text + size);
-            return room;
-        }
-        text += strcspn(text, ";");
-        text += strspn(text, "; ");
-    }
-    return NULL;
-}
-
 // Did it come over TLS, ours or a proxy's? A proxy with TLS that says nothing has it.
-static bool is_secure(request *r)
+static bool is_secure(request *r, bool trusted)
 {
     const char *proto = header(r, "X-Forwarded-Proto");
+    bool behind = r->server->opts.behind_proxy;
     return web_gate_is_secure(r->server->gate, fd_of(r->connection))
-        || (r->server->opts.behind_proxy && (!proto || strcasecmp(proto, "https") == 0));
+        || ((trusted || behind) && (proto ? web_claim_https(proto) : behind));
+}
+
+// The visitor's address, as far as it is known: behind a proxy it is the one that the proxy saw.
+static void find_address(request *r, bool trusted)
+{
+    const char *via = header(r, "X-Forwarded-For");
+    if (!trusted || !via || !web_claim_for(via, r->address))
+        web_claim_address(address_of(r->connection), r->address);
+    r->call.address = r->address;
+}
+
+// Over TLS only the cookie's name counts that no other host of the domain can set.
+static const char *find_session(request *r)
+{
+    const char *text = header(r, "Cookie");
+    const char *name = r->call.secure ? WEB_COOKIE_SECURE : WEB_COOKIE;
+    return text && web_claim_cookie(text, name, r->session, sizeof r->session) ? r->session : NULL;
+}
+
+typedef struct tally {
+    const char *name;
+    int         count;
+} tally;
+
+static enum MHD_Result count_header(void *user, enum MHD_ValueKind kind, const char *name,
+    const char *value)
+{
+    tally *t = user;
+    (void)kind;
+    (void)value;
+    t->count += strcasecmp(name, t->name) == 0;
+    return MHD_YES;
+}
+
+// One of those that something is decided by is there twice: a proxy and who is behind it may mean
+// different ones. NULL: none is.
+static const char *doubled(request *r)
+{
+    const char *const names[] = { "Authorization", "Cookie", "Content-Type", "Origin",
+        "Sec-Fetch-Site", "X-Gofer", r->server->opts.user_header, r->server->opts.role_header };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        tally t = { names[i], 0 };
+        if (names[i])
+            (void)MHD_get_connection_values(r->connection, MHD_HEADER_KIND, count_header, &t);
+        if (t.count > 1)
+            return names[i];
+    }
+    return NULL;
 }
 
 static bool has_body(request *r)
 {
     const char *length = header(r, "Content-Length");
     return header(r, "Transfer-Encoding") || (length && strspn(length, "0") != strlen(length));
+}
+
+// The queue that a path or query names; NULL: none.
+static const char *find_queue(const web_word *words, size_t count)
+{
+    static const char name[] = "queue";
+    for (size_t i = 0; i < count; i++)
+        if (words[i].name_size == sizeof name - 1
+            && memcmp(words[i].name, name, words[i].name_size) == 0)
+            return words[i].value;
+    return NULL;
 }
 
 // ---- answers
@@ -187,33 +230,78 @@ static bool is_meant_for_us(request *r, const char *method)
         .has_body = has_body(r),
         .secure = web_gate_is_secure(r->server->gate, fd_of(r->connection)),
     };
+    const char *twice = doubled(r);
     web_refusal refusal = web_guard_check(&r->server->opts.guard, &said);
-    if (refusal.why)
+    if (twice)
+        web_fail(&r->call, 400, "EINVAL", "%s is there twice", twice);
+    else if (refusal.why)
         web_fail(&r->call, refusal.status, refusal.status == 403 ? "EDENIED" : "EINVAL", "%s",
             refusal.why);
-    return !refusal.why;
+    return !twice && !refusal.why;
+}
+
+// Why somebody may not.
+static void deny(request *r, int status, bool trusted)
+{
+    const char *user = r->server->opts.user_header;
+    if (status == 429)
+        web_fail(&r->call, 429, "EDENIED", "too many tokens that are not known: wait a minute");
+    else if (status == 400)
+        web_fail(&r->call, 400, "EINVAL", "%s is not a name of 1 to %d bytes", user,
+            WEB_NAME_MAX - 1);
+    else if (status == 401)
+        web_fail(&r->call, 401, "EDENIED", "the token is not known");
+    else if (strcmp(r->who, "-") != 0)
+        web_fail(&r->call, 403, "EDENIED", "%s may not do this", r->who);
+    else if (user && trusted)
+        web_fail(&r->call, 401, "EDENIED", "the proxy names nobody in %s", user);
+    else
+        web_fail(&r->call, 401, "EDENIED", "this needs a token: Authorization: Bearer ...");
+}
+
+// The right is there for the queue that the path names, or for any.
+static bool has_right(const request *r)
+{
+    unsigned right = r->route->right;
+    const char *queue = find_queue(r->call.path, r->call.path_count);
+    return right == 0 || (queue ? web_scope_may(&r->scope, right, queue)
+                                : (web_scope_rights(&r->scope) & right) == right);
+}
+
+// And for what the query names: one queue; or all, unless the handler minds whose they are.
+static bool has_right_to_ask(const request *r)
+{
+    unsigned right = r->route->right;
+    const char *queue = find_queue(r->call.query, r->call.query_count);
+    if (right == 0 || web_scope_everywhere(&r->scope, right))
+        return true;
+    if (queue)
+        return web_scope_may(&r->scope, right, queue);
+    return r->route->flags & WEB_MINDS_QUEUES || find_queue(r->call.path, r->call.path_count);
 }
 
 static bool may(request *r)
 {
-    r->call.secure = is_secure(r);
-    r->call.session = cookie_of(r, r->session);
-    r->call.from = address_of(r->connection);
-    web_visitor v = web_access_of(r->server->opts.access, r->call.from,
-        header(r, "Authorization"), r->call.session);
+    const web_server_options *opts = &r->server->opts;
+    bool trusted = opts->trusted(opts->user, address_of(r->connection));
+    r->call.secure = is_secure(r, trusted);
+    r->call.session = find_session(r);
+    find_address(r, trusted);
+    const char *user = opts->user_header ? header(r, opts->user_header) : NULL;
+    const char *groups = opts->role_header ? header(r, opts->role_header) : user;
+    web_visitor v = web_access_of(opts->access, &(web_shown){
+        .address = r->address, .trusted = trusted, .authorization = header(r, "Authorization"),
+        .session = r->call.session, .user = user, .groups = groups ? groups : "" });
     memcpy(r->who, v.name, sizeof r->who);
-    r->call.rights = v.rights;
-    unsigned right = r->route->right;
-    if (right == 0 || (v.status == 0 && (v.rights & right) == right))
+    r->scope = v.scope;
+    r->call.scope = &r->scope;
+    r->call.rights = web_scope_rights(&v.scope);
+    bool all = web_scope_everywhere(&v.scope, r->call.rights);
+    r->call.view = (web_view){ .scope = all ? NULL : &r->scope, .masks = opts->masks,
+        .hide = all && r->call.rights & WEB_PAYLOAD ? 0 : WEB_HIDE_PAYLOADS };
+    if (r->route->right == 0 || (v.status == 0 && has_right(r)))
         return true;
-    if (v.status == 429)
-        web_fail(&r->call, 429, "EDENIED", "too many tokens that are not known: wait a minute");
-    else if (v.status == 401)
-        web_fail(&r->call, 401, "EDENIED", "the token is not known");
-    else if (strcmp(v.name, "-") == 0)
-        web_fail(&r->call, 401, "EDENIED", "this needs a token: Authorization: Bearer ...");
-    else
-        web_fail(&r->call, 403, "EDENIED", "the token %s may not do this", v.name);
+    deny(r, v.status, trusted);
     return false;
 }
 
@@ -266,8 +354,12 @@ static void begin(request *r, const char *method, const char *target)
         web_fail(&r->call, 400, "EINVAL", "this address takes no body");
         return;
     }
-    if (!(r->route->flags & WEB_IS_PAGE))
-        (void)web_query_read(&r->call, r->route, query, r->room + size + 1);
+    if (r->route->flags & WEB_IS_PAGE
+        || !web_query_read(&r->call, r->route, query, r->room + size + 1))
+        return;
+    if (!has_right_to_ask(r))
+        web_fail(&r->call, 403, "EDENIED", "%s may do this for some queues alone, and this is for "
+            "all, or another", r->who);
 }
 
 // ---- streams

@@ -9,6 +9,7 @@
 #include "gate.h"
 #include "guard.h"
 #include "jobs.h"
+#include "masks.h"
 #include "pool.h"
 #include "streams.h"
 #include "gofer/gofer.h"
@@ -26,7 +27,11 @@ typedef struct web_server_options {
     web_guard     guard;
     const char   *base;         // "" or "/gofer"
     const char   *web_root;     // the page's files; NULL: those inside
+    const web_masks *masks;     // NULL: none
     bool          asynq_names;  // of metrics, too
+    const char   *user_header, *role_header;    // of proxies; NULL: they name nobody
+    bool (*trusted)(void *user, const struct sockaddr *from);   // a proxy of ours, or a Unix socket
+    void         *user;
     bool          behind_proxy; // with TLS
 } web_server_options;
 

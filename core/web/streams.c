@@ -118,7 +118,7 @@ static void put_events(web_text *out, const window *w, unsigned hide)
             continue;
         if (i)
             web_text_put(out, ",");
-        web_copy_json(out, json, strlen(json), hide);
+        (void)web_copy_json(out, json, strlen(json), &(web_view){ .hide = hide });
         gofer_free(json);
     }
 }

@@ -1,4 +1,5 @@
-// tokens.c - the file of tokens: a line NAME:ROLE:SHA-256 for each.
+// tokens.c - the file of tokens: a line NAME:ROLE:SHA-256 for each, with :QUEUES behind it if they
+// are not all.
 //
 // Written anew beside the old file and moved over it, so that a reader sees one or the other. Who
 // writes holds the lock on FILE.lock from before he reads, so that nobody's change is lost.
@@ -18,10 +19,10 @@
 #include "util/base64.h"
 #include "util/sha256.h"
 
-enum { SECRET = 32, LINES = 1000, FILE_MAX = 512 << 10, ROLE_MAX = 64 };
+enum { SECRET = 32, LINES = 1000, FILE_MAX = 512 << 10 };
 
 typedef struct token {
-    char          name[WEB_NAME_MAX], role[ROLE_MAX];
+    char          name[WEB_NAME_MAX], role[WEB_ROLE_MAX], queues[WEB_QUEUES_MAX];
     unsigned char digest[WEB_DIGEST_SIZE];
 } token;
 
@@ -63,8 +64,15 @@ static bool read_line(const char *line, size_t size, token *out)
 {
     const char *role = memchr(line, ':', size), *end = line + size;
     const char *digest = role ? memchr(role + 1, ':', (size_t)(end - role - 1)) : NULL;
-    if (!digest || role - line >= WEB_NAME_MAX || role == line || digest - role > ROLE_MAX
-        || end - digest - 1 != 2 * WEB_DIGEST_SIZE)
+    const char *queues = digest ? memchr(digest + 1, ':', (size_t)(end - digest - 1)) : NULL;
+    const char *digest_end = queues ? queues : end;
+    if (!digest || role - line >= WEB_NAME_MAX || role == line || digest - role > WEB_ROLE_MAX
+        || digest_end - digest - 1 != 2 * WEB_DIGEST_SIZE || end - digest_end > WEB_QUEUES_MAX)
+        return false;
+    snprintf(out->queues, sizeof out->queues, "%.*s", queues ? (int)(end - queues - 1) : 0,
+        queues ? queues + 1 : "");
+    // Whatever is there in their place must not be none, which would be all.
+    if (queues && !web_queues_valid(out->queues))
         return false;
     snprintf(out->name, sizeof out->name, "%.*s", (int)(role - line), line);
     snprintf(out->role, sizeof out->role, "%.*s", (int)(digest - role - 1), role + 1);
@@ -175,19 +183,20 @@ bool web_digest_same(const unsigned char *a, const unsigned char *b)
     return differ == 0;
 }
 
-unsigned web_tokens_find(web_tokens *tokens, const unsigned char digest[WEB_DIGEST_SIZE],
-    char name[WEB_NAME_MAX])
+bool web_tokens_find(web_tokens *tokens, const unsigned char digest[WEB_DIGEST_SIZE],
+    web_grant *out, char name[WEB_NAME_MAX])
 {
-    unsigned rights = 0;
+    out->rights = 0;
     read_again(tokens);
     // To the end, whichever it is: how long it took is not to tell where it stands.
     for (size_t i = 0; tokens->list && i < tokens->count; i++) {
         if (!web_digest_same(digest, tokens->list[i].digest))
             continue;
-        rights = web_role(tokens->list[i].role);
+        out->rights = web_role(tokens->list[i].role);
+        memcpy(out->queues, tokens->list[i].queues, WEB_QUEUES_MAX);
         memcpy(name, tokens->list[i].name, WEB_NAME_MAX);
     }
-    return rights;
+    return out->rights != 0;
 }
 
 bool web_tokens_there(web_tokens *tokens)
@@ -205,7 +214,7 @@ static bool write_list(FILE *file, const token *list, size_t count)
         fprintf(file, "%s:%s:", list[i].name, list[i].role);
         for (size_t k = 0; k < WEB_DIGEST_SIZE; k++)
             fprintf(file, "%02x", list[i].digest[k]);
-        fputc('\n', file);
+        fprintf(file, "%s%s\n", *list[i].queues ? ":" : "", list[i].queues);
     }
     return fflush(file) == 0 && !ferror(file) && fsync(fileno(file)) == 0;
 }
@@ -338,19 +347,23 @@ static const char *add(token *list, size_t *count, void *user, char *why, size_t
     return NULL;
 }
 
-const char *web_token_add(const char *path, const char *name, const char *role,
-    char text[WEB_TOKEN_SIZE], char *why, size_t size)
+const char *web_token_add(const char *path, const web_token *wanted, char text[WEB_TOKEN_SIZE],
+    char *why, size_t size)
 {
     token made;
-    if (!is_name(name))
-        return because(why, size, name, "a name has 1 to 63 letters, digits or ._@-");
-    if (!web_role(role) || strlen(role) >= ROLE_MAX)
-        return because(why, size, role, "there is no such role: see, operate, admin, metrics, or "
-            "rights with commas between them");
+    if (!is_name(wanted->name))
+        return because(why, size, wanted->name, "a name has 1 to 63 letters, digits or ._@-");
+    if (*wanted->queues && !web_queues_valid(wanted->queues))
+        return because(why, size, wanted->queues, "queues are names or patterns with commas "
+            "between them, 255 bytes at the most");
+    if (!web_role(wanted->role) || strlen(wanted->role) >= WEB_ROLE_MAX)
+        return because(why, size, wanted->role, "there is no such role: see, operate, admin, "
+            "metrics, or rights with commas between them");
     if (!make_token(text))
         return because(why, size, "random bytes", strerror(errno));
-    snprintf(made.name, sizeof made.name, "%s", name);
-    snprintf(made.role, sizeof made.role, "%s", role);
+    snprintf(made.name, sizeof made.name, "%s", wanted->name);
+    snprintf(made.role, sizeof made.role, "%s", wanted->role);
+    snprintf(made.queues, sizeof made.queues, "%s", wanted->queues);
     web_digest(text, made.digest);
     return change_list(path, add, &made, why, size);
 }
@@ -373,8 +386,8 @@ const char *web_token_remove(const char *path, const char *name, char *why, size
     return change_list(path, take_away, copy, why, size);
 }
 
-const char *web_token_each(const char *path, void (*each)(void *, const char *, const char *),
-    void *user, char *why, size_t size)
+const char *web_token_each(const char *path, void (*each)(void *, const web_token *), void *user,
+    char *why, size_t size)
 {
     struct stat st;
     size_t count;
@@ -382,7 +395,7 @@ const char *web_token_each(const char *path, void (*each)(void *, const char *, 
     if (!list)
         return because(why, size, path, errno == EPERM ? "others may write it" : strerror(errno));
     for (size_t i = 0; i < count; i++)
-        each(user, list[i].name, list[i].role);
+        each(user, &(web_token){ list[i].name, list[i].role, list[i].queues });
     free(list);
     return NULL;
 }

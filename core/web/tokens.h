@@ -18,10 +18,10 @@ bool web_digest_same(const unsigned char *a, const unsigned char *b);       // i
 // 43 characters of the alphabet that URLs and shells leave alone. False: there is no randomness.
 bool web_random_text(char out[WEB_SECRET_SIZE]);
 
-// The rights of the token with this digest, and its name. 0: there is no such token now. Reads the
-// file again if it has changed.
-unsigned web_tokens_find(web_tokens *tokens, const unsigned char digest[WEB_DIGEST_SIZE],
-    char name[WEB_NAME_MAX]);
+// What the token with this digest may do, and its name. False: there is no such token now. Reads
+// the file again if it has changed.
+bool web_tokens_find(web_tokens *tokens, const unsigned char digest[WEB_DIGEST_SIZE],
+    web_grant *out, char name[WEB_NAME_MAX]);
 
 bool web_tokens_there(web_tokens *tokens);          // is there any, or a file that cannot be read?
 

@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "call.h"
+#include "claims.h"
 #include "hours.h"
 #include "page.h"
 #include "recent.h"
@@ -29,6 +31,8 @@ struct web {
     const char *const *proxies;     // borrowed
     size_t        proxy_count;
     char          base[64];
+    web_role_map *roles;            // NULL: proxies name nobody
+    web_masks    *masks;            // NULL: none
     web_log       log;
     web_tls      *tls;              // NULL: no TLS
     web_access   *access;
@@ -63,7 +67,7 @@ static const char *check_safety(const web *w, const web_options *opts, char *why
     for (size_t i = 0; i < w->listener_count; i++) {
         if (w->listeners[i].local)
             continue;
-        if (!opts->tokens || access(opts->tokens, R_OK) != 0)
+        if (!opts->user_header && (!opts->tokens || access(opts->tokens, R_OK) != 0))
             return refuse(why, size, "an address that is not loopback needs tokens: add one with "
                 "'gofer web token add'");
         if (!opts->behind_proxy && !opts->tls_cert)
@@ -73,6 +77,20 @@ static const char *check_safety(const web *w, const web_options *opts, char *why
             return refuse(why, size, "an address that is not loopback has no --anonymous visitors");
     }
     return NULL;
+}
+
+static bool header_may_name(const char *name)
+{
+    static const char *const taken[] = { "Host", "Authorization", "Cookie", "Origin", "X-Gofer",
+        "Sec-Fetch-Site", "Content-Type", "Content-Length", "Transfer-Encoding", "Connection",
+        "Accept", "Last-Event-ID", "X-Forwarded-For", "X-Forwarded-Proto" };
+    size_t size = strlen(name);
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        if (strcasecmp(name, taken[i]) == 0)
+            return false;
+    return size > 0 && size < 64
+        && name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")]
+        == '\0';
 }
 
 static const char *check_words(const web_options *opts, char *why, size_t size)
@@ -85,6 +103,16 @@ static const char *check_words(const web_options *opts, char *why, size_t size)
             "with commas between them");
     if (!opts->tls_cert != !opts->tls_key)
         return refuse(why, size, "--tls-cert and --tls-key go together");
+    if (!opts->user_header && (opts->role_header || opts->role_count))
+        return refuse(why, size, "--role-header and --role-map belong to --auth-header");
+    if (opts->user_header && !header_may_name(opts->user_header))
+        return refuse(why, size, "--auth-header is the name of a header that means nothing else");
+    if (opts->role_header && (!header_may_name(opts->role_header)
+        || strcasecmp(opts->role_header, opts->user_header) == 0))
+        return refuse(why, size, "--role-header is the name of a header that means nothing else");
+    if (opts->user_header && !opts->role_count)
+        return refuse(why, size, "--auth-header needs --role-map: whom the proxy names may do "
+            "nothing otherwise");
     for (size_t i = 0; i < opts->proxy_count; i++)
         if (inet_pton(AF_INET, opts->proxies[i], &any) != 1
             && inet_pton(AF_INET6, opts->proxies[i], &any) != 1)
@@ -100,6 +128,27 @@ static unsigned anonymous_rights(const web_options *opts)
 }
 
 // ---- making
+
+static const char *read_masks(web *w, const web_options *opts, char *why, size_t size)
+{
+    if (opts->mask_count)
+        w->masks = web_masks_new(opts->masks, opts->mask_count, why, size);
+    return opts->mask_count && !w->masks ? why : NULL;
+}
+
+static const char *read_roles(web *w, const web_options *opts, char *why, size_t size)
+{
+    bool unix_socket = false;
+    for (size_t i = 0; i < opts->listen_count; i++)
+        unix_socket = unix_socket || strncmp(opts->listen[i], "unix:", 5) == 0;
+    if (!opts->user_header)
+        return NULL;
+    if (!opts->proxy_count && !unix_socket)
+        return refuse(why, size, "--auth-header is believed of proxies alone: name them by "
+            "--trusted-proxy, or let them in over a Unix socket (--listen unix:PATH)");
+    w->roles = web_role_map_new(opts->roles, opts->role_count, why, size);
+    return w->roles ? NULL : why;
+}
 
 static const char *open_tls(web *w, const web_options *opts, char *why, size_t size)
 {
@@ -168,22 +217,23 @@ static bool take(void *user, int fd, const struct sockaddr *from, socklen_t size
 static bool is_trusted(void *user, const struct sockaddr *from)
 {
     const web *w = user;
-    char text[INET6_ADDRSTRLEN] = "";
-    const void *bytes = from->sa_family == AF_INET
-        ? (const void *)&((const struct sockaddr_in *)(const void *)from)->sin_addr
-        : (const void *)&((const struct sockaddr_in6 *)(const void *)from)->sin6_addr;
-    if (!inet_ntop(from->sa_family, bytes, text, sizeof text))
-        return false;
-    for (size_t i = 0; i < w->proxy_count; i++)
-        if (strcmp(w->proxies[i], text) == 0)
+    char text[WEB_ADDRESS_ROOM], proxy[WEB_ADDRESS_ROOM];
+    if (from && from->sa_family == AF_UNIX)
+        return true;
+    web_claim_address(from, text);
+    // As it was given it may be written otherwise: 2001:DB8:0::1.
+    for (size_t i = 0; *text && i < w->proxy_count; i++)
+        if (web_claim_for(w->proxies[i], proxy) && strcmp(proxy, text) == 0)
             return true;
     return false;
 }
 
 static bool make_parts(web *w, gofer_client *client, const web_options *opts)
 {
-    w->access = web_access_new(opts->tokens, anonymous_rights(opts), !opts->anonymous,
-        opts->read_only);
+    w->access = web_access_new(&(web_access_options){
+        .tokens = opts->tokens, .anonymous = anonymous_rights(opts),
+        .until_tokens = !opts->anonymous, .read_only = opts->read_only, .roles = w->roles,
+        .user_header = opts->user_header, .log = &w->log });
     w->pool = web_pool_new(STORE_THREADS, STORE_JOBS);
     w->streams = web_streams_new(client, web_server_wake);
     w->jobs = web_jobs_new(client);
@@ -197,7 +247,8 @@ static bool make_parts(web *w, gofer_client *client, const web_options *opts)
         .streams = w->streams, .recent = w->recent, .hours = w->hours,
         .guard = { (const char *const *)w->hosts, w->host_count }, .base = w->base,
         .web_root = opts->web_root, .asynq_names = opts->asynq_names,
-        .behind_proxy = opts->behind_proxy,
+        .behind_proxy = opts->behind_proxy, .user_header = opts->user_header,
+        .role_header = opts->role_header, .masks = w->masks, .trusted = is_trusted, .user = w,
     };
     web_gate_options gate = {
         .listeners = w->listeners, .count = w->listener_count, .tls = w->tls, .take = take,
@@ -220,6 +271,11 @@ web *web_new(gofer_client *client, const web_options *opts, char *why, size_t si
         w->proxies = opts->proxies;
         w->proxy_count = opts->proxy_count;
         w->log = (web_log){ opts->log, opts->log_user };
+        failed = read_masks(w, opts, why, size);
+        if (!failed)
+            failed = read_roles(w, opts, why, size);
+    }
+    if (!failed) {
         failed = open_tls(w, opts, why, size);
         if (!failed)
             failed = open_listeners(w, opts, why, size);
@@ -268,6 +324,8 @@ void web_free(web *w)
     web_gate_free(w->gate);
     web_tls_free(w->tls);
     web_access_free(w->access);
+    web_role_map_free(w->roles);
+    web_masks_free(w->masks);
     for (size_t i = 0; i < w->host_count; i++)
         free(w->hosts[i]);
     free(w->hosts);

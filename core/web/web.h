@@ -21,6 +21,11 @@ typedef struct web_options {
     size_t             host_count;
     const char *const *proxies;     // addresses of trusted proxies
     size_t             proxy_count;
+    const char        *user_header, *role_header;   // of trusted proxies; NULL: they name nobody
+    const char *const *roles;       // GROUP=ROLE[:QUEUES]
+    size_t             role_count;
+    const char *const *masks;       // TYPE.FIELD: what is shown of no task
+    size_t             mask_count;
     const char        *tokens;      // the file of tokens; NULL: none
     const char        *anonymous;   // role of who shows no token, or "none"; NULL: "see,payload" as
                                     //   long as there are no tokens

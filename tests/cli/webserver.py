@@ -37,7 +37,7 @@ class Web:
     """A running server; calling it makes a request. `ca`: a file of certificates that it is
     trusted by, where it speaks TLS."""
 
-    def __init__(self, gofer, *args, env=None, ca=None):
+    def __init__(self, gofer, *args, env=None, ca=None, token=None):
         self.gofer = gofer
         self.log_path = gofer.folder / f"web{time.monotonic_ns()}.log"
         if "--listen" not in args:
@@ -51,7 +51,7 @@ class Web:
                 env={**gofer.env, **(env or {})})
         self.address = self.process.stdout.readline().decode().strip()
         self.url = urllib.parse.urlsplit(self.address)
-        self.token = None
+        self.token = token
         self.tls = ssl.create_default_context(cafile=ca) if ca else None
 
     @property

@@ -48,7 +48,8 @@ static void numbers_and_secrets_on_their_way_out(void)
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         web_text t = { 0 };
-        web_copy_json(&t, cases[i].json, strlen(cases[i].json), cases[i].hide);
+        web_copy_json(&t, cases[i].json, strlen(cases[i].json),
+            &(web_view){ .hide = cases[i].hide });
         CHECK_STR(t.at, cases[i].want);
         web_text_free(&t);
     }

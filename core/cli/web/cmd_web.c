@@ -12,13 +12,15 @@
 
 #include "access.h"
 #include "cli.h"
+#include "json.h"
 #include "logger.h"
 #include "web.h"
 
 enum { WHY_MAX = 512, PATH_ROOM = 4096, STORE_MS = 2000 };
 
 typedef struct web_args {
-    cli_list    listen, hosts, proxies;
+    cli_list    listen, hosts, proxies, roles, masks;
+    const char *auth_header, *role_header;
     const char *tokens, *anonymous, *base, *web_root, *compat, *tls_cert, *tls_key;
     int         read_only, behind_proxy;
 } web_args;
@@ -36,6 +38,9 @@ static const cli_option options[] = {
       "then none)", 0, 0 },
     { "read-only", 0, CLI_FLAG, offsetof(web_args, read_only), NULL,
       "nobody changes anything, whatever his token", 0, 0 },
+    { "mask", 0, CLI_LIST, offsetof(web_args, masks), "TYPE.FIELD",
+      "show *** in place of this field of payloads, results and headers: 'user:*.password'; * is "
+      "any characters; may be repeated", 0, 0 },
     { "base", 0, CLI_TEXT, offsetof(web_args, base), "PATH",
       "the path that a proxy has this server at, such as /gofer", 0, 0 },
     { "web-root", 0, CLI_TEXT, offsetof(web_args, web_root), "DIR",
@@ -52,6 +57,14 @@ static const cli_option options[] = {
       "a proxy with TLS stands in front: addresses other than loopback are allowed", 0, 0 },
     { "trusted-proxy", 0, CLI_LIST, offsetof(web_args, proxies), "ADDRESS",
       "the IP address of such a proxy: many people come from it; may be repeated", 0, 0 },
+    { "auth-header", 0, CLI_TEXT, offsetof(web_args, auth_header), "NAME",
+      "the header in which a trusted proxy, or who comes by a Unix socket, names who has logged in "
+      "there", 0, 0 },
+    { "role-header", 0, CLI_TEXT, offsetof(web_args, role_header), "NAME",
+      "the header in which it names his groups, commas between them", 0, 0 },
+    { "role-map", 0, CLI_LIST, offsetof(web_args, roles), "GROUP=ROLE[:QUEUES]",
+      "what a group may do (without --role-header: a user; * is everybody), and in which queues; "
+      "may be repeated", 0, 0 },
     CLI_OPTIONS_END
 };
 
@@ -127,6 +140,9 @@ static int run(cli *c, const void *user)
         .tokens = args->tokens ? args->tokens : usual_path(c), .anonymous = args->anonymous,
         .base = args->base, .web_root = args->web_root, .read_only = args->read_only,
         .asynq_names = args->compat != NULL, .behind_proxy = args->behind_proxy,
+        .masks = args->masks.items, .mask_count = args->masks.count,
+        .user_header = args->auth_header, .role_header = args->role_header,
+        .roles = args->roles.items, .role_count = args->roles.count,
         .tls_cert = args->tls_cert, .tls_key = args->tls_key, .log = logger_write,
     };
     if (!c->timeout_ms)
@@ -159,7 +175,7 @@ const cli_command cmd_web = {
 // ---- gofer web token
 
 typedef struct token_args {
-    const char *tokens, *role;
+    const char *tokens, *role, *queues;
 } token_args;
 
 static const cli_option token_options[] = {
@@ -168,8 +184,19 @@ static const cli_option token_options[] = {
     { "role", 0, CLI_TEXT, offsetof(token_args, role), "ROLE",
       "with add: see, operate, admin, metrics, or rights with commas between them (see, payload, "
       "enqueue, operate, admin, metrics); default: see", 0, 0 },
+    { "queues", 0, CLI_TEXT, offsetof(token_args, queues), "LIST",
+      "with add: only in these queues, names or patterns with commas between them: mail*,report "
+      "(default: all)", 0, 0 },
     CLI_OPTIONS_END
 };
+
+// As a member of a JSON object; nothing if they are all.
+static void put_queues(const char *queues)
+{
+    fputs(*queues ? ",\"queues\":" : "", stdout);
+    if (*queues)
+        json_put_text(stdout, queues);
+}
 
 // What a listing is told by; with --json it is one list.
 typedef struct listing {
@@ -177,13 +204,18 @@ typedef struct listing {
     size_t     count;
 } listing;
 
-static void put_token(void *user, const char *name, const char *role)
+static void put_token(void *user, const web_token *token)
 {
     listing *l = user;
-    if (l->c->global.json)
-        printf("%s{\"name\":\"%s\",\"role\":\"%s\"}", l->count ? "," : "", name, role);
-    else
-        printf("%-24s %s\n", name, role);
+    if (l->c->global.json) {
+        printf("%s{\"name\":\"%s\",\"role\":\"%s\"", l->count ? "," : "", token->name,
+            token->role);
+        put_queues(token->queues);
+        printf("}");
+    } else {
+        printf("%-24s %s%s%s\n", token->name, token->role, *token->queues ? "  " : "",
+            token->queues);
+    }
     l->count++;
 }
 
@@ -197,19 +229,24 @@ static int list_tokens(cli *c, const char *path)
     return failed ? cli_fail(c, CLI_FAILED, "web token: %s", failed) : CLI_OK;
 }
 
-static int add_token(cli *c, const char *path, const char *given)
+static int add_token(cli *c, const char *path, const token_args *args)
 {
     char token[WEB_TOKEN_SIZE], why[WHY_MAX];
-    const char *name = c->words[1], *role = given ? given : "see";
+    web_token wanted = { c->words[1], args->role ? args->role : "see",
+        args->queues ? args->queues : "" };
     make_folders(path);
-    const char *failed = web_token_add(path, name, role, token, why, sizeof why);
+    if (args->queues && !*args->queues)
+        return cli_fail(c, CLI_USAGE, "web token: --queues names none");
+    const char *failed = web_token_add(path, &wanted, token, why, sizeof why);
     if (failed)
         return cli_fail(c, CLI_FAILED, "web token: %s", failed);
-    if (c->global.json)
-        printf("{\"items\":[{\"name\":\"%s\",\"role\":\"%s\",\"token\":\"%s\"}]}\n", name, role,
-            token);
-    else
+    if (c->global.json) {
+        printf("{\"items\":[{\"name\":\"%s\",\"role\":\"%s\"", wanted.name, wanted.role);
+        put_queues(wanted.queues);
+        printf(",\"token\":\"%s\"}]}\n", token);
+    } else {
         printf("%s\n", token);
+    }
     cli_note(c, "it is shown this once");
     return CLI_OK;
 }
@@ -235,7 +272,7 @@ static int run_token(cli *c, const void *user)
         return cli_fail(c, CLI_USAGE, "web token: '%s' is not add, ls or rm", act);
     if (c->word_count != words)
         return cli_fail(c, CLI_USAGE, "web token: usage: gofer web token add NAME | ls | rm NAME");
-    return strcmp(act, "add") == 0 ? add_token(c, path, args->role)
+    return strcmp(act, "add") == 0 ? add_token(c, path, args)
         : words == 1               ? list_tokens(c, path)
                                    : remove_token(c, path);
 }

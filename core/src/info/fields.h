@@ -625,6 +625,8 @@ FIELD(versions, web, BOOL, none, ALWAYS, BOTH, "0.1.0", "Whether it was built wi
 KIND(web_token, "", "A token of the web interface.")
 FIELD(web_token, name, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its name.")
 FIELD(web_token, role, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its role.")
+FIELD(web_token, queues, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "The queues it is for, with commas between them; missing: all.")
 FIELD(web_token, token, TEXT, none, MAYBE, BOTH, "0.1.0",
     "The token itself, when it is added; only then.")
 
