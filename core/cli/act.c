@@ -27,25 +27,33 @@ static void print_json(const char *key, const char *word, const char *done, gofe
     fputs("}", stdout);
 }
 
-int cli_act_on_words(cli *c, gofer_client *client, const char *key, const char *done,
-    cli_act_fn act, const void *user)
+static void note(const cli *c, gofer_client *client, const cli_word_act *how, const char *word,
+    gofer_status st)
+{
+    int is_queue = strcmp(how->key, "queue") == 0;
+    cli_audit(c, client, &(audit_note){ .act = how->act, .queue = is_queue ? word : how->queue,
+        .target = word, .status = st, .count = st == GOFER_OK });
+}
+
+int cli_act_on_words(cli *c, gofer_client *client, const cli_word_act *how, const void *user)
 {
     int code = CLI_OK;
     if (c->global.json)
         fputs("{\"items\":[", stdout);
     for (size_t i = 0; i < c->word_count; i++) {
-        gofer_status st = act(client, c->words[i], user);
+        gofer_status st = how->one(client, c->words[i], user);
         if (c->global.json) {
-            print_json(key, c->words[i], done, st, i == 0);
+            print_json(how->key, c->words[i], how->done, st, i == 0);
         } else if (st == GOFER_OK && !c->global.quiet) {
             char *safe = screen_escape(c->words[i], strlen(c->words[i]), SCREEN_ONE_LINE);
-            printf("%s %s\n", done, safe);
+            printf("%s %s\n", how->done, safe);
             free(safe);
         }
         if (st != GOFER_OK) {
             int failed = cli_fail_status(c, st, NULL);
             code = code == CLI_OK ? failed : code;
         }
+        note(c, client, how, c->words[i], st);
     }
     if (c->global.json)
         puts("]}");

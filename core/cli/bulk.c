@@ -14,13 +14,13 @@
 #include "screen.h"
 
 const bulk_action bulk_run = { "run", "made pending", GOFER_ACT_RUN,
-    "scheduled|retry|archived|aggregating" };
+    "scheduled|retry|archived|aggregating", "task.run", "tasks.run" };
 const bulk_action bulk_archive = { "archive", "archived", GOFER_ACT_ARCHIVE,
-    "pending|scheduled|retry|aggregating" };
+    "pending|scheduled|retry|aggregating", "task.archive", "tasks.archive" };
 const bulk_action bulk_delete = { "rm", "deleted", GOFER_ACT_DELETE,
-    "pending|scheduled|retry|completed|archived|aggregating" };
+    "pending|scheduled|retry|completed|archived|aggregating", "task.delete", "tasks.delete" };
 const bulk_action bulk_cancel = { "cancel", "cancelled", GOFER_ACT_CANCEL,
-    "pending|scheduled|active|retry|aggregating" };
+    "pending|scheduled|active|retry|aggregating", "task.cancel", "tasks.cancel" };
 
 enum {
     PROGRESS_EVERY_MS = 200,
@@ -180,6 +180,16 @@ static void report(const cli *c, const bulk_action *how, const bulk *what, int64
     }
 }
 
+// ---- Noting: that it has begun, for it may be killed on the way, and how it ended
+
+static void note(const doing *d, const char *outcome, gofer_status st, int64_t count)
+{
+    char target[AUDIT_TARGET_ROOM];
+    audit_filter_text(target, d->what.state, d->what.filter);
+    cli_audit(d->c, d->client, &(audit_note){ .act = d->how->audit_all, .queue = d->what.queue,
+        .target = target, .outcome = outcome, .status = st, .count = count });
+}
+
 int bulk_act(cli *c, gofer_client *client, const bulk_action *how, const bulk *what)
 {
     doing d = { .c = c, .client = client, .how = how, .what = *what };
@@ -204,14 +214,17 @@ int bulk_act(cli *c, gofer_client *client, const bulk_action *how, const bulk *w
                 return CLI_FAILED;
             }
         }
+        note(&d, "begun", GOFER_OK, 0);
         st = act_on(&d, how->act, what->state, &total);
     }
-    if (st == GOFER_OK) {
+    int code = CLI_OK;
+    if (st == GOFER_OK)
         report(c, how, what, total);
-        return CLI_OK;
-    }
-    int code = cli_fail_status(c, st, NULL);
-    if (total && !what->dry_run)
+    else
+        code = cli_fail_status(c, st, NULL);
+    if (st != GOFER_OK && total && !what->dry_run)
         cli_note(c, "%s %" PRId64 " tasks before that", how->done, total);
+    if (!what->dry_run)
+        note(&d, NULL, st, total);
     return code;
 }

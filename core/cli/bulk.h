@@ -11,6 +11,8 @@ typedef struct bulk_action {
     const char *name, *done;
     int32_t     act;             // a GOFER_ACT_ value
     const char *states;          // those that allow it, apart by '|'
+    const char *audit;           // what the audit calls it on one task, and
+    const char *audit_all;       //   on all that match: "task.run", "tasks.run"
 } bulk_action;
 
 extern const bulk_action bulk_run, bulk_archive, bulk_delete, bulk_cancel;

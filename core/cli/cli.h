@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "audit_note.h"
 #include "gofer/gofer.h"
 #include "task_line.h"
 #include "util/nearest.h"
@@ -240,8 +241,20 @@ void cli_lines_free(cli_lines *lines);
 // ---- act.c: do one thing to each word of the command line
 
 typedef gofer_status (*cli_act_fn)(gofer_client *client, const char *name, const void *user);
-// key: what the words are, in JSON ("id"); done: "deleted". Returns the first failure's code.
-int cli_act_on_words(cli *c, gofer_client *client, const char *key, const char *done,
-    cli_act_fn act, const void *user);
+typedef struct cli_word_act {
+    const char *key;        // what the words are, in JSON: "id"
+    const char *done;       // "deleted"
+    const char *act;        // what the audit calls it: "task.delete"
+    const char *queue;      // that they are looked for in; NULL: in all
+    cli_act_fn  one;
+} cli_word_act;
+// Returns the first failure's code.
+int cli_act_on_words(cli *c, gofer_client *client, const cli_word_act *how, const void *user);
+
+// ---- audit.c: who did what
+
+// Notes what was done (actor and, if it is NULL, via are filled in; why: gofer_error_last()), and
+// warns if that fails. Only after the act's own error was told, for that may be another's then.
+gofer_status cli_audit(const cli *c, gofer_client *client, const audit_note *note);
 
 #endif

@@ -53,6 +53,9 @@ static int close_output(const cli *c, int code)
     errno = 0;
     if (fflush(stdout) != 0 || had_error) {
         int reason = errno ? errno : *c->output_errno;
+        // stdio has told the reason only to the call that filled its buffer: it is asked for again.
+        if (!reason && write(STDOUT_FILENO, "\n", 1) < 0)
+            reason = errno;
         cli_fail(c, CLI_FAILED, "cannot write to standard output%s%s",
             reason ? ": " : "", reason ? strerror(reason) : "");
         return code != CLI_OK ? code : CLI_FAILED;

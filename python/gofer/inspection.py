@@ -294,7 +294,7 @@ class AuditRecord:
     target: Optional[str] = text_if("target")
     """A task's id, the name of a schedule, a worker, or a filter."""
     outcome: str = text_of("outcome")
-    """"ok", "begun", "stopped", or the name of a status such as "ENOTFOUND"."""
+    """"ok", "begun", "stopped", "failed", or the name of a status such as "ENOTFOUND"."""
     message: Optional[str] = text_if("message")
     """Why it failed."""
     count: int = number_of("count")

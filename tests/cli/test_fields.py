@@ -147,6 +147,7 @@ def test_what_every_command_prints(store, tmp_path):
     fill(run)
     run_all(run, store)
     act_on_tasks(run)
+    run("audit")
     look(run)
     act_on_entries(run, tmp_path)
     store.enqueue("ok", "--queue", "brief")

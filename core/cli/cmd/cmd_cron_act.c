@@ -91,6 +91,28 @@ static void say_added(const cli *c, gofer_client *client, const char *name)
     gofer_info_free(entry);
 }
 
+// What a command did to entries by itself.
+static void note(const cli *c, gofer_client *client, const char *act, const char *target,
+    gofer_status st, int64_t count)
+{
+    cli_audit(c, client, &(audit_note){ .act = act, .target = target, .status = st,
+        .count = st == GOFER_OK ? count : 0 });
+}
+
+static int put_entry(cli *c, gofer_client *client, const gofer_schedule_options *opts,
+    const void *payload, size_t size, int replace)
+{
+    int code = CLI_OK;
+    gofer_status st = gofer_client_schedule_put(client, c->words[0], c->words[1], c->words[2],
+        payload, size, opts, replace ? 0 : GOFER_SCHEDULE_NEW);
+    if (st == GOFER_EEXIST)
+        code = cli_fail(c, CLI_CONFLICT, "%s; --replace changes it", gofer_error_last());
+    else if (st != GOFER_OK)
+        code = cli_fail_status(c, st, NULL);
+    note(c, client, "schedule.put", c->words[0], st, 1);
+    return code;
+}
+
 static int run_add(cli *c, const void *user)
 {
     static const char *const missed[] = { "once", "skip", "all" };
@@ -120,14 +142,8 @@ static int run_add(cli *c, const void *user)
         &payload, &size);
     if (code == CLI_OK)
         code = cli_open(c, &client, 0);
-    if (code == CLI_OK) {
-        gofer_status st = gofer_client_schedule_put(client, c->words[0], c->words[1], c->words[2],
-            payload, size, &opts, args->replace ? 0 : GOFER_SCHEDULE_NEW);
-        if (st == GOFER_EEXIST)
-            code = cli_fail(c, CLI_CONFLICT, "%s; --replace changes it", gofer_error_last());
-        else if (st != GOFER_OK)
-            code = cli_fail_status(c, st, NULL);
-    }
+    if (code == CLI_OK)
+        code = put_entry(c, client, &opts, payload, size, args->replace);
     if (code == CLI_OK && c->global.json) {
         fputs("{\"name\":", stdout);
         json_put_text(stdout, c->words[0]);
@@ -160,12 +176,13 @@ static gofer_status unpause_one(gofer_client *client, const char *name, const vo
     return gofer_client_schedule_pause(client, name, 0);
 }
 
-static int act(cli *c, const char *done, cli_act_fn one)
+static int act(cli *c, const char *done, const char *name, cli_act_fn one)
 {
+    cli_word_act how = { "name", done, name, NULL, one };
     gofer_client *client = NULL;
     int code = cli_open(c, &client, 0);
     if (code == CLI_OK)
-        code = cli_act_on_words(c, client, "name", done, one, NULL);
+        code = cli_act_on_words(c, client, &how, NULL);
     gofer_client_close(client);
     return code;
 }
@@ -173,19 +190,19 @@ static int act(cli *c, const char *done, cli_act_fn one)
 static int run_rm(cli *c, const void *args)
 {
     (void)args;
-    return act(c, "removed", remove_one);
+    return act(c, "removed", "schedule.delete", remove_one);
 }
 
 static int run_pause(cli *c, const void *args)
 {
     (void)args;
-    return act(c, "paused", pause_one);
+    return act(c, "paused", "schedule.pause", pause_one);
 }
 
 static int run_unpause(cli *c, const void *args)
 {
     (void)args;
-    return act(c, "resumed", unpause_one);
+    return act(c, "resumed", "schedule.unpause", unpause_one);
 }
 
 // ---- run
@@ -210,6 +227,7 @@ static int run_run(cli *c, const void *args)
     } else if (!c->global.quiet) {
         puts(id);
     }
+    note(c, client, "schedule.run", c->words[0], st, 1);
     gofer_free(id);
     gofer_client_close(client);
     return code;
@@ -251,6 +269,9 @@ static int run_sync(cli *c, const void *user)
             gofer_client_schedules_sync(client, source ? source : path, text, size, &counts);
         if (st != GOFER_OK)
             code = cli_fail_status(c, st, path);
+        note(c, client, "schedule.sync", source ? source : path, st,
+            gofer_info_int(counts, "added", 0) + gofer_info_int(counts, "changed", 0) +
+                gofer_info_int(counts, "removed", 0));
     }
     if (code == CLI_OK && c->global.json)
         code = cli_put_info(c, counts);

@@ -122,6 +122,16 @@ static void note_unserved(const cli *c, gofer_client *client)
     gofer_info_free(queues);
 }
 
+static void note_repair(const cli *c, gofer_client *client, const gofer_info *found,
+    gofer_status st, const char *why)
+{
+    int64_t repaired = 0;
+    for (size_t i = 0; i < gofer_info_count(found); i++)
+        repaired = cli_sum(repaired, gofer_info_int(gofer_info_at(found, i), "repaired", 0));
+    cli_audit(c, client, &(audit_note){ .act = "store.repair", .status = st, .why = why,
+        .count = repaired });
+}
+
 static int run(cli *c, const void *args)
 {
     const doctor_args *a = args;
@@ -142,6 +152,8 @@ static int run(cli *c, const void *args)
         code = cli_fail_because(c, st, why);
     else
         note_unserved(c, client);
+    if (a->repair)
+        note_repair(c, client, found, st, why);
     gofer_info_free(found);
     gofer_client_close(client);
     return code;

@@ -335,6 +335,19 @@ static int migrate_entries(cli *c, const migrate_args *args, gofer_client *from,
 
 // ---- all queues ---------------------------------------------------------------------------
 
+// In both stores: in each with the other's name.
+static void note(const cli *c, gofer_client *from, gofer_client *to, const char *outcome,
+    int64_t count)
+{
+    char target[AUDIT_TARGET_ROOM];
+    audit_note n = { .act = "store.migrate", .target = target, .outcome = outcome,
+        .count = count };
+    snprintf(target, sizeof target, "to %s", gofer_client_url(to));
+    cli_audit(c, from, &n);
+    snprintf(target, sizeof target, "from %s", gofer_client_url(from));
+    cli_audit(c, to, &n);
+}
+
 static int migrate_queues(cli *c, const migrate_args *args, gofer_client *from, gofer_client *to,
     const char *const *queues, size_t count)
 {
@@ -342,6 +355,8 @@ static int migrate_queues(cli *c, const migrate_args *args, gofer_client *from, 
     int code = CLI_OK;
     if (c->global.json)
         fputs("{\"queues\":[", stdout);
+    if (!args->dry_run)
+        note(c, from, to, "begun", 0);
     for (size_t i = 0; i < count && code == CLI_OK; i++) {
         trip t = { .c = c,
             .args = args,
@@ -355,6 +370,8 @@ static int migrate_queues(cli *c, const migrate_args *args, gofer_client *from, 
         put_result(&t, &all, i == 0);
     }
     put_sums(c, &all, args->dry_run);
+    if (!args->dry_run)
+        note(c, from, to, code == CLI_OK ? NULL : "failed", all.moved);
     if (code != CLI_OK || args->dry_run)
         return code;
     return all.left || all.active ? CLI_CONFLICT : CLI_OK;

@@ -123,29 +123,30 @@ static gofer_status delete_one(gofer_client *client, const char *queue, const vo
     return gofer_client_queue_delete(client, queue, args->force);
 }
 
-static int act(cli *c, const char *done, cli_act_fn one, const void *user)
+static int act(cli *c, const char *done, const char *name, cli_act_fn one, const void *user)
 {
+    cli_word_act how = { "queue", done, name, NULL, one };
     gofer_client *client = NULL;
     int code = cli_open(c, &client, 0);
     if (code == CLI_OK)
-        code = cli_act_on_words(c, client, "queue", done, one, user);
+        code = cli_act_on_words(c, client, &how, user);
     gofer_client_close(client);
     return code;
 }
 
 static int pause_queues(cli *c, const void *args)
 {
-    return act(c, "paused", pause_one, args);
+    return act(c, "paused", "queue.pause", pause_one, args);
 }
 
 static int unpause_queues(cli *c, const void *args)
 {
-    return act(c, "unpaused", unpause_one, args);
+    return act(c, "unpaused", "queue.unpause", unpause_one, args);
 }
 
 static int delete_queues(cli *c, const void *args)
 {
-    return act(c, "removed", delete_one, args);
+    return act(c, "removed", "queue.delete", delete_one, args);
 }
 
 const cli_command cmd_queue_ls = {

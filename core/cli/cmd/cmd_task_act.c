@@ -63,7 +63,7 @@ static int check(cli *c, const act_args *args, const bulk_action *how, int many)
     return CLI_OK;
 }
 
-static int act(cli *c, const act_args *args, const bulk_action *how, one_fn one, const char *done)
+static int act(cli *c, const act_args *args, const bulk_action *how, one_fn one)
 {
     int many = args->all || filter_is_given(&args->filter);
     int code = check(c, args, how, many);
@@ -79,7 +79,8 @@ static int act(cli *c, const act_args *args, const bulk_action *how, one_fn one,
         code = bulk_act(c, client, how, &what);
     } else {
         one_user user = { one, args->queue };
-        code = cli_act_on_words(c, client, "id", done, act_on_one, &user);
+        cli_word_act each = { "id", how->done, how->audit, args->queue, act_on_one };
+        code = cli_act_on_words(c, client, &each, &user);
     }
     gofer_client_close(client);
     return code;
@@ -87,22 +88,22 @@ static int act(cli *c, const act_args *args, const bulk_action *how, one_fn one,
 
 static int run_tasks(cli *c, const void *args)
 {
-    return act(c, args, &bulk_run, gofer_client_task_run, "made pending");
+    return act(c, args, &bulk_run, gofer_client_task_run);
 }
 
 static int archive_tasks(cli *c, const void *args)
 {
-    return act(c, args, &bulk_archive, gofer_client_task_archive, "archived");
+    return act(c, args, &bulk_archive, gofer_client_task_archive);
 }
 
 static int delete_tasks(cli *c, const void *args)
 {
-    return act(c, args, &bulk_delete, gofer_client_task_delete, "deleted");
+    return act(c, args, &bulk_delete, gofer_client_task_delete);
 }
 
 static int cancel_tasks(cli *c, const void *args)
 {
-    return act(c, args, &bulk_cancel, gofer_client_task_cancel, "cancelled");
+    return act(c, args, &bulk_cancel, gofer_client_task_cancel);
 }
 
 static const cli_option options[] = {

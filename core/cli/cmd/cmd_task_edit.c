@@ -45,7 +45,8 @@ static int run_edit(cli *c, const void *user)
         code = cli_open(c, &client, args->max_payload.value);
     if (code == CLI_OK) {
         c->word_count = 1;
-        code = cli_act_on_words(c, client, "id", "edited", edit_one, &e);
+        cli_word_act how = { "id", "edited", "task.edit", args->queue, edit_one };
+        code = cli_act_on_words(c, client, &how, &e);
     }
     gofer_client_close(client);
     free(kept);
@@ -99,8 +100,10 @@ static int run_reschedule(cli *c, const void *user)
         return cli_fail(c, CLI_USAGE, "task reschedule: give either --in or --at");
     gofer_client *client = NULL;
     int code = cli_open(c, &client, 0);
-    if (code == CLI_OK)
-        code = cli_act_on_words(c, client, "id", "rescheduled", reschedule_one, args);
+    if (code == CLI_OK) {
+        cli_word_act how = { "id", "rescheduled", "task.reschedule", args->queue, reschedule_one };
+        code = cli_act_on_words(c, client, &how, args);
+    }
     if (code == CLI_OK)
         cli_note_rounded(c, client, args->at.given ? args->at.value : args->delay.value);
     gofer_client_close(client);

@@ -58,13 +58,25 @@ static int whole_id(cli *c, gofer_client *client, const char *given, const char 
     return CLI_OK;
 }
 
+static void note(const cli *c, gofer_client *client, const char *id, const char *word,
+    gofer_status st)
+{
+    char target[AUDIT_TARGET_ROOM];
+    snprintf(target, sizeof target, "%s %s", id, word);
+    cli_audit(c, client, &(audit_note){ .act = "worker.set", .target = target, .status = st,
+        .count = st == GOFER_OK });
+}
+
 static int set_one(cli *c, gofer_client *client, const char *id, const char *word)
 {
     const char *key, *value;
     (void)cut(c, word, &key, &value);       // was checked
     gofer_status st = gofer_client_worker_set(client, id, key, value);
-    if (st != GOFER_OK)
-        return cli_fail_status(c, st, NULL);
+    if (st != GOFER_OK) {
+        int code = cli_fail_status(c, st, NULL);
+        note(c, client, id, word, st);
+        return code;
+    }
     if (c->global.json) {
         fputs("{\"worker\":", stdout);
         json_put_text(stdout, id);
@@ -80,6 +92,7 @@ static int set_one(cli *c, gofer_client *client, const char *id, const char *wor
         free(safe_id);
         free(safe);
     }
+    note(c, client, id, word, st);
     return CLI_OK;
 }
 

@@ -9,12 +9,24 @@
 
 #include "top.h"
 
-static void report(top *t, gofer_status st, const char *done, const char *what)
+// What cannot be noted is said in the line that says what was done.
+static void note(top *t, audit_note n)
+{
+    n.via = "top";
+    if (cli_audit(t->c, t->client, &n) != GOFER_OK)
+        top_say(t, 1, "%.200s; it is not in the audit: %.250s", t->message, gofer_error_last());
+}
+
+// n has the act and what it was about; done, what: the words for it.
+static void report(top *t, gofer_status st, const char *done, const char *what, audit_note n)
 {
     if (st == GOFER_OK)
         top_say(t, 0, "%s %.300s", done, what);
     else
         top_say(t, 1, "%s", gofer_error_last());
+    n.status = st;
+    n.count = st == GOFER_OK;
+    note(t, n);
     top_load(t);
 }
 
@@ -26,17 +38,21 @@ static void nothing(top *t)
 // ---- tasks
 
 typedef struct task_action {
-    const char *name, *done;
+    const char *name, *done, *act, *act_all;
     gofer_status (*one)(gofer_client *client, const char *queue, const char *id);
     int32_t     all;
     int         asks;               // also for one
 } task_action;
 
 static const task_action task_actions[] = {
-    [ACT_RUN] = { "run", "made pending", gofer_client_task_run, GOFER_ACT_RUN, 0 },
-    [ACT_ARCHIVE] = { "archive", "archived", gofer_client_task_archive, GOFER_ACT_ARCHIVE, 0 },
-    [ACT_DELETE] = { "delete", "deleted", gofer_client_task_delete, GOFER_ACT_DELETE, 1 },
-    [ACT_CANCEL] = { "cancel", "cancelled", gofer_client_task_cancel, GOFER_ACT_CANCEL, 1 },
+    [ACT_RUN] = { "run", "made pending", "task.run", "tasks.run",
+        gofer_client_task_run, GOFER_ACT_RUN, 0 },
+    [ACT_ARCHIVE] = { "archive", "archived", "task.archive", "tasks.archive",
+        gofer_client_task_archive, GOFER_ACT_ARCHIVE, 0 },
+    [ACT_DELETE] = { "delete", "deleted", "task.delete", "tasks.delete",
+        gofer_client_task_delete, GOFER_ACT_DELETE, 1 },
+    [ACT_CANCEL] = { "cancel", "cancelled", "task.cancel", "tasks.cancel",
+        gofer_client_task_cancel, GOFER_ACT_CANCEL, 1 },
 };
 
 static int is_task_action(top_action act)
@@ -63,7 +79,7 @@ static void do_task(top *t, top_action act)
     gofer_status st = how->one(t->client, queue, id);
     if (st == GOFER_OK && act == ACT_DELETE && t->view == VIEW_TASK)
         t->view = VIEW_TASKS;       // there is nothing left to show
-    report(t, st, how->done, id);
+    report(t, st, how->done, id, (audit_note){ .act = how->act, .queue = queue, .target = id });
 }
 
 // Esc stops it.
@@ -85,17 +101,34 @@ typedef struct subject {
     int64_t number;
 } subject;
 
+static audit_note about(const char *act, const char *queue, const char *target)
+{
+    return (audit_note){ .act = act, .queue = queue, .target = target };
+}
+
 static void do_queue(top *t, top_action act, const subject *on)
 {
     const char *name = on->key;
     if (act == ACT_PAUSE && on->flag)
-        report(t, gofer_client_queue_unpause(t->client, name), "unpaused", name);
+        report(t, gofer_client_queue_unpause(t->client, name), "unpaused", name,
+            about("queue.unpause", name, name));
     else if (act == ACT_PAUSE)
-        report(t, gofer_client_queue_pause(t->client, name), "paused", name);
+        report(t, gofer_client_queue_pause(t->client, name), "paused", name,
+            about("queue.pause", name, name));
     else if (act != ACT_DELETE)
         nothing(t);
     else if (top_confirm(t, "delete queue %s and all its tasks?", name))
-        report(t, gofer_client_queue_delete(t->client, name, 1), "deleted queue", name);
+        report(t, gofer_client_queue_delete(t->client, name, 1), "deleted queue", name,
+            about("queue.delete", name, name));
+}
+
+static void set_worker(top *t, const char *id, const char *key, const char *value,
+    const char *done)
+{
+    char target[AUDIT_TARGET_ROOM];
+    snprintf(target, sizeof target, "%s %s=%s", id, key, value);
+    report(t, gofer_client_worker_set(t->client, id, key, value), done, id,
+        about("worker.set", NULL, target));
 }
 
 static void do_worker(top *t, top_action act, const subject *on)
@@ -103,17 +136,16 @@ static void do_worker(top *t, top_action act, const subject *on)
     const char *id = on->key;
     char value[24];
     if (act == ACT_PAUSE) {
-        report(t, gofer_client_worker_set(t->client, id, "state", on->flag ? "active" : "quiet"),
-            on->flag ? "resumed" : "told to be quiet:", id);
+        set_worker(t, id, "state", on->flag ? "active" : "quiet",
+            on->flag ? "resumed" : "told to be quiet:");
     } else if (act == ACT_MORE || act == ACT_FEWER) {
         int64_t wanted = on->number + (act == ACT_MORE ? 1 : -1);
         snprintf(value, sizeof value, "%" PRId64, wanted);
-        report(t, gofer_client_worker_set(t->client, id, "concurrency", value),
-            "concurrency set of", id);
+        set_worker(t, id, "concurrency", value, "concurrency set of");
     } else if (act != ACT_CANCEL) {
         nothing(t);
     } else if (top_confirm(t, "stop worker %s?", id)) {
-        report(t, gofer_client_worker_set(t->client, id, "state", "stop"), "told to stop:", id);
+        set_worker(t, id, "state", "stop", "told to stop:");
     }
 }
 
@@ -122,13 +154,16 @@ static void do_schedule(top *t, top_action act, const subject *on)
     const char *name = on->key;
     if (act == ACT_PAUSE)
         report(t, gofer_client_schedule_pause(t->client, name, !on->flag),
-            on->flag ? "unpaused" : "paused", name);
+            on->flag ? "unpaused" : "paused", name,
+            about(on->flag ? "schedule.unpause" : "schedule.pause", NULL, name));
     else if (act == ACT_RUN)
-        report(t, gofer_client_schedule_run(t->client, name, NULL), "enqueued a task of", name);
+        report(t, gofer_client_schedule_run(t->client, name, NULL), "enqueued a task of", name,
+            about("schedule.run", NULL, name));
     else if (act != ACT_DELETE)
         nothing(t);
     else if (top_confirm(t, "delete schedule %s?", name))
-        report(t, gofer_client_schedule_remove(t->client, name), "deleted schedule", name);
+        report(t, gofer_client_schedule_remove(t->client, name), "deleted schedule", name,
+            about("schedule.delete", NULL, name));
 }
 
 // ---- findings
@@ -152,6 +187,7 @@ static void do_findings(top *t, top_action act)
         top_say(t, 0, "mended %" PRId64, mended);
     else
         top_say(t, 1, "mended %" PRId64 "; %.300s", mended, gofer_error_last());
+    note(t, (audit_note){ .act = "store.repair", .status = st, .count = mended });
     gofer_info_free(found);
     scout_begin(&t->scout, t->client, cli_now_ms());
     top_load(t);
@@ -221,6 +257,11 @@ static void do_kind(kind_act *a, int64_t number, size_t first, size_t last)
             a->how->name, number, more, a->type, a->queue))
         return;
     gofer_status st = GOFER_OK;
+    char target[AUDIT_TARGET_ROOM];
+    snprintf(target, sizeof target, "type=%s failed like: %s", a->type, a->kind);
+    audit_note n = { .act = a->how->act_all, .queue = a->queue, .target = target,
+        .outcome = "begun" };
+    note(t, n);
     for (size_t i = first; i < last && st == GOFER_OK && !a->stopped; i++)
         st = act_on_state(a, failed_states[i]);
     if (st != GOFER_OK)
@@ -228,6 +269,10 @@ static void do_kind(kind_act *a, int64_t number, size_t first, size_t last)
     else
         top_say(t, 0, "%s %" PRId64 " tasks%s", a->how->done, a->done,
             a->stopped ? "; stopped" : "");
+    n.outcome = a->stopped ? "stopped" : NULL;
+    n.status = st;
+    n.count = a->done;
+    note(t, n);
     failures_begin(&t->failures, cli_now_ms());
     top_forget_page(t);
     top_load(t);
@@ -360,12 +405,20 @@ void top_do_all(top *t, top_action act)
     if (!top_confirm(t, "%s %" PRId64 " %s task%s of queue %.200s?", how->name, count, state,
             count == 1 ? "" : "s", t->tasks.queue))
         return;
+    char target[AUDIT_TARGET_ROOM];
+    audit_note n = { .act = how->act_all, .queue = t->tasks.queue, .outcome = "begun",
+        .target = audit_filter_text(target, state, &f.filter) };
+    note(t, n);
     st = gofer_client_act(t->client, how->all, t->tasks.queue, state, &f.filter, on_progress, t,
         &count);
     if (st != GOFER_OK)
         top_say(t, 1, "%s %" PRId64 "; %.300s", how->done, count, gofer_error_last());
     else
         top_say(t, 0, "%s %" PRId64 " tasks", how->done, count);
+    n.outcome = NULL;
+    n.status = st;
+    n.count = count;
+    note(t, n);
     top_forget_page(t);
     top_load(t);
 }

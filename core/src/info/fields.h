@@ -269,7 +269,7 @@ FIELD(audit, queue, TEXT, none, MAYBE, BOTH, "0.1.0", "The queue, if it was abou
 FIELD(audit, target, TEXT, none, MAYBE, BOTH, "0.1.0",
     "What it was done to: a task's id, the name of a schedule, a worker, or a filter.")
 FIELD(audit, outcome, TEXT, none, ALWAYS, BOTH, "0.1.0",
-    "ok, begun, stopped, or the name of a status such as ENOTFOUND.")
+    "ok, begun, stopped, failed, or the name of a status such as ENOTFOUND.")
 FIELD(audit, message, TEXT, none, MAYBE, BOTH, "0.1.0", "Why it failed.")
 FIELD(audit, count, INT, count, ALWAYS, BOTH, "0.1.0", "How many it was done to.")
 
@@ -548,6 +548,12 @@ FIELD(task_listing, next_cursor, TEXT, none, MAYBE, BOTH, "0.1.0",
     "With --cursor: the following ones.")
 FIELD(task_listing, more, BOOL, none, ALWAYS, BOTH, "0.1.0", "Whether there are following ones.")
 
+KIND(audit_listing, "", "Who did what, as the command lists it.")
+FIELD(audit_listing, items, ARRAY(audit), none, ALWAYS, BOTH, "0.1.0", "The records.")
+FIELD(audit_listing, next_cursor, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "With --cursor: the following ones.")
+FIELD(audit_listing, more, BOOL, none, ALWAYS, BOTH, "0.1.0", "Whether there are following ones.")
+
 KIND(queue_group, "", "A group and its queue.")
 FIELD(queue_group, queue, TEXT, none, ALWAYS, BOTH, "0.1.0", "The queue.")
 FIELD(queue_group, group, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its name.")
@@ -683,6 +689,7 @@ ANSWER("cron sync", "", RECORD(synced))
 ANSWER("cron rm", "", LIST(acted))
 ANSWER("web token", "", LIST(web_token))
 ANSWER("stats", "", RECORD(totals))
+ANSWER("audit", "", RECORD(audit_listing))
 ANSWER("ping", "", RECORD(pinged))
 ANSWER("doctor", "", LIST(finding))
 ANSWER("migrate", "", RECORD(migration))
