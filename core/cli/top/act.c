@@ -258,7 +258,7 @@ static void do_kind(kind_act *a, int64_t number, size_t first, size_t last)
         return;
     gofer_status st = GOFER_OK;
     char target[AUDIT_TARGET_ROOM];
-    snprintf(target, sizeof target, "type=%s failed like: %s", a->type, a->kind);
+    snprintf(target, sizeof target, "type=%.220s failed like: %.250s", a->type, a->kind);
     audit_note n = { .act = a->how->act_all, .queue = a->queue, .target = target,
         .outcome = "begun" };
     note(t, n);
