@@ -245,11 +245,13 @@ python_environment() {
 # The Python of the tests: pytest for the command line and the package, and the package itself.
 tests_python_ready() {
     local packages=(cffi pytest pytest-xdist mypy pydantic msgpack prometheus-client selenium)
+    local axe=axe-playwright-python     # for axe-core, which it carries: not with what it needs
     local ready=$build_root/test-venv/ready
-    [[ ! -e $ready || $(<"$ready") != "${packages[*]}" ]] || return 0
+    [[ ! -e $ready || $(<"$ready") != "${packages[*]} $axe" ]] || return 0
     say "making a Python environment"
     python_environment "$build_root/test-venv" "${packages[@]}" &&
-        echo "${packages[*]}" >"$ready"
+        python_environment "$build_root/test-venv" --no-deps "$axe" &&
+        echo "${packages[*]} $axe" >"$ready"
 }
 
 # build_tests NAME CMAKE-ARGUMENT...: with the tests, in build/test-NAME.

@@ -6,16 +6,17 @@ import { listen, sign } from "./live.js";
 import { button, complain, problem } from "./parts.js";
 import { here, link, watch } from "./route.js";
 
+// `key`: goes there, after `g` (shortcuts.js).
 const VIEWS = [
-    { name: "overview", title: "Overview", path: [] },
-    { name: "queues", title: "Queues", path: ["queues"] },
-    { name: "tasks", title: "Tasks", path: ["tasks"] },
-    { name: "failures", title: "Failures", path: ["failures"] },
-    { name: "types", title: "Types", path: ["types"] },
-    { name: "schedules", title: "Schedules", path: ["schedules"] },
-    { name: "workers", title: "Workers", path: ["workers"] },
-    { name: "jobs", title: "Jobs", path: ["jobs"] },
-    { name: "doctor", title: "Doctor", path: ["doctor"] },
+    { name: "overview", title: "Overview", path: [], key: "o" },
+    { name: "queues", title: "Queues", path: ["queues"], key: "q" },
+    { name: "tasks", title: "Tasks", path: ["tasks"], key: "t" },
+    { name: "failures", title: "Failures", path: ["failures"], key: "f" },
+    { name: "types", title: "Types", path: ["types"], key: "y" },
+    { name: "schedules", title: "Schedules", path: ["schedules"], key: "s" },
+    { name: "workers", title: "Workers", path: ["workers"], key: "w" },
+    { name: "jobs", title: "Jobs", path: ["jobs"], key: "j" },
+    { name: "doctor", title: "Doctor", path: ["doctor"], key: "d" },
 ];
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
@@ -42,6 +43,7 @@ function module(words) {
 /** @type {AbortController|null} */
 let current = null;
 let retry = 0;
+let shown = 0; // views so far
 
 /** Is it over when server and store are there again? @param {unknown} error */
 const isPassing = (error) => error instanceof ApiError && (!error.status || error.status >= 500);
@@ -90,6 +92,7 @@ async function show() {
 function fetchViews() {
     for (const { name } of [...VIEWS, { name: "queue" }, { name: "task" }, { name: "missing" }])
         import(`./${name}.js`).catch(() => null);
+    import("./shortcuts.js").then((keys) => keys.hear(VIEWS)).catch(() => null);
 }
 
 /**
@@ -135,6 +138,10 @@ async function run(make, context) {
     await refresh();
     if (context.signal.aborted) return;
     loading(false);
+    // What had the focus has gone with the view before: reading goes on at this one's beginning.
+    if (shown && document.activeElement === document.body) main.focus({ preventScroll: true });
+    shown++;
+    dispatchEvent(new Event("gofer-view"));
     setTimeout(fetchViews);
     const stop = listen((message) => {
         view.hear?.(message);
@@ -206,6 +213,9 @@ function drawHeader() {
             "div",
             { class: "me" },
             sign,
+            button("Keys", async () => (await import("./shortcuts.js")).list(), {
+                title: "Keys: ?",
+            }),
             me.name
                 ? [
                       h("span", {}, me.name),

@@ -85,6 +85,7 @@ export function listen(listener) {
     open();
     return () => {
         listeners.delete(listener);
-        if (listeners.size === 0) close();
+        // Another view listens in a moment: it need not begin anew.
+        setTimeout(() => listeners.size === 0 && close(), 1000);
     };
 }

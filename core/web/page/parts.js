@@ -33,6 +33,7 @@ export function problem(error) {
  * @property {(item: any) => unknown} show  text, or a node
  * @property {boolean} [number]
  * @property {string} [class]
+ * @property {string} [unseen]  of a column without a title: what a screen reader calls it
  */
 
 /** A table whose rows stay in place while what they show changes. */
@@ -57,7 +58,11 @@ export class Table {
                         "tr",
                         {},
                         columns.map((c) =>
-                            h("th", { scope: "col", class: this.style(c) }, c.title),
+                            h(
+                                "th",
+                                { scope: "col", class: this.style(c) },
+                                c.title || h("span", { class: "unseen" }, c.unseen ?? "Acts"),
+                            ),
                         ),
                     ),
                 ),

@@ -46,7 +46,7 @@ function behind(title, labels, series, show) {
                 h(
                     "tr",
                     {},
-                    h("th", { scope: "col" }, ""),
+                    h("td", {}),
                     series.map((one) => h("th", { scope: "col" }, one.name)),
                 ),
             ),

@@ -28,6 +28,7 @@ export function go(to, query, replace) {
         if (value) words.set(name, String(value));
     const text = words.toString();
     history[replace ? "replaceState" : "pushState"](null, "", base + to + (text ? `?${text}` : ""));
+    if (!replace) scrollTo(0, 0);
     for (const watcher of watchers) watcher();
 }
 

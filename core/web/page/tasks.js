@@ -80,6 +80,7 @@ export default function tasks({ query, may }) {
         [
             {
                 title: "",
+                unseen: "Chosen",
                 class: "check",
                 show: (t) => {
                     const key = `${t.queue}\n${t.id}`;

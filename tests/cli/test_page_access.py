@@ -1,0 +1,259 @@
+"""The page for everybody: axe-core finds nothing against any view, light or dark; all of it is
+reached and done by keys; it fits a phone, a wall and paper."""
+import importlib.util
+import pathlib
+
+import pytest
+from browser import Page, until
+from views import ACTS, VIEWS, fill, prepare
+
+pytestmark = pytest.mark.usefixtures("has_web")
+
+AXE = """
+const done = arguments[arguments.length - 1];
+axe.run(document, {resultTypes: ['violations']}).then(
+    found => done(found.violations.map(v => [v.impact, v.id, v.help, v.nodes.slice(0, 3).map(
+        n => n.html.slice(0, 200) + ' ' + n.any.map(a => a.message).join('; '))])),
+    error => done(String(error)));
+"""
+
+# What has the focus, as a reader is told of it; whether one sees that it has.
+FOCUS = """
+const e = document.activeElement, style = getComputedStyle(e);
+return {tag: e.localName, number: window.numbers ? window.numbers.indexOf(e) : -1,
+    name: (e.getAttribute('aria-label') || e.textContent || '').trim(),
+    seen: e.matches(':focus-visible') && style.outlineStyle !== 'none'
+        && parseFloat(style.outlineWidth) >= 2};
+"""
+
+# All that can have the focus, in the order of the page.
+NUMBER = """
+window.numbers = [...document.querySelectorAll('a[href],button,input,select,textarea,summary')]
+    .filter(e => !e.disabled && e.checkVisibility() && e.tabIndex >= 0);
+return window.numbers.map(e => e.outerHTML.slice(0, 100));
+"""
+
+WIDTHS = """
+const wide = document.documentElement.clientWidth;
+return [document.documentElement.scrollWidth - wide,
+    [...document.querySelectorAll('body *')].filter(e => e.checkVisibility()
+        && !e.closest('.table,pre,svg,.unseen,.skip') && e.getBoundingClientRect().right > wide + 1)
+        .map(e => e.outerHTML.slice(0, 150))];
+"""
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """The source of axe-core, which a package of the tests carries."""
+    found = importlib.util.find_spec("axe_playwright_python")
+    if not found:
+        pytest.skip("no axe-core")
+    return (pathlib.Path(found.submodule_search_locations[0]) / "axe.min.js").read_text()
+
+
+@pytest.fixture
+def media(page):
+    """A function: what the browser's user prefers; nothing again after the test."""
+    def prefer(kind="", **features):
+        page.devtools("Emulation.setEmulatedMedia", media=kind, features=[
+            {"name": f"prefers-{name.replace('_', '-')}", "value": value}
+            for name, value in features.items()])
+    yield prefer
+    prefer()
+
+
+@pytest.fixture
+def size(page):
+    """A function: how large the window is to the page."""
+    def resize(width, height):
+        page.devtools("Emulation.setDeviceMetricsOverride", width=width, height=height,
+                      deviceScaleFactor=1, mobile=False)
+    yield resize
+    page.devtools("Emulation.clearDeviceMetricsOverride")
+
+
+def visit(page, path, title=None):
+    """Another view of the page that is open, as by a link: no new page is loaded."""
+    page.run("""
+        document.getElementById('main').setAttribute('aria-busy', 'true');
+        history.pushState(null, '', arguments[0]);
+        dispatchEvent(new PopStateEvent('popstate'));""", path)
+    page.ready(title)
+
+
+def focus(page):
+    return page.run(FOCUS)
+
+
+def press(page, *keys):
+    """Keys as a keyboard has them: to the window, whatever has the focus there."""
+    from selenium.webdriver import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    ActionChains(page.driver, duration=0).send_keys(*(getattr(Keys, k, k) for k in keys)).perform()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(admin, gofer, axe, media, scheme):
+    fill(gofer)
+    media(color_scheme=scheme)
+    admin.run(axe)
+    for view in VIEWS:
+        visit(admin, view.path, view.title)
+        admin.sees(view.sees)
+        assert admin.driver.execute_async_script(AXE) == [], view.path
+    visit(admin, "/queues/default/tasks/later", "later")
+    for name, leave in (("Delete", "Leave it"), ("Keys", "Close")):
+        admin.click(name)
+        admin.find(leave)
+        assert admin.driver.execute_async_script(AXE) == [], name
+        admin.click(leave)
+
+
+def test_tab_reaches_all_that_can_be_done_and_shows_where_one_is(admin, gofer):
+    fill(gofer)
+    for view in VIEWS:
+        visit(admin, view.path, view.title)
+        admin.sees(view.sees)
+        admin.hide()            # it stays as it is
+        everything = admin.run(NUMBER)
+        admin.run("window.numbers[0].focus()")
+        reached = [0]
+        while len(reached) < len(everything):
+            press(admin, "TAB")
+            now = focus(admin)
+            if now["tag"] == "body" or now["number"] in reached:
+                break
+            assert now["seen"], (view.path, now)
+            if now["number"] >= 0:
+                reached.append(now["number"])
+        missed = set(range(len(everything))) - set(reached)
+        assert not missed, (view.path, [everything[i] for i in missed])
+        admin.hide(False)
+
+
+class Keyboard(Page):
+    """A page that is never clicked: what is named gets the focus and a key."""
+
+    def click(self, name, within=None):
+        self._do(name, within, lambda e: e.send_keys(
+            " " if e.get_attribute("type") == "checkbox" else "\n"))
+
+
+def test_every_act_is_done_by_keys(admin, gofer):
+    fill(gofer)
+    prepare(gofer)
+    admin.devtools("Browser.grantPermissions",
+                   permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
+    by_keys = Keyboard(admin.driver, admin.address)
+    for act in ACTS:
+        visit(admin, act.path)
+        for step in act.steps:
+            step(by_keys)
+        until(lambda: act.done(gofer), lambda: f"the store to have changed by {act.path}")
+
+
+def test_the_focus_stays_while_the_view_is_drawn_anew(admin, gofer):
+    fill(gofer)
+    visit(admin, "/queues", "Queues")
+    admin.find("Pause", 'tr[data-key="other"]').send_keys("\n")
+    until(lambda: focus(admin)["name"] == "Unpause", lambda: f"the focus: {focus(admin)}")
+    gofer.enqueue("waits", "x", "--queue", "other", "--id", "more")
+    admin.sees("2", 'tr[data-key="other"]')
+    assert focus(admin)["name"] == "Unpause"
+    visit(admin, "/tasks?queue=other", "Tasks")
+    admin.find("Choose waits").send_keys(" ")
+    gofer.enqueue("waits", "x", "--queue", "other", "--id", "even-more")
+    admin.sees("even-more")
+    assert focus(admin)["name"] == "Choose waits"
+    admin.sees("1 chosen")
+
+
+def test_a_question_takes_the_focus_and_gives_it_back(admin, gofer):
+    gofer.enqueue("t", "x", "--id", "one", "--in", "1h")
+    visit(admin, "/queues/default/tasks/one", "one")
+    admin.find("Delete").send_keys("\n")
+    admin.find("Leave it")
+    for _ in range(4):      # it stays within the question
+        admin.keys("TAB")
+        assert admin.run("return !document.activeElement.closest('main')")
+    admin.keys("ESCAPE")
+    until(lambda: not admin.all("dialog"), "the question to go")
+    until(lambda: focus(admin)["name"] == "Delete", lambda: f"the focus: {focus(admin)}")
+    assert gofer.json("task", "show", "one")["state"] == "scheduled"
+
+
+def test_keys_lead_around_and_are_listed(admin, gofer):
+    fill(gofer)
+    admin.find("Keys")
+    until(lambda: admin.run("return performance.getEntriesByType('resource')"
+                            ".some(e => e.name.endsWith('/shortcuts.js'))"), "the keys to be heard")
+    admin.keys("?")
+    for words in ("Search tasks", "The next row", "Doctor"):
+        admin.sees(words, "dialog")
+    admin.keys("ESCAPE")
+    until(lambda: not admin.all("dialog"), "the list to go")
+    for key, title in (("q", "Queues"), ("d", "Doctor"), ("w", "Workers"), ("t", "Tasks")):
+        admin.keys("g", key)
+        admin.ready(title)
+    admin.sees("later")
+    admin.keys("j")
+    first = focus(admin)["name"]
+    admin.keys("j")
+    assert focus(admin)["name"] != first
+    admin.keys("k")
+    assert focus(admin)["name"] == first
+    admin.keys("/")
+    assert focus(admin)["tag"] == "input"
+    admin.keys("id:later?gq")       # are letters there
+    assert admin.run("return document.activeElement.value").endswith("id:later?gq")
+    admin.keys("ESCAPE")
+    admin.keys("g", "q")
+    admin.ready("Queues")
+    admin.keys("/")
+    admin.ready("Tasks")
+    until(lambda: focus(admin)["tag"] == "input", "the focus to be in the box")
+    admin.keys("ESCAPE")
+    admin.keys("u")
+    admin.ready("Queues")
+    admin.keys("?")
+    admin.click("Keys without Tab, Enter and Esc are on")
+    admin.click("Close")
+    admin.keys("g", "d")
+    assert admin.path == "/queues"
+    admin.run("localStorage.clear()")
+
+
+def test_it_fits_a_phone_and_a_wall(admin, gofer, size):
+    fill(gofer)
+    queue, one = "a-long-queue-" + "q" * 80, "i" * 120
+    gofer.enqueue("a-very-long-type-" + "x" * 100, '{"k":"' + "y" * 300 + '"}', "--queue", queue,
+                  "--id", one)
+    views = [(view.path, view.title) for view in VIEWS]
+    views += [(f"/queues/{queue}", queue), (f"/queues/{queue}/tasks/{one}", one)]
+    for width, height in ((360, 740), (3840, 2160)):
+        size(width, height)
+        for path, title in views:
+            visit(admin, path, title)
+            assert admin.run(WIDTHS) == [0, []], (width, path)
+
+
+def test_who_wants_no_motion_gets_none(admin, gofer, media):
+    fill(gofer)
+    media(reduced_motion="reduce")
+    for view in VIEWS:
+        visit(admin, view.path, view.title)
+        moving = admin.run("""
+            return [...document.querySelectorAll('*')].filter(e => {
+                const s = getComputedStyle(e);
+                return parseFloat(s.transitionDuration) > 0 || parseFloat(s.animationDuration) > 0;
+            }).map(e => e.outerHTML.slice(0, 100))""")
+        assert moving == [], view.path
+
+
+def test_on_paper_it_is_what_it_shows(admin, gofer, media):
+    fill(gofer)
+    visit(admin, "/queues/default/tasks/kept", "kept")
+    media("print")
+    shown = admin.text("body")
+    assert "ada" in shown and "Log out" not in shown and "Copy as CLI" not in shown
