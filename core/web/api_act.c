@@ -4,6 +4,7 @@
 
 #include "api.h"
 #include "body.h"
+#include "own.h"
 #include "task_line.h"
 
 // ---- tasks
@@ -146,14 +147,17 @@ void web_api_worker_set(web_call *call)
         { .name = "state" } };
     size_t count = sizeof settings / sizeof *settings, given = 0;
     gofer_status st = GOFER_OK;
-    if (!web_body_read(call, settings, count))
+    if (!web_body_read(call, settings, count) || !web_own_worker(call, WEB_OPERATE))
         return;
     for (size_t i = 0; i < count && st == GOFER_OK; i++) {
         if (!web_member_there(&settings[i]))
             continue;
         char *value = setting(call, &settings[i]);
-        if (!value)
+        bool serves = strcmp(settings[i].name, "queues") == 0;
+        if (!value || (serves && !web_own_served(call, WEB_OPERATE, value))) {
+            free(value);
             return;
+        }
         st = gofer_client_worker_set(call->client, web_path_word(call, "worker"),
             settings[i].name, value);
         free(value);
@@ -169,17 +173,23 @@ void web_api_worker_set(web_call *call)
 
 void web_api_schedule_pause(web_call *call)
 {
-    web_reply_done(call, gofer_client_schedule_pause(call->client, web_path_word(call, "name"), 1));
+    if (web_own_schedule(call, WEB_OPERATE))
+        web_reply_done(call,
+            gofer_client_schedule_pause(call->client, web_path_word(call, "name"), 1));
 }
 
 void web_api_schedule_unpause(web_call *call)
 {
-    web_reply_done(call, gofer_client_schedule_pause(call->client, web_path_word(call, "name"), 0));
+    if (web_own_schedule(call, WEB_OPERATE))
+        web_reply_done(call,
+            gofer_client_schedule_pause(call->client, web_path_word(call, "name"), 0));
 }
 
 void web_api_schedule_run(web_call *call)
 {
     char *id = NULL;
+    if (!web_own_schedule(call, WEB_OPERATE))
+        return;
     gofer_status st = gofer_client_schedule_run(call->client, web_path_word(call, "name"), &id);
     if (st != GOFER_OK) {
         web_fail_status(call, st);
@@ -195,7 +205,9 @@ void web_api_schedule_run(web_call *call)
 
 void web_api_schedule_delete(web_call *call)
 {
-    web_reply_done(call, gofer_client_schedule_remove(call->client, web_path_word(call, "name")));
+    if (web_own_schedule(call, WEB_ADMIN))
+        web_reply_done(call,
+            gofer_client_schedule_remove(call->client, web_path_word(call, "name")));
 }
 
 void web_api_repair(web_call *call)

@@ -2,6 +2,7 @@
 //
 // Those of an array have each its own fate, as the lines of a batch have. What is said to one that
 // the store refused is its status in words: the library keeps the text of the first alone.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ enum { TASKS_MAX = 1000 };
 typedef struct round {
     task_line   *lines[TASKS_MAX];
     char        *why[TASKS_MAX];
+    bool         denied[TASKS_MAX];
     size_t       count;
     // Of those that could be read, side by side, as the library wants them.
     const char  *types[TASKS_MAX];
@@ -37,14 +39,30 @@ static void round_free(round *r)
     free(r);
 }
 
+// Queues that a task may come to be in: its own, and that of its on-dead task.
+static bool may(const web_call *call, const task_line *line, char why[TASK_LINE_WHY])
+{
+    const char *const queues[] = { line->opts.queue ? line->opts.queue : "default",
+        line->opts.on_dead_queue };
+    for (size_t i = 0; i < 2; i++)
+        if (queues[i] && !web_scope_may(call->scope, WEB_ENQUEUE, queues[i])) {
+            snprintf(why, TASK_LINE_WHY, "%s may not do this in the queue %.100s", call->who,
+                queues[i]);
+            return false;
+        }
+    return true;
+}
+
 // False: no memory.
-static bool add(round *r, gf_json value)
+static bool add(const web_call *call, round *r, gf_json value)
 {
     char why[TASK_LINE_WHY] = "";
     task_line *line = task_line_new(NULL);
     if (!line)
         return false;
     bool read = task_line_read(line, value.text, value.size, why);
+    r->denied[r->count] = read && !may(call, line, why);
+    read = read && !r->denied[r->count];
     char *reason = read ? NULL : strdup(why);
     if (!read) {
         task_line_free(line);
@@ -82,7 +100,7 @@ static void put_items(web_text *out, const round *r)
     for (size_t i = 0; i < r->count; i++) {
         web_text_put(out, i ? "," : "");
         if (!r->lines[i]) {
-            put_item(out, NULL, "EINVAL", r->why[i]);
+            put_item(out, NULL, r->denied[i] ? "EDENIED" : "EINVAL", r->why[i]);
             continue;
         }
         gofer_status st = r->statuses[at];
@@ -124,7 +142,8 @@ static void reply_many(web_call *call, round *r)
 static void reply_one(web_call *call, round *r)
 {
     if (!r->lines[0]) {
-        web_fail(call, 400, "EINVAL", "%s", r->why[0]);
+        web_fail(call, r->denied[0] ? 403 : 400, r->denied[0] ? "EDENIED" : "EINVAL", "%s",
+            r->why[0]);
         return;
     }
     gofer_status st = enqueue(call, r);
@@ -145,7 +164,7 @@ static bool read_array(web_call *call, round *r, gf_json array)
             web_fail(call, 413, "ETOOBIG", "there are more than %d tasks", TASKS_MAX);
             return false;
         }
-        if (!add(r, value)) {
+        if (!add(call, r, value)) {
             web_fail(call, 503, "ENOMEM", "there is no memory for the tasks");
             return false;
         }
@@ -167,7 +186,7 @@ void web_api_enqueue(web_call *call)
         web_fail(call, 503, "ENOMEM", "there is no memory for the tasks");
     else if (kind == GF_JSON_ARRAY && read_array(call, r, whole))
         reply_many(call, r);
-    else if (kind == GF_JSON_OBJECT && add(r, whole))
+    else if (kind == GF_JSON_OBJECT && add(call, r, whole))
         reply_one(call, r);
     else if (!call->reply.status)
         web_fail(call, 503, "ENOMEM", "there is no memory for the tasks");

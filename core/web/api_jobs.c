@@ -45,7 +45,7 @@ static bool take_act(web_call *call, const web_member *member, int32_t *out)
     if (*out < 0)
         web_fail(call, 400, "EINVAL", "'act' must be count, run, archive, cancel or delete");
     else if (*out == GOFER_ACT_DELETE && !(call->rights & WEB_ADMIN))
-        web_fail(call, 403, "EDENIED", "to delete needs the right 'admin'");
+        web_fail(call, 403, "EDENIED", "to delete needs the right 'admin'");    // anywhere
     else
         return true;
     return false;
@@ -76,7 +76,8 @@ static bool read_plan(web_call *call, web_job_plan *plan)
 
 static void reply_job(web_call *call, int64_t number)
 {
-    if (!web_job_put(call->jobs, number, &call->reply.body)) {
+    const web_job_reader reader = { call->who, call->view.scope };
+    if (!web_job_put(call->jobs, number, &reader, &call->reply.body)) {
         web_fail(call, 404, "ENOTFOUND", "there is no such job (any more)");
         return;
     }
@@ -89,6 +90,11 @@ void web_api_jobs_add(web_call *call)
     web_job_plan plan = { 0 };
     if (!read_plan(call, &plan))
         return;
+    plan.right = plan.act == GOFER_ACT_DELETE ? WEB_ADMIN : WEB_OPERATE;
+    if (*plan.queue && !web_may(call, plan.right, plan.queue))
+        return;
+    if (call->view.scope)
+        plan.scope = *call->scope;
     snprintf(plan.who, sizeof plan.who, "%s", call->who);
     int64_t number = web_job_add(call->jobs, &plan);
     if (number)
@@ -99,7 +105,8 @@ void web_api_jobs_add(web_call *call)
 
 void web_api_jobs(web_call *call)
 {
-    web_jobs_put(call->jobs, &call->reply.body);
+    const web_job_reader reader = { call->who, call->view.scope };
+    web_jobs_put(call->jobs, &reader, &call->reply.body);
     call->reply.status = 200;
     call->reply.type = "application/json";
 }
@@ -120,10 +127,8 @@ void web_api_job(web_call *call)
 void web_api_job_stop(web_call *call)
 {
     int64_t number = number_of(call);
-    web_text ignored = { 0 };
-    bool known = web_job_put(call->jobs, number, &ignored);
-    web_text_free(&ignored);
-    if (!known)
+    const web_job_reader reader = { call->who, call->view.scope };
+    if (!web_job_is_theirs(call->jobs, number, &reader, WEB_OPERATE))
         web_fail(call, 404, "ENOTFOUND", "there is no such job (any more)");
     else if (!web_job_stop(call->jobs, number))
         web_fail(call, 409, "ESTATE", "the job has ended");

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "own.h"
 #include "scale.h"
 
 // What is made becomes the answer, or the error does.
@@ -32,6 +33,18 @@ static bool put_member(web_call *call, const char *name, gofer_status status, go
     return st == GOFER_OK;
 }
 
+static bool put_history(web_call *call)
+{
+    enum { DAYS = 8 };
+    gofer_info *info = NULL;
+    if (call->view.scope) {
+        web_text_put(&call->reply.body, ",\"history\":");
+        return web_own_history(call, DAYS, &call->reply.body);
+    }
+    gofer_status st = gofer_client_history(call->client, NULL, DAYS, &info);
+    return put_member(call, "history", st, info);
+}
+
 void web_api_overview(web_call *call)
 {
     web_text *body = &call->reply.body;
@@ -48,9 +61,7 @@ void web_api_overview(web_call *call)
     st = gofer_client_workers(call->client, &info);
     if (!put_member(call, "workers", st, info))
         return;
-    info = NULL;
-    st = gofer_client_history(call->client, NULL, 8, &info);
-    if (!put_member(call, "history", st, info))
+    if (!put_history(call))
         return;
     web_text_put(body, "}");
     call->reply.status = 200;
@@ -72,8 +83,15 @@ void web_api_queue(web_call *call)
 static void reply_history(web_call *call, const char *queue)
 {
     int64_t days = 7;
-    if (web_query_number(call, "days", 1, 90, &days))
+    if (!web_query_number(call, "days", 1, 90, &days))
+        return;
+    if (!queue && call->view.scope) {
+        call->reply.status = 200;
+        call->reply.type = "application/json";
+        (void)web_own_history(call, (int32_t)days, &call->reply.body);
+    } else {
         REPLY(call, gofer_client_history(call->client, queue, (int32_t)days, &info));
+    }
 }
 
 void web_api_history(web_call *call)
@@ -148,7 +166,7 @@ void web_api_schedule(web_call *call)
 void web_api_schedule_history(web_call *call)
 {
     int64_t limit = 30;
-    if (web_query_number(call, "limit", 1, 1000, &limit))
+    if (web_query_number(call, "limit", 1, 1000, &limit) && web_own_schedule(call, WEB_SEE))
         REPLY(call, gofer_client_schedule_history(call->client, web_path_word(call, "name"),
             (int32_t)limit, &info));
 }

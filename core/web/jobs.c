@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "call.h"
+
 typedef enum job_state { NONE, WAITING, RUNNING, DONE, FAILED, STOPPED } job_state;
 
 typedef struct job {
@@ -67,14 +69,15 @@ static job *next_waiting(web_jobs *jobs)
 typedef struct turn {
     web_jobs *jobs;
     job      *job;
+    int64_t   looked, done;     // in the queues before
 } turn;
 
 static int32_t on_progress(void *user, int64_t looked, int64_t done)
 {
     turn *t = user;
     pthread_mutex_lock(&t->jobs->lock);
-    t->job->looked = looked;
-    t->job->done = done;
+    t->job->looked = t->looked + looked;
+    t->job->done = t->done + done;
     int32_t stop = t->job->stopping || t->jobs->ending;
     pthread_mutex_unlock(&t->jobs->lock);
     return stop;
@@ -85,10 +88,9 @@ static const char *given(const char *text)
     return *text ? text : NULL;
 }
 
-static void run_job(web_jobs *jobs, job *j)
+static gofer_status act_on(turn *t, const char *queue)
 {
-    const web_job_plan *plan = &j->plan;        // only its state changes while it is here
-    turn t = { jobs, j };
+    const web_job_plan *plan = &t->job->plan;   // only its state changes while it is here
     int64_t done = 0;
     gofer_filter filter;
     gofer_filter_init(&filter);
@@ -98,10 +100,38 @@ static void run_job(web_jobs *jobs, job *j)
     filter.group = given(plan->group);
     filter.older_ms = plan->older_ms;
     filter.younger_ms = plan->younger_ms;
-    gofer_status st = gofer_client_act(jobs->client, plan->act, given(plan->queue),
-        given(plan->state), &filter, on_progress, &t, &done);
+    gofer_status st = gofer_client_act(t->jobs->client, plan->act, queue, given(plan->state),
+        &filter, on_progress, t, &done);
+    pthread_mutex_lock(&t->jobs->lock);
+    t->done += done;
+    t->looked = t->job->looked;
+    t->job->done = t->done;
+    pthread_mutex_unlock(&t->jobs->lock);
+    return st;
+}
+
+// Of all queues only those that who began it has.
+static gofer_status act_on_own(turn *t)
+{
+    const web_job_plan *plan = &t->job->plan;
+    gofer_info *queues = NULL;
+    gofer_status st = gofer_client_queues(t->jobs->client, &queues);
+    for (size_t i = 0; st == GOFER_OK && i < gofer_info_count(queues); i++) {
+        const char *queue = gofer_info_text(gofer_info_at(queues, i), "queue");
+        if (queue && web_scope_may(&plan->scope, plan->right, queue))
+            st = act_on(t, queue);
+        st = st == GOFER_ENOTFOUND ? GOFER_OK : st;     // it went meanwhile
+    }
+    gofer_info_free(queues);
+    return st;
+}
+
+static void run_job(web_jobs *jobs, job *j)
+{
+    turn t = { .jobs = jobs, .job = j };
+    const char *queue = given(j->plan.queue);
+    gofer_status st = !queue && j->plan.scope.count ? act_on_own(&t) : act_on(&t, queue);
     pthread_mutex_lock(&jobs->lock);
-    j->done = done;
     j->state = st == GOFER_OK ? DONE : st == GOFER_EHANDLER ? STOPPED : FAILED;
     if (j->state == FAILED)
         snprintf(j->error, sizeof j->error, "%s", gofer_error_last());
@@ -170,24 +200,45 @@ static void put(web_text *out, const job *j)
     web_text_put(out, "}");
 }
 
-bool web_job_put(web_jobs *jobs, int64_t number, web_text *out)
+static bool is_theirs(const job *j, const web_job_reader *reader, unsigned right)
+{
+    const char *queue = given(j->plan.queue);
+    return !reader->scope || strcmp(j->plan.who, reader->who) == 0
+        || (queue && web_scope_may(reader->scope, right, queue));
+}
+
+bool web_job_is_theirs(web_jobs *jobs, int64_t number, const web_job_reader *reader,
+    unsigned right)
 {
     pthread_mutex_lock(&jobs->lock);
     job *j = find(jobs, number);
-    if (j)
-        put(out, j);
+    bool theirs = j && is_theirs(j, reader, right);
     pthread_mutex_unlock(&jobs->lock);
-    return j != NULL;
+    return theirs;
 }
 
-void web_jobs_put(web_jobs *jobs, web_text *out)
+bool web_job_put(web_jobs *jobs, int64_t number, const web_job_reader *reader, web_text *out)
+{
+    pthread_mutex_lock(&jobs->lock);
+    job *j = find(jobs, number);
+    bool seen = j && is_theirs(j, reader, WEB_SEE);
+    if (seen)
+        put(out, j);
+    pthread_mutex_unlock(&jobs->lock);
+    return seen;
+}
+
+void web_jobs_put(web_jobs *jobs, const web_job_reader *reader, web_text *out)
 {
     const char *before = "";
     web_text_put(out, "{\"items\":[");
     pthread_mutex_lock(&jobs->lock);
     for (int64_t n = jobs->last; n > 0 && n > jobs->last - WEB_JOBS_MAX; n--) {
+        const job *j = find(jobs, n);
+        if (!is_theirs(j, reader, WEB_SEE))
+            continue;
         web_text_put(out, before);
-        put(out, find(jobs, n));
+        put(out, j);
         before = ",";
     }
     pthread_mutex_unlock(&jobs->lock);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "gofer/gofer.h"
+#include "scope.h"
 #include "text.h"
 
 enum { WEB_JOBS_MAX = 32, WEB_FILTER_ROOM = 256 };
@@ -21,7 +22,15 @@ typedef struct web_job_plan {
             error[WEB_FILTER_ROOM], id[WEB_FILTER_ROOM], group[WEB_FILTER_ROOM],
             who[WEB_FILTER_ROOM];
     int64_t older_ms, younger_ms;
+    web_scope scope;            // of who began it; no grants: he has all queues
+    unsigned right;             //   that the act needs there
 } web_job_plan;
+
+// Who looks at jobs: with a scope, those that he began and those of queues that he may see.
+typedef struct web_job_reader {
+    const char      *who;
+    const web_scope *scope;     // NULL: all
+} web_job_reader;
 
 typedef struct web_jobs web_jobs;
 
@@ -35,8 +44,13 @@ int32_t web_act_of(const char *name);           // -1: no such
 int64_t web_job_add(web_jobs *jobs, const web_job_plan *plan);
 // False: it is not known (any more), or has ended.
 bool web_job_stop(web_jobs *jobs, int64_t number);
-// As JSON: {"job":, "act":, "state":, "looked":, "done":, "error":, "by":}. False: not known.
-bool web_job_put(web_jobs *jobs, int64_t number, web_text *out);
-void web_jobs_put(web_jobs *jobs, web_text *out);       // {"items": [...]}, latest first
+// May he who has the right for these queues stop it? He may if he began it.
+bool web_job_is_theirs(web_jobs *jobs, int64_t number, const web_job_reader *reader,
+    unsigned right);
+// As JSON: {"job":, "act":, "state":, "looked":, "done":, "error":, "by":}. False: not known, or
+// not the reader's.
+bool web_job_put(web_jobs *jobs, int64_t number, const web_job_reader *reader, web_text *out);
+// {"items": [...]}, latest first
+void web_jobs_put(web_jobs *jobs, const web_job_reader *reader, web_text *out);
 
 #endif

@@ -1,0 +1,166 @@
+// own.c - what of many queues belongs to a visitor who has rights for some of them alone.
+#include "own.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool refuse(web_call *call)
+{
+    web_fail(call, 403, "EDENIED", "%s may do this for some queues alone, and this is for others, "
+        "too", call->who);
+    return false;
+}
+
+bool web_own_schedule(web_call *call, unsigned right)
+{
+    gofer_info *entry = NULL;
+    if (web_scope_everywhere(call->scope, right))
+        return true;
+    gofer_status st = gofer_client_schedule(call->client, web_path_word(call, "name"), &entry);
+    const char *queue = st == GOFER_OK ? gofer_info_text(entry, "queue") : NULL;
+    bool own = queue && web_scope_may(call->scope, right, queue);
+    if (st != GOFER_OK)
+        web_fail_status(call, st);
+    else if (!own)
+        refuse(call);
+    gofer_info_free(entry);
+    return own;
+}
+
+// ---- workers
+
+// Is each word of "mail=3 low=1" a queue that the right is for? The weight is behind the last '='.
+static bool covers(const web_scope *scope, unsigned right, const char *queues)
+{
+    char name[1024];
+    for (const char *at = queues + strspn(queues, " ,"); *at; at += strspn(at, " ,")) {
+        size_t size = strcspn(at, " ,"), named = size;
+        for (size_t i = 0; i < size; i++)
+            named = at[i] == '=' ? i : named;
+        if (named >= sizeof name)
+            return false;
+        memcpy(name, at, named);
+        name[named] = '\0';
+        if (!web_scope_covers(scope, right, name))
+            return false;
+        at += size;
+    }
+    return true;
+}
+
+bool web_own_served(web_call *call, unsigned right, const char *queues)
+{
+    return web_scope_everywhere(call->scope, right) || covers(call->scope, right, queues)
+        || refuse(call);
+}
+
+static const gofer_info *find_worker(const gofer_info *workers, const char *id)
+{
+    for (size_t i = 0; i < gofer_info_count(workers); i++) {
+        const gofer_info *worker = gofer_info_at(workers, i);
+        const char *name = gofer_info_text(worker, "worker");
+        if (name && strcmp(name, id) == 0)
+            return worker;
+    }
+    return NULL;
+}
+
+// One that is not there is nobody's: that it is not there, only who may know of all is told.
+bool web_own_worker(web_call *call, unsigned right)
+{
+    gofer_info *workers = NULL;
+    if (web_scope_everywhere(call->scope, right))
+        return true;
+    gofer_status st = gofer_client_workers(call->client, &workers);
+    const gofer_info *worker = st == GOFER_OK
+        ? find_worker(workers, web_path_word(call, "worker")) : NULL;
+    const char *queues = worker ? gofer_info_text(worker, "queues") : NULL;
+    bool own = queues && covers(call->scope, right, queues);
+    if (st != GOFER_OK)
+        web_fail_status(call, st);
+    else if (!own)
+        refuse(call);
+    gofer_info_free(workers);
+    return own;
+}
+
+// ---- sums
+
+enum { DAYS_MAX = 90, DATE_ROOM = 16 };
+
+typedef struct day {
+    char    date[DATE_ROOM];
+    int64_t processed, failed;
+} day;
+
+typedef struct days {
+    day    at[DAYS_MAX + 1];        // one more, should it strike midnight between two queues
+    size_t count;
+} days;
+
+static day *day_of(days *sum, const char *date)
+{
+    for (size_t i = 0; i < sum->count; i++)
+        if (strcmp(sum->at[i].date, date) == 0)
+            return &sum->at[i];
+    if (sum->count == sizeof sum->at / sizeof *sum->at)
+        return NULL;
+    day *made = &sum->at[sum->count++];
+    snprintf(made->date, sizeof made->date, "%s", date);
+    return made;
+}
+
+static void add(days *sum, const gofer_info *history)
+{
+    for (size_t i = 0; i < gofer_info_count(history); i++) {
+        const gofer_info *item = gofer_info_at(history, i);
+        const char *date = gofer_info_text(item, "date");
+        day *of = date ? day_of(sum, date) : NULL;
+        if (of) {
+            of->processed += gofer_info_int(item, "processed", 0);
+            of->failed += gofer_info_int(item, "failed", 0);
+        }
+    }
+}
+
+static gofer_status add_queues(web_call *call, int32_t count, days *sum)
+{
+    gofer_info *queues = NULL;
+    gofer_status st = gofer_client_queues(call->client, &queues);
+    for (size_t i = 0; st == GOFER_OK && i < gofer_info_count(queues); i++) {
+        const char *queue = gofer_info_text(gofer_info_at(queues, i), "queue");
+        gofer_info *history = NULL;
+        if (!queue || !web_scope_may(call->scope, WEB_SEE, queue))
+            continue;
+        st = gofer_client_history(call->client, queue, count, &history);
+        if (st == GOFER_OK)
+            add(sum, history);
+        else if (st == GOFER_ENOTFOUND)
+            st = GOFER_OK;          // it went meanwhile
+        gofer_info_free(history);
+    }
+    gofer_info_free(queues);
+    return st;
+}
+
+bool web_own_history(web_call *call, int32_t count, web_text *out)
+{
+    days *sum = calloc(1, sizeof *sum);
+    gofer_status st = sum ? add_queues(call, count, sum) : GOFER_OK;
+    if (!sum)
+        web_fail(call, 503, "ENOMEM", "there is no memory for the answer");
+    else if (st != GOFER_OK)
+        web_fail_status(call, st);
+    bool made = sum && st == GOFER_OK;
+    if (made)
+        web_text_put(out, "{\"items\":[");
+    for (size_t i = 0; made && i < sum->count; i++)
+        web_text_format(out, "%s{\"date\":\"%s\",\"processed\":%lld,\"failed\":%lld}",
+            i ? "," : "", sum->at[i].date, (long long)sum->at[i].processed,
+            (long long)sum->at[i].failed);
+    if (made)
+        web_text_put(out, "]}");
+    free(sum);
+    return made;
+}
