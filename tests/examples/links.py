@@ -1,9 +1,11 @@
 """links.py ROOT - every relative link in README.md and docs/ leads to a file that is there, and to
-a heading that is there if it names one."""
+a heading that is there if it names one; every picture is shown somewhere, and is small."""
 
 import re
 import sys
 from pathlib import Path
+
+PICTURE_MAX = 60 << 10
 
 
 def anchors(page: Path) -> set[str]:
@@ -28,9 +30,18 @@ def problems(page: Path) -> list[str]:
     return found
 
 
+def pictures(root: Path, pages: list[Path]) -> list[str]:
+    texts = "".join(page.read_text("utf-8") for page in pages)
+    files = sorted((root / "docs" / "images").iterdir())
+    return [f"{file}: no page shows it" for file in files if f"images/{file.name}" not in texts] + [
+        f"{file}: more than {PICTURE_MAX} bytes" for file in files
+        if file.stat().st_size > PICTURE_MAX]
+
+
 def main(root: Path) -> int:
     pages = [root / "README.md", *sorted((root / "docs").glob("*.md"))]
     found = [problem for page in pages for problem in problems(page)]
+    found += pictures(root, pages)
     print("\n".join(found) if found else f"{len(pages)} pages: every link leads somewhere")
     return 1 if found else 0
 
