@@ -148,8 +148,11 @@ static web_visitor with_session(web_access *access, const char *id)
     web_scope scope;
     const unsigned char *token = web_session_find(&access->sessions, id,
         web_ms(CLOCK_MONOTONIC));
-    return token && find_token(access, token, &scope, name) ? visitor(access, &scope, name)
-        : without_token(access);
+    if (!token || !find_token(access, token, &scope, name))
+        return without_token(access);
+    web_visitor v = visitor(access, &scope, name);
+    v.by_session = true;
+    return v;
 }
 
 // Without the option of groups the user's own name is what the map knows.

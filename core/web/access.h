@@ -43,6 +43,7 @@ typedef struct web_shown {
 typedef struct web_visitor {
     web_scope scope;
     char      name[WEB_NAME_MAX];   // of the token, or the proxy's user; "-"
+    bool      by_session;
     int       status;               // 0, 400 (no name), 401 (the token is not known) or 429
 } web_visitor;
 

@@ -68,7 +68,8 @@ const web_route web_routes[] = {
     { "GET", API "scale", WEB_SEE, 0, "queue wanted", web_api_scale,
       "How many slots a queue wants so that its tasks wait no longer than `wanted` (10s).", NULL },
 
-    { "GET", API "events", WEB_SEE, WEB_IS_STREAM | WEB_IS_TEXT, NULL, NULL,
+    { "GET", API "events", WEB_SEE, WEB_IS_STREAM | WEB_IS_TEXT | WEB_MINDS_QUEUES, NULL,
+      NULL,
       "What happens to tasks, live, as server-sent events.", NULL },
 
     // ---- acting

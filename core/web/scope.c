@@ -103,6 +103,15 @@ void web_scope_mask(web_scope *scope, unsigned rights)
         scope->grants[i].rights &= rights;
 }
 
+bool web_scope_same(const web_scope *a, const web_scope *b)
+{
+    bool same = a->count == b->count;
+    for (size_t i = 0; same && i < a->count; i++)
+        same = a->grants[i].rights == b->grants[i].rights
+            && strcmp(a->grants[i].queues, b->grants[i].queues) == 0;
+    return same;
+}
+
 unsigned web_scope_rights(const web_scope *scope)
 {
     unsigned rights = 0;

@@ -29,6 +29,8 @@ bool web_queues_valid(const char *queues);
 bool web_scope_add(web_scope *scope, const web_grant *grant);
 void web_scope_mask(web_scope *scope, unsigned rights);     // no more than these
 
+bool web_scope_same(const web_scope *a, const web_scope *b);
+
 unsigned web_scope_rights(const web_scope *scope);          // that there are for any queue
 bool web_scope_everywhere(const web_scope *scope, unsigned right);      // for all queues
 bool web_scope_may(const web_scope *scope, unsigned right, const char *queue);

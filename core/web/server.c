@@ -44,6 +44,7 @@ typedef struct request {
     web_scope              scope;
     char                   who[WEB_NAME_MAX], session[WEB_COOKIE_SIZE], address[WEB_ADDRESS_ROOM];
     char                   allow[WEB_ALLOW_MAX];    // of a 405
+    bool                   by_session;
     bool                   asked;   // the pool has it, or had it
     web_stream            *stream;
 } request;
@@ -293,6 +294,7 @@ static bool may(request *r)
         .address = r->address, .trusted = trusted, .authorization = header(r, "Authorization"),
         .session = r->call.session, .user = user, .groups = groups ? groups : "" });
     memcpy(r->who, v.name, sizeof r->who);
+    r->by_session = v.by_session;
     r->scope = v.scope;
     r->call.scope = &r->scope;
     r->call.rights = web_scope_rights(&v.scope);
@@ -386,12 +388,19 @@ static ssize_t read_stream(void *user, uint64_t at, char *out, size_t room)
 
 static enum MHD_Result start_stream(request *r)
 {
-    r->stream = web_stream_open(r->server->opts.streams, header(r, "Last-Event-ID"),
-        !(r->call.rights & WEB_PAYLOAD), r);
-    if (!r->stream) {
+    const char *name = strcmp(r->who, "-") == 0 ? "" : r->who;
+    web_stream_why why;
+    r->stream = web_stream_open(r->server->opts.streams, &(web_listener_of){
+        .key = r->by_session ? r->session : name,
+        .last_id = header(r, "Last-Event-ID"), .scope = r->call.view.scope,
+        .private = !(r->call.rights & WEB_PAYLOAD), .reader = r }, &why);
+    if (why == WEB_STREAM_ENOUGH)
+        web_fail(&r->call, 429, "EDENIED", "%d streams of yours are open already",
+            WEB_STREAMS_EACH);
+    else if (why == WEB_STREAM_FULL)
         web_fail(&r->call, 503, "EBROKER", "%d streams are open already", WEB_STREAMS_MAX);
+    if (!r->stream)
         return send_answer(r);
-    }
     struct MHD_Response *response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN,
         STREAM_BLOCK, read_stream, r, NULL);
     if (!response)

@@ -7,47 +7,48 @@
 #include <string.h>
 #include <time.h>
 
+#include "call.h"
 #include "clock.h"
-#include "copy.h"
 #include "text.h"
+#include "window.h"
 
 enum {
     KEPT = 600,                 // messages: a minute of windows
-    WINDOW_MS = 100,
-    EVENTS_MAX = 50,            // whole ones in a message
-    KINDS_MAX = 24,             // of events; there are twelve
-    KIND_ROOM = 16,
+    MINUTE_MS = 60000,          // so long who was cut off finds his place
+    AUDIENCES = WEB_STREAMS_MAX,    // of visitors who have some queues
     PING_MS = 15000,
+    TURN_MS = 100,
     LINGER_MS = 10000,          // of the listener, after the last reader
     AGAIN_MS = 1000,            // between attempts to listen
     HEARING_MS = 1100,          // who publishes looks for listeners once a second,
     HEARING_AGAIN_MS = 6000     //   and seldom while the store does not answer
 };
 
-// A window: what happened in it, in both forms.
+// A window: what happened in it, for who may see what is in tasks, and for who may not. Of who has
+// some queues there is one form.
 typedef struct message {
     uint64_t number;            // 0: none
     web_text open, private;
 } message;
 
-typedef struct kind {
-    char    name[KIND_ROOM];
-    int64_t count;
-} kind;
-
-// The window that is being filled. The listener's thread alone has it.
-typedef struct window {
-    kind        kinds[KINDS_MAX];
-    size_t      kind_count;
-    gofer_info *events[EVENTS_MAX];     // a ring: the latest
-    size_t      event_count;
-    int64_t     lost;
-} window;
+// Those who see the same queues: what they are sent is made once.
+typedef struct audience {
+    struct audience *next;
+    web_scope  scope;           // no grants: all queues
+    size_t     readers;
+    int64_t    left_ms;         // when the last of them went
+    web_window window;          // being filled
+    message    kept[KEPT];
+    uint64_t   number;          // of the last message
+    char       epoch[40];
+} audience;
 
 struct web_stream {
     web_streams *streams;
+    audience    *audience;
     web_stream  *next;
     void        *reader;
+    char         key[WEB_STREAM_KEY];
     uint64_t     seen;          // number of the last message it has
     bool         private, idle, ended;
     web_text     out;           // not sent yet, from `sent` on
@@ -58,86 +59,105 @@ struct web_stream {
 struct web_streams {
     gofer_client   *client;
     void          (*wake)(void *reader);
-    pthread_mutex_t lock;       // guards all below but the window
+    int64_t         window_ms;
+    pthread_mutex_t lock;       // guards all below
     pthread_cond_t  news;       // the first stream, or the end
     web_stream     *first;
     size_t          count;
-    message         kept[KEPT];
-    uint64_t        number;     // of the last message
+    audience       *all;        // of who has all queues; the others follow it
+    size_t          audiences;  // that there have been
     int64_t         left_ms;    // when the last reader went
-    char            epoch[20];
     bool            hearing;    // all that happens is heard
     bool            ending, started;
     pthread_t       thread;
 };
 
-// ---- windows
+// ---- audiences; with the lock
 
-static void count_kind(window *w, const char *name)
+static audience *add_audience(web_streams *s, const web_scope *scope)
 {
-    size_t i = 0;
-    while (i < w->kind_count && strcmp(w->kinds[i].name, name) != 0)
-        i++;
-    if (i == KINDS_MAX)
-        return;
-    if (i == w->kind_count) {
-        snprintf(w->kinds[i].name, KIND_ROOM, "%s", name);
-        w->kinds[i].count = 0;
-        w->kind_count++;
+    audience *a = calloc(1, sizeof *a);
+    if (!a)
+        return NULL;
+    if (scope)
+        a->scope = *scope;
+    snprintf(a->epoch, sizeof a->epoch, "%llx.%zx",
+        (unsigned long long)web_ms(CLOCK_REALTIME), s->audiences++);
+    if (s->all) {
+        a->next = s->all->next;
+        s->all->next = a;
+    } else {
+        s->all = a;
     }
-    w->kinds[i].count++;
+    return a;
 }
 
-static void add_event(window *w, gofer_info *event)
+static void free_audience(audience *a)
 {
-    gofer_info **place = &w->events[w->event_count % EVENTS_MAX];
-    const char *name = gofer_info_text(event, "event");
-    count_kind(w, name ? name : "");
-    w->lost += gofer_info_int(event, "lost", 0);
-    if (w->event_count >= EVENTS_MAX)
-        gofer_info_free(*place);
-    *place = event;
-    w->event_count++;
+    web_window_clear(&a->window);
+    for (size_t i = 0; i < KEPT; i++) {
+        web_text_free(&a->kept[i].open);
+        web_text_free(&a->kept[i].private);
+    }
+    free(a);
 }
 
-static void clear_window(window *w)
+// Those whom nobody comes back to, and, if there is to be room for one more, the one that nobody
+// has listened in for longest.
+static void drop_audiences(web_streams *s, bool room)
 {
-    size_t there = w->event_count < EVENTS_MAX ? w->event_count : EVENTS_MAX;
-    for (size_t i = 0; i < there; i++)
-        gofer_info_free(w->events[i]);
-    *w = (window){ 0 };
-}
-
-static void put_events(web_text *out, const window *w, unsigned hide)
-{
-    size_t there = w->event_count < EVENTS_MAX ? w->event_count : EVENTS_MAX;
-    size_t first = w->event_count - there;
-    for (size_t i = 0; i < there; i++) {
-        char *json = NULL;
-        if (gofer_info_json(w->events[(first + i) % EVENTS_MAX], &json) != GOFER_OK)
+    int64_t now = web_ms(CLOCK_MONOTONIC);
+    audience **oldest = NULL;
+    size_t count = 0;
+    for (audience **at = &s->all->next; *at; count++) {
+        audience *a = *at;
+        if (a->readers == 0 && now - a->left_ms >= MINUTE_MS) {
+            *at = a->next;
+            free_audience(a);
+            count--;
             continue;
-        if (i)
-            web_text_put(out, ",");
-        (void)web_copy_json(out, json, strlen(json), &(web_view){ .hide = hide });
-        gofer_free(json);
+        }
+        if (a->readers == 0 && (!oldest || a->left_ms < (*oldest)->left_ms))
+            oldest = at;
+        at = &a->next;
+    }
+    if (room && count >= AUDIENCES && oldest) {
+        audience *a = *oldest;
+        *oldest = a->next;
+        free_audience(a);
     }
 }
 
-static void make_message(web_streams *s, web_text *out, const window *w, unsigned hide)
+// NULL: no memory.
+static audience *find_audience(web_streams *s, const web_scope *scope)
 {
-    web_text_format(out, "id: %s-%llu\ndata: {\"at_ms\":%lld,\"counts\":{", s->epoch,
-        (unsigned long long)s->number, (long long)web_ms(CLOCK_REALTIME));
-    for (size_t i = 0; i < w->kind_count; i++) {
-        web_text_put(out, i ? "," : "");
-        web_text_json(out, w->kinds[i].name, strlen(w->kinds[i].name));
-        web_text_format(out, ":%lld", (long long)w->kinds[i].count);
-    }
-    web_text_put(out, "}");
-    if (w->lost)
-        web_text_format(out, ",\"lost\":%lld", (long long)w->lost);
-    web_text_put(out, ",\"events\":[");
-    put_events(out, w, hide);
-    web_text_put(out, "]}\n\n");
+    if (!scope)
+        return s->all;
+    for (audience *a = s->all->next; a; a = a->next)
+        if (web_scope_same(&a->scope, scope))
+            return a;
+    drop_audiences(s, true);
+    return add_audience(s, scope);
+}
+
+static void add_event(web_streams *s, gofer_info *info)
+{
+    const char *queue = gofer_info_text(info, "queue");
+    web_event *event = web_event_new(info);
+    if (!event)
+        return;
+    for (audience *a = s->all; a; a = a->next)
+        if (a == s->all || web_scope_may(&a->scope, WEB_SEE, queue ? queue : ""))
+            web_window_add(&a->window, event);
+    web_event_drop(event);
+}
+
+static void make_message(const audience *a, web_text *out, const web_view *view)
+{
+    web_text_format(out, "id: %s-%llu\ndata: {\"at_ms\":%lld,", a->epoch,
+        (unsigned long long)a->number, (long long)web_ms(CLOCK_REALTIME));
+    web_window_put(&a->window, view, out);
+    web_text_put(out, "}\n\n");
 }
 
 // ---- to the streams; with the lock
@@ -197,18 +217,28 @@ static void ping_all(web_streams *s)
         }
 }
 
-static void publish(web_streams *s, window *w)
+static void publish_to(web_streams *s, audience *a)
 {
-    if (w->event_count == 0)
-        return;
-    message *m = &s->kept[++s->number % KEPT];
+    const web_view open = { 0 }, private = { .hide = WEB_HIDE_PAYLOADS | WEB_HIDE_TEXTS },
+        some = { .hide = private.hide, .scope = &a->scope };
+    message *m = &a->kept[++a->number % KEPT];
     web_text_free(&m->open);
     web_text_free(&m->private);
-    m->number = s->number;
-    make_message(s, &m->open, w, 0);
-    make_message(s, &m->private, w, WEB_HIDE_PAYLOADS | WEB_HIDE_TEXTS);
-    clear_window(w);
-    wake_all(s);
+    m->number = a->number;
+    make_message(a, &m->open, a == s->all ? &open : &some);
+    if (a == s->all)
+        make_message(a, &m->private, &private);
+    web_window_clear(&a->window);
+    for (web_stream *stream = s->first; stream; stream = stream->next)
+        if (stream->audience == a)
+            wake(s, stream);
+}
+
+static void publish(web_streams *s)
+{
+    for (audience *a = s->all; a; a = a->next)
+        if (a->window.event_count)
+            publish_to(s, a);
 }
 
 // ---- the thread
@@ -220,25 +250,29 @@ static bool is_wanted(web_streams *s)
     pthread_mutex_lock(&s->lock);
     bool wanted = !s->ending
         && (s->count > 0 || web_ms(CLOCK_MONOTONIC) - s->left_ms < LINGER_MS);
-    if (!wanted) {
-        s->number += KEPT;
+    for (audience *a = s->all; a && !wanted; a = a->next)
+        a->number += KEPT;
+    if (!wanted)
         set_hearing(s, false);
-    }
+    drop_audiences(s, false);
     ping_all(s);
     pthread_mutex_unlock(&s->lock);
     return wanted;
 }
 
-// Events of one window into w. False: the listener is of no use any more.
-static gofer_status fill(gofer_events *events, window *w)
+// Events of one window. An error: the listener is of no use any more.
+static gofer_status fill(web_streams *s, gofer_events *events)
 {
     gofer_status st = GOFER_OK;
-    for (int64_t end = web_ms(CLOCK_MONOTONIC) + WINDOW_MS, left = WINDOW_MS;
+    for (int64_t end = web_ms(CLOCK_MONOTONIC) + s->window_ms, left = s->window_ms;
          left > 0 && st == GOFER_OK; left = end - web_ms(CLOCK_MONOTONIC)) {
         gofer_info *event = NULL;
         st = gofer_events_next(events, left, &event);
-        if (st == GOFER_OK)
-            add_event(w, event);
+        if (st != GOFER_OK)
+            break;
+        pthread_mutex_lock(&s->lock);
+        add_event(s, event);
+        pthread_mutex_unlock(&s->lock);
     }
     return st == GOFER_ETIMEOUT ? GOFER_OK : st;
 }
@@ -264,20 +298,18 @@ static void look_for_breaks(web_streams *s, const gofer_events *events, hearing 
 // False: the store was lost.
 static bool listen_while_wanted(web_streams *s, gofer_events *events, bool again)
 {
-    window w = { 0 };
     gofer_status st = GOFER_OK;
     hearing h = { .from_ms = web_ms(CLOCK_MONOTONIC) + (again ? HEARING_AGAIN_MS : HEARING_MS) };
     while (st == GOFER_OK && is_wanted(s)) {
-        st = fill(events, &w);
+        st = fill(s, events);
         pthread_mutex_lock(&s->lock);
-        publish(s, &w);
+        publish(s);
         if (st == GOFER_OK)
             look_for_breaks(s, events, &h);
         else
             lose_store(s);
         pthread_mutex_unlock(&s->lock);
     }
-    clear_window(&w);
     return st == GOFER_OK;
 }
 
@@ -307,25 +339,26 @@ static void *run(void *user)
         pthread_mutex_lock(&s->lock);
         lose_store(s);
         pthread_mutex_unlock(&s->lock);
-        for (int64_t waited = 0; waited < AGAIN_MS && is_wanted(s); waited += WINDOW_MS)
-            nanosleep(&(struct timespec){ 0, WINDOW_MS * 1000000L }, NULL);
+        for (int64_t waited = 0; waited < AGAIN_MS && is_wanted(s); waited += TURN_MS)
+            nanosleep(&(struct timespec){ 0, TURN_MS * 1000000L }, NULL);
     }
     return NULL;
 }
 
 // ---- life
 
-web_streams *web_streams_new(gofer_client *client, void (*wake_reader)(void *reader))
+web_streams *web_streams_new(gofer_client *client, void (*wake_reader)(void *reader),
+    int64_t window_ms)
 {
     web_streams *s = calloc(1, sizeof *s);
     if (!s)
         return NULL;
     s->client = client;
     s->wake = wake_reader;
-    snprintf(s->epoch, sizeof s->epoch, "%llx", (unsigned long long)web_ms(CLOCK_REALTIME));
+    s->window_ms = window_ms;
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->news, NULL);
-    s->started = pthread_create(&s->thread, NULL, run, s) == 0;
+    s->started = add_audience(s, NULL) && pthread_create(&s->thread, NULL, run, s) == 0;
     if (s->started)
         return s;
     web_streams_free(s);
@@ -352,9 +385,9 @@ void web_streams_free(web_streams *s)
     if (!s)
         return;
     web_streams_end(s);
-    for (size_t i = 0; i < KEPT; i++) {
-        web_text_free(&s->kept[i].open);
-        web_text_free(&s->kept[i].private);
+    for (audience *a = s->all, *next; a; a = next) {
+        next = a->next;
+        free_audience(a);
     }
     pthread_cond_destroy(&s->news);
     pthread_mutex_destroy(&s->lock);
@@ -364,42 +397,74 @@ void web_streams_free(web_streams *s)
 // ---- one stream
 
 // Where a reader goes on who saw this last; says reset if that is not known (any more).
-static void find_place(web_streams *s, web_stream *stream, const char *last_id)
+static void find_place(web_stream *stream, const char *last_id)
 {
-    size_t size = strlen(s->epoch);
-    bool ours = last_id && strncmp(last_id, s->epoch, size) == 0 && last_id[size] == '-';
+    const audience *a = stream->audience;
+    size_t size = strlen(a->epoch);
+    bool ours = last_id && strncmp(last_id, a->epoch, size) == 0 && last_id[size] == '-';
     unsigned long long number = ours ? strtoull(last_id + size + 1, NULL, 10) : 0;
-    stream->seen = s->number;
+    stream->seen = a->number;
     if (!last_id || !*last_id)
         return;
-    if (ours && number <= s->number && s->number - number < KEPT)
+    if (ours && number <= a->number && a->number - number < KEPT)
         stream->seen = number;
     else
         web_text_put(&stream->out, "event: reset\ndata: {}\n\n");
 }
 
-web_stream *web_stream_open(web_streams *s, const char *last_id, bool private, void *reader)
+// Has he as many as one may have? Those that are dead show it when they are written to.
+static bool has_enough(web_streams *s, const char *key)
+{
+    size_t count = 0;
+    for (const web_stream *stream = s->first; *key && stream; stream = stream->next)
+        count += strcmp(stream->key, key) == 0;
+    for (web_stream *stream = s->first; stream && count >= WEB_STREAMS_EACH; stream = stream->next)
+        if (stream->idle && strcmp(stream->key, key) == 0) {
+            web_text_put(&stream->out, ": still there?\n\n");
+            wake(s, stream);
+        }
+    return count >= WEB_STREAMS_EACH;
+}
+
+static web_stream_why may_open(web_streams *s, const web_listener_of *who)
+{
+    if (s->ending || s->count >= WEB_STREAMS_MAX)
+        return WEB_STREAM_FULL;
+    return has_enough(s, who->key) ? WEB_STREAM_ENOUGH : WEB_STREAM_OK;
+}
+
+static void begin(web_streams *s, web_stream *stream, const web_listener_of *who)
+{
+    stream->streams = s;
+    stream->reader = who->reader;
+    stream->private = who->private;
+    snprintf(stream->key, sizeof stream->key, "%s", who->key);
+    stream->spoken_ms = web_ms(CLOCK_MONOTONIC);
+    // Something at once, so that the reader knows that he is connected.
+    web_text_put(&stream->out, "retry: 2000\n: hello\n\n");
+    find_place(stream, who->last_id);
+    if (s->hearing)
+        say_hearing(stream);
+    stream->audience->readers++;
+    stream->next = s->first;
+    s->first = stream;
+    s->count++;
+    pthread_cond_signal(&s->news);
+}
+
+web_stream *web_stream_open(web_streams *s, const web_listener_of *who, web_stream_why *why)
 {
     web_stream *stream = calloc(1, sizeof *stream);
     pthread_mutex_lock(&s->lock);
-    bool fits = stream && s->count < WEB_STREAMS_MAX && !s->ending;
-    if (fits) {
-        stream->streams = s;
-        stream->reader = reader;
-        stream->private = private;
-        stream->spoken_ms = web_ms(CLOCK_MONOTONIC);
-        // Something at once, so that the reader knows that he is connected.
-        web_text_put(&stream->out, "retry: 2000\n: hello\n\n");
-        find_place(s, stream, last_id);
-        if (s->hearing)
-            say_hearing(stream);
-        stream->next = s->first;
-        s->first = stream;
-        s->count++;
-        pthread_cond_signal(&s->news);
+    *why = stream ? may_open(s, who) : WEB_STREAM_FULL;
+    if (*why == WEB_STREAM_OK) {
+        stream->audience = find_audience(s, who->scope);
+        *why = stream->audience ? WEB_STREAM_OK : WEB_STREAM_FULL;
     }
+    if (*why == WEB_STREAM_OK)
+        begin(s, stream, who);
     pthread_mutex_unlock(&s->lock);
-    if (fits)
+    if (*why == WEB_STREAM_OK)
         return stream;
     free(stream);
     return NULL;
@@ -417,23 +482,26 @@ void web_stream_close(web_stream *stream)
     *at = stream->next;
     s->count--;
     s->left_ms = web_ms(CLOCK_MONOTONIC);
+    stream->audience->readers--;
+    stream->audience->left_ms = s->left_ms;
     pthread_mutex_unlock(&s->lock);
     web_text_free(&stream->out);
     free(stream);
 }
 
 // What came since, into stream->out. With the lock.
-static void collect(web_streams *s, web_stream *stream)
+static void collect(web_stream *stream)
 {
-    if (stream->ended || stream->seen == s->number)
+    const audience *a = stream->audience;
+    if (stream->ended || stream->seen == a->number)
         return;
-    if (s->number - stream->seen >= KEPT) {
+    if (a->number - stream->seen >= KEPT) {
         web_text_put(&stream->out, "event: lost\ndata: {}\n\n");
         stream->ended = true;
         return;
     }
-    message *m = &s->kept[++stream->seen % KEPT];
-    const web_text *text = stream->private ? &m->private : &m->open;
+    const message *m = &a->kept[++stream->seen % KEPT];
+    const web_text *text = stream->private && !a->scope.count ? &m->private : &m->open;
     if (text->at && !text->failed)
         web_text_add(&stream->out, text->at, text->size);
 }
@@ -443,9 +511,10 @@ ssize_t web_stream_read(web_stream *stream, char *out, size_t room, void (*idle)
     web_streams *s = stream->streams;
     ssize_t size = 0;
     pthread_mutex_lock(&s->lock);
-    while (stream->sent == stream->out.size && !stream->ended && stream->seen != s->number) {
+    while (stream->sent == stream->out.size && !stream->ended
+        && stream->seen != stream->audience->number) {
         stream->out.size = stream->sent = 0;
-        collect(s, stream);
+        collect(stream);
     }
     size_t left = stream->out.size - stream->sent;
     if (left) {

@@ -3,7 +3,8 @@
 // One listener of the store serves all streams, and only while there are any. What happens within a
 // window of 100 ms becomes one message, made once: how many events of each kind there were, and the
 // latest of them whole. So neither many readers nor many events cost much. Messages are numbered
-// and kept for a minute, so that a reader who was cut off goes on where he was.
+// and kept for a minute, so that a reader who was cut off goes on where he was. Who has rights for
+// some queues hears, and has counted, what is of these.
 //
 // Messages:   id: EPOCH-NUMBER, data: {"at_ms":, "counts": {"done": 12}, "events": [...]}
 //   event: listening  from here on nothing is missed; again after the store was away: what happened
@@ -23,21 +24,41 @@
 #include <sys/types.h>
 
 #include "gofer/gofer.h"
+#include "scope.h"
 
-enum { WEB_STREAMS_MAX = 64 };
+enum {
+    WEB_STREAMS_MAX = 64,
+    WEB_STREAMS_EACH = 4,       // of a session, a token or a proxy's user
+    WEB_STREAM_KEY = 64,
+    WEB_WINDOW_MS = 100
+};
 
 typedef struct web_streams web_streams;
 typedef struct web_stream web_stream;
 
 // wake(reader): called when a stream that had nothing has something; on the streams' thread.
-web_streams *web_streams_new(gofer_client *client, void (*wake)(void *reader));
+// window_ms: WEB_WINDOW_MS, but for tests.
+web_streams *web_streams_new(gofer_client *client, void (*wake)(void *reader), int64_t window_ms);
 void web_streams_free(web_streams *streams);    // after web_streams_end, and all are closed
 // All streams come to their end, and no new ones are opened. Waits for the thread.
 void web_streams_end(web_streams *streams);
 
-// last_id: what the reader saw last, "" or NULL: nothing. private: without what is in tasks. NULL:
-// there are WEB_STREAMS_MAX already, or no memory.
-web_stream *web_stream_open(web_streams *streams, const char *last_id, bool private, void *reader);
+// Who listens.
+typedef struct web_listener_of {
+    const char      *key;       // whose stream it is, of WEB_STREAMS_EACH; "": nobody counts his
+    const char      *last_id;   // what the reader saw last, "" or NULL: nothing
+    const web_scope *scope;     // whose queues; NULL: all
+    bool             private;   // without what is in tasks; with a scope, that says it
+    void            *reader;
+} web_listener_of;
+
+typedef enum web_stream_why {
+    WEB_STREAM_OK,
+    WEB_STREAM_FULL,            // there are WEB_STREAMS_MAX already, or there is no memory
+    WEB_STREAM_ENOUGH           // he has WEB_STREAMS_EACH
+} web_stream_why;
+
+web_stream *web_stream_open(web_streams *streams, const web_listener_of *who, web_stream_why *why);
 void web_stream_close(web_stream *stream);      // NULL is fine
 
 // Bytes to send: their count, 0 (nothing now: `wake` will say when; `idle` was called first, under

@@ -235,7 +235,7 @@ static bool make_parts(web *w, gofer_client *client, const web_options *opts)
         .until_tokens = !opts->anonymous, .read_only = opts->read_only, .roles = w->roles,
         .user_header = opts->user_header, .log = &w->log });
     w->pool = web_pool_new(STORE_THREADS, STORE_JOBS);
-    w->streams = web_streams_new(client, web_server_wake);
+    w->streams = web_streams_new(client, web_server_wake, WEB_WINDOW_MS);
     w->jobs = web_jobs_new(client);
     w->recent = web_recent_new(client, RECENT_STEP_MS);
     w->hours = web_hours_new(client);

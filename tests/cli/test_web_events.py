@@ -9,14 +9,14 @@ from topology import Running
 from webserver import PATIENCE, Web
 
 pytestmark = pytest.mark.usefixtures("has_web")
-STREAMS = 64
+STREAMS, EACH = 64, 4
 
 
 class Stream:
     """One reader; next() gives messages as (event, id, data), without comments. It waits for each
     no longer than PATIENCE, whatever else comes meanwhile."""
 
-    def __init__(self, web, token=None, last=None):
+    def __init__(self, web, token=None, last=None, cookie=None):
         self.socket = web.connect()
         self.got = b""          # as it came
         self.data = b""         # without the lengths of its chunks
@@ -24,6 +24,7 @@ class Stream:
         head = "GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n"
         head += f"Authorization: Bearer {token}\r\n" if token else ""
         head += f"Last-Event-ID: {last}\r\n" if last else ""
+        head += f"Cookie: {cookie}\r\n" if cookie else ""
         self.socket.sendall(f"{head}\r\n".encode())
         lines = self.take_until(b"\r\n\r\n").decode().split("\r\n")
         self.status = int(lines[0].split()[1])
@@ -226,6 +227,29 @@ def test_streams_of_many_come_from_a_trusted_proxy(gofer):
     # A socket that has been closed is noticed when something is written to it.
     wait_for(lambda: gofer.enqueue("t", "x") and Stream(web).status == 200, "room")
     web.close()
+
+
+def cookie_of(web, token):
+    return web.post("/login", {"token": token}).headers["set-cookie"].partition(";")[0]
+
+
+def test_each_token_and_each_session_has_four(web, stream):
+    """And one that was closed makes room, as soon as it is noticed."""
+    token = web.add_token("ann", "see")
+    web.add_token("bob", "see")
+    readers = [stream(token=token) for _ in range(EACH)]
+    assert {reader.status for reader in readers} == {200}
+    over = stream(token=token)
+    assert over.status == 429
+    assert stream(token=web.add_token("carl", "see")).status == 200
+    for _ in range(2):
+        cookie = cookie_of(web, token)
+        statuses = [stream(cookie=cookie).status for _ in range(EACH + 1)]
+        assert statuses == [200] * EACH + [429]
+    readers[0].close()
+    wait_for(lambda: stream(token=token).status == 200, "room")
+    # Whatever cookie comes beside a token: it is the token's stream.
+    assert stream(token=token, cookie="gofer=" + "x" * 43).status == 429
 
 
 def test_streams_end_with_the_server(gofer):

@@ -5,6 +5,7 @@ import re
 
 import pytest
 from conftest import wait_for
+from test_web_events import Stream
 from webserver import Web
 
 pytestmark = pytest.mark.usefixtures("has_web")
@@ -189,6 +190,26 @@ def test_workers_are_his_as_far_as_they_serve_his_queues(web, store):
     assert web(path, "PATCH", {"queues": f"mail=1 {OTHER}=9"}).status == 403
     assert web(path, "PATCH", {"queues": "*"}).status == 403
     assert web(path, "PATCH", {"queues": "mail=1 mail:a=9"}).status == 200
+
+
+def test_events_are_those_of_his_queues(web, store):
+    mine, everything = Stream(web, token=web.token), Stream(web, token=web.root)
+    for reader in (mine, everything):
+        reader.until_event("listening")
+    store.enqueue("zztype", "x", "--queue", OTHER, "--id", "zz9")
+    store.enqueue("mine", "x", "--queue", MINE, "--id", "m9")
+    counts, seen = 0, ""
+    while "m9" not in seen:
+        _, _, data = mine.next()
+        counts += data.get("counts", {}).get("enqueued", 0)
+        seen += json.dumps(data)
+    assert counts == 1 and SIGN not in seen
+    seen = ""
+    while "m9" not in seen:
+        seen += json.dumps(everything.next()[2])
+    assert "zz9" in seen
+    for reader in (mine, everything):
+        reader.close()
 
 
 def test_a_proxy_s_groups_may_have_different_queues(store):
