@@ -15,6 +15,7 @@ static void values_are_read_by_their_kind(void)
         { "drain", "0", offsetof(gf_settings, drain), 0 },
         { "crash_limit", "7", offsetof(gf_settings, crash_limit), 7 },
         { "max_prefetch", "0", offsetof(gf_settings, max_prefetch), 0 },
+        { "gather_us", "250", offsetof(gf_settings, gather_us), 250 },
         { "retry_delay_max", "250ms", offsetof(gf_settings, retry_delay_max_ms), 250 },
         { "lost_after", "2s", offsetof(gf_settings, lost_after_ms), 2000 },
         { "pull", "1", offsetof(gf_settings, pull), 1 },

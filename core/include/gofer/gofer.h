@@ -877,7 +877,9 @@ GOFER_API void gofer_worker_free(gofer_worker *worker);
  *  active, scheduled or to be retried in the queues but tasks of types without a handler here:
  *  the figure "unhandled" of gofer_worker_stats tells how many), "crash_limit" (crashes of
  *  workers that a task may be charged with; it is archived at the next, 3), "max_prefetch" (tasks,
- *  1000), "retry_delay_max" (duration, 0: none),
+ *  1000), "gather_us" (microseconds that tasks may gather between two exchanges with the store
+ *  while several come in that time, 500, at most 100000; 0: each is fetched at once),
+ *  "retry_delay_max" (duration, 0: none),
  *  "lost_after" (duration a handler may stay after its deadline, 5s), "pull" (0/1), "stack"
  *  (bytes of each slot's stack, 256 KiB; at least 128 KiB), "log_level" (debug, info, warn, error;
  *  info), "snooze_limit" (snoozes of one task, 1000), "group_grace" (duration since the latest task

@@ -30,6 +30,8 @@ static const gf_knob knobs[] = {
         "crashes of workers that a task may be charged with; at the next it is archived"),
     KNOB("max_prefetch", GF_KNOB_COUNT, 0, 100000, 1000, max_prefetch,
         "most tasks to take ahead of free slots, when handlers are fast"),
+    KNOB("gather_us", GF_KNOB_COUNT, 0, 100000, 500, gather_us,
+        "microseconds that tasks may gather between two exchanges while they come fast; 0: none"),
     KNOB("retry_delay_max", GF_KNOB_DURATION, 0, GOFER_MAX_DURATION_MS, 0, retry_delay_max_ms,
         "longest delay before a retry; 0: no bound"),
     KNOB("lost_after", GF_KNOB_DURATION, 0, GOFER_MAX_DURATION_MS, 5 * SECOND, lost_after_ms,

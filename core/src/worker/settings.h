@@ -18,6 +18,7 @@ typedef struct gf_settings {
     int64_t drain;
     int64_t crash_limit;
     int64_t max_prefetch;
+    int64_t gather_us;             // microseconds
     int64_t retry_delay_max_ms;    // 0: none
     int64_t lost_after_ms;
     int64_t snooze_limit;

@@ -11,6 +11,7 @@
 #include "util/alloc.h"
 #include "util/array.h"
 #include "util/error.h"
+#include "worker/fetch/gather.h"
 #include "worker/fetch/want.h"
 #include "worker/run/decide.h"
 #include "worker/run/on_dead.h"
@@ -481,6 +482,8 @@ static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
     // New tasks first: the slots start on them while the rest is put away.
     bool all_asked = take.no_suspects && !take.suspect;
     if (want)
+        gf_gather_note(&f->gather, take.count, all_asked && take.count < want, gf_mono_ns());
+    if (want)
         note_suspect(f, &take);
     if (take.count)
         deliver(w, take.count);
@@ -491,6 +494,14 @@ static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
     }
     *idle = want && take.count == 0 && all_asked && !requeued && f->outbox.count == 0;
     return st;
+}
+
+// Lets tasks gather, while they come so fast that it is worth it.
+static void gather(gofer_worker *w)
+{
+    int64_t ns = gf_gather_ns(&w->fetch.fetcher.gather, w->settings.gather_us * 1000, gf_mono_ns());
+    if (ns >= 1000)
+        gf_sleep_us(ns / 1000);
 }
 
 // Not while no queue matches; nor with aggregators alone, for what they make others run.
@@ -532,6 +543,8 @@ void *gf_fetcher_main(void *arg)
             gf_pool_stop(&w->run.pool);
         }
         int64_t look_ms;
+        if (taking)
+            gather(w);
         bring_back(f, stopping);
         prove(w);
         size_t room = gf_pool_collect(&w->run.pool, &f->outbox, taking, gf_mono_ms(), &calls);

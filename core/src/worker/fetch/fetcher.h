@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "broker/tasks.h"
+#include "worker/fetch/gather.h"
 #include "worker/run/task.h"
 #include "worker/subscription.h"
 
@@ -30,6 +31,7 @@ typedef struct gf_fetcher {
     gf_share   *shares;            // as many as queues
     size_t     *order;
     uint64_t    random;
+    gf_gather   gather;
     char       *suspect_queue;     // owned: a suspect is next there, and way is made for it;
                                    //   NULL: no
     int64_t     prove_again_ms;    // when the store did not take that a suspect is proven
