@@ -156,6 +156,7 @@ static const gofer_lua_setting filter_settings[] = {
     { "group",   GOFER_LUA_TEXT,     offsetof(gofer_filter, group), NULL },
     { "older",   GOFER_LUA_DURATION, offsetof(gofer_filter, older_ms), NULL },
     { "younger", GOFER_LUA_DURATION, offsetof(gofer_filter, younger_ms), NULL },
+    { "fingerprint", GOFER_LUA_TEXT, offsetof(gofer_filter, fingerprint), NULL },
     { NULL, GOFER_LUA_TEXT, 0, NULL },
 };
 

@@ -51,6 +51,15 @@ void web_api_job_stop(web_call *call);
 void web_api_login(web_call *call);
 void web_api_logout(web_call *call);
 
+// ---- api_scan.c
+void web_api_search(web_call *call);
+void web_api_failures(web_call *call);
+
+// ---- api_schedule.c
+void web_api_schedule_put(web_call *call);
+void web_api_schedule_ticks(web_call *call);
+void web_api_cron(web_call *call);
+
 // ---- api_series.c
 void web_api_series(web_call *call);
 
@@ -58,6 +67,7 @@ void web_api_series(web_call *call);
 void web_api_health(web_call *call);
 void web_api_ready(web_call *call);
 void web_api_me(web_call *call);
+void web_api_settings(web_call *call);
 void web_api_routes(web_call *call);
 
 #endif

@@ -8,7 +8,7 @@
 #include "jobs.h"
 
 // Members of the body in this order; those before OLDER are texts of a plan.
-enum { ACT, QUEUE, STATE, TYPE, ERROR, ID, GROUP, OLDER, YOUNGER, MEMBERS };
+enum { ACT, QUEUE, STATE, TYPE, ERROR, ID, GROUP, FINGERPRINT, OLDER, YOUNGER, MEMBERS };
 
 static bool take_text(web_call *call, const web_member *member, char out[WEB_FILTER_ROOM])
 {
@@ -56,17 +56,19 @@ static bool read_plan(web_call *call, web_job_plan *plan)
     web_member m[MEMBERS] = {
         [ACT] = { .name = "act" }, [QUEUE] = { .name = "queue" }, [STATE] = { .name = "state" },
         [TYPE] = { .name = "type" }, [ERROR] = { .name = "error" }, [ID] = { .name = "id" },
-        [GROUP] = { .name = "group" }, [OLDER] = { .name = "older" },
-        [YOUNGER] = { .name = "younger" },
+        [GROUP] = { .name = "group" }, [FINGERPRINT] = { .name = "fingerprint" },
+        [OLDER] = { .name = "older" }, [YOUNGER] = { .name = "younger" },
     };
     char *const texts[MEMBERS] = { [QUEUE] = plan->queue, [STATE] = plan->state,
-        [TYPE] = plan->type, [ERROR] = plan->error, [ID] = plan->id, [GROUP] = plan->group };
+        [TYPE] = plan->type, [ERROR] = plan->error, [ID] = plan->id, [GROUP] = plan->group,
+        [FINGERPRINT] = plan->fingerprint };
     if (!web_body_read(call, m, MEMBERS) || !take_act(call, &m[ACT], &plan->act))
         return false;
     for (int i = QUEUE; i < OLDER; i++)
         if (!take_text(call, &m[i], texts[i]))
             return false;
-    if (*plan->error && !web_sees_payloads(call, *plan->queue ? plan->queue : NULL)) {
+    if ((*plan->error || *plan->fingerprint)
+        && !web_sees_payloads(call, *plan->queue ? plan->queue : NULL)) {
         web_fail(call, 403, "EDENIED", "the texts of errors are not for you to search");
         return false;
     }

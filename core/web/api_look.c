@@ -128,7 +128,9 @@ void web_api_tasks(web_call *call)
     filter.error = web_query_word(call, "error");
     filter.id = web_query_word(call, "id");
     filter.group = web_query_word(call, "group");
-    if (filter.error && !web_sees_payloads(call, web_query_word(call, "queue"))) {
+    filter.fingerprint = web_query_word(call, "fingerprint");
+    if ((filter.error || filter.fingerprint)
+        && !web_sees_payloads(call, web_query_word(call, "queue"))) {
         web_fail(call, 403, "EDENIED", "the texts of errors are not for you to search");
         return;
     }

@@ -2,7 +2,11 @@
 #include <string.h>
 
 #include "api.h"
+#include "hours.h"
+#include "jobs.h"
 #include "route.h"
+#include "streams.h"
+#include "web.h"
 
 static void reply_json(web_call *call)
 {
@@ -69,6 +73,58 @@ void web_api_me(web_call *call)
     if (call->rights && !web_scope_everywhere(call->scope, call->rights))
         put_grants(body, call->scope);
     web_text_put(body, "}");
+    reply_json(call);
+}
+
+// ---- what it runs with
+
+static void put_list(web_text *out, const char *name, const char *const *items, size_t count)
+{
+    web_text_format(out, ",\"%s\":[", name);
+    for (size_t i = 0; i < count; i++) {
+        web_text_put(out, i ? "," : "");
+        web_text_json(out, items[i], strlen(items[i]));
+    }
+    web_text_put(out, "]");
+}
+
+static void put_text(web_text *out, const char *name, const char *text)
+{
+    web_text_format(out, ",\"%s\":", name);
+    if (text)
+        web_text_json(out, text, strlen(text));
+    else
+        web_text_put(out, "null");
+}
+
+// No path of a file: where secrets are is nobody's business. Of the store's address the library
+// has taken the password out.
+void web_api_settings(web_call *call)
+{
+    const web_options *o = call->options;
+    web_text *out = &call->reply.body;
+    const struct { const char *name; bool is; } flags[] = {
+        { "read_only", o->read_only }, { "behind_proxy", o->behind_proxy },
+        { "asynq_names", o->asynq_names }, { "tls", o->tls_cert != NULL },
+        { "tokens", o->tokens != NULL }, { "web_root", o->web_root != NULL },
+    };
+    static const struct { const char *name; long long value; } limits[] = {
+        { "streams", WEB_STREAMS_MAX }, { "jobs", WEB_JOBS_MAX }, { "hours", WEB_HOURS_MAX },
+        { "page", 1000 },
+    };
+    web_text_format(out, "{\"version\":\"%s\"", gofer_version_text());
+    put_text(out, "url", gofer_client_url(call->client));
+    put_list(out, "listen", o->listen, o->listen_count);
+    put_list(out, "hosts", o->hosts, o->host_count);
+    put_list(out, "trusted_proxies", o->proxies, o->proxy_count);
+    put_text(out, "base", call->base);
+    put_text(out, "anonymous", o->anonymous);
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        web_text_format(out, ",\"%s\":%s", flags[i].name, flags[i].is ? "true" : "false");
+    web_text_put(out, ",\"limits\":{");
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+        web_text_format(out, "%s\"%s\":%lld", i ? "," : "", limits[i].name, limits[i].value);
+    web_text_put(out, "}}");
     reply_json(call);
 }
 

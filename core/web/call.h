@@ -65,6 +65,7 @@ typedef struct web_call {
     const char   *accept;   // the header, "" if it is not there; so are the next two
     const char   *accept_encoding, *if_none_match;
     const char   *web_root; // folder of the page's files; NULL: those inside
+    const struct web_options *options;      // what the server was started with
     const char   *base;     // of all addresses: "" or "/gofer"
     struct web_access *access;
     const char   *address;  // the visitor's, as the nearest trusted proxy saw it; "": a Unix socket

@@ -98,6 +98,7 @@ static gofer_status act_on(turn *t, const char *queue)
     filter.error = given(plan->error);
     filter.id = given(plan->id);
     filter.group = given(plan->group);
+    filter.fingerprint = given(plan->fingerprint);
     filter.older_ms = plan->older_ms;
     filter.younger_ms = plan->younger_ms;
     gofer_status st = gofer_client_act(t->jobs->client, plan->act, queue, given(plan->state),

@@ -20,7 +20,7 @@ typedef struct web_job_plan {
     int32_t act;                // a GOFER_ACT_ value
     char    queue[WEB_FILTER_ROOM], state[WEB_FILTER_ROOM], type[WEB_FILTER_ROOM],
             error[WEB_FILTER_ROOM], id[WEB_FILTER_ROOM], group[WEB_FILTER_ROOM],
-            who[WEB_FILTER_ROOM];
+            fingerprint[WEB_FILTER_ROOM], who[WEB_FILTER_ROOM];
     int64_t older_ms, younger_ms;
     web_scope scope;            // of who began it; no grants: he has all queues
     unsigned right;             //   that the act needs there

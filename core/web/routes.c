@@ -21,6 +21,8 @@ const web_route web_routes[] = {
       "Log in by a browser: {\"token\": ...}; the answer has a cookie.", NULL },
     { "POST", "/logout", 0, WEB_NO_STORE, NULL, web_api_logout,
       "End the cookie's session.", NULL },
+    { "GET", API "settings", WEB_SEE, WEB_NO_STORE, NULL, web_api_settings,
+      "What this server runs with.", NULL },
     { "GET", API "routes", 0, WEB_NO_STORE, NULL, web_api_routes,
       "All there is, as an OpenAPI document.", NULL },
 
@@ -43,8 +45,16 @@ const web_route web_routes[] = {
     { "GET", API "history", WEB_SEE, WEB_MINDS_QUEUES, "days", web_api_history,
       "What all queues did in the last days (7).", NULL },
     { "GET", API "tasks", WEB_SEE, WEB_MINDS_QUEUES,
-      "queue state type error id group older younger cursor limit", web_api_tasks,
+      "queue state type error fingerprint id group older younger cursor limit",
+      web_api_tasks,
       "A page of the tasks that match all that is given.", NULL },
+    { "GET", API "search", WEB_SEE, 0, "text queue state type cursor", web_api_search,
+      "Tasks with a text in them: id, type, group and, for who may see them, error, payload and "
+      "result. One call looks at 20,000 tasks at the most, for half a second: `scanned` says at "
+      "how many, `next_cursor` goes on.", NULL },
+    { "GET", API "failures", WEB_SEE, 0, "queue type state cursor", web_api_failures,
+      "What fails, by type and kind of error: of the tasks to be retried and of those set aside. "
+      "Bounded like a search; calls that follow tell of further tasks, to be added up.", NULL },
     { "GET", TASK, WEB_SEE, 0, NULL, web_api_task,
       "One task.", NULL },
     { "GET", API "queues/{queue}/groups", WEB_SEE, 0, NULL, web_api_groups,
@@ -63,6 +73,12 @@ const web_route web_routes[] = {
     { "GET", API "schedules/{name}/history", WEB_SEE, WEB_MINDS_QUEUES, "limit",
       web_api_schedule_history,
       "The latest ticks of a cron entry (30).", NULL },
+    { "GET", API "schedules/{name}/ticks", WEB_SEE, WEB_MINDS_QUEUES, "limit",
+      web_api_schedule_ticks,
+      "The latest ticks of a cron entry (20), what became of their tasks, and which came to "
+      "nothing.", NULL },
+    { "GET", API "cron", WEB_SEE, WEB_MINDS_QUEUES, "spec tz count", web_api_cron,
+      "A cron expression in words, and its next ticks (5).", NULL },
     { "GET", API "check", WEB_SEE, 0, NULL, web_api_check,
       "What may be wrong with the store, its settings and what is in it.", NULL },
     { "GET", API "scale", WEB_SEE, 0, "queue wanted", web_api_scale,
@@ -98,6 +114,10 @@ const web_route web_routes[] = {
       web_api_worker_set,
       "Change a live worker: {\"concurrency\": N}, {\"queues\": TEXT}, {\"state\": \"quiet\"}.",
       "worker.set" },
+    { "PUT", API "schedules/{name}", WEB_OPERATE, WEB_TAKES_BODY, NULL, web_api_schedule_put,
+      "Add a cron entry, or replace it: {\"spec\": \"0 3 * * *\", \"tz\": ZONE, \"type\": ...}, "
+      "with `missed`, `missed_max`, `overlap`, `jitter`, `paused`, and of its tasks what `POST "
+      "tasks` takes; {\"new\": true} refuses to replace one.", "schedule.put" },
     { "POST", API "schedules/{name}/pause", WEB_OPERATE, WEB_MINDS_QUEUES, NULL,
       web_api_schedule_pause,
       "Stop the ticks of a cron entry.", "schedule.pause" },

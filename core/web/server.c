@@ -427,6 +427,7 @@ static void *on_target(void *user, const char *target, struct MHD_Connection *co
     r->call.jobs = server->opts.jobs;
     r->call.recent = server->opts.recent;
     r->call.hours = server->opts.hours;
+    r->call.options = server->opts.options;
     r->call.asynq_names = server->opts.asynq_names;
     r->call.who = r->who;
     r->call.base = server->opts.base;

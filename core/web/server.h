@@ -21,6 +21,7 @@ typedef struct web_server_options {
     web_jobs     *jobs;
     struct web_recent *recent;
     struct web_hours *hours;
+    const struct web_options *options;
     web_access   *access;
     web_pool     *pool;
     web_streams  *streams;

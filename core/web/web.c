@@ -245,6 +245,7 @@ static bool make_parts(web *w, gofer_client *client, const web_options *opts)
     web_server_options server = {
         .client = client, .jobs = w->jobs, .access = w->access, .pool = w->pool,
         .streams = w->streams, .recent = w->recent, .hours = w->hours,
+        .options = opts,
         .guard = { (const char *const *)w->hosts, w->host_count }, .base = w->base,
         .web_root = opts->web_root, .asynq_names = opts->asynq_names,
         .behind_proxy = opts->behind_proxy, .user_header = opts->user_header,

@@ -14,6 +14,7 @@
 
 #include "gofer/gofer.h"
 
+// All is borrowed until the server's end, the options themselves, too.
 typedef struct web_options {
     const char *const *listen;      // addresses; none: 127.0.0.1:8989
     size_t             listen_count;

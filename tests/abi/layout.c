@@ -77,6 +77,7 @@ static void structs(void)
     FIELD(gofer_filter, group);
     FIELD(gofer_filter, older_ms);
     FIELD(gofer_filter, younger_ms);
+    FIELD(gofer_filter, fingerprint);
     STRUCT(gofer_audit);
     FIELD(gofer_audit, size);
     FIELD(gofer_audit, actor);

@@ -552,6 +552,8 @@ typedef struct gofer_filter {
     int64_t     older_ms;   /* so long ago or longer it was started (active), failed (retry),
                                completed, archived; in the other states enqueued */
     int64_t     younger_ms; /* the same, less long ago */
+    const char *fingerprint; /* of last_error's telling line, with what differs from one failure to
+                                the next taken out: numbers, hex and ids are #, quoted text '*' */
 } gofer_filter;
 GOFER_API void gofer_filter_init(gofer_filter *filter);
 

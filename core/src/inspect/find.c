@@ -13,6 +13,7 @@
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/fingerprint.h"
 #include "util/text.h"
 
 enum { PAGE_DEFAULT = 30, PAGE_MAX = 1000, LOOK_MAX = 10000, COUNTED_MAX = 256 };
@@ -64,7 +65,8 @@ gofer_status gf_filter_read(gofer_filter *out, const gofer_filter *given)
 
 bool gf_filter_is_empty(const gofer_filter *f)
 {
-    return !f->type && !f->error && !f->id && !f->group && !f->older_ms && !f->younger_ms;
+    return !f->type && !f->error && !f->id && !f->group && !f->older_ms && !f->younger_ms &&
+        !f->fingerprint;
 }
 
 static bool is_prefix(const char *pattern)
@@ -101,6 +103,13 @@ static int64_t since(const gofer_info *task, gf_state state)
     return at ? at : gofer_info_int(task, "enqueued_at_ms", 0);
 }
 
+static bool is_kind(const char *error, const char *fingerprint)
+{
+    char its[GF_FINGERPRINT];
+    (void)gf_fingerprint(error, its);
+    return strcmp(its, fingerprint) == 0;
+}
+
 bool gf_filter_matches(const gofer_filter *f, const gofer_info *task, gf_state state,
     int64_t now_ms)
 {
@@ -110,6 +119,8 @@ bool gf_filter_matches(const gofer_filter *f, const gofer_info *task, gf_state s
     if (f->id && !fits(f->id, gofer_info_text(task, "id")))
         return false;
     if (f->error && (!error || !strstr(error, f->error)))
+        return false;
+    if (f->fingerprint && !is_kind(error, f->fingerprint))
         return false;
     if (f->group && !fits(f->group, gofer_info_text(task, "group")))
         return false;
