@@ -10,7 +10,6 @@
 #include "clock.h"
 #include "copy.h"
 #include "util/fingerprint.h"
-#include "util/hash.h"
 
 enum {
     SCAN_TASKS = 20000,
@@ -206,7 +205,7 @@ void web_api_search(web_call *call)
 typedef struct group {
     char   *type;
     char    fingerprint[GF_FINGERPRINT];
-    uint64_t hash;
+    size_t  size;               // of the fingerprint: most others have another
     int64_t retry, archived, first_ms, last_ms;
     char   *queue, *id, *line;  // of the latest
 } group;
@@ -230,9 +229,9 @@ static void free_groups(groups *g)
 // NULL: no memory.
 static group *group_of(groups *g, const char *type, const char *fingerprint)
 {
-    uint64_t hash = gf_hash_names(type, fingerprint);
+    size_t size = strlen(fingerprint);
     for (size_t i = 0; i < g->count; i++)
-        if (g->all[i].hash == hash && strcmp(g->all[i].fingerprint, fingerprint) == 0
+        if (g->all[i].size == size && memcmp(g->all[i].fingerprint, fingerprint, size) == 0
             && strcmp(g->all[i].type, type) == 0)
             return &g->all[i];
     char *copy = strdup(type);
@@ -240,8 +239,8 @@ static group *group_of(groups *g, const char *type, const char *fingerprint)
         return NULL;
     group *one = &g->all[g->count++];
     one->type = copy;
-    one->hash = hash;
-    memcpy(one->fingerprint, fingerprint, strlen(fingerprint) + 1);
+    one->size = size;
+    memcpy(one->fingerprint, fingerprint, size + 1);
     return one;
 }
 
