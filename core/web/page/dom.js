@@ -3,6 +3,23 @@
 // Everything that is shown goes through here: text becomes text nodes and attributes, never markup,
 // so nothing that a task holds can become a part of the page.
 
+// Characters that change how others are read, or are not seen at all: controls but for tab and line
+// feed, and those that turn the direction of what follows.
+const UNSEEN =
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** A text as it is shown: with a sign for what is not seen. @param {unknown} text */
+export function plain(text) {
+    return String(text ?? "")
+        .replaceAll("\r\n", "\n")
+        .replace(UNSEEN, (c) => {
+            const code = c.charCodeAt(0);
+            return code < 0x20
+                ? String.fromCharCode(0x2400 + code)
+                : `\u2039U+${code.toString(16).toUpperCase().padStart(4, "0")}\u203a`;
+        });
+}
+
 /**
  * An element. Properties: `on…` functions listen, `class` and others are attributes, true is an
  * attribute without a value, null and false are none.
@@ -29,7 +46,7 @@ function add(node, children) {
     if (Array.isArray(children)) for (const child of children) add(node, child);
     else if (children instanceof Node) node.appendChild(children);
     else if (children !== null && children !== undefined && children !== false) {
-        node.appendChild(document.createTextNode(String(children)));
+        node.appendChild(document.createTextNode(plain(children)));
     }
 }
 
@@ -75,7 +92,7 @@ export function refill(node, ...children) {
 
 /** A text, changed only if it is another one. @param {Element} node @param {unknown} text */
 export function say(node, text) {
-    const now = String(text ?? "");
+    const now = plain(text);
     if (node.textContent !== now) node.textContent = now;
 }
 

@@ -34,9 +34,11 @@ export function when(ms, now = Date.now()) {
     return away < 0 ? `${duration(-away)} ago` : `in ${duration(away)}`;
 }
 
+const LAST_MS = 8.64e15; // that a Date knows: a store of others may have any number
+
 /** @param {number|undefined} ms */
 export function time(ms) {
-    return ms
+    return ms && Math.abs(ms) <= LAST_MS
         ? new Date(ms).toLocaleString(undefined, {
               year: "numeric",
               month: "2-digit",
@@ -100,7 +102,8 @@ class GoferTime extends HTMLElement {
         const ms = Number(this.getAttribute("ms"));
         const text = when(ms);
         say(this, text);
-        this.title = ms ? `${time(ms)}\n${new Date(ms).toISOString()}` : "";
+        this.title =
+            ms && Math.abs(ms) <= LAST_MS ? `${time(ms)}\n${new Date(ms).toISOString()}` : "";
     }
 }
 customElements.define("gofer-time", GoferTime);

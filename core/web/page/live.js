@@ -19,6 +19,7 @@ const listeners = new Set();
 /** @type {EventSource|null} */
 let stream = null;
 let retry = 0;
+const PAUSE_MS = 2000;
 
 /** @param {Message} message */
 function tell(message) {
@@ -52,7 +53,7 @@ function open() {
     stream.onerror = () => {
         sign.hidden = true;
         // The browser tries again by itself, unless it was refused.
-        if (stream?.readyState === EventSource.CLOSED) again(2000);
+        if (stream?.readyState === EventSource.CLOSED) again(PAUSE_MS);
         anew();
     };
 }
@@ -85,7 +86,7 @@ export function listen(listener) {
     open();
     return () => {
         listeners.delete(listener);
-        // Another view listens in a moment: it need not begin anew.
-        setTimeout(() => listeners.size === 0 && close(), 1000);
+        // The next view listens in a moment: it goes on with this stream.
+        setTimeout(() => listeners.size === 0 && close(), PAUSE_MS);
     };
 }

@@ -193,18 +193,32 @@ export function button(label, act, props) {
  */
 export function payload(value) {
     if (value === undefined) return h("p", { class: "empty" }, "None.");
-    if (typeof value !== "string") return h("pre", { class: "bytes" }, `base64: ${value.base64}`);
+    if (typeof value !== "string") return long(`base64: ${value.base64}`);
+    if (value.length > LONG) return long(value);
     try {
         return tree(JSON.parse(value), value);
     } catch {
-        return h("pre", { class: "bytes" }, value);
+        return long(value);
     }
+}
+
+const LONG = 64 << 10; // characters shown at once: a browser lays out megabytes for seconds
+
+/** A text, of a long one the beginning. @param {string} text */
+function long(text) {
+    const node = h("pre", { class: "bytes" }, text.slice(0, LONG));
+    if (text.length <= LONG) return node;
+    const more = button(`Show all ${text.length.toLocaleString()} characters`, async () => {
+        say(node, text);
+        more.remove();
+    });
+    return h("div", {}, node, more);
 }
 
 /** @param {any} value @param {string} source */
 function tree(value, source) {
     // Numbers that JavaScript would round are shown as they stand.
-    if (/\d{16,}/.test(source)) return h("pre", { class: "bytes" }, source);
+    if (/\d{16,}|\d[eE]/.test(source)) return h("pre", { class: "bytes" }, source);
     return h("div", { class: "tree" }, branch(value));
 }
 

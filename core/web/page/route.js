@@ -5,13 +5,22 @@ import { h } from "./dom.js";
 /** @type {(() => void)[]} */
 const watchers = [];
 
+/** A word of an address, which somebody may have typed. @param {string} word */
+function decoded(word) {
+    try {
+        return decodeURIComponent(word);
+    } catch {
+        return word;
+    }
+}
+
 /** The words of the path, and the query. */
 export function here() {
     const path = location.pathname.startsWith(base)
         ? location.pathname.slice(base.length)
         : location.pathname;
     return {
-        words: path.split("/").filter(Boolean).map(decodeURIComponent),
+        words: path.split("/").filter(Boolean).map(decoded),
         query: Object.fromEntries(new URLSearchParams(location.search)),
     };
 }

@@ -5,6 +5,8 @@ import { bytes, duration, time } from "./format.js";
 import { ask, badge, button, copy, facts, moment, payload, Table } from "./parts.js";
 import { go, link, path } from "./route.js";
 
+const HEAVY = 1 << 20, // characters of a task
+    SELDOM_MS = 15000;
 const WAITS = ["pending", "scheduled", "retry", "aggregating", "archived"];
 
 /** @param {string} word */
@@ -15,7 +17,7 @@ function buttons(task, may, view) {
     const where = at`queues/${task.queue}/tasks/${task.id}`;
     const act = (/** @type {string} */ name, /** @type {string} */ said) => async () => {
         await post(`${where}/${name}`);
-        await view.again();
+        await view.changed();
         return said;
     };
     const state = task.state,
@@ -46,7 +48,7 @@ function buttons(task, may, view) {
                         `${where}/reschedule`,
                         /^\d+(\.\d+)?[a-z]/.test(when) ? { in: when } : { at: when },
                     );
-                    await view.again();
+                    await view.changed();
                     return "It has another time";
                 }),
             );
@@ -81,11 +83,12 @@ function buttons(task, may, view) {
 /** @param {any} task @param {string} where @param {any} view */
 async function edit(task, where, view) {
     const area = /** @type {HTMLTextAreaElement} */ (
-        h("textarea", { rows: 12, "aria-label": "Payload" }, task.payload)
+        h("textarea", { rows: 12, "aria-label": "Payload" })
     );
+    area.value = task.payload;
     if (!(await ask("The payload", area, "Replace it"))) return undefined;
     await patch(where, { payload: area.value });
-    await view.again();
+    await view.changed();
     return "It has another payload";
 }
 
@@ -153,9 +156,27 @@ export default function task({ words, may }) {
         (a) => `${a.at_ms} ${a.attempt} ${a.kind}`,
     );
     const address = `${location.origin}${base}/api/v1/${at`queues/${queue}/tasks/${id}`}`;
-    let drawn = "";
+    let drawn = "",
+        stale = true,
+        looked = 0;
+
+    // What fills megabytes is fetched again when something has happened to it, not every time.
+    /** @param {any} message */
+    function hear(message) {
+        const { counts, events } = message;
+        const all = Object.values(counts).reduce((sum, count) => sum + Number(count), 0);
+        if (
+            message.anew ||
+            all > events.length ||
+            events.some((/** @type {any} */ e) => e.id === id && e.queue === queue)
+        )
+            stale = true;
+    }
 
     async function look() {
+        if (drawn.length > HEAVY && !stale && Date.now() - looked < SELDOM_MS) return;
+        stale = false;
+        looked = Date.now();
         const seen = await get(at`queues/${queue}/tasks/${id}`);
         const text = JSON.stringify(seen);
         if (text === drawn) return;
@@ -253,6 +274,11 @@ export default function task({ words, may }) {
             body,
         ),
         refresh: look,
+        hear,
+        changed: () => {
+            stale = true;
+            return view.again();
+        },
     };
     return view;
 }

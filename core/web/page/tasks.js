@@ -75,27 +75,30 @@ export default function tasks({ query, may }) {
     let next;
     /** @type {any[]} */
     let items = [];
+    const mine = ACTS.filter((a) => may(a.right));
+    /** @type {import("./parts.js").Column} */
+    const choice = {
+        title: "",
+        unseen: "Chosen",
+        class: "check",
+        show: (t) => {
+            const key = `${t.queue}\n${t.id}`;
+            return h("input", {
+                type: "checkbox",
+                "aria-label": `Choose ${t.id}`,
+                ...(chosen.has(key) ? { checked: true } : {}),
+                onchange: (/** @type {Event} */ e) => {
+                    if (/** @type {HTMLInputElement} */ (e.target).checked) chosen.add(key);
+                    else chosen.delete(key);
+                    drawActs();
+                },
+            });
+        },
+    };
     const table = new Table(
         "Tasks",
         [
-            {
-                title: "",
-                unseen: "Chosen",
-                class: "check",
-                show: (t) => {
-                    const key = `${t.queue}\n${t.id}`;
-                    return h("input", {
-                        type: "checkbox",
-                        "aria-label": `Choose ${t.id}`,
-                        ...(chosen.has(key) ? { checked: true } : {}),
-                        onchange: (/** @type {Event} */ e) => {
-                            if (/** @type {HTMLInputElement} */ (e.target).checked) chosen.add(key);
-                            else chosen.delete(key);
-                            drawActs();
-                        },
-                    });
-                },
-            },
+            ...(mine.length ? [choice] : []),
             {
                 title: "Type",
                 show: (t) =>
@@ -213,7 +216,6 @@ export default function tasks({ query, may }) {
     }
 
     function drawActs() {
-        const mine = ACTS.filter((a) => may(a.right));
         refill(
             acts,
             chosen.size
