@@ -26,7 +26,7 @@ def test_what_happens_is_seen_as_it_happens(page, store):
 def test_a_server_that_goes_and_comes_back(browse, gofer):
     first = Web(gofer)
     page = browse(first.address)
-    page.expects("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_EMPTY_RESPONSE")
+    page.expects("net::ERR_")
     page.open("/queues", "Queues")
     gofer.enqueue("t", "x", "--queue", "before")
     page.sees("before")
@@ -54,7 +54,7 @@ def test_a_server_that_goes_and_comes_back(browse, gofer):
 def test_a_server_that_forgot_who_is_logged_in(browse, gofer):
     first = Web(gofer)
     page = browse(first.address)
-    page.expects("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|401")
+    page.expects("net::ERR_|401")
     token = first.add_token("ann", "operate")
     page.open("/queues", "Log in")
     page.log_in(token)
