@@ -51,6 +51,7 @@ typedef struct web_reply {
 
 typedef struct web_call {
     gofer_client *client;
+    gofer_worker *worker;   // whose metrics are asked for; NULL: the store's
     struct web_jobs *jobs;  // acts on many tasks
     struct web_recent *recent;  // counts of the last hour
     struct web_hours *hours;    // figures by the hour

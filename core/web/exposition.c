@@ -1,6 +1,8 @@
 // exposition.c - metrics as text.
 #include "exposition.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool web_exposition_open(const char *accept)
@@ -29,25 +31,95 @@ static void put_escaped(web_text *out, const char *text)
 void web_family(web_exposition *e, const char *name, web_metric kind, const char *help)
 {
     static const char total[] = "_total";
+    static const char *const kinds[] = {
+        [WEB_GAUGE] = "gauge", [WEB_COUNTER] = "counter", [WEB_HISTOGRAM] = "histogram",
+    };
     size_t size = strlen(name), end = sizeof total - 1;
     if (e->open && kind == WEB_COUNTER && size > end && strcmp(name + size - end, total) == 0)
         size -= end;
     e->name = name;
     web_text_format(e->out, "# HELP %.*s %s\n# TYPE %.*s %s\n", (int)size, name, help, (int)size,
-        name, kind == WEB_COUNTER ? "counter" : "gauge");
+        name, kinds[kind]);
 }
 
-void web_sample(web_exposition *e, const char *const *labels, double value)
+// `suffix` is of the name: "_bucket".
+static void put_sample(web_exposition *e, const char *suffix, const char *const *labels,
+    double value)
 {
     const char *before = "{";
-    web_text_put(e->out, e->name);
+    web_text_format(e->out, "%s%s", e->name, suffix);
     for (; labels && *labels; labels += 2) {
         web_text_format(e->out, "%s%s=\"", before, labels[0]);
         put_escaped(e->out, labels[1]);
         web_text_put(e->out, "\"");
         before = ",";
     }
-    web_text_format(e->out, "%s %.17g\n", *before == ',' ? "}" : "", value);
+    // As short as it can be read back as the same.
+    char number[32];
+    snprintf(number, sizeof number, "%.15g", value);
+    if (strtod(number, NULL) < value || strtod(number, NULL) > value)
+        snprintf(number, sizeof number, "%.17g", value);
+    web_text_format(e->out, "%s %s\n", *before == ',' ? "}" : "", number);
+}
+
+void web_sample(web_exposition *e, const char *const *labels, double value)
+{
+    put_sample(e, "", labels, value);
+}
+
+// ---- histograms
+
+enum { LABELS_MAX = 12 };
+
+// How many of the list's times have exactly this bound.
+static double count_of(const gofer_info *times, int64_t below_ms)
+{
+    for (size_t i = 0; i < gofer_info_count(times); i++) {
+        const gofer_info *one = gofer_info_at(times, i);
+        if (gofer_info_int(one, "below_ms", 0) == below_ms)
+            return (double)gofer_info_int(one, "count", 0);
+    }
+    return 0;
+}
+
+// Bounds are powers of two in ms, so their digits in seconds are few, and never a whole number.
+void web_histogram(web_exposition *e, const char *const *labels, const gofer_info *times,
+    double total_ms)
+{
+    char bound[32];
+    const char *all[LABELS_MAX + 3];
+    size_t n = 0;
+    for (; labels[n] && n < LABELS_MAX; n++)
+        all[n] = labels[n];
+    all[n] = "le";
+    all[n + 1] = bound;
+    all[n + 2] = NULL;
+    double below = 0;
+    for (int64_t ms = 1; ms <= GOFER_FIGURES_BOUND_MAX_MS; ms *= 2) {
+        below += count_of(times, ms);
+        snprintf(bound, sizeof bound, "%.10g", (double)ms / 1000);
+        put_sample(e, "_bucket", all, below);
+    }
+    below += count_of(times, 0);
+    snprintf(bound, sizeof bound, "+Inf");
+    put_sample(e, "_bucket", all, below);
+    put_sample(e, "_sum", labels, total_ms / 1000);
+    put_sample(e, "_count", labels, below);
+}
+
+// ---- families that both sources have
+
+void web_use(web_exposition *e, const char *name, const char *help, double busy, double all)
+{
+    web_family(e, name, WEB_GAUGE, help);
+    web_sample(e, (const char *const[]){ "state", "busy", NULL }, busy);
+    web_sample(e, (const char *const[]){ "state", "free", NULL }, all > busy ? all - busy : 0);
+}
+
+void web_build_info(web_exposition *e)
+{
+    web_family(e, "gofer_build_info", WEB_GAUGE, "1; the version as a label.");
+    web_sample(e, (const char *const[]){ "version", gofer_version_text(), NULL }, 1);
 }
 
 void web_exposition_end(web_exposition *e)

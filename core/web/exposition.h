@@ -7,9 +7,10 @@
 
 #include <stdbool.h>
 
+#include "gofer/gofer.h"
 #include "text.h"
 
-typedef enum web_metric { WEB_GAUGE, WEB_COUNTER } web_metric;
+typedef enum web_metric { WEB_GAUGE, WEB_COUNTER, WEB_HISTOGRAM } web_metric;
 
 typedef struct web_exposition {
     web_text   *out;
@@ -24,6 +25,12 @@ const char *web_exposition_type(bool open);
 void web_family(web_exposition *e, const char *name, web_metric kind, const char *help);
 // labels: name, value, name, value, NULL.
 void web_sample(web_exposition *e, const char *const *labels, double value);
+// times: a list as gofer_worker_figures has it; bounds and the sum are in seconds then.
+void web_histogram(web_exposition *e, const char *const *labels, const gofer_info *times,
+    double total_ms);
+// Two samples with the label "state": busy, and what is left of all.
+void web_use(web_exposition *e, const char *name, const char *help, double busy, double all);
+void web_build_info(web_exposition *e);
 void web_exposition_end(web_exposition *e);
 
 #endif

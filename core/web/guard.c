@@ -59,7 +59,9 @@ static const char *foreign(const web_said *said)
 web_refusal web_guard_check(const web_guard *guard, const web_said *said)
 {
     if (!said->host || !host_is_ours(guard, said->host))
-        return (web_refusal){ 400, "Host is not a name of this server: add it with --host" };
+        return (web_refusal){ 400, guard->is_worker
+            ? "Host is not a name of this server: add it with --metrics-host"
+            : "Host is not a name of this server: add it with --host" };
     if (strcmp(said->method, "GET") == 0 || strcmp(said->method, "HEAD") == 0)
         return (web_refusal){ 0, NULL };
     const char *why = foreign(said);

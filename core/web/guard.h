@@ -12,6 +12,7 @@
 typedef struct web_guard {
     const char *const *hosts;       // names besides the loopback ones; without ports
     size_t             host_count;
+    int                is_worker;   // the server of a worker's metrics, whose options have a prefix
 } web_guard;
 
 // What a request said; NULL: the header is not there.

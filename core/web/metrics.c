@@ -119,20 +119,13 @@ static double sum_of(const gofer_info *workers, const char *field)
     return sum;
 }
 
-static void put_use(web_exposition *e, const char *name, const char *help, double busy, double all)
-{
-    web_family(e, name, WEB_GAUGE, help);
-    web_sample(e, (const char *const[]){ "state", "busy", NULL }, busy);
-    web_sample(e, (const char *const[]){ "state", "free", NULL }, all > busy ? all - busy : 0);
-}
-
 // What children run is among what their worker runs, and not in its slots.
 static void put_children(web_exposition *e, const gofer_info *workers)
 {
     double busy = sum_of(workers, "children_busy"), running = sum_of(workers, "running");
-    put_use(e, "gofer_worker_slots", "Slots of live workers for tasks.",
+    web_use(e, "gofer_worker_slots", "Slots of live workers for tasks.",
         running > busy ? running - busy : 0, sum_of(workers, "concurrency"));
-    put_use(e, "gofer_child_slots", "Tasks that the children of live workers run, or could.", busy,
+    web_use(e, "gofer_child_slots", "Tasks that the children of live workers run, or could.", busy,
         sum_of(workers, "children_want"));
     web_family(e, "gofer_children", WEB_GAUGE, "Child processes of live workers.");
     web_sample(e, NULL, sum_of(workers, "children"));
@@ -290,12 +283,6 @@ static void put_asynq(web_exposition *e, const gofer_info *queues)
 
 // ---- the whole
 
-static void put_build(web_exposition *e)
-{
-    web_family(e, "gofer_build_info", WEB_GAUGE, "1; the version as a label.");
-    web_sample(e, (const char *const[]){ "version", gofer_version_text(), NULL }, 1);
-}
-
 static gofer_status ask(gofer_client *client, snapshots *s)
 {
     gofer_status st = gofer_client_queues(client, &s->queues);
@@ -314,7 +301,7 @@ void web_metrics(web_call *call)
     web_exposition e = { .out = &call->reply.body, .open = web_exposition_open(call->accept) };
     gofer_status st = ask(call->client, &s);
     if (st == GOFER_OK) {
-        put_build(&e);
+        web_build_info(&e);
         put_queues(&e, s.queues);
         put_workers(&e, s.workers);
         put_wanted(&e, &s);

@@ -80,12 +80,17 @@ static bool method_fits(const char *route, const char *method)
         || (strcmp(route, "GET") == 0 && strcmp(method, "HEAD") == 0);
 }
 
+const web_route *web_routes_of(const web_call *call)
+{
+    return call->worker ? web_worker_routes : web_routes;
+}
+
 web_match web_route_find(const char *method, const char *path, const web_route **out,
     web_call *call, char *room, char allow[WEB_ALLOW_MAX])
 {
     size_t used = 0;
     allow[0] = '\0';
-    for (const web_route *route = web_routes; route->method; route++) {
+    for (const web_route *route = web_routes_of(call); route->method; route++) {
         if (!fits(route->path, path))
             continue;
         if (method_fits(route->method, method)) {

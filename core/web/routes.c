@@ -3,6 +3,7 @@
 #include "metrics.h"
 #include "page.h"
 #include "route.h"
+#include "worker_metrics.h"
 
 #define API "/api/v1/"
 #define TASK API "queues/{queue}/tasks/{id}"
@@ -141,5 +142,15 @@ const web_route web_routes[] = {
       "Stop a job; what is done stays done.", "tasks.*" },
     { "POST", API "check/repair", WEB_ADMIN, 0, NULL, web_api_repair,
       "Mend what can be mended without risk.", "store.repair" },
+    { NULL, NULL, 0, 0, NULL, NULL, NULL, NULL },
+};
+
+const web_route web_worker_routes[] = {
+    { "GET", "/healthz", 0, WEB_NO_STORE, NULL, web_api_health,
+      "The process answers.", NULL },
+    { "GET", "/readyz", 0, WEB_NO_STORE, NULL, web_worker_ready,
+      "The worker takes tasks, or is quiet, and its store answers.", NULL },
+    { "GET", "/metrics", WEB_METRICS, WEB_NO_STORE | WEB_IS_TEXT, NULL, web_worker_metrics,
+      "What the worker did since its start, for Prometheus.", NULL },
     { NULL, NULL, 0, 0, NULL, NULL, NULL, NULL },
 };

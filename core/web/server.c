@@ -424,6 +424,7 @@ static void *on_target(void *user, const char *target, struct MHD_Connection *co
     r->server = server;
     r->connection = connection;
     r->call.client = server->opts.client;
+    r->call.worker = server->opts.worker;
     r->call.jobs = server->opts.jobs;
     r->call.recent = server->opts.recent;
     r->call.hours = server->opts.hours;

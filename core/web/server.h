@@ -18,6 +18,7 @@ typedef struct web_server web_server;
 
 typedef struct web_server_options {
     gofer_client *client;       // all borrowed
+    gofer_worker *worker;       // NULL: the store is served
     web_jobs     *jobs;
     struct web_recent *recent;
     struct web_hours *hours;

@@ -64,15 +64,22 @@ static bool base_is_path(const char *base)
 // An address that others reach is for who has credentials, over what others cannot read.
 static const char *check_safety(const web *w, const web_options *opts, char *why, size_t size)
 {
+    const char *prefix = opts->prefix ? opts->prefix : "";
     for (size_t i = 0; i < w->listener_count; i++) {
         if (w->listeners[i].local)
             continue;
         if (!opts->user_header && (!opts->tokens || access(opts->tokens, R_OK) != 0))
-            return refuse(why, size, "an address that is not loopback needs tokens: add one with "
-                "'gofer web token add'");
-        if (!opts->behind_proxy && !opts->tls_cert)
-            return refuse(why, size, "an address that is not loopback needs TLS (--tls-cert and "
-                "--tls-key), or a proxy with TLS in front: say --behind-proxy once it is there");
+            return refuse(why, size, opts->prefix
+                ? "an address that is not loopback needs --metrics-tokens: make such a file with "
+                  "'gofer web token add NAME --role metrics --tokens FILE'"
+                : "an address that is not loopback needs tokens: add one with "
+                  "'gofer web token add'");
+        if (!opts->behind_proxy && !opts->tls_cert) {
+            snprintf(why, size, "an address that is not loopback needs TLS (--%stls-cert and "
+                "--%stls-key), or a proxy with TLS in front: say --%sbehind-proxy once it is there",
+                prefix, prefix, prefix);
+            return why;
+        }
         if (opts->anonymous)
             return refuse(why, size, "an address that is not loopback has no --anonymous visitors");
     }
@@ -101,8 +108,11 @@ static const char *check_words(const web_options *opts, char *why, size_t size)
     if (opts->anonymous && strcmp(opts->anonymous, "none") != 0 && !web_role(opts->anonymous))
         return refuse(why, size, "--anonymous is none, see, operate, admin, metrics, or rights "
             "with commas between them");
-    if (!opts->tls_cert != !opts->tls_key)
-        return refuse(why, size, "--tls-cert and --tls-key go together");
+    if (!opts->tls_cert != !opts->tls_key) {
+        const char *prefix = opts->prefix ? opts->prefix : "";
+        snprintf(why, size, "--%stls-cert and --%stls-key go together", prefix, prefix);
+        return why;
+    }
     if (!opts->user_header && (opts->role_header || opts->role_count))
         return refuse(why, size, "--role-header and --role-map belong to --auth-header");
     if (opts->user_header && !header_may_name(opts->user_header))
@@ -228,26 +238,32 @@ static bool is_trusted(void *user, const struct sockaddr *from)
     return false;
 }
 
+// What a worker's metrics have no need of.
+static bool make_store_parts(web *w, gofer_client *client)
+{
+    w->streams = web_streams_new(client, web_server_wake, WEB_WINDOW_MS);
+    w->jobs = web_jobs_new(client);
+    w->recent = web_recent_new(client, RECENT_STEP_MS);
+    w->hours = web_hours_new(client);
+    return w->streams && w->jobs && w->recent && w->hours;
+}
+
 static bool make_parts(web *w, gofer_client *client, const web_options *opts)
 {
     w->access = web_access_new(&(web_access_options){
         .tokens = opts->tokens, .anonymous = anonymous_rights(opts),
         .until_tokens = !opts->anonymous, .read_only = opts->read_only, .roles = w->roles,
         .user_header = opts->user_header, .log = &w->log });
-    w->pool = web_pool_new(STORE_THREADS, STORE_JOBS);
-    w->streams = web_streams_new(client, web_server_wake, WEB_WINDOW_MS);
-    w->jobs = web_jobs_new(client);
-    w->recent = web_recent_new(client, RECENT_STEP_MS);
-    w->hours = web_hours_new(client);
-    if (!w->access || !w->pool || !w->streams || !w->jobs || !w->recent || !w->hours
+    w->pool = web_pool_new(opts->worker ? 1 : STORE_THREADS, STORE_JOBS);
+    if (!w->access || !w->pool || (!opts->worker && !make_store_parts(w, client))
         || !name_hosts(w, opts))
         return false;
     web_server_options server = {
-        .client = client, .jobs = w->jobs, .access = w->access, .pool = w->pool,
-        .streams = w->streams, .recent = w->recent, .hours = w->hours,
-        .options = opts,
-        .guard = { (const char *const *)w->hosts, w->host_count }, .base = w->base,
-        .web_root = opts->web_root, .asynq_names = opts->asynq_names,
+        .client = client, .worker = opts->worker, .jobs = w->jobs, .access = w->access,
+        .pool = w->pool, .streams = w->streams, .recent = w->recent, .hours = w->hours,
+        .options = opts->worker ? NULL : opts,
+        .guard = { (const char *const *)w->hosts, w->host_count, opts->worker != NULL },
+        .base = w->base, .web_root = opts->web_root, .asynq_names = opts->asynq_names,
         .behind_proxy = opts->behind_proxy, .user_header = opts->user_header,
         .role_header = opts->role_header, .masks = w->masks, .trusted = is_trusted, .user = w,
     };

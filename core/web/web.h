@@ -1,4 +1,5 @@
-// web.h - `gofer web`: a server with the page, the JSON interface and the metrics of one store.
+// web.h - `gofer web`: a server with the page, the JSON interface and the metrics of one store; or
+// with those of one worker.
 //
 // On gofer.h alone, as any stranger. What it is made of, from outside to inside:
 //   listen.c  addresses                        gate.c, head.c   connections, read strictly
@@ -36,6 +37,8 @@ typedef struct web_options {
                                     //   those inside the binary
     bool               read_only;
     bool               asynq_names; // metrics also under the names of Asynq's exporter
+    gofer_worker      *worker;      // its metrics are served, and nothing of the store; NULL: all
+    const char        *prefix;      // of these options' names in what is said of them; NULL: none
     bool               behind_proxy; // the caller vouches that a proxy with TLS is in front
     gofer_log_fn       log;         // NULL: nobody reads it
     void              *log_user;

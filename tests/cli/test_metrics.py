@@ -5,10 +5,10 @@ import sys
 
 import pytest
 from conftest import ROOT, wait_for
+from exposition import OPEN, check_families, samples
 from webserver import Web
 
 pytestmark = pytest.mark.usefixtures("has_web")
-OPEN = {"Accept": "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"}
 
 
 @pytest.fixture
@@ -16,40 +16,6 @@ def web(store):
     it = Web(store)
     yield it
     it.close()
-
-
-def samples(text):
-    """{name{labels}: value} of either format."""
-    found = {}
-    for line in text.splitlines():
-        if line and not line.startswith("#"):
-            name, value = line.rsplit(" ", 1)
-            assert name not in found, name
-            found[name] = float(value)
-    return found
-
-
-def check_families(text, opened):
-    """Each family stands together, with its help and type before it."""
-    lines = text.splitlines()
-    assert (lines[-1] == "# EOF") == opened
-    seen, family = set(), None
-    for line in lines:
-        if line == "# EOF":
-            continue
-        if line.startswith("# HELP "):
-            family = line.split()[2]
-            assert family not in seen
-            seen.add(family)
-        elif line.startswith("# TYPE "):
-            assert line.split()[2] == family
-            kind = line.split()[3]
-            assert kind in ("counter", "gauge")
-            if kind == "counter":
-                assert family.endswith("_total") != opened
-        else:
-            name = line.partition("{")[0].partition(" ")[0]
-            assert name == family or (opened and name == family + "_total"), line
 
 
 def test_what_the_store_holds(web, store):

@@ -4,7 +4,7 @@
 #include "check.h"
 
 static const char *const hosts[] = { "gofer.example.org", "10.0.0.1" };
-static const web_guard guard = { hosts, COUNT(hosts) };
+static const web_guard guard = { .hosts = hosts, .host_count = COUNT(hosts) };
 
 static void only_our_names_are_answered(void)
 {

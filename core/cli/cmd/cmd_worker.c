@@ -19,9 +19,15 @@
 #ifdef GOFER_HAVE_LUA
 #include "lua_host.h"
 #endif
+#ifdef GOFER_HAVE_WEB
+#include "web/metrics_server.h"
+#endif
 
 typedef struct worker_args {
     children_args children;
+#ifdef GOFER_HAVE_WEB
+    metrics_args metrics;
+#endif
     cli_list queues, execs, shells, luas, lua_allow, plugins, sets, retries, aggregates, schedules;
     const char *concurrency, *grace, *lease, *group_grace, *group_max_size, *group_max_delay;
     int         strict, drain;
@@ -111,6 +117,22 @@ static const cli_option options[] = {
     { "drain", 0, CLI_FLAG, offsetof(worker_args, drain), NULL,
       "end when the queues are empty: nothing pending, running, scheduled or to be retried; with "
       "exit code 4 if only tasks of types without a handler here are left", 0, 0 },
+#ifdef GOFER_HAVE_WEB
+    { "metrics", 0, CLI_LIST, offsetof(worker_args, metrics.listen), "ADDRESS",
+      "serve what this worker did since its start at /metrics for Prometheus, with /healthz and "
+      "/readyz: HOST:PORT or unix:PATH; port 0 takes a free one, which the log tells; may be "
+      "repeated", 0, 0 },
+    { "metrics-host", 0, CLI_LIST, offsetof(worker_args, metrics.hosts), "NAME",
+      "a name that it is asked by, besides localhost and its address; may be repeated", 0, 0 },
+    { "metrics-tokens", 0, CLI_TEXT, offsetof(worker_args, metrics.tokens), "FILE",
+      "who asks for metrics needs a token of this file, see 'gofer web token'", 0, 0 },
+    { "metrics-tls-cert", 0, CLI_TEXT, offsetof(worker_args, metrics.tls_cert), "FILE",
+      "serve them over TLS with this certificate in PEM, and those between it and the root", 0, 0 },
+    { "metrics-tls-key", 0, CLI_TEXT, offsetof(worker_args, metrics.tls_key), "FILE",
+      "the certificate's key in PEM", 0, 0 },
+    { "metrics-behind-proxy", 0, CLI_FLAG, offsetof(worker_args, metrics.behind_proxy), NULL,
+      "a proxy with TLS stands in front: addresses other than loopback are allowed", 0, 0 },
+#endif
     { "set", 0, CLI_LIST, offsetof(worker_args, sets), "KEY=VALUE",
       "a setting of the worker by name, such as crash_limit=5; may be repeated", 0, 0 },
     { "max-payload", 0, CLI_SIZE, offsetof(worker_args, max_payload), "SIZE",
@@ -411,6 +433,27 @@ static int serve(cli *c, gofer_worker *worker, const worker_args *args)
     return code == CLI_OK ? end_code(worker) : code;
 }
 
+#ifdef GOFER_HAVE_WEB
+// Asked for from before the start on, which may take a while: not ready is an answer, too.
+static int serve_with_metrics(cli *c, gofer_client *client, gofer_worker *worker,
+    const worker_args *args)
+{
+    metrics_server *metrics = NULL;
+    int code = metrics_serve(c, client, worker, &args->metrics, &metrics);
+    if (code == CLI_OK)
+        code = serve(c, worker, args);
+    metrics_end(metrics);
+    return code;
+}
+#else
+static int serve_with_metrics(cli *c, gofer_client *client, gofer_worker *worker,
+    const worker_args *args)
+{
+    (void)client;
+    return serve(c, worker, args);
+}
+#endif
+
 static int run(cli *c, const void *user)
 {
     const worker_args *args = user;
@@ -436,7 +479,7 @@ static int run(cli *c, const void *user)
     gofer_status st = gofer_worker_new(&worker, client);
     code = st == GOFER_OK ? prepare(c, client, worker, args) : cli_fail_status(c, st, NULL);
     if (code == CLI_OK)
-        code = serve(c, worker, args);
+        code = serve_with_metrics(c, client, worker, args);
     signals_release();
     gofer_worker_free(worker);
     gofer_client_close(client);
@@ -473,6 +516,8 @@ const cli_command cmd_worker = {
         "five minutes\n"
         "gofer worker --exec 'mail:*=./send.sh' --retry 'mail:*=exponential:1s;cap=1h' \\\n"
         "    --aggregate 'digest-*:mail:digest=./digest.sh' --group-max-delay 5m\n"
+        "# with metrics for Prometheus\n"
+        "gofer worker --exec 'mail:*=./send.sh' --metrics 127.0.0.1:9100\n"
         "# do what is there and end\n"
         "gofer worker --drain --shell 'report=jq .total > total.txt'",
     .options = options,

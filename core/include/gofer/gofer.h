@@ -1064,8 +1064,9 @@ GOFER_API const char *gofer_worker_id(const gofer_worker *worker);
  *  deaths after which they were replaced, tasks that they run at a time, and of running those that
  *  they run now), concurrency, recovered (tasks of dead workers that it put back or archived),
  *  ticks_missed (of cron entries, left out by their policy), reconnects (to the store's server,
- *  after a connection broke), started_at_ms (missing before the start), state (new, active,
- *  lacking, quiet, stopping or ended), spans_exported, spans_dropped (gofer_worker_count_spans).
+ *  after a connection broke), started_at_ms, answered_at_ms (when the store last did; while it runs
+ *  it is asked every second; both missing before the start), state (new, active, lacking, quiet,
+ *  stopping or ended), spans_exported, spans_dropped (gofer_worker_count_spans).
  *  Errors: GOFER_ENOMEM. */
 GOFER_API gofer_status gofer_worker_stats(gofer_worker *worker, gofer_info **out);
 

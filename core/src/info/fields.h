@@ -432,6 +432,8 @@ FIELD(worker_counts, reconnects, INT, count, ALWAYS, BOTH, "0.1.0",
     "How often the store's server was connected to again, after a connection broke.")
 FIELD(worker_counts, started_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0",
     "When it began; missing before.")
+FIELD(worker_counts, answered_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0",
+    "When the store last answered it, which it asks every second; missing before the start.")
 FIELD(worker_counts, state, TEXT, none, ALWAYS, BOTH, "0.1.0",
     "new, active, lacking, quiet, stopping or ended.")
 FIELD(worker_counts, spans_exported, INT, count, ALWAYS, BOTH, "0.1.0",

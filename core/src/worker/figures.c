@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "info/info.h"
+#include "util/clock.h"
 #include "util/error.h"
 #include "worker/run/lane.h"
 #include "worker/run/pool.h"
@@ -82,8 +83,11 @@ gofer_status gofer_worker_stats(gofer_worker *worker, gofer_info **out)
     int bad = !info;
     for (size_t i = 0; !bad && i < sizeof fields / sizeof *fields; i++)
         bad = gf_info_set_int(info, fields[i].name, fields[i].value);
-    if (!bad && started)
-        bad = gf_info_set_int(info, "started_at_ms", worker->started_ms);
+    if (!bad && started) {
+        int64_t answered_ms = atomic_load(&worker->upkeep.housekeeping.answered_ms);
+        bad = gf_info_set_int(info, "started_at_ms", worker->started_ms)
+            | gf_info_set_int(info, "answered_at_ms", gf_now_ms() - (gf_mono_ms() - answered_ms));
+    }
     if (!bad)
         bad = gf_info_set_text(info, "state",
             !started ? "new" : n.ended ? "ended" : gf_presence_state(worker));
