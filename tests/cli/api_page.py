@@ -28,7 +28,7 @@ with the name of the library's status as its code, and one of these statuses:
 | 404, 405 | there is no such thing; the address has no such method |
 | 409 | it is not possible in the present state |
 | 413, 414, 431 | the body, the address or the head is too long |
-| 429 | too many wrong tokens: wait a minute |
+| 429 | too many wrong tokens: wait a minute; or too many streams |
 | 503 | the store does not answer, or refuses |
 
 Everything but GET needs the header `X-Gofer: 1`, and `Content-Type: application/json` if it has a
