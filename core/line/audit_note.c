@@ -72,6 +72,7 @@ const char *audit_filter_text(char out[AUDIT_TARGET_ROOM], const char *state,
     put_text(out, "id", filter->id);
     put_text(out, "group", filter->group);
     put_text(out, "error", filter->error);
+    put_text(out, "fingerprint", filter->fingerprint);
     put_ms(out, "older", filter->older_ms);
     put_ms(out, "younger", filter->younger_ms);
     if (!*out)

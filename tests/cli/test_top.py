@@ -375,7 +375,7 @@ def test_failures_are_grouped_by_type_and_kind_of_error(gofer, failed, top):
     screen.keys("Escape")
     screen.shows("a0", "archived 5")
     screen.keys("R")
-    screen.shows("run 3 or more failed tasks of this kind, type mail:send, queue mail? [y/N]")
+    screen.shows("run 3 archived tasks of queue mail? [y/N]")
     screen.keys("n")
     screen.shows("a0", without=["[y/N]"])
     screen.keys("Left")
@@ -395,9 +395,9 @@ def test_a_kind_of_failure_is_run_archived_and_deleted_as_a_whole(gofer, failed,
     screen.keys("5")
     screen.shows("no subject")
     screen.keys("a")
-    screen.shows("archive 4 failed tasks of this kind, type mail:send, queue mail? [y/N]")
+    screen.shows("archive 1 failed task of this kind, type mail:send, queue mail? [y/N]")
     screen.keys("y")
-    screen.shows("archived 1 tasks")
+    screen.shows("archived 1 task")
     assert gofer.states("mail")["archived"] == 6 and gofer.states("mail")["retry"] == 0
     screen.shows("0     4")
     screen.keys("r")
@@ -407,9 +407,9 @@ def test_a_kind_of_failure_is_run_archived_and_deleted_as_a_whole(gofer, failed,
     assert gofer.states("mail")["pending"] == 4 and gofer.states("mail")["archived"] == 2
     screen.shows("no address", "report")
     screen.keys("d")
-    screen.shows("delete 1 failed tasks")
+    screen.shows("delete 1 failed task of")
     screen.keys("y")
-    screen.shows("deleted 1 tasks")
+    screen.shows("deleted 1 task")
     assert gofer.states("mail")["archived"] == 1
     screen.keys("p")
     screen.shows("that key does nothing here")

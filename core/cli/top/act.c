@@ -193,137 +193,85 @@ static void do_findings(top *t, top_action act)
     top_load(t);
 }
 
-// ---- all of a kind of failure
+// ---- all that match
 
-typedef struct kind_act {
-    top                *t;
-    const task_action  *how;
-    char                queue[256], type[256], kind[GF_FINGERPRINT];
-    int64_t             looked, done;
-    int                 stopped;
-} kind_act;
+typedef struct many {
+    const task_action *how;
+    const char        *queue;
+    const char *const *states;      // NULL-terminated
+    gofer_filter       filter;
+    const char        *which;       // "archived", in "7 archived tasks of queue mail"
+    char               whose[300];  // "of queue mail"
+} many;
 
-// Those of one page. What changed its state meanwhile is passed over.
-static gofer_status act_on_page(kind_act *a, const gofer_info *page)
+// The same in each state; *done: in all of them, on an error too.
+static gofer_status act_on_many(top *t, const many *m, int32_t act, int64_t *done)
 {
-    for (size_t i = 0; i < gofer_info_count(page) && !a->stopped; i++) {
-        const gofer_info *task = gofer_info_at(page, i);
-        if (!failure_is(task, a->kind))
-            continue;
-        gofer_status st = a->how->one(a->t->client, a->queue, gofer_info_text(task, "id"));
-        if (st != GOFER_OK && st != GOFER_ENOTFOUND && st != GOFER_ESTATE)
-            return st;
-        a->done += st == GOFER_OK;
-        if (a->done % 100 == 99)
-            a->stopped = on_progress(a->t, a->looked, a->done);
-    }
-    return GOFER_OK;
-}
-
-static gofer_status act_on_state(kind_act *a, const char *state)
-{
-    char word[GF_FINGERPRINT], *cursor = NULL;
-    gofer_filter filter;
-    gofer_filter_init(&filter);
-    filter.type = a->type;
-    filter.error = *failure_word(word, a->kind) ? word : NULL;
     gofer_status st = GOFER_OK;
-    do {
-        gofer_info *page = NULL;
-        st = gofer_client_find(a->t->client, a->queue, state, &filter, cursor, FAILURES_STEP,
-            &page);
-        free(cursor);
-        cursor = NULL;
-        const char *next = gofer_info_text(page, "next_cursor");
-        if (next)
-            cursor = memcpy(cli_alloc(strlen(next) + 1), next, strlen(next) + 1);
-        a->looked += gofer_info_int(page, "looked", 0);
-        if (st == GOFER_OK)
-            st = act_on_page(a, page);
-        gofer_info_free(page);
-        a->stopped = a->stopped || (cursor && on_progress(a->t, a->looked, a->done));
-    } while (st == GOFER_OK && cursor && !a->stopped);
-    free(cursor);
+    *done = 0;
+    for (size_t i = 0; m->states[i] && st == GOFER_OK; i++) {
+        int64_t count = 0;
+        st = gofer_client_act(t->client, act, m->queue, m->states[i], &m->filter, on_progress, t,
+            &count);
+        *done = cli_sum(*done, count);
+    }
     return st;
 }
 
-// In the states from first to before last. How many they are is known only where all were looked
-// at.
-static void do_kind(kind_act *a, int64_t number, size_t first, size_t last)
+// Those that match are counted first, and nothing is done before the answer.
+static void do_many(top *t, const many *m)
 {
-    top *t = a->t;
-    const char *more = t->view == VIEW_TASKS || !failures_whole(&t->failures) ? " or more" : "";
-    if (!top_confirm(t, "%s %" PRId64 "%s failed tasks of this kind, type %.100s, queue %.100s?",
-            a->how->name, number, more, a->type, a->queue))
+    int64_t count = 0;
+    gofer_status st = act_on_many(t, m, GOFER_ACT_COUNT, &count);
+    if (st != GOFER_OK) {
+        top_say(t, 1, "%s", gofer_error_last());
         return;
-    gofer_status st = GOFER_OK;
+    }
+    if (count == 0) {
+        top_say(t, 0, "no task matches");
+        return;
+    }
+    if (!top_confirm(t, "%s %" PRId64 " %s task%s %s?", m->how->name, count, m->which,
+            count == 1 ? "" : "s", m->whose))
+        return;
     char target[AUDIT_TARGET_ROOM];
-    snprintf(target, sizeof target, "type=%.220s failed like: %.250s", a->type, a->kind);
-    audit_note n = { .act = a->how->act_all, .queue = a->queue, .target = target,
-        .outcome = "begun" };
+    audit_note n = { .act = m->how->act_all, .queue = m->queue, .outcome = "begun",
+        .target = audit_filter_text(target, m->states[1] ? NULL : m->states[0], &m->filter) };
     note(t, n);
-    for (size_t i = first; i < last && st == GOFER_OK && !a->stopped; i++)
-        st = act_on_state(a, failed_states[i]);
+    st = act_on_many(t, m, m->how->all, &count);
     if (st != GOFER_OK)
-        top_say(t, 1, "%s %" PRId64 "; %.300s", a->how->done, a->done, gofer_error_last());
+        top_say(t, 1, "%s %" PRId64 "; %.300s", m->how->done, count, gofer_error_last());
     else
-        top_say(t, 0, "%s %" PRId64 " tasks%s", a->how->done, a->done,
-            a->stopped ? "; stopped" : "");
-    n.outcome = a->stopped ? "stopped" : NULL;
+        top_say(t, 0, "%s %" PRId64 " task%s", m->how->done, count, count == 1 ? "" : "s");
+    n.outcome = NULL;
     n.status = st;
-    n.count = a->done;
+    n.count = count;
     note(t, n);
-    failures_begin(&t->failures, cli_now_ms());
+    if (t->failures.begun_ms)
+        failures_begin(&t->failures, cli_now_ms());
     top_forget_page(t);
     top_load(t);
 }
 
-static int kind_begin(kind_act *a, top *t, top_action act)
-{
-    *a = (kind_act){ .t = t };
-    if (!is_task_action(act) || act == ACT_CANCEL) {
-        nothing(t);
-        return 0;
-    }
-    a->how = &task_actions[act];
-    return 1;
-}
-
-// What is archived can be archived no more.
+// Of a kind of failure. What is archived can be archived no more.
 static void do_failure(top *t, top_action act, const top_row *row)
 {
-    kind_act a;
-    if (!kind_begin(&a, t, act))
-        return;
-    if (!row) {
+    static const char *const retry[] = { "retry", NULL };
+    char type[256], queue[256], kind[GF_FINGERPRINT];   // copies: loading renews the rows
+    if (!row || !is_task_action(act) || act == ACT_CANCEL) {
         nothing(t);
         return;
     }
-    snprintf(a.queue, sizeof a.queue, "%s", row->queue);
-    snprintf(a.type, sizeof a.type, "%s", row->type);
-    snprintf(a.kind, sizeof a.kind, "%s", row->key);
-    do_kind(&a, row->number, FAILED_RETRY,
-        act == ACT_ARCHIVE ? FAILED_ARCHIVED : FAILED_STATES);
-}
-
-// From the tasks of a kind: those of the state that is shown.
-static void do_kind_shown(top *t, top_action act)
-{
-    kind_act a;
-    size_t state = strcmp(top_states[t->tasks.state], failed_states[FAILED_ARCHIVED]) == 0
-        ? FAILED_ARCHIVED
-        : FAILED_RETRY;
-    if (!kind_begin(&a, t, act))
-        return;
-    if (strcmp(top_states[t->tasks.state], failed_states[state]) != 0 ||
-        (act == ACT_ARCHIVE && state == FAILED_ARCHIVED)) {
-        nothing(t);
-        return;
-    }
-    memcpy(a.queue, t->tasks.queue, sizeof a.queue);
-    memcpy(a.type, t->tasks.kind_type, sizeof a.type);
-    memcpy(a.kind, t->tasks.kind, sizeof a.kind);
-    do_kind(&a, (int64_t)t->grid.count, state, state + 1);
+    snprintf(type, sizeof type, "%s", row->type);
+    snprintf(queue, sizeof queue, "%s", row->queue);
+    snprintf(kind, sizeof kind, "%s", row->key);
+    many m = { .how = &task_actions[act], .queue = queue, .which = "failed",
+        .states = act == ACT_ARCHIVE ? retry : failed_states };
+    gofer_filter_init(&m.filter);
+    m.filter.type = type;
+    m.filter.fingerprint = kind;
+    snprintf(m.whose, sizeof m.whose, "of this kind, type %.100s, queue %.100s", type, queue);
+    do_many(t, &m);
 }
 
 // ---- what a key means here
@@ -374,16 +322,12 @@ void top_do(top *t, top_action act)
 
 void top_do_all(top *t, top_action act)
 {
-    const task_action *how = &task_actions[act];
-    const char *state = top_states[t->tasks.state];
+    const char *const states[] = { top_states[t->tasks.state], NULL };
     top_filter f;
-    int64_t count = 0;
+    many m = { .how = &task_actions[act], .queue = t->tasks.queue, .states = states,
+        .which = states[0] };
     if (t->view == VIEW_FAILURES) {
-        top_do(t, act);
-        return;
-    }
-    if (t->view == VIEW_TASKS && t->tasks.of_kind) {
-        do_kind_shown(t, act);
+        do_failure(t, act, top_row_at(t));
         return;
     }
     if (t->view != VIEW_TASKS) {
@@ -392,33 +336,7 @@ void top_do_all(top *t, top_action act)
     }
     if (top_filter_read(t, &f) != 0)
         return;
-    gofer_status st = gofer_client_act(t->client, GOFER_ACT_COUNT, t->tasks.queue, state, &f.filter,
-        on_progress, t, &count);
-    if (st != GOFER_OK) {
-        top_say(t, 1, "%s", gofer_error_last());
-        return;
-    }
-    if (count == 0) {
-        top_say(t, 0, "no task matches");
-        return;
-    }
-    if (!top_confirm(t, "%s %" PRId64 " %s task%s of queue %.200s?", how->name, count, state,
-            count == 1 ? "" : "s", t->tasks.queue))
-        return;
-    char target[AUDIT_TARGET_ROOM];
-    audit_note n = { .act = how->act_all, .queue = t->tasks.queue, .outcome = "begun",
-        .target = audit_filter_text(target, state, &f.filter) };
-    note(t, n);
-    st = gofer_client_act(t->client, how->all, t->tasks.queue, state, &f.filter, on_progress, t,
-        &count);
-    if (st != GOFER_OK)
-        top_say(t, 1, "%s %" PRId64 "; %.300s", how->done, count, gofer_error_last());
-    else
-        top_say(t, 0, "%s %" PRId64 " tasks", how->done, count);
-    n.outcome = NULL;
-    n.status = st;
-    n.count = count;
-    note(t, n);
-    top_forget_page(t);
-    top_load(t);
+    m.filter = f.filter;
+    snprintf(m.whose, sizeof m.whose, "of queue %.200s", t->tasks.queue);
+    do_many(t, &m);
 }

@@ -160,32 +160,3 @@ gofer_status failures_step(failures *f, gofer_client *client)
         qsort(f->items, f->count, sizeof *f->items, compare);
     return GOFER_OK;
 }
-
-// ---- one kind
-
-// What a fingerprint put in, and what it may have changed, ends a word.
-const char *failure_word(char out[GF_FINGERPRINT], const char *kind)
-{
-    static const char ends[] = " #*'\"`";
-    const char *best = "";
-    size_t longest = 0;
-    for (const char *at = kind; *at;) {
-        size_t size = strcspn(at, ends);
-        if (size > longest) {
-            best = at;
-            longest = size;
-        }
-        at += size;
-        at += strspn(at, ends);
-    }
-    memcpy(out, best, longest);
-    out[longest] = '\0';
-    return out;
-}
-
-int failure_is(const gofer_info *task, const char *kind)
-{
-    char of[GF_FINGERPRINT];
-    (void)gf_fingerprint(gofer_info_text(task, "last_error"), of);
-    return strcmp(of, kind) == 0;
-}

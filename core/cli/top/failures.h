@@ -46,8 +46,4 @@ int  failures_whole(const failures *f);             // nothing is left to look a
 gofer_status failures_step(failures *f, gofer_client *client);
 void failures_clear(failures *f);
 
-// A word that stands in each error of a kind, for the store to search for; "": there is none.
-const char *failure_word(char out[GF_FINGERPRINT], const char *kind);
-int failure_is(const gofer_info *task, const char *kind);
-
 #endif

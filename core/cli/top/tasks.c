@@ -48,8 +48,6 @@ static void add_tasks(top *t, const gofer_info *page, int64_t now_ms)
     for (size_t i = 0; i < gofer_info_count(page); i++) {
         const gofer_info *task = gofer_info_at(page, i);
         int64_t at = moment_of(task);
-        if (t->tasks.of_kind && !failure_is(task, t->tasks.kind))
-            continue;
         top_row *row =
             grid_add(&t->grid, gofer_info_text(task, "id"), gofer_info_text(task, "queue"));
         grid_cell(&t->grid, row, 0, STYLE_BOLD, gofer_info_text(task, "id"));
@@ -82,31 +80,23 @@ static gofer_status count_states(top *t)
     return st;
 }
 
-// How many are asked for in a call. Of one kind of failure most may be others.
-static int32_t page_size(const top *t, size_t height)
-{
-    enum { OF_A_KIND = 200 };
-    return t->tasks.of_kind ? OF_A_KIND : (int32_t)(height - t->grid.count);
-}
-
-// As many as the screen shows, of a kind some more. With a filter one call may find none and yet
-// not have seen all: some calls more.
+// As many as the screen shows. With a filter one call may find none and yet not have seen all: some
+// calls more.
 gofer_status top_fill_tasks(top *t, int64_t now_ms)
 {
-    enum { CALLS = 5, CALLS_OF_A_KIND = 25 };
+    enum { CALLS = 5 };
     top_filter f;
     char *from = NULL;
     const char *start = t->tasks.cursors ? t->tasks.cursors[t->tasks.depth] : NULL;
     size_t height = t->height ? t->height : 20;
-    int calls = t->tasks.of_kind ? CALLS_OF_A_KIND : CALLS;
     if (top_filter_read(t, &f) != 0)
         t->filter[0] = '\0';
     gofer_status st = count_states(t);
-    for (int i = 0; st == GOFER_OK && i < calls && t->grid.count < height && (i == 0 || from);
+    for (int i = 0; st == GOFER_OK && i < CALLS && t->grid.count < height && (i == 0 || from);
          i++) {
         gofer_info *page = NULL;
         st = gofer_client_find(t->client, t->tasks.queue, top_states[t->tasks.state], &f.filter,
-            i ? from : start, page_size(t, height), &page);
+            i ? from : start, (int32_t)(height - t->grid.count), &page);
         if (st != GOFER_OK)
             break;
         add_tasks(t, page, now_ms);

@@ -145,7 +145,7 @@ enum { TOP_STATES = 7 };
 // What was typed as a filter of tasks. 0, or -1 with t->message. The texts live in `room`.
 typedef struct top_filter {
     gofer_filter filter;
-    char         room[300], word[GF_FINGERPRINT];
+    char         room[300];
 } top_filter;
 int  top_filter_read(top *t, top_filter *out);
 int  top_is_filtered(const top *t);

@@ -55,8 +55,7 @@ int top_filter_read(top *t, top_filter *out)
     gofer_filter_init(&out->filter);
     if (t->tasks.of_kind) {
         out->filter.type = t->tasks.kind_type;
-        if (*failure_word(out->word, t->tasks.kind))
-            out->filter.error = out->word;
+        out->filter.fingerprint = t->tasks.kind;
     }
     snprintf(out->room, sizeof out->room, "%s", t->filter);
     char *rest = out->room;
