@@ -16,6 +16,7 @@ import re
 import shutil
 import signal
 import time
+import urllib.parse
 
 import pytest
 
@@ -94,6 +95,7 @@ class Page:
 
     def __init__(self, driver, address):
         self.driver, self.address = driver, address.rstrip("/")
+        self.base = urllib.parse.urlsplit(self.address).path
         # Pages that were left a moment ago may still have their streams; ours comes in time.
         self.expected = [re.compile(r"/api/v1/events - .* 429 ")]
 
@@ -102,6 +104,12 @@ class Page:
     def open(self, path="/", title=None):
         """Go to an address, and wait until the view is there: its title, and no more."""
         self.driver.get(self.address + path)
+        self.ready(title)
+
+    def go(self, path, title=None):
+        """To another view of the page that is open, as by a link: quicker, and with its stream."""
+        self.run("history.pushState(null, '', arguments[0]); dispatchEvent(new Event('popstate'))",
+                 self.base + path)
         self.ready(title)
 
     def ready(self, title=None):

@@ -24,7 +24,7 @@ def offered(page, views=ALL):
     """The names of all buttons in these views, and how many tasks can be chosen."""
     names, boxes = set(), 0
     for view in views:
-        page.open(view.path, view.title)
+        page.go(view.path, view.title)
         names |= set(page.run("return [...document.querySelectorAll('main button')]"
                               ".map(b => b.getAttribute('aria-label') || b.textContent.trim())"))
         boxes += len(page.all("main input[type=checkbox]"))

@@ -1,6 +1,9 @@
 """The page in a real Chromium: every view opens on either store, by its address and by links, and
 the browser has nothing to say against it."""
+import json
+
 import pytest
+from browser import until
 from views import VIEWS, fill
 
 pytestmark = pytest.mark.usefixtures("has_web")
@@ -45,6 +48,39 @@ def test_views_are_reached_by_links_and_by_going_back(page, gofer):
     page.click("later")
     page.ready("later")
     assert page.path == "/queues/default/tasks/later"
+
+
+def test_tasks_are_searched_and_turned_over(page, gofer):
+    lines = [{"type": f"t{i % 2}", "id": f"id{i:03}", "queue": "many"} for i in range(120)]
+    gofer("enqueue", "--batch", input="\n".join(map(json.dumps, lines)))
+    page.open("/tasks?queue=many")
+    page.sees("50 on this page")
+    ids = "tbody td.id"
+    first = page.text(ids)
+    page.click("Next")
+    until(lambda: page.text(ids) != first, "other tasks")
+    second = page.text(ids)
+    page.click("Next")
+    page.sees("20 on this page")
+    assert not page.named("Next")
+    page.click("Back")
+    until(lambda: page.text(ids) == second, "the second page again")
+    page.click("Back")
+    until(lambda: page.text(ids) == first, "the first page again")
+    page.type("Search tasks", "queue:many type:t1 id:id11*")
+    page.keys("ENTER")
+    page.sees("5 on this page")
+    assert page.path == "/tasks?queue=many&type=t1&id=id11*"
+    page.click("archived")
+    page.sees("Nothing here")
+    assert "state=archived" in page.path and "type=t1" in page.path
+    page.driver.back()
+    page.sees("5 on this page")
+    # The address alone is enough.
+    page.open(page.path)
+    page.sees("5 on this page")
+    assert page.run("return document.querySelector('input[type=search]').value") == (
+        "queue:many type:t1 id:id11*")
 
 
 def test_who_has_no_token_is_asked_for_one(page, web):

@@ -14,8 +14,14 @@ def test_every_act(admin, store):
                    permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
     for act in ACTS:
         where = f"{act.path} (act {ACTS.index(act)})"
-        admin.open(act.path)
+        admin.go(act.path)
         for step in act.steps:
             step(admin)
         until(lambda: act.done(store), lambda: f"the store to have changed by {where}")
         assert admin.complaints() == [], where
+    # What was done to all that match were jobs, which are told of.
+    admin.go("/jobs", "Jobs")
+    jobs = admin.text("tbody").splitlines()
+    assert sum("\tarchive\tdone\t60\t" in job for job in jobs) == 1, jobs
+    assert sum("\tdelete\tdone\t1,100\t" in job for job in jobs) == 1, jobs
+    assert not any("failed" in job for job in jobs), jobs
