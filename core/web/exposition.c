@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "call.h"
+
 bool web_exposition_open(const char *accept)
 {
     return strstr(accept, "application/openmetrics-text") != NULL;
@@ -42,10 +44,24 @@ void web_family(web_exposition *e, const char *name, web_metric kind, const char
         name, kinds[kind]);
 }
 
+// One that has no queue is of all together; but for the version.
+static bool is_for(const web_scope *scope, const char *const *labels)
+{
+    for (; labels && *labels; labels += 2) {
+        if (strcmp(labels[0], "queue") == 0)
+            return web_scope_may(scope, WEB_METRICS, labels[1]);
+        if (strcmp(labels[0], "version") == 0)
+            return true;
+    }
+    return false;
+}
+
 // `suffix` is of the name: "_bucket".
 static void put_sample(web_exposition *e, const char *suffix, const char *const *labels,
     double value)
 {
+    if (e->scope && !is_for(e->scope, labels))
+        return;
     const char *before = "{";
     web_text_format(e->out, "%s%s", e->name, suffix);
     for (; labels && *labels; labels += 2) {

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "gofer/gofer.h"
+#include "scope.h"
 #include "text.h"
 
 typedef enum web_metric { WEB_GAUGE, WEB_COUNTER, WEB_HISTOGRAM } web_metric;
@@ -16,6 +17,7 @@ typedef struct web_exposition {
     web_text   *out;
     bool        open;       // OpenMetrics
     const char *name;       // of the family that is being written
+    const web_scope *scope; // of the reader: samples of his queues alone; NULL: all
 } web_exposition;
 
 // Which of the two the header Accept asks for, and its media type.

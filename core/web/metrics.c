@@ -298,7 +298,8 @@ static gofer_status ask(gofer_client *client, snapshots *s)
 void web_metrics(web_call *call)
 {
     snapshots s = { 0 };
-    web_exposition e = { .out = &call->reply.body, .open = web_exposition_open(call->accept) };
+    web_exposition e = { .out = &call->reply.body, .open = web_exposition_open(call->accept),
+        .scope = call->view.scope };
     gofer_status st = ask(call->client, &s);
     if (st == GOFER_OK) {
         web_build_info(&e);

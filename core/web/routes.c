@@ -14,7 +14,7 @@ const web_route web_routes[] = {
       "The process answers.", NULL },
     { "GET", "/readyz", 0, 0, NULL, web_api_ready,
       "The store answers.", NULL },
-    { "GET", "/metrics", WEB_METRICS, WEB_IS_TEXT, NULL, web_metrics,
+    { "GET", "/metrics", WEB_METRICS, WEB_IS_TEXT | WEB_MINDS_QUEUES, NULL, web_metrics,
       "What the store holds, for Prometheus.", NULL },
     { "GET", API "me", 0, WEB_NO_STORE, NULL, web_api_me,
       "Who you are here and what you may do.", NULL },

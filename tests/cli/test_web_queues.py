@@ -212,6 +212,15 @@ def test_events_are_those_of_his_queues(web, store):
         reader.close()
 
 
+def test_metrics_are_those_of_his_queues(web):
+    text = web("/metrics").text
+    assert f'gofer_tasks{{queue="{MINE}",state="pending"}} 2' in text
+    assert SIGN not in text and "gofer_build_info{" in text
+    assert not re.search(r"^gofer_(queues|workers|worker_slots|schedule_\w+)[ {]", text, re.M)
+    everything = web("/metrics", token=web.root).text
+    assert SIGN in everything and "\ngofer_queues 3\n" in everything
+
+
 def test_a_proxy_s_groups_may_have_different_queues(store):
     fill(store)
     web = Web(store, "--auth-header", "X-User", "--role-header", "X-Groups", "--role-map",
