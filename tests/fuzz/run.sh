@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 seconds=${1:-60}
 shift || true
 targets=("$@")
-[[ ${#targets[@]} -gt 0 ]] || targets=(cron zone json entries frames head)
+[[ ${#targets[@]} -gt 0 ]] || targets=(cron zone json entries frames head claims masks)
 
 export CMAKE_C_COMPILER_LAUNCHER=${CMAKE_C_COMPILER_LAUNCHER:-}
 cmake -S . -B build/fuzz -G Ninja \
@@ -23,7 +23,11 @@ for target in "${targets[@]}"; do
     mkdir -p "$work"
     seeds=tests/fuzz/corpus/$target
     beside=() # what is not in the library
-    [[ $target != head ]] || beside=(core/web/head.c)
+    case $target in
+        head) beside=(core/web/head.c) ;;
+        claims) beside=(core/web/claims.c core/web/roles.c core/web/scope.c) ;;
+        masks) beside=(core/web/masks.c core/web/scope.c core/web/text.c) ;;
+    esac
     # shellcheck disable=SC2086 # several words on purpose
     clang -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
         -Icore/include -Icore/src -Icore/web -Ibuild/fuzz/core/wire \

@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "../fuzz/fuzz_claims.c"
 #include "check.h"
+#include "corpus.h"
 
 static void cookies_are_found_by_their_whole_name(void)
 {
@@ -70,11 +72,17 @@ static void names_of_people(void)
         CHECK(!web_claim_name(wrong[i], out, sizeof out));
 }
 
+static void the_kept_inputs_of_the_fuzzer_pass(void)
+{
+    check_corpus(CORPUS, 6, LLVMFuzzerTestOneInput);
+}
+
 static const check_test tests[] = {
     TEST(cookies_are_found_by_their_whole_name),
     TEST(the_last_address_counts),
     TEST(https_is_said_by_the_nearest),
     TEST(names_of_people),
+    TEST(the_kept_inputs_of_the_fuzzer_pass),
 };
 
 int main(int argc, char **argv)

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../fuzz/fuzz_masks.c"
 #include "call.h"
 #include "check.h"
 #include "copy.h"
+#include "corpus.h"
 
 static web_masks *masks_of(const char *const *patterns, size_t count)
 {
@@ -208,6 +210,11 @@ static void records_of_other_queues_do_not_go_out(void)
     check_copy(&view, "[{\"queue\":7},{\"queue\":\"\"}]", "[{\"queue\":7}]");
 }
 
+static void the_kept_inputs_of_the_fuzzer_pass(void)
+{
+    check_corpus(CORPUS, 3, LLVMFuzzerTestOneInput);
+}
+
 static const check_test tests[] = {
     TEST(fields_are_masked_by_type_and_name),
     TEST(a_task_in_a_payload_is_masked_by_its_own_type),
@@ -217,6 +224,7 @@ static const check_test tests[] = {
     TEST(a_payload_that_was_shown_masked_is_known),
     TEST(records_are_masked_on_their_way_out),
     TEST(records_of_other_queues_do_not_go_out),
+    TEST(the_kept_inputs_of_the_fuzzer_pass),
 };
 
 int main(int argc, char **argv)
