@@ -60,6 +60,7 @@ build   cmd:protoc-c     protobuf-c-compiler protobuf-c-compiler - protobuf-c-co
 build   pc:popt          libpopt-dev     popt-devel        popt        popt-dev       popt
 build   pc:libmicrohttpd libmicrohttpd-dev libmicrohttpd-devel libmicrohttpd libmicrohttpd-dev -
 build   pc:libmicrohttpd -               -                 -           -              libmicrohttpd
+build   pc:libcurl       libcurl4-openssl-dev libcurl-devel    curl        curl-dev       curl
 build   pc:ncursesw      libncurses-dev  ncurses-devel     ncurses     ncurses-dev    ncurses
 build   pc:lua           liblua5.4-dev   lua-devel         lua         lua5.4-dev     lua
 build   cmd:swig         swig            swig              swig        swig           swig
@@ -244,7 +245,8 @@ python_environment() {
 
 # The Python of the tests: pytest for the command line and the package, and the package itself.
 tests_python_ready() {
-    local packages=(cffi pytest pytest-xdist mypy pydantic msgpack prometheus-client selenium)
+    local packages=(cffi pytest pytest-xdist mypy pydantic msgpack prometheus-client selenium
+        opentelemetry-proto)
     local axe=axe-playwright-python     # for axe-core, which it carries: not with what it needs
     local ready=$build_root/test-venv/ready
     [[ ! -e $ready || $(<"$ready") != "${packages[*]} $axe" ]] || return 0

@@ -3,9 +3,9 @@ the core, which the Python module has too, those of core/cli and core/web, and t
 of the Lua code.
 
 As in build_gofer.py, nothing is declared twice: files, definitions and libraries come from the
-CMake files. Lua handlers need Lua and SWIG, `gofer top` ncurses, `gofer web` libmicrohttpd: each is
-left out where what it needs is not there. May touch: what build_gofer.py may, and swig. Run by
-python/setup.py.
+CMake files. Lua handlers need Lua and SWIG, `gofer top` ncurses, `gofer web` libmicrohttpd, spans
+of workers the headers of libcurl: each is left out where what it needs is not there. May touch:
+what build_gofer.py may, and swig. Run by python/setup.py.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ INCLUDE = [str(HEADER.parents[1]), str(ROOT / "core" / "src")]
 CLI = ROOT / "core" / "cli"
 LINE = ROOT / "core" / "line"
 WEB = ROOT / "core" / "web"
+OTLP = ROOT / "core" / "otlp"
 LUA_HOST = ROOT / "core" / "lua"
 LUA_MODULE = ROOT / "bindings" / "lua"
 
@@ -84,6 +85,24 @@ def plan() -> Plan:
         made.groups.append(_web_group(cmake, macros, headers))
     else:
         made.without.append("'gofer web' (Debian: apt-get install libmicrohttpd-dev)")
+    curl = cmake.found("CURL")
+    if curl:
+        cli.macros.append(("GOFER_HAVE_OTLP", None))
+        cli.include_dirs.append(str(OTLP))
+        cli.sources += cmake.sources("gofer_cli", CLI / "otlp")
+        headers = pkg_config([curl], "--cflags")  # it is loaded, not linked
+        made.groups.append(
+            Group(
+                cmake.sources("gofer_otlp", OTLP),
+                [str(OTLP), str(LINE), *INCLUDE],
+                macros,
+                COMPILE_ARGS + headers,
+            )
+        )
+    else:
+        made.without.append(
+            "'gofer worker --otlp' (Debian: apt-get install libcurl4-openssl-dev)"
+        )
     cli.args = COMPILE_ARGS + pkg_config(packages, "--cflags")
     made.groups.append(cli)
     made.link_args = [*_exports(), *pkg_config(packages, "--libs"), "-lm"]

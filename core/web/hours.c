@@ -2,6 +2,7 @@
 #include "hours.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 

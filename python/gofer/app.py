@@ -99,6 +99,7 @@ class Gofer(Hooks):
         self.crons: list[Cron] = []
         """The cron entries that are declared by @app.cron."""
         self._sending = Sending()
+        self._makes_spans = False  # opentelemetry.instrument: workers make none of its tasks
         if eager:
             from .testing import Eager
 

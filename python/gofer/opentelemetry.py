@@ -10,6 +10,9 @@ attempt, which links to it. For many at once a "create mail" for each and one "e
 There are no spans of receiving and settling: the worker does both in its own process, for many
 tasks at a time, and what is not measured is not told.
 
+A worker that makes spans itself (gofer worker --otlp) makes none of an instrumented application's
+tasks: the hello of its children says that they are theirs.
+
 It needs opentelemetry-api alone; without an SDK it does nothing. Threads: instrument while the
 application is set up.
 """
@@ -65,6 +68,7 @@ def instrument(
     instrument.open(tracer_provider, meter_provider)
     app.around_enqueue(instrument.enqueue)
     app.middleware(instrument.process)
+    app._makes_spans = True
 
 
 class Instrument:
@@ -182,7 +186,8 @@ class Instrument:
             **measured,
             "messaging.message.id": ctx.id,
             "gofer.task.type": ctx.type,
-            "gofer.attempt": ctx.attempt,
+            "gofer.task.attempt": ctx.attempt,
+            "gofer.task.max_retry": ctx.max_retry,
         }
         span = self._tracer.start_span(
             _name("process", where),

@@ -48,8 +48,9 @@ def reach(rooms, start):
 # for what they include.
 TREES = (
     ("core/src", "", ("core/src",)),
-    ("core/cli", "cli", ("core/cli", "core/line", "core/lua", "core/web")),
+    ("core/cli", "cli", ("core/cli", "core/line", "core/lua", "core/otlp", "core/web")),
     ("core/line", "line", ("core/line",)),
+    ("core/otlp", "otlp", ("core/otlp", "core/line")),
     ("core/web", "web", ("core/web", "core/line")),
     ("core/lua", "lua", ("core/lua", "bindings/lua")),
     ("bindings/lua", "bindings/lua", ("bindings/lua",)),
@@ -78,7 +79,7 @@ def shared(root):
     """The headers of util that strangers may include."""
     lists = (root / "core/src/util/CMakeLists.txt").read_text()
     files = re.search(r"add_library\(gofer_text STATIC ([^)]*)\)", lists).group(1).split()
-    return {f"util/{name.removesuffix('.c')}.h" for name in files}
+    return {f"util/{name.removesuffix('.c').removesuffix('.h')}.h" for name in files}
 
 
 def main():

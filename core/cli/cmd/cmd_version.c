@@ -20,6 +20,11 @@ static const struct { const char *name, *key; int there; } parts[] = {
 #else
     { "web", "web", 0 },
 #endif
+#ifdef GOFER_HAVE_OTLP
+    { "OTLP", "otlp", 1 },
+#else
+    { "OTLP", "otlp", 0 },
+#endif
 };
 enum { PARTS = sizeof parts / sizeof *parts };
 

@@ -22,6 +22,9 @@
 #ifdef GOFER_HAVE_WEB
 #include "web/metrics_server.h"
 #endif
+#ifdef GOFER_HAVE_OTLP
+#include "otlp/worker_otlp.h"
+#endif
 
 typedef struct worker_args {
     children_args children;
@@ -32,6 +35,9 @@ typedef struct worker_args {
     const char *concurrency, *grace, *lease, *group_grace, *group_max_size, *group_max_delay;
     int         strict, drain;
     cli_number  lua_memory, max_payload;
+#ifdef GOFER_HAVE_OTLP
+    otlp_args   otlp;
+#endif
 } worker_args;
 
 static const cli_option options[] = {
@@ -132,6 +138,18 @@ static const cli_option options[] = {
       "the certificate's key in PEM", 0, 0 },
     { "metrics-behind-proxy", 0, CLI_FLAG, offsetof(worker_args, metrics.behind_proxy), NULL,
       "a proxy with TLS stands in front: addresses other than loopback are allowed", 0, 0 },
+#endif
+#ifdef GOFER_HAVE_OTLP
+    { "otlp", 0, CLI_TEXT, offsetof(worker_args, otlp.endpoint), "URL|env",
+      "send a span of each run to the OpenTelemetry collector at this URL, such as "
+      "http://127.0.0.1:4318, or with 'env' at that of $OTEL_EXPORTER_OTLP_ENDPOINT; other "
+      "variables of OpenTelemetry hold, too", 0, 0 },
+    { "otlp-parent", 0, CLI_FLAG, offsetof(worker_args, otlp.parent), NULL,
+      "with --otlp: a run belongs to the trace in which its task was put in (default: to one of "
+      "its own, with a link to that)", 0, 0 },
+    { "otlp-errors", 0, CLI_FLAG, offsetof(worker_args, otlp.errors), NULL,
+      "with --otlp: spans of failed runs have the error's text (default: only its kind, for the "
+      "text may be private)", 0, 0 },
 #endif
     { "set", 0, CLI_LIST, offsetof(worker_args, sets), "KEY=VALUE",
       "a setting of the worker by name, such as crash_limit=5; may be repeated", 0, 0 },
@@ -413,7 +431,41 @@ static int watch_sources(const cli *c, gofer_worker *worker, const children_args
                 : cli_fail(c, CLI_FAILED, "cannot watch the sources: %s", strerror(errno));
 }
 
-static int serve(cli *c, gofer_worker *worker, const worker_args *args)
+#ifndef GOFER_HAVE_OTLP
+typedef struct otlp otlp;          // not in this build
+#endif
+
+// From here on the worker's runs have spans, if they are to. *out NULL: they have none.
+static int start_spans(cli *c, gofer_worker *worker, const worker_args *args, otlp **out)
+{
+#ifdef GOFER_HAVE_OTLP
+    return worker_otlp_start(c, worker, &args->otlp, out);
+#else
+    (void)c, (void)worker, (void)args, (void)out;
+    return CLI_OK;
+#endif
+}
+
+// Sends what is left. Before the worker is freed.
+static void end_spans(otlp *spans)
+{
+#ifdef GOFER_HAVE_OTLP
+    otlp_end(spans);
+#else
+    (void)spans;
+#endif
+}
+
+static void free_spans(otlp *spans)
+{
+#ifdef GOFER_HAVE_OTLP
+    otlp_free(spans);
+#else
+    (void)spans;
+#endif
+}
+
+static int serve(cli *c, gofer_worker *worker, const worker_args *args, otlp *spans)
 {
     sources *watched = NULL;
     // Signals that came meanwhile wait in the pipe. Before the start, which may wait for children.
@@ -428,6 +480,7 @@ static int serve(cli *c, gofer_worker *worker, const worker_args *args)
     sources_leave(watched);
     if (st != GOFER_OK)
         return children_fail(c, st);
+    end_spans(spans);              // their figures are in what is printed
     signals_release();
     int code = c->global.json ? print_end(c, worker) : CLI_OK;
     return code == CLI_OK ? end_code(worker) : code;
@@ -436,21 +489,21 @@ static int serve(cli *c, gofer_worker *worker, const worker_args *args)
 #ifdef GOFER_HAVE_WEB
 // Asked for from before the start on, which may take a while: not ready is an answer, too.
 static int serve_with_metrics(cli *c, gofer_client *client, gofer_worker *worker,
-    const worker_args *args)
+    const worker_args *args, otlp *spans)
 {
     metrics_server *metrics = NULL;
     int code = metrics_serve(c, client, worker, &args->metrics, &metrics);
     if (code == CLI_OK)
-        code = serve(c, worker, args);
+        code = serve(c, worker, args, spans);
     metrics_end(metrics);
     return code;
 }
 #else
 static int serve_with_metrics(cli *c, gofer_client *client, gofer_worker *worker,
-    const worker_args *args)
+    const worker_args *args, otlp *spans)
 {
     (void)client;
-    return serve(c, worker, args);
+    return serve(c, worker, args, spans);
 }
 #endif
 
@@ -478,10 +531,15 @@ static int run(cli *c, const void *user)
         return code;
     gofer_status st = gofer_worker_new(&worker, client);
     code = st == GOFER_OK ? prepare(c, client, worker, args) : cli_fail_status(c, st, NULL);
+    otlp *spans = NULL;
     if (code == CLI_OK)
-        code = serve_with_metrics(c, client, worker, args);
+        code = start_spans(c, worker, args, &spans);
+    if (code == CLI_OK)
+        code = serve_with_metrics(c, client, worker, args, spans);
+    end_spans(spans);
     signals_release();
     gofer_worker_free(worker);
+    free_spans(spans);
     gofer_client_close(client);
     // Threads may have been left behind inside calls to a broker that does not answer: what ends a
     // process in good order would take libraries away below them.

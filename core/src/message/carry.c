@@ -22,9 +22,9 @@ static gf_trace read(const char *headers, size_t size)
     gf_trace t = { NULL, NULL };
     const char *key, *value;
     for (size_t at = 0; gf_headers_next(headers, size, &at, &key, &value);)
-        if (strcmp(key, GF_TRACEPARENT) == 0)
+        if (!t.parent && strcmp(key, GF_TRACEPARENT) == 0)
             t.parent = value;
-        else if (strcmp(key, GF_TRACESTATE) == 0)
+        else if (!t.state && strcmp(key, GF_TRACESTATE) == 0)
             t.state = value;
     return t;
 }

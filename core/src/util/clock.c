@@ -24,6 +24,11 @@ int64_t gf_mono_ns(void)
     return read_ns(CLOCK_MONOTONIC);
 }
 
+int64_t gf_now_ns(void)
+{
+    return read_ns(CLOCK_REALTIME);
+}
+
 int64_t gf_mono_ms(void)
 {
     return gf_mono_ns() / 1000000;

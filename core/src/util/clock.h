@@ -9,6 +9,7 @@
 #include <time.h>
 
 int64_t gf_now_ms(void);        // Unix time
+int64_t gf_now_ns(void);
 int64_t gf_mono_ms(void);       // since some fixed point, same for all processes of the host
 int64_t gf_mono_ns(void);
 void    gf_sleep_us(int64_t us);

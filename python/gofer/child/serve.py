@@ -148,6 +148,8 @@ class Child:
                 lines.append(f"retry {task.defaults['retry_policy']}")
             if task.defaults.get("queue"):
                 queues.add(task.defaults["queue"])
+        if self.app._makes_spans:
+            lines.append("spans own")
         lines += [f"queue {queue}" for queue in sorted(queues)]
         lines += [f"aggregate {pattern}" for pattern in self.app.aggregators]
         self.line.send(frames.hello("".join(f"{line}\n" for line in lines)))

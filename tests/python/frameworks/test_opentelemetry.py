@@ -106,7 +106,8 @@ def test_one_task_and_its_attempts(traced: Any, attempt: Any) -> None:
         assert [link.context.span_id for link in process.links] == [enqueue.context.span_id]
         assert process.attributes["messaging.operation.type"] == "process"
         assert process.attributes["messaging.message.id"] == handle.id
-        assert process.attributes["gofer.attempt"] == number
+        assert process.attributes["gofer.task.attempt"] == number
+        assert process.attributes["gofer.task.max_retry"] == 25
         assert one.inside.span_id == process.context.span_id
     (sent,) = one.metric("messaging.client.sent.messages")
     assert sent.value == 1 and sent.attributes["messaging.destination.name"] == "mail"
