@@ -23,15 +23,22 @@ class View(NamedTuple):
 
 VIEWS = (
     View("/", "Overview", "default"),
+    View("/?hours=24", "Overview", "How long tasks waited"),
     View("/queues", "Queues", "other"),
     View("/queues/default", "default", "g1"),
+    View("/queues/default?hours=192", "default", "How long tasks ran"),
     View("/tasks", "Tasks", "later"),
     View("/tasks?state=retry", "Tasks", "again"),
     View("/queues/default/tasks/kept", "kept", "ada"),
+    View("/tasks?text=ada", "Tasks", "1 found"),
     View("/failures", "Failures", "exit code 1"),
     View("/failures?state=archived", "Failures", "exit code 1"),
     View("/types", "Types", "good"),
     View("/schedules", "Schedules", "nightly"),
+    View("/schedules/nightly", "nightly", "03:00"),
+    View("/new-schedule", "A new cron entry", "When is it to run?"),
+    View("/groups", "Groups", "g1"),
+    View("/settings", "Settings", "Live streams"),
     View("/workers", "Workers", "of 10"),
     View("/jobs", "Jobs", "Nothing here"),
     View("/doctor", "Doctor"),
@@ -214,6 +221,12 @@ ACTS = (
         task("keep", state="pending"),
     ),
     Act(
+        "/queues/twins/tasks/twin",
+        tasks("twin", queue="twins"),
+        (click("Enqueue again"),),
+        states("twins", pending=2),
+    ),
+    Act(
         on("copy"),
         tasks("copy"),
         (
@@ -313,6 +326,12 @@ ACTS = (
         lambda store: store.states("remove") == {},
     ),
     # ---- failures
+    Act(
+        "/failures?state=archived",
+        [],
+        (click("Delete them"), sees("exit code 1", SURE), click("Delete them")),
+        gone("dead", queue="default"),
+    ),
     Act("/failures", [], (click("Run them"),), task("again", queue="default", retried=2)),
     # ---- schedules
     Act(
@@ -336,6 +355,25 @@ ACTS = (
         (click("Remove", "goes"), click("Remove it")),
         lambda store: not schedule("goes")(store),
     ),
+    Act(
+        "/new-schedule",
+        [],
+        (
+            write("Name", "made"),
+            write("When", "0 3 * * *"),
+            sees("03:00"),
+            write("Type", "made"),
+            click("Add it"),
+        ),
+        schedule("made", paused=False),
+    ),
+    Act(
+        "/schedules/changes",
+        [cron("changes")],
+        (click("Change it"), write("Queue", "elsewhere"), click("Replace it")),
+        lambda store: store.json("cron", "show", "changes")["queue"] == "elsewhere",
+    ),
+    Act("/schedules/rests", [cron("rests")], (click("Pause"),), schedule("rests", paused=True)),
     # ---- the doctor
     Act(
         "/doctor",

@@ -56,6 +56,8 @@ export function get(path, query, signal) {
 /** @param {string} path @param {unknown} [body] */
 export const post = (path, body) => send("POST", `/api/v1/${path}`, body);
 /** @param {string} path @param {unknown} [body] */
+export const put = (path, body) => send("PUT", `/api/v1/${path}`, body);
+/** @param {string} path @param {unknown} [body] */
 export const patch = (path, body) => send("PATCH", `/api/v1/${path}`, body);
 /** @param {string} path @param {unknown} [body] */
 export const remove = (path, body) => send("DELETE", `/api/v1/${path}`, body);
@@ -66,4 +68,14 @@ export const logout = () => send("POST", "/logout");
 /** A path of names. @param {TemplateStringsArray} texts @param {...string} names */
 export function at(texts, ...names) {
     return texts.reduce((path, text, i) => path + encodeURIComponent(names[i - 1]) + text);
+}
+
+/** Follow an act on many tasks to its end. @param {number} job @param {(job: any) => void} tell */
+export async function follow(job, tell) {
+    for (;;) {
+        const seen = await get(`acts/${job}`);
+        tell(seen);
+        if (seen.state !== "waiting" && seen.state !== "running") return seen;
+        await new Promise((resolve) => setTimeout(resolve, 300));
+    }
 }

@@ -16,8 +16,13 @@ const VIEWS = [
     { name: "schedules", title: "Schedules", path: ["schedules"], key: "s" },
     { name: "workers", title: "Workers", path: ["workers"], key: "w" },
     { name: "jobs", title: "Jobs", path: ["jobs"], key: "j" },
+    { name: "groups", title: "Groups", path: ["groups"], key: "p" },
     { name: "doctor", title: "Doctor", path: ["doctor"], key: "d" },
+    { name: "audit", title: "Audit", path: ["audit"], key: "a", right: "admin" },
+    { name: "settings", title: "Settings", path: ["settings"], key: "e" },
 ];
+// Parts of views, and views of one thing.
+const FILES = ["queue", "task", "schedule", "missing", "series", "lines", "search"];
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 const header = /** @type {HTMLElement} */ (document.getElementById("header"));
@@ -35,6 +40,9 @@ let me = { name: null, rights: /** @type {string[]} */ ([]) };
 function module(words) {
     if (words.length === 0) return { file: "overview", nav: "overview" };
     if (words[0] === "queues" && words[2] === "tasks") return { file: "task", nav: "tasks" };
+    if (words[0] === "schedules" && words.length === 2)
+        return { file: "schedule", nav: "schedules" };
+    if (words[0] === "new-schedule") return { file: "schedule", nav: "schedules" };
     if (words[0] === "queues" && words.length === 2) return { file: "queue", nav: "queues" };
     const known = VIEWS.find((view) => view.path.length && view.path[0] === words[0]);
     return known ? { file: known.name, nav: known.name } : { file: "missing", nav: "" };
@@ -90,7 +98,7 @@ async function show() {
 // The other views are fetched when there is time, so that a server that is away later is told of by
 // the view itself. What cannot be had now is asked for again when it is needed.
 function fetchViews() {
-    for (const { name } of [...VIEWS, { name: "queue" }, { name: "task" }, { name: "missing" }])
+    for (const name of [...VIEWS.map((view) => view.name), ...FILES])
         import(`./${name}.js`).catch(() => null);
     import("./shortcuts.js").then((keys) => keys.hear(VIEWS)).catch(() => null);
 }
@@ -203,7 +211,7 @@ function drawHeader() {
             "nav",
             { "aria-label": "Views" },
             h("strong", {}, link("/", null, "gofer")),
-            VIEWS.map((view) => {
+            VIEWS.filter((view) => !view.right || me.rights.includes(view.right)).map((view) => {
                 const node = link(`/${view.path.join("/")}`, null, view.title);
                 node.setAttribute("data-view", view.name);
                 return node;

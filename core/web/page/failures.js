@@ -1,27 +1,95 @@
-// failures.js - what fails, by type and kind of error: the latest of each state.
-import { get, post } from "./api.js";
-import { fill, h } from "./dom.js";
-import { count, fingerprint, headline } from "./format.js";
-import { button, moment, Table } from "./parts.js";
+// failures.js - what fails, by type and kind of error, and acts on all of a kind.
+//
+// The server looks at a bounded number of tasks for each question; the groups of all answers are
+// added up here, while a look goes on that can be stopped.
+import { follow, get, post } from "./api.js";
+import { fill, h, refill, say } from "./dom.js";
+import { count } from "./format.js";
+import { ask, button, moment, Table } from "./parts.js";
 import { link, path } from "./route.js";
 
-const PAGES = 4; // of 500 tasks: a look at the latest, not at a million
+const SMALL = 20000, // so many tasks are looked at anew by themselves, now and then
+    ANEW_MS = 10000;
+const TITLES = { run: "Run them", archive: "Archive them", delete: "Delete them" };
+
+/** @param {Map<string, any>} groups @param {any} one */
+function addUp(groups, one) {
+    const key = `${one.type}\n${one.fingerprint ?? ""}`,
+        known = groups.get(key);
+    if (!known) {
+        groups.set(key, { key, ...one });
+        return;
+    }
+    known.count += one.count;
+    known.retry += one.retry;
+    known.archived += one.archived;
+    known.first_ms = Math.min(known.first_ms, one.first_ms);
+    if (one.last_ms >= known.last_ms)
+        Object.assign(known, {
+            last_ms: one.last_ms,
+            queue: one.queue,
+            id: one.id,
+            error: one.error,
+        });
+}
 
 /** @param {import("./app.js").Context} context */
-export default function failures({ query, may }) {
-    const state = query.state === "archived" ? "archived" : "retry",
-        foot = h("p", { class: "foot" });
+export default function failures({ query, may, signal }) {
+    const state = ["retry", "archived"].includes(query.state) ? query.state : "",
+        scope = { queue: query.queue, type: query.type, state },
+        foot = h("p", { class: "foot", "aria-live": "polite" }),
+        progress = h("p", { class: "acts" });
+    let running = false,
+        stopped = false,
+        ended = 0,
+        scanned = 0;
+
+    /** @param {any} g @param {"run"|"archive"|"delete"} act */
+    async function onAll(g, act) {
+        const what = { ...scope, type: g.type, fingerprint: g.fingerprint };
+        if (
+            act !== "run" &&
+            !(await ask(
+                `${TITLES[act]}: all of this kind?`,
+                `${count(g.count)} tasks of ${g.type} that failed so: ${g.error}`,
+                TITLES[act],
+                g.count > 1000 ? String(g.count) : undefined,
+            ))
+        )
+            return undefined;
+        const asked = Object.fromEntries(Object.entries(what).filter(([, value]) => value));
+        const job = await follow((await post("acts", { ...asked, act })).job, (j) =>
+            say(foot, `${count(j.done)} of ${count(g.count)}`),
+        );
+        ended = 0;
+        await view.again();
+        return job.state === "done"
+            ? `${count(job.done)} tasks`
+            : `It was ${job.state}: ${job.error ?? ""}`;
+    }
+
     const table = new Table(
         "Failures by type and error",
         [
-            { title: "Tasks", number: true, show: (g) => count(g.count) },
             {
-                title: "Type",
-                show: (g) => link("/tasks", { state, type: g.type, queue: g.queue }, g.type),
+                title: "Tasks",
+                number: true,
+                show: (g) =>
+                    link(
+                        "/tasks",
+                        { ...scope, state, type: g.type, fingerprint: g.fingerprint },
+                        count(g.count),
+                    ),
             },
-            { title: "Queue", show: (g) => link(path("queues", g.queue), null, g.queue) },
-            { title: "Error", class: "error", show: (g) => g.sample },
-            { title: "Latest", show: (g) => moment(g.last) },
+            { title: "Type", show: (g) => link("/failures", { ...scope, type: g.type }, g.type) },
+            { title: "Error", class: "error", show: (g) => g.error ?? "" },
+            {
+                title: "To be retried, set aside",
+                number: true,
+                show: (g) => `${count(g.retry)}, ${count(g.archived)}`,
+            },
+            { title: "First", show: (g) => moment(g.first_ms) },
+            { title: "Latest", show: (g) => moment(g.last_ms) },
             {
                 title: "One of them",
                 class: "id",
@@ -30,67 +98,62 @@ export default function failures({ query, may }) {
             {
                 title: "",
                 show: (g) =>
-                    may("operate")
-                        ? button("Run them", async () => {
-                              await post("acts", {
-                                  act: "run",
-                                  state,
-                                  type: g.type,
-                                  queue: g.queue,
-                                  ...(g.common ? { error: g.common } : {}),
-                              });
-                              return "They are being run: see Jobs";
-                          })
-                        : null,
+                    g.fingerprint !== undefined && [
+                        may("operate") && button(TITLES.run, () => onAll(g, "run")),
+                        may("operate") &&
+                            g.retry > 0 &&
+                            button(TITLES.archive, () => onAll(g, "archive")),
+                        may("admin") &&
+                            button(TITLES.delete, () => onAll(g, "delete"), { class: "danger" }),
+                    ],
             },
         ],
         (g) => g.key,
     );
 
-    async function look() {
+    async function scan() {
         /** @type {Map<string, any>} */
         const groups = new Map();
-        let cursor = "",
-            looked = 0;
-        for (let page = 0; page < PAGES; page++) {
-            const seen = await get("tasks", { state, cursor, limit: 500 });
-            for (const task of seen.items) {
-                const kind = fingerprint(task.last_error ?? ""),
-                    key = `${task.queue}\n${task.type}\n${kind}`;
-                const group = groups.get(key) ?? {
-                    key,
-                    queue: task.queue,
-                    type: task.type,
-                    count: 0,
-                    last: 0,
-                    sample: headline(task.last_error ?? ""),
-                    id: task.id,
-                    common: "",
-                };
-                group.count++;
-                if ((task.last_failed_at_ms ?? 0) >= group.last)
-                    Object.assign(group, {
-                        last: task.last_failed_at_ms ?? 0,
-                        id: task.id,
-                        sample: headline(task.last_error ?? ""),
-                    });
-                // What all of a kind have in common can be searched for.
-                group.common = kind.split(/…|'…'/)[0].trim();
-                groups.set(key, group);
-                looked++;
-            }
-            cursor = seen.next_cursor ?? "";
-            if (!cursor) break;
-        }
-        table.show([...groups.values()].sort((a, b) => b.count - a.count || b.last - a.last));
+        let cursor = "";
+        running = true;
+        stopped = false;
+        scanned = 0;
         fill(
+            progress,
+            button("Stop looking", async () => {
+                stopped = true;
+            }),
+        );
+        try {
+            do {
+                const page = await get("failures", { ...scope, cursor }, signal);
+                for (const one of page.items) addUp(groups, one);
+                scanned += page.scanned;
+                cursor = page.next_cursor ?? "";
+                if (cursor || stopped) say(foot, `${count(scanned)} tasks looked at so far`);
+            } while (cursor && !stopped && !signal.aborted);
+        } finally {
+            running = false;
+            ended = Date.now();
+            refill(
+                progress,
+                button("Look again", async () => {
+                    ended = 0;
+                    await scan();
+                }),
+            );
+        }
+        table.show([...groups.values()].sort((a, b) => b.count - a.count || b.last_ms - a.last_ms));
+        say(
             foot,
             cursor
-                ? `Of the first ${looked.toLocaleString()} tasks; there are more.`
-                : `Of ${looked.toLocaleString()} tasks.`,
+                ? `Of the first ${count(scanned)} tasks; there are more.`
+                : `Of ${count(scanned)} tasks.`,
         );
     }
-    return {
+
+    /** @type {any} */
+    const view = {
         node: h(
             "section",
             {},
@@ -99,17 +162,33 @@ export default function failures({ query, may }) {
                 "p",
                 { class: "states" },
                 ...[
+                    ["", "all"],
                     ["retry", "to be retried"],
                     ["archived", "failed for good"],
                 ].map(([value, title]) => {
-                    const node = link("/failures", { state: value }, title);
+                    const node = link("/failures", { ...scope, state: value }, title);
                     if (value === state) node.setAttribute("aria-current", "true");
                     return [node, " "];
                 }),
             ),
+            (query.type || query.queue) &&
+                h(
+                    "p",
+                    {},
+                    [
+                        query.type && `Of the type ${query.type}. `,
+                        query.queue && `Of ${query.queue}. `,
+                    ],
+                    link("/failures", { state }, "All of them"),
+                ),
+            progress,
             table.node,
             foot,
         ),
-        refresh: look,
+        refresh: async () => {
+            const due = !ended || (scanned <= SMALL && Date.now() - ended > ANEW_MS);
+            if (!running && due) await scan();
+        },
     };
+    return view;
 }

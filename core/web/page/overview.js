@@ -5,6 +5,7 @@ import { count, duration } from "./format.js";
 import { problem, Table } from "./parts.js";
 import { bars, Flow } from "./plot.js";
 import { link, path } from "./route.js";
+import { series } from "./series.js";
 
 /** @param {any[]} queues @param {string} field */
 const sum = (queues, field) => queues.reduce((n, queue) => n + Number(queue[field] ?? 0), 0);
@@ -43,7 +44,8 @@ export default function overview() {
     const cards = h("div", { class: "cards" }),
         warnings = h("div"),
         days = h("div"),
-        heading = h("p", { class: "where" });
+        heading = h("p", { class: "where" }),
+        plots = series();
     const flow = new Flow("Events per second", [
         ["enqueued", "new"],
         ["done", "good"],
@@ -75,6 +77,7 @@ export default function overview() {
 
     async function look() {
         const seen = await get("overview");
+        await plots.refresh();
         say(heading, `${seen.url}, gofer ${seen.version}`);
         fill(
             cards,
@@ -139,6 +142,7 @@ export default function overview() {
             warnings,
             cards,
             h("div", { class: "plots" }, flow.node, days),
+            plots.node,
             h("h2", {}, link("/queues", null, "Queues")),
             queues.node,
         ),

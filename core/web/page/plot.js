@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 const SVG = "http://www.w3.org/2000/svg";
 
 /** @param {string} tag @param {Record<string, unknown>} props @param {...Node} children */
-function s(tag, props, ...children) {
+export function s(tag, props, ...children) {
     const node = document.createElementNS(SVG, tag);
     for (const [name, value] of Object.entries(props)) node.setAttribute(name, String(value));
     node.append(...children);
@@ -31,7 +31,7 @@ export function ceiling(n) {
  * @param {Series[]} series
  * @param {(n: number) => string} show
  */
-function behind(title, labels, series, show) {
+export function behind(title, labels, series, show) {
     return h(
         "details",
         { class: "behind" },

@@ -6,6 +6,7 @@ import { ask, button, facts, moment, Table } from "./parts.js";
 import { bars } from "./plot.js";
 import { pause } from "./queues.js";
 import { go, link } from "./route.js";
+import { series } from "./series.js";
 
 /** All tasks of a queue, kept ones too. @param {any} q */
 const all = (q) => q.size + q.completed + q.archived;
@@ -15,6 +16,7 @@ export default function queue({ words, may }) {
     const name = words[1],
         head = h("div"),
         days = h("div"),
+        plots = series(name),
         acts = h("p", { class: "acts" });
     const types = new Table(
         "Types of this queue in the last hour",
@@ -45,11 +47,13 @@ export default function queue({ words, may }) {
     const groupPart = h("div", { hidden: true }, h("h2", {}, "Groups"), groups.node);
 
     async function look() {
-        const [seen, stats, history, grouped] = await Promise.all([
+        const [seen, wanted, stats, history, grouped] = await Promise.all([
             get(at`queues/${name}`),
+            get("scale", { queue: name }),
             get("stats", { queue: name }),
             get(at`queues/${name}/history`, { days: 30 }),
             get(at`queues/${name}/groups`),
+            plots.refresh(),
         ]);
         const states = [
             "pending",
@@ -73,6 +77,8 @@ export default function queue({ words, may }) {
                                 : "0",
                         ]),
                 ),
+                ["Failures", link("/failures", { queue: name }, "by kind")],
+                ["Slots wanted", `${count(wanted.slots)}, to let nobody wait for ten seconds`],
                 ["Today", `${count(seen.processed)}, ${count(seen.failed)} failed`],
                 ["In all", `${count(seen.processed_total)}, ${count(seen.failed_total)} failed`],
                 [
@@ -132,6 +138,7 @@ export default function queue({ words, may }) {
             h("h1", {}, name),
             acts,
             head,
+            plots.node,
             h("div", { class: "plots" }, days),
             h("h2", {}, "Types, in the last hour"),
             types.node,

@@ -9,7 +9,7 @@ export default function schedules({ may }) {
     const table = new Table(
         "Cron entries",
         [
-            { title: "Name", show: (e) => e.name },
+            { title: "Name", show: (e) => link(path("schedules", e.name), null, e.name) },
             {
                 title: "When",
                 show: (e) => h("span", {}, h("code", {}, e.spec ?? "?"), e.tz ? ` ${e.tz}` : ""),
@@ -83,7 +83,13 @@ export default function schedules({ may }) {
     );
     /** @type {any} */
     const view = {
-        node: h("section", {}, h("h1", {}, "Schedules"), table.node),
+        node: h(
+            "section",
+            {},
+            h("h1", {}, "Schedules"),
+            may("operate") && h("p", { class: "acts" }, link("/new-schedule", null, "A new entry")),
+            table.node,
+        ),
         refresh: async () => table.show((await get("schedules")).items),
     };
     return view;

@@ -53,6 +53,7 @@ function buttons(task, may, view) {
                 }),
             );
     }
+    if (may("enqueue") && may("payload")) made.push(button("Enqueue again", () => clone(task)));
     if (may("admin")) {
         if (WAITS.includes(state) && typeof task.payload === "string")
             made.push(button("Edit the payload", () => edit(task, where, view)));
@@ -90,6 +91,24 @@ async function edit(task, where, view) {
     await patch(where, { payload: area.value });
     await view.changed();
     return "It has another payload";
+}
+
+/** A new task that is as this one was. @param {any} task */
+async function clone(task) {
+    const made = await post("tasks", {
+        type: task.type,
+        payload: task.payload,
+        queue: task.queue,
+        headers: task.headers,
+        retry: task.max_retry,
+        retry_policy: task.retry,
+        timeout: task.timeout_ms && `${task.timeout_ms}ms`,
+        retention: task.retention_ms && `${task.retention_ms}ms`,
+        on_dead:
+            task.on_dead && task.on_dead + (task.on_dead_queue ? `@${task.on_dead_queue}` : ""),
+    });
+    go(path("queues", task.queue, "tasks", made.id));
+    return "It is in, as another task";
 }
 
 /** The states that it went through, from what is known of it. @param {any} task */
@@ -158,19 +177,22 @@ export default function task({ words, may }) {
     const address = `${location.origin}${base}/api/v1/${at`queues/${queue}/tasks/${id}`}`;
     let drawn = "",
         stale = true,
-        looked = 0;
+        looked = 0,
+        soon = 0;
 
     // What fills megabytes is fetched again when something has happened to it, not every time.
     /** @param {any} message */
     function hear(message) {
         const { counts, events } = message;
         const all = Object.values(counts).reduce((sum, count) => sum + Number(count), 0);
-        if (
-            message.anew ||
-            all > events.length ||
-            events.some((/** @type {any} */ e) => e.id === id && e.queue === queue)
-        )
-            stale = true;
+        const own = events.some((/** @type {any} */ e) => e.id === id && e.queue === queue);
+        if (message.anew || all > events.length || own) stale = true;
+        // Its progress and its log, as they come.
+        if (own && !soon)
+            soon = setTimeout(() => {
+                soon = 0;
+                view.again();
+            }, 500);
     }
 
     async function look() {
@@ -227,7 +249,10 @@ export default function task({ words, may }) {
                 ["Policy", seen.retry],
                 ["Group", seen.group],
                 ["Unique until", seen.unique],
-                ["Schedule", seen.schedule && link("/schedules", null, seen.schedule)],
+                [
+                    "Schedule",
+                    seen.schedule && link(path("schedules", seen.schedule), null, seen.schedule),
+                ],
                 ["When dead", seen.on_dead],
                 ["Snoozes", seen.snoozes],
                 ["Cancel asked", seen.cancel_requested ? "yes" : null],

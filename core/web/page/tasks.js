@@ -1,15 +1,20 @@
 // tasks.js - finding tasks by one box, and doing something to those that are found.
-import { at, get, post, remove } from "./api.js";
+import { at, follow, get, post, remove } from "./api.js";
 import { fill, h, refill, say } from "./dom.js";
 import { bytes, headline } from "./format.js";
 import { ask, badge, button, moment, note, Table } from "./parts.js";
 import { go, link, path } from "./route.js";
+import { search } from "./search.js";
 
-const WORDS = ["queue", "state", "type", "error", "id", "group", "older", "younger"];
+const WORDS = [
+    ...["queue", "state", "type", "error", "fingerprint", "id", "group", "older", "younger"],
+    "text",
+];
+const SEARCHED = ["text", "queue", "state", "type"];
 const STATES = ["pending", "scheduled", "active", "retry", "aggregating", "completed", "archived"];
 
 /**
- * "state:retry type:mail* timed out" as a filter: words without a name are of the error.
+ * "state:retry type:mail* timed out" as a filter: words without a name are a text in a task.
  * @param {string} text
  */
 export function parse(text) {
@@ -21,7 +26,7 @@ export function parse(text) {
         if (name && WORDS.includes(name)) filter[name] = value.replaceAll('"', "");
         else rest.push(word.replaceAll('"', ""));
     }
-    if (rest.length) filter.error = rest.join(" ");
+    if (rest.length) filter.text = rest.join(" ");
     return filter;
 }
 
@@ -42,18 +47,8 @@ const ACTS = [
 /** Why it failed. @param {any} end */
 const reason = (end) => end.reason.message;
 
-/** Follow a job to its end. @param {number} number @param {(job: any) => void} tell */
-async function follow(number, tell) {
-    for (;;) {
-        const job = await get(`acts/${number}`);
-        tell(job);
-        if (job.state !== "waiting" && job.state !== "running") return job;
-        await new Promise((resolve) => setTimeout(resolve, 300));
-    }
-}
-
 /** @param {import("./app.js").Context} context */
-export default function tasks({ query, may }) {
+export default function tasks({ query, may, signal }) {
     const filter = Object.fromEntries(
         WORDS.filter((name) => query[name]).map((name) => [name, query[name]]),
     );
@@ -63,9 +58,12 @@ export default function tasks({ query, may }) {
             value: unparse(filter),
             "aria-label": "Search tasks",
             list: "words",
-            placeholder: "state:retry type:mail* queue:default older:1h, or words of an error",
+            placeholder: "state:retry type:mail* queue:default older:1h, or a text in tasks",
         })
     );
+    const searching = filter.text
+        ? search(Object.fromEntries(SEARCHED.map((name) => [name, filter[name]])), signal)
+        : null;
     const chosen = new Set(),
         foot = h("p", { class: "foot", "aria-live": "polite" }),
         acts = h("p", { class: "acts" });
@@ -271,11 +269,9 @@ export default function tasks({ query, may }) {
                     return [" ", node];
                 }),
             ),
-            acts,
-            table.node,
-            foot,
+            searching ? searching.node : [acts, table.node, foot],
         ),
-        refresh: look,
+        refresh: searching ? searching.refresh : look,
     };
     return view;
 }

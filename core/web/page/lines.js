@@ -1,0 +1,161 @@
+// lines.js - what changes with time, as lines: axes, a reading where the pointer or a key points,
+// and a table behind them.
+import { fill, h, say } from "./dom.js";
+import { behind, ceiling, s } from "./plot.js";
+
+const WIDTH = 600,
+    HEIGHT = 150,
+    FOOT = 18,
+    LEFT = 52;
+
+/** @typedef {{at: number, values: number[]}} Row */
+
+/** In the viewer's zone: an hour within a day, else the day with it. @param {number} ms */
+const hour = (ms) =>
+    new Date(ms).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+/** @param {number} ms */
+const day = (ms) =>
+    new Date(ms).toLocaleDateString(undefined, { weekday: "short", day: "numeric" });
+
+export class Lines {
+    /**
+     * @param {string} title
+     * @param {[string, string][]} kinds name and class
+     * @param {(n: number) => string} show
+     */
+    constructor(title, kinds, show) {
+        this.title = title;
+        this.kinds = kinds;
+        this.format = show;
+        /** @type {Row[]} */
+        this.rows = [];
+        this.at = -1;
+        this.plot = s("svg", {
+            viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+            class: "plot",
+            role: "slider",
+            tabindex: 0,
+            "aria-label": `${title}: a point in time`,
+        });
+        this.mark = s("line", { y1: 0, y2: HEIGHT - FOOT, class: "mark" });
+        this.plot.addEventListener("pointermove", (event) => this.point(event));
+        this.plot.addEventListener("pointerleave", () => this.read(-1));
+        this.plot.addEventListener("keydown", (event) => this.key(event));
+        this.reading = h("p", { class: "rates" });
+        this.table = h("div");
+        this.node = h(
+            "figure",
+            {},
+            h(
+                "figcaption",
+                {},
+                title,
+                " ",
+                kinds.map(([name, style]) => h("span", { class: `legend ${style}` }, name)),
+            ),
+            this.plot,
+            this.reading,
+            this.table,
+        );
+    }
+
+    /** @param {number} i */
+    x(i) {
+        return LEFT + (i * (WIDTH - LEFT - 4)) / Math.max(1, this.rows.length - 1);
+    }
+
+    /** @param {number} ms */
+    label(ms) {
+        const first = this.rows[0]?.at ?? ms,
+            last = this.rows[this.rows.length - 1]?.at ?? ms;
+        return last - first > 36 * 3600000 ? `${day(ms)} ${hour(ms)}` : hour(ms);
+    }
+
+    /** @param {Row[]} rows */
+    show(rows) {
+        this.rows = rows;
+        const top = ceiling(Math.max(0, ...rows.flatMap((row) => row.values)));
+        const y = (/** @type {number} */ n) => (HEIGHT - FOOT) * (1 - n / top) + 1;
+        const parts = /** @type {Node[]} */ ([]);
+        for (const part of [0, 0.5, 1]) {
+            const at = y(top * part);
+            const text = s("text", { x: LEFT - 6, y: Math.max(10, at + 4), class: "axis end" });
+            text.textContent = this.format(top * part);
+            parts.push(s("line", { x1: LEFT, x2: WIDTH, y1: at, y2: at, class: "grid" }), text);
+        }
+        const step = Math.max(1, Math.ceil(rows.length / 6));
+        rows.forEach((row, i) => {
+            if (i % step || this.x(i) > WIDTH - 40) return;
+            const text = s("text", { x: this.x(i), y: HEIGHT - 4, class: "axis" });
+            text.textContent = this.label(row.at);
+            parts.push(text);
+        });
+        this.kinds.forEach(([, style], k) => {
+            const points = rows.map((row, i) => `${this.x(i)},${y(row.values[k])}`);
+            parts.push(s("polyline", { class: `line ${style}`, points: points.join(" ") }));
+        });
+        this.plot.replaceChildren(...parts, this.mark);
+        this.plot.setAttribute("aria-valuemin", "0");
+        this.plot.setAttribute("aria-valuemax", String(Math.max(0, rows.length - 1)));
+        this.read(Math.min(this.at, rows.length - 1));
+        if (!this.table.querySelector("details[open]"))
+            fill(
+                this.table,
+                behind(
+                    this.title,
+                    rows.map((row) => this.label(row.at)),
+                    this.kinds.map(([name, style], k) => ({
+                        name,
+                        class: style,
+                        values: rows.map((row) => row.values[k]),
+                    })),
+                    this.format,
+                ),
+            );
+    }
+
+    /** What was at a point; -1: at the latest. @param {number} at */
+    read(at) {
+        const last = this.rows.length - 1,
+            i = at < 0 ? last : at,
+            row = this.rows[i];
+        this.at = at;
+        this.mark.setAttribute("visibility", at < 0 ? "hidden" : "visible");
+        this.mark.setAttribute("x1", String(this.x(i)));
+        this.mark.setAttribute("x2", String(this.x(i)));
+        const text = row
+            ? `${this.label(row.at)}: ` +
+              this.kinds.map(([name], k) => `${this.format(row.values[k])} ${name}`).join(", ")
+            : "Nothing is known yet.";
+        say(this.reading, text);
+        this.plot.setAttribute("aria-valuenow", String(Math.max(0, i)));
+        this.plot.setAttribute("aria-valuetext", text);
+    }
+
+    /** @param {Event} event */
+    point(event) {
+        const box = this.plot.getBoundingClientRect(),
+            pointer = /** @type {PointerEvent} */ (event),
+            x = ((pointer.clientX - box.left) / box.width) * WIDTH,
+            share = (x - LEFT) / (WIDTH - LEFT - 4),
+            last = this.rows.length - 1;
+        this.read(Math.max(0, Math.min(last, Math.round(share * last))));
+    }
+
+    /** @param {Event} event */
+    key(event) {
+        const last = this.rows.length - 1,
+            now = this.at < 0 ? last : this.at,
+            to = {
+                ArrowLeft: now - 1,
+                ArrowRight: now + 1,
+                PageUp: now - 10,
+                PageDown: now + 10,
+                Home: 0,
+                End: last,
+            }[/** @type {KeyboardEvent} */ (event).key];
+        if (to === undefined) return;
+        event.preventDefault();
+        this.read(Math.max(0, Math.min(last, to)));
+    }
+}

@@ -1,0 +1,73 @@
+// search.js - tasks with a text in them, as far as one has looked.
+import { get } from "./api.js";
+import { fill, h, say } from "./dom.js";
+import { count } from "./format.js";
+import { badge, button, moment, Table } from "./parts.js";
+import { link, path } from "./route.js";
+
+const SHOWN = 500; // found, before one asks for more
+const NAMES = /** @type {Record<string, string>} */ ({ last_error: "error" });
+
+/**
+ * The look goes on question by question until it is stopped, all is looked at, or much is found.
+ * @param {Record<string, string>} what text, and queue, state, type
+ * @param {AbortSignal} signal
+ */
+export function search(what, signal) {
+    const foot = h("p", { class: "foot", "aria-live": "polite" }),
+        acts = h("p", { class: "acts" });
+    /** @type {any[]} */
+    let found = [];
+    let cursor = "",
+        scanned = 0,
+        stopped = false,
+        begun = false;
+    const table = new Table(
+        "Tasks with this text",
+        [
+            {
+                title: "Type",
+                show: ({ task: t }) =>
+                    link(path("queues", t.queue, "tasks", t.id), null, t.type || "(unreadable)"),
+            },
+            { title: "Found in", show: (one) => NAMES[one.found_in] ?? one.found_in },
+            { title: "State", show: ({ task: t }) => badge(t.state) },
+            {
+                title: "Queue",
+                show: ({ task: t }) => link(path("queues", t.queue), null, t.queue),
+            },
+            { title: "Id", class: "id", show: ({ task: t }) => t.id },
+            { title: "Enqueued", show: ({ task: t }) => moment(t.enqueued_at_ms) },
+        ],
+        ({ task: t }) => `${t.queue}\n${t.id}`,
+    );
+
+    async function look() {
+        const most = found.length + SHOWN;
+        stopped = false;
+        fill(
+            acts,
+            button("Stop looking", async () => {
+                stopped = true;
+            }),
+        );
+        do {
+            const page = await get("search", { ...what, cursor }, signal);
+            found = found.concat(page.items);
+            scanned += page.scanned;
+            cursor = page.next_cursor ?? "";
+            table.show(found);
+            say(foot, `${count(found.length)} found; ${count(scanned)} tasks looked at so far`);
+        } while (cursor && !stopped && found.length < most && !signal.aborted);
+        fill(acts, cursor && button("Look further", look));
+        if (!cursor) say(foot, `${count(found.length)} found in ${count(scanned)} tasks.`);
+    }
+    return {
+        node: h("div", {}, acts, table.node, foot),
+        refresh: async () => {
+            if (begun) return;
+            begun = true;
+            await look();
+        },
+    };
+}

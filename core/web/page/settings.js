@@ -1,0 +1,59 @@
+// settings.js - what the server runs with.
+import { get } from "./api.js";
+import { h, refill } from "./dom.js";
+import { facts } from "./parts.js";
+
+const TITLES = /** @type {Record<string, string>} */ ({
+    version: "Version",
+    url: "Store",
+    listen: "Addresses",
+    hosts: "Names",
+    trusted_proxies: "Trusted proxies",
+    base: "Path",
+    anonymous: "Who shows no token",
+    read_only: "Read only",
+    behind_proxy: "Behind a proxy with TLS",
+    asynq_names: "Metrics under Asynq's names, too",
+    tls: "TLS of its own",
+    tokens: "Tokens",
+    web_root: "The page from a folder",
+});
+const LIMITS = /** @type {Record<string, string>} */ ({
+    streams: "Live streams",
+    jobs: "Acts on many tasks that are remembered",
+    hours: "Hours of figures",
+    page: "Items of a page",
+});
+
+/** @param {unknown} value */
+function word(value) {
+    if (value === true) return "yes";
+    if (value === false) return "no";
+    if (Array.isArray(value)) return value.join(", ");
+    return value === null ? "" : String(value);
+}
+
+/** @param {any} values @param {Record<string, string>} titles */
+const pairs = (values, titles) =>
+    Object.entries(values)
+        .filter(([name]) => name !== "limits")
+        .map(
+            ([name, value]) =>
+                /** @type {[string, string]} */ ([titles[name] ?? name, word(value)]),
+        );
+
+export default function settings() {
+    const body = h("div");
+    return {
+        node: h("section", {}, h("h1", {}, "Settings"), body),
+        refresh: async () => {
+            const seen = await get("settings");
+            refill(
+                body,
+                facts(pairs(seen, TITLES)),
+                h("h2", {}, "Limits"),
+                facts(pairs(seen.limits, LIMITS)),
+            );
+        },
+    };
+}
