@@ -8,7 +8,7 @@ pytestmark = pytest.mark.usefixtures("has_web")
 
 # Buttons that change nothing in the store.
 HARMLESS = {"Search", "Look again", "Back", "Next", "Look further", "Copy as CLI", "Copy as curl",
-            "Copy as Python"}
+            "Copy as Python", "Stop looking", "last hour", "last day", "last eight days"}
 # What only an admin is offered.
 ADMIN = {"Delete", "Edit the payload", "Remove the queue", "Remove", "Mend what can be mended"}
 SECRET = "secret-payload"

@@ -36,7 +36,7 @@ VIEWS = (
     View("/types", "Types", "good"),
     View("/schedules", "Schedules", "nightly"),
     View("/schedules/nightly", "nightly", "03:00"),
-    View("/new-schedule", "A new cron entry", "When is it to run?"),
+    View("/new-schedule", "A new cron entry"),
     View("/groups", "Groups", "g1"),
     View("/settings", "Settings", "Live streams"),
     View("/workers", "Workers", "of 10"),

@@ -33,6 +33,7 @@ let me = { name: null, rights: /** @type {string[]} */ ([]) };
  * @property {string[]} words
  * @property {Record<string, string>} query
  * @property {(right: string) => boolean} may
+ * @property {boolean} everywhere what one may is for all queues
  * @property {AbortSignal} signal of the view's end
  */
 
@@ -85,6 +86,7 @@ async function show() {
             words,
             query,
             may: (right) => me.rights.includes(right),
+            everywhere: !("grants" in me),
             signal: ending.signal,
         });
     } catch (error) {

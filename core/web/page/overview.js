@@ -40,12 +40,13 @@ function figures(queues, workers) {
     ];
 }
 
-export default function overview() {
+/** @param {import("./app.js").Context} context */
+export default function overview({ everywhere }) {
     const cards = h("div", { class: "cards" }),
         warnings = h("div"),
         days = h("div"),
         heading = h("p", { class: "where" }),
-        plots = series();
+        plots = everywhere ? series() : null;
     const flow = new Flow("Events per second", [
         ["enqueued", "new"],
         ["done", "good"],
@@ -77,7 +78,7 @@ export default function overview() {
 
     async function look() {
         const seen = await get("overview");
-        await plots.refresh();
+        await plots?.refresh();
         say(heading, `${seen.url}, gofer ${seen.version}`);
         fill(
             cards,
@@ -142,7 +143,7 @@ export default function overview() {
             warnings,
             cards,
             h("div", { class: "plots" }, flow.node, days),
-            plots.node,
+            plots?.node,
             h("h2", {}, link("/queues", null, "Queues")),
             queues.node,
         ),

@@ -254,7 +254,17 @@ function buttons(e, view, may) {
 /** @param {import("./app.js").Context} context */
 export default function schedule({ words, may }) {
     const name = words[1];
-    if (!name) return { node: h("section", {}, h("h1", {}, "A new cron entry"), formOf(null)) };
+    if (!name)
+        return {
+            node: h(
+                "section",
+                {},
+                h("h1", {}, "A new cron entry"),
+                may("operate")
+                    ? formOf(null)
+                    : h("p", { class: "empty" }, "Your role does not add any."),
+            ),
+        };
     const acts = h("p", { class: "acts" }),
         head = h("div"),
         next = h("div"),

@@ -13,14 +13,14 @@ const TITLES = /** @type {Record<string, string>} */ ({
     anonymous: "Who shows no token",
     read_only: "Read only",
     behind_proxy: "Behind a proxy with TLS",
-    asynq_names: "Metrics under Asynq's names, too",
+    asynq_names: "Asynq's metrics",
     tls: "TLS of its own",
     tokens: "Tokens",
     web_root: "The page from a folder",
 });
 const LIMITS = /** @type {Record<string, string>} */ ({
     streams: "Live streams",
-    jobs: "Acts on many tasks that are remembered",
+    jobs: "Jobs remembered",
     hours: "Hours of figures",
     page: "Items of a page",
 });
