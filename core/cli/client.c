@@ -22,8 +22,8 @@ static int32_t level_of(const char *name)
 int cli_open(cli *c, gofer_client **out, int64_t max_payload)
 {
     logger *log = c->log = cli_keep(c, cli_alloc(sizeof *log));
-    int is_worker = strcmp(c->command->name, "worker") == 0;
-    log->level = c->global.quiet ? GOFER_LOG_ERROR : is_worker ? GOFER_LOG_INFO : GOFER_LOG_WARN;
+    int serves = strcmp(c->command->name, "worker") == 0 || strcmp(c->command->name, "web") == 0;
+    log->level = c->global.quiet ? GOFER_LOG_ERROR : serves ? GOFER_LOG_INFO : GOFER_LOG_WARN;
     if (c->global.log_level)
         log->level = level_of(c->global.log_level);
     log->json = c->global.log_format && strcmp(c->global.log_format, "json") == 0;

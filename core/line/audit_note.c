@@ -21,6 +21,12 @@ bool audit_is_due(gofer_status status, int64_t count)
     }
 }
 
+const char *audit_outcome(gofer_status status)
+{
+    return status == GOFER_OK ? "ok" : status == GOFER_EHANDLER ? "stopped"
+                                     : gofer_status_name(status);
+}
+
 gofer_status audit_add(gofer_client *client, const audit_note *note)
 {
     gofer_audit a;
@@ -36,11 +42,10 @@ gofer_status audit_add(gofer_client *client, const audit_note *note)
     a.count = note->count;
     a.keep = note->keep;
     a.outcome = note->outcome;
-    if (note->status == GOFER_EHANDLER && !a.outcome)
-        a.outcome = "stopped";
-    else if (note->status != GOFER_OK) {
-        a.outcome = a.outcome ? a.outcome : gofer_status_name(note->status);
-        a.message = note->why;
+    if (note->status != GOFER_OK) {
+        a.message = note->why && *note->why ? note->why : NULL;
+        if (!a.outcome)
+            a.outcome = audit_outcome(note->status);
     }
     return gofer_client_audit_add(client, &a);
 }

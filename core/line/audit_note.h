@@ -27,6 +27,9 @@ typedef struct audit_note {
 // most often the note would not get there either. *count: how many were done in spite of it.
 bool audit_is_due(gofer_status status, int64_t count);
 
+// "ok", "stopped", or the status' name.
+const char *audit_outcome(gofer_status status);
+
 // Notes it if it is due. GOFER_OK also if it is not.
 gofer_status audit_add(gofer_client *client, const audit_note *note);
 

@@ -47,6 +47,9 @@ void web_api_jobs(web_call *call);
 void web_api_job(web_call *call);
 void web_api_job_stop(web_call *call);
 
+// ---- api_audit.c
+void web_api_audit(web_call *call);
+
 // ---- api_login.c
 void web_api_login(web_call *call);
 void web_api_logout(web_call *call);

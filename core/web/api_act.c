@@ -1,4 +1,5 @@
 // api_act.c - handlers that change something.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,6 +142,16 @@ static char *setting(web_call *call, const web_member *member)
     return text;
 }
 
+// To the audit: the worker and what of it was set.
+static void tell_setting(web_call *call, const char *name, const char *value)
+{
+    char *target = call->deed.target;
+    size_t room = sizeof call->deed.target, used = strlen(target);
+    if (used == 0)
+        used = (size_t)snprintf(target, room, "%.200s", web_path_word(call, "worker"));
+    snprintf(target + used, room - used, " %s=%.100s", name, value);
+}
+
 void web_api_worker_set(web_call *call)
 {
     web_member settings[] = { { .name = "concurrency" }, { .name = "queues" },
@@ -160,6 +171,7 @@ void web_api_worker_set(web_call *call)
         }
         st = gofer_client_worker_set(call->client, web_path_word(call, "worker"),
             settings[i].name, value);
+        tell_setting(call, settings[i].name, value);
         free(value);
         given++;
     }
@@ -214,5 +226,8 @@ void web_api_repair(web_call *call)
 {
     gofer_info *info = NULL;
     gofer_status st = gofer_client_check(call->client, 1, &info);
+    call->deed.counted = true;
+    for (size_t i = 0; i < gofer_info_count(info); i++)
+        call->deed.count += gofer_info_int(gofer_info_at(info, i), "repaired", 0);
     web_reply_made(call, st, info);
 }

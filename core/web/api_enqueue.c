@@ -111,11 +111,32 @@ static void put_items(web_text *out, const round *r)
     web_text_format(out, "],\"added\":%zu,\"refused\":%zu}", added, r->count - added);
 }
 
+// To the audit: how many are in, and of what type and queue if all are of one.
+static void tell(web_call *call, const round *r)
+{
+    web_deed *deed = &call->deed;
+    const char *type = NULL, *queue = NULL;
+    deed->counted = true;
+    for (size_t i = 0; i < r->readable; i++) {
+        const char *other = r->opts[i]->queue ? r->opts[i]->queue : "default";
+        if (!r->ids[i])
+            continue;
+        type = deed->count == 0 ? r->types[i] : strcmp(type, r->types[i]) == 0 ? type : "";
+        queue = deed->count == 0 ? other : strcmp(queue, other) == 0 ? queue : "";
+        deed->count++;
+    }
+    snprintf(deed->queue, sizeof deed->queue, "%s", queue ? queue : "");
+    snprintf(deed->target, sizeof deed->target, "%s",
+        type && *type ? type : deed->count ? "several types" : "");
+}
+
 static gofer_status enqueue(web_call *call, round *r)
 {
-    return r->readable == 0 ? GOFER_OK
+    gofer_status st = r->readable == 0 ? GOFER_OK
         : gofer_client_enqueue_many(call->client, r->readable, r->types, r->payloads, r->sizes,
               r->opts, r->statuses, r->ids);
+    tell(call, r);
+    return st;
 }
 
 // Is nothing in because the store did not answer? Then that is the answer, not a list of it.

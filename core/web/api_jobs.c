@@ -98,6 +98,7 @@ void web_api_jobs_add(web_call *call)
     if (call->view.scope)
         plan.scope = *call->scope;
     snprintf(plan.who, sizeof plan.who, "%s", call->who);
+    snprintf(plan.address, sizeof plan.address, "%s", call->address);
     int64_t number = web_job_add(call->jobs, &plan);
     if (number)
         reply_job(call, number);
@@ -132,7 +133,7 @@ void web_api_job_stop(web_call *call)
     const web_job_reader reader = { call->who, call->view.scope };
     if (!web_job_is_theirs(call->jobs, number, &reader, WEB_OPERATE))
         web_fail(call, 404, "ENOTFOUND", "there is no such job (any more)");
-    else if (!web_job_stop(call->jobs, number))
+    else if (!web_job_stop(call->jobs, number, call->who))
         web_fail(call, 409, "ESTATE", "the job has ended");
     else
         reply_job(call, number);

@@ -92,6 +92,7 @@ static void put_error(web_call *call, const char *code, const char *message)
     web_text_format(body, "{\"error\":{\"code\":\"%s\",\"message\":", code);
     web_text_json(body, message, strlen(message));
     web_text_put(body, "}}");
+    snprintf(call->why, sizeof call->why, "%.*s", (int)sizeof call->why - 1, message);
     call->reply.type = "application/json";
 }
 
@@ -103,12 +104,16 @@ void web_fail(web_call *call, int http, const char *code, const char *format, ..
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
     call->reply.status = http;
+    call->failed = http == 401 || http == 403 ? GOFER_EDENIED
+        : http >= 500                         ? GOFER_EBROKER
+                                              : GOFER_EINVAL;
     put_error(call, code, message);
 }
 
 void web_fail_status(web_call *call, gofer_status status)
 {
     call->reply.status = web_http_of(status);
+    call->failed = status;
     put_error(call, gofer_status_name(status), gofer_error_last());
 }
 

@@ -49,10 +49,21 @@ typedef struct web_reply {
     char        cookie[160]; // Set-Cookie; "": none
 } web_reply;
 
+// What an act was about, for the audit, where the words of the path do not say it.
+typedef struct web_deed {
+    char    queue[256], target[512];    // "": as the path says
+    bool    counted;                    // else it is one if it was done
+    int64_t count;
+} web_deed;
+
 typedef struct web_call {
     gofer_client *client;
     gofer_worker *worker;   // whose metrics are asked for; NULL: the store's
     struct web_jobs *jobs;  // acts on many tasks
+    struct web_audit *audit;    // the server notes there what a route has changed
+    web_deed      deed;
+    gofer_status  failed;   // of what was answered
+    char          why[512]; // "": it has not failed
     struct web_recent *recent;  // counts of the last hour
     struct web_hours *hours;    // figures by the hour
     bool          asynq_names;  // metrics also under the names of Asynq's exporter

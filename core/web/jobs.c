@@ -5,8 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "audit.h"
 #include "call.h"
+
+enum { FLUSH_S = 30 };
 
 typedef enum job_state { NONE, WAITING, RUNNING, DONE, FAILED, STOPPED } job_state;
 
@@ -15,12 +19,14 @@ typedef struct job {
     web_job_plan plan;
     job_state    state;
     bool         stopping;
+    char         stopper[WEB_FILTER_ROOM];
     int64_t      looked, done;
     char         error[512];
 } job;
 
 struct web_jobs {
     gofer_client   *client;
+    web_audit      *audit;
     pthread_mutex_t lock;       // guards all below
     pthread_cond_t  news;
     job             jobs[WEB_JOBS_MAX];
@@ -88,19 +94,24 @@ static const char *given(const char *text)
     return *text ? text : NULL;
 }
 
+static void filter_of(const web_job_plan *plan, gofer_filter *out)
+{
+    gofer_filter_init(out);
+    out->type = given(plan->type);
+    out->error = given(plan->error);
+    out->id = given(plan->id);
+    out->group = given(plan->group);
+    out->fingerprint = given(plan->fingerprint);
+    out->older_ms = plan->older_ms;
+    out->younger_ms = plan->younger_ms;
+}
+
 static gofer_status act_on(turn *t, const char *queue)
 {
     const web_job_plan *plan = &t->job->plan;   // only its state changes while it is here
     int64_t done = 0;
     gofer_filter filter;
-    gofer_filter_init(&filter);
-    filter.type = given(plan->type);
-    filter.error = given(plan->error);
-    filter.id = given(plan->id);
-    filter.group = given(plan->group);
-    filter.fingerprint = given(plan->fingerprint);
-    filter.older_ms = plan->older_ms;
-    filter.younger_ms = plan->younger_ms;
+    filter_of(plan, &filter);
     gofer_status st = gofer_client_act(t->jobs->client, plan->act, queue, given(plan->state),
         &filter, on_progress, t, &done);
     pthread_mutex_lock(&t->jobs->lock);
@@ -127,16 +138,62 @@ static gofer_status act_on_own(turn *t)
     return st;
 }
 
-static void run_job(web_jobs *jobs, job *j)
+// That it has begun, and how it has ended. To count changes nothing.
+static void note(web_jobs *jobs, const web_job_plan *plan, audit_note n)
 {
-    turn t = { .jobs = jobs, .job = j };
-    const char *queue = given(j->plan.queue);
-    gofer_status st = !queue && j->plan.scope.count ? act_on_own(&t) : act_on(&t, queue);
+    static const char *const noted[] = {
+        [GOFER_ACT_RUN] = "tasks.run", [GOFER_ACT_ARCHIVE] = "tasks.archive",
+        [GOFER_ACT_DELETE] = "tasks.delete", [GOFER_ACT_CANCEL] = "tasks.cancel",
+    };
+    char target[AUDIT_TARGET_ROOM];
+    gofer_filter filter;
+    if (plan->act == GOFER_ACT_COUNT)
+        return;
+    filter_of(plan, &filter);
+    n.actor = plan->who;
+    n.address = given(plan->address);
+    n.act = noted[plan->act];
+    n.queue = given(plan->queue);
+    n.target = audit_filter_text(target, given(plan->state), &filter);
+    web_audit_note(jobs->audit, n);
+}
+
+static void end_job(web_jobs *jobs, job *j, gofer_status st, char why[512])
+{
     pthread_mutex_lock(&jobs->lock);
     j->state = st == GOFER_OK ? DONE : st == GOFER_EHANDLER ? STOPPED : FAILED;
     if (j->state == FAILED)
-        snprintf(j->error, sizeof j->error, "%s", gofer_error_last());
+        snprintf(j->error, sizeof j->error, "%s", why);
+    else if (j->state == STOPPED)
+        snprintf(why, 512, "by %.300s", j->stopping ? j->stopper : "the end of the server");
     pthread_mutex_unlock(&jobs->lock);
+}
+
+static void run_job(web_jobs *jobs, job *j)
+{
+    char why[512] = "";
+    turn t = { .jobs = jobs, .job = j };
+    const web_job_plan plan = j->plan;      // its place may be another's once it has ended
+    const char *queue = given(plan.queue);
+    note(jobs, &plan, (audit_note){ .outcome = "begun" });
+    gofer_status st = !queue && plan.scope.count ? act_on_own(&t) : act_on(&t, queue);
+    if (st != GOFER_OK)
+        snprintf(why, sizeof why, "%s", gofer_error_last());
+    end_job(jobs, j, st, why);
+    note(jobs, &plan, (audit_note){ .status = st, .count = t.done, .why = why });
+}
+
+// Until there is news, or something may be due to be noted.
+static void wait_for_news(web_jobs *jobs)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += FLUSH_S;
+    if (pthread_cond_timedwait(&jobs->news, &jobs->lock, &until) == 0 || jobs->ending)
+        return;
+    pthread_mutex_unlock(&jobs->lock);
+    web_audit_flush(jobs->audit);
+    pthread_mutex_lock(&jobs->lock);
 }
 
 static void *run(void *user)
@@ -146,7 +203,7 @@ static void *run(void *user)
     while (!jobs->ending) {
         job *j = next_waiting(jobs);
         if (!j) {
-            pthread_cond_wait(&jobs->news, &jobs->lock);
+            wait_for_news(jobs);
             continue;
         }
         j->state = RUNNING;
@@ -174,15 +231,17 @@ int64_t web_job_add(web_jobs *jobs, const web_job_plan *plan)
     return number;
 }
 
-bool web_job_stop(web_jobs *jobs, int64_t number)
+bool web_job_stop(web_jobs *jobs, int64_t number, const char *who)
 {
     pthread_mutex_lock(&jobs->lock);
     job *j = find(jobs, number);
     bool there = j && (j->state == WAITING || j->state == RUNNING);
     if (there && j->state == WAITING)
         j->state = STOPPED;
-    else if (there)
+    else if (there && !j->stopping) {
+        snprintf(j->stopper, sizeof j->stopper, "%s", who);
         j->stopping = true;
+    }
     pthread_mutex_unlock(&jobs->lock);
     return there;
 }
@@ -248,12 +307,13 @@ void web_jobs_put(web_jobs *jobs, const web_job_reader *reader, web_text *out)
 
 // ---- life
 
-web_jobs *web_jobs_new(gofer_client *client)
+web_jobs *web_jobs_new(gofer_client *client, web_audit *audit)
 {
     web_jobs *jobs = calloc(1, sizeof *jobs);
     if (!jobs)
         return NULL;
     jobs->client = client;
+    jobs->audit = audit;
     pthread_mutex_init(&jobs->lock, NULL);
     pthread_cond_init(&jobs->news, NULL);
     jobs->started = pthread_create(&jobs->thread, NULL, run, jobs) == 0;

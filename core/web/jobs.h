@@ -20,7 +20,7 @@ typedef struct web_job_plan {
     int32_t act;                // a GOFER_ACT_ value
     char    queue[WEB_FILTER_ROOM], state[WEB_FILTER_ROOM], type[WEB_FILTER_ROOM],
             error[WEB_FILTER_ROOM], id[WEB_FILTER_ROOM], group[WEB_FILTER_ROOM],
-            fingerprint[WEB_FILTER_ROOM], who[WEB_FILTER_ROOM];
+            fingerprint[WEB_FILTER_ROOM], who[WEB_FILTER_ROOM], address[WEB_FILTER_ROOM];
     int64_t older_ms, younger_ms;
     web_scope scope;            // of who began it; no grants: he has all queues
     unsigned right;             //   that the act needs there
@@ -34,7 +34,10 @@ typedef struct web_job_reader {
 
 typedef struct web_jobs web_jobs;
 
-web_jobs *web_jobs_new(gofer_client *client);   // NULL: no memory, or no thread
+struct web_audit;
+
+// NULL: no memory, or no thread. The audit is borrowed.
+web_jobs *web_jobs_new(gofer_client *client, struct web_audit *audit);
 void web_jobs_free(web_jobs *jobs);             // stops what runs; NULL is fine
 
 const char *web_act_name(int32_t act);          // "archive"
@@ -42,8 +45,8 @@ int32_t web_act_of(const char *name);           // -1: no such
 
 // The number of a job that will run; 0: too many wait.
 int64_t web_job_add(web_jobs *jobs, const web_job_plan *plan);
-// False: it is not known (any more), or has ended.
-bool web_job_stop(web_jobs *jobs, int64_t number);
+// False: it is not known (any more), or has ended. who: by whom.
+bool web_job_stop(web_jobs *jobs, int64_t number, const char *who);
 // May he who has the right for these queues stop it? He may if he began it.
 bool web_job_is_theirs(web_jobs *jobs, int64_t number, const web_job_reader *reader,
     unsigned right);

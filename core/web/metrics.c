@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "audit.h"
 #include "exposition.h"
 #include "scale.h"
 
@@ -295,6 +296,13 @@ static gofer_status ask(gofer_client *client, snapshots *s)
     return st;
 }
 
+static void put_audit(web_exposition *e, web_audit *audit)
+{
+    web_family(e, "gofer_web_audit_missing_total", WEB_COUNTER,
+        "Acts of this server that could not be noted in the audit.");
+    web_sample(e, NULL, (double)web_audit_missing(audit));
+}
+
 void web_metrics(web_call *call)
 {
     snapshots s = { 0 };
@@ -308,6 +316,7 @@ void web_metrics(web_call *call)
         put_wanted(&e, &s);
         put_types(&e, s.types);
         put_schedules(&e, s.schedules);
+        put_audit(&e, call->audit);
         if (call->asynq_names && !e.open)
             put_asynq(&e, s.queues);
         web_exposition_end(&e);

@@ -85,6 +85,9 @@ const web_route web_routes[] = {
     { "GET", API "scale", WEB_SEE, 0, "queue wanted", web_api_scale,
       "How many slots a queue wants so that its tasks wait no longer than `wanted` (10s).", NULL },
 
+    { "GET", API "audit", WEB_ADMIN, 0, "actor act since cursor limit", web_api_audit,
+      "A page of who did what, newest first; `actor` and `act` may end in `*`, `since` is a time "
+      "or a duration.", NULL },
     { "GET", API "events", WEB_SEE, WEB_IS_STREAM | WEB_IS_TEXT | WEB_MINDS_QUEUES, NULL,
       NULL,
       "What happens to tasks, live, as server-sent events.", NULL },

@@ -189,6 +189,8 @@ static struct MHD_Response *make_response(web_reply *reply)
 static enum MHD_Result send_answer(request *r)
 {
     web_reply *reply = &r->call.reply;
+    if (reply->status == 403 && r->route && r->route->act && r->server->opts.audit && !r->asked)
+        web_audit_call(r->server->opts.audit, r->route->act, &r->call);
     if (reply->body.failed || reply->status == 0) {
         web_text_free(&reply->body);
         web_fail(&r->call, 503, "ENOMEM", "there is no memory for the answer");
@@ -426,6 +428,7 @@ static void *on_target(void *user, const char *target, struct MHD_Connection *co
     r->call.client = server->opts.client;
     r->call.worker = server->opts.worker;
     r->call.jobs = server->opts.jobs;
+    r->call.audit = server->opts.audit;
     r->call.recent = server->opts.recent;
     r->call.hours = server->opts.hours;
     r->call.options = server->opts.options;
@@ -446,6 +449,9 @@ static void run_route(void *user)
 {
     request *r = user;
     r->route->run(&r->call);
+    // What may not wait for the store has somebody who notes it.
+    if (r->route->act && r->server->opts.audit && !(r->route->flags & WEB_NO_STORE))
+        web_audit_call(r->server->opts.audit, r->route->act, &r->call);
     if (r->asked)
         MHD_resume_connection(r->connection);
 }

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "access.h"
+#include "audit.h"
 #include "gate.h"
 #include "guard.h"
 #include "jobs.h"
@@ -20,6 +21,7 @@ typedef struct web_server_options {
     gofer_client *client;       // all borrowed
     gofer_worker *worker;       // NULL: the store is served
     web_jobs     *jobs;
+    web_audit    *audit;
     struct web_recent *recent;
     struct web_hours *hours;
     const struct web_options *options;

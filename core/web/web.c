@@ -39,6 +39,7 @@ struct web {
     web_pool     *pool;
     web_streams  *streams;
     web_jobs     *jobs;
+    web_audit    *audit;
     web_recent   *recent;
     web_hours    *hours;
     web_server   *server;
@@ -242,7 +243,8 @@ static bool is_trusted(void *user, const struct sockaddr *from)
 static bool make_store_parts(web *w, gofer_client *client)
 {
     w->streams = web_streams_new(client, web_server_wake, WEB_WINDOW_MS);
-    w->jobs = web_jobs_new(client);
+    w->audit = web_audit_new(client, &w->log);
+    w->jobs = w->audit ? web_jobs_new(client, w->audit) : NULL;
     w->recent = web_recent_new(client, RECENT_STEP_MS);
     w->hours = web_hours_new(client);
     return w->streams && w->jobs && w->recent && w->hours;
@@ -259,7 +261,8 @@ static bool make_parts(web *w, gofer_client *client, const web_options *opts)
         || !name_hosts(w, opts))
         return false;
     web_server_options server = {
-        .client = client, .worker = opts->worker, .jobs = w->jobs, .access = w->access,
+        .client = client, .worker = opts->worker, .jobs = w->jobs, .audit = w->audit,
+        .access = w->access,
         .pool = w->pool, .streams = w->streams, .recent = w->recent, .hours = w->hours,
         .options = opts->worker ? NULL : opts,
         .guard = { (const char *const *)w->hosts, w->host_count, opts->worker != NULL },
@@ -335,6 +338,7 @@ void web_free(web *w)
     web_pool_free(w->pool);
     web_server_free(w->server);
     web_jobs_free(w->jobs);
+    web_audit_free(w->audit);
     web_recent_free(w->recent);
     web_hours_free(w->hours);
     web_streams_free(w->streams);
