@@ -61,6 +61,8 @@ def test_every_act_is_noted(store, web, ann):
          {"target": "nightly", **ok}),
         ("POST", "/api/v1/schedules/nightly/run", None, "schedule.run",
          {"target": "nightly", **ok}),
+        ("PUT", "/api/v1/schedules/nightly", {"spec": "@daily", "type": "report"}, "schedule.put",
+         {"target": "nightly", **ok}),
         ("DELETE", "/api/v1/schedules/nightly", None, "schedule.delete",
          {"target": "nightly", **ok}),
         ("POST", "/api/v1/check/repair", None, "store.repair", {"outcome": "ok", "count": 0}),
