@@ -131,5 +131,5 @@ def test_it_has_the_page(command: str, parts: str, url: str) -> None:
     if not built:
         pytest.skip("GOFER_BIN is not set: no page to compare it with")
     page, style = the_page(command, url)
-    assert (page, style) == the_page(built, url)    # the digest of all files is in its addresses
+    assert (page, style) == the_page(built, url)  # the digest of all files is in its addresses
     assert style == (REPOSITORY / "core" / "web" / "page" / "app.css").read_bytes()
