@@ -161,7 +161,7 @@ async function run(make, context) {
         )
             later(1000);
     });
-    const timer = setInterval(refresh, 5000),
+    const timer = setInterval(refresh, view.every ?? 5000),
         tick = setInterval(() => !document.hidden && view.tick?.(), 1000);
     context.signal.addEventListener("abort", () => {
         stop();
