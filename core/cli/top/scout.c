@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 int scout_init(scout *s)
 {
@@ -80,9 +81,14 @@ size_t scout_open(const scout *s)
 
 int scout_end(scout *s)
 {
-    (void)scout_take(s, s->begun_ms);
-    if (s->running)
+    enum { PATIENCE = 30 };             // times a step: nobody waits longer for the end of a screen
+    static const struct timespec step = { 0, 10000000 };
+    for (int i = 0; i < PATIENCE && !scout_take(s, s->begun_ms) && s->running; i++)
+        (void)nanosleep(&step, NULL);
+    if (s->running) {
+        (void)pthread_detach(s->thread);
         return 0;
+    }
     gofer_info_free(s->findings);
     s->findings = NULL;
     (void)pthread_mutex_destroy(&s->lock);
