@@ -11,7 +11,8 @@ pytestmark = pytest.mark.usefixtures("has_web")
 
 AXE = """
 const done = arguments[arguments.length - 1];
-axe.run(document, {resultTypes: ['violations']}).then(
+axe.run(document, {resultTypes: ['violations'],
+    ...(arguments[0] ? {runOnly: [arguments[0]]} : {})}).then(
     found => done(found.violations.map(v => [v.impact, v.id, v.help, v.nodes.slice(0, 3).map(
         n => n.html.slice(0, 200) + ' ' + n.any.map(a => a.message).join('; '))])),
     error => done(String(error)));
@@ -98,15 +99,16 @@ def test_axe_finds_nothing(admin, gofer, axe, media, scheme):
     fill(gofer)
     media(color_scheme=scheme)
     admin.run(axe)
+    rule = "color-contrast" if scheme == "dark" else None   # nothing else depends on it
     for view in VIEWS:
         visit(admin, view.path, view.title)
         admin.sees(view.sees)
-        assert admin.driver.execute_async_script(AXE) == [], view.path
+        assert admin.driver.execute_async_script(AXE, rule) == [], view.path
     visit(admin, "/queues/default/tasks/later", "later")
     for name, leave in (("Delete", "Leave it"), ("Keys", "Close")):
         admin.click(name)
         admin.find(leave)
-        assert admin.driver.execute_async_script(AXE) == [], name
+        assert admin.driver.execute_async_script(AXE, rule) == [], name
         admin.click(leave)
 
 
