@@ -65,6 +65,7 @@ typedef struct web_call {
     gofer_status  failed;   // of what was answered
     char          why[512]; // "": it has not failed
     struct web_recent *recent;  // counts of the last hour
+    struct web_scrapes *scrapes;    // metrics of the last second
     struct web_hours *hours;    // figures by the hour
     bool          asynq_names;  // metrics also under the names of Asynq's exporter
     unsigned      rights;   // for any queue

@@ -6,9 +6,12 @@
 // of the queues and types goes under "_other", so that no flood of names can flood Prometheus.
 #include "metrics.h"
 
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "audit.h"
+#include "clock.h"
 #include "exposition.h"
 #include "scale.h"
 
@@ -252,6 +255,14 @@ static void put_schedules(web_exposition *e, const gofer_info *entries)
     }
 }
 
+static void put_limited(web_exposition *e, const snapshots *s)
+{
+    web_family(e, "gofer_series_limited", WEB_GAUGE,
+        "1: there are too many queues, types or cron entries; not all have series of their own.");
+    web_sample(e, NULL, gofer_info_count(s->queues) > SERIES_MAX
+        || gofer_info_count(s->types) > SERIES_MAX || gofer_info_count(s->schedules) > SERIES_MAX);
+}
+
 // ---- the names of Asynq's exporter, for boards that know them
 
 // As they are there: two gauges are named like counters, which OpenMetrics forbids, so they come in
@@ -303,30 +314,122 @@ static void put_audit(web_exposition *e, web_audit *audit)
     web_sample(e, NULL, (double)web_audit_missing(audit));
 }
 
-void web_metrics(web_call *call)
+static void forget(snapshots *s)
+{
+    gofer_info_free(s->queues);
+    gofer_info_free(s->workers);
+    gofer_info_free(s->types);
+    gofer_info_free(s->schedules);
+}
+
+static void put_all(web_exposition *e, const snapshots *s, const web_call *call)
+{
+    web_build_info(e);
+    put_queues(e, s->queues);
+    put_workers(e, s->workers);
+    put_wanted(e, s);
+    put_types(e, s->types);
+    put_schedules(e, s->schedules);
+    put_limited(e, s);
+    put_audit(e, call->audit);
+    if (call->asynq_names && !e->open)
+        put_asynq(e, s->queues);
+    web_exposition_end(e);
+}
+
+// For who may see some queues alone; nobody else is told this.
+static void answer_one(web_call *call)
 {
     snapshots s = { 0 };
     web_exposition e = { .out = &call->reply.body, .open = web_exposition_open(call->accept),
         .scope = call->view.scope };
     gofer_status st = ask(call->client, &s);
     if (st == GOFER_OK) {
-        web_build_info(&e);
-        put_queues(&e, s.queues);
-        put_workers(&e, s.workers);
-        put_wanted(&e, &s);
-        put_types(&e, s.types);
-        put_schedules(&e, s.schedules);
-        put_audit(&e, call->audit);
-        if (call->asynq_names && !e.open)
-            put_asynq(&e, s.queues);
-        web_exposition_end(&e);
+        put_all(&e, &s, call);
         call->reply.status = 200;
         call->reply.type = web_exposition_type(e.open);
     } else {
         web_fail_status(call, st);
     }
-    gofer_info_free(s.queues);
-    gofer_info_free(s.workers);
-    gofer_info_free(s.types);
-    gofer_info_free(s.schedules);
+    forget(&s);
+}
+
+// ---- one answer for who asks at the same time
+
+enum { KEPT_MS = 1000, FORMATS = 2 };
+
+struct web_scrapes {
+    pthread_mutex_t lock;       // held while the store is asked: the others would only ask the same
+    bool            made;
+    int64_t         made_ms;    // monotonic
+    web_reply       kept[FORMATS];
+};
+
+web_scrapes *web_scrapes_new(void)
+{
+    web_scrapes *kept = calloc(1, sizeof *kept);
+    if (kept && pthread_mutex_init(&kept->lock, NULL) != 0) {
+        free(kept);
+        return NULL;
+    }
+    return kept;
+}
+
+static void clear(web_scrapes *kept)
+{
+    for (int i = 0; i < FORMATS; i++)
+        web_text_free(&kept->kept[i].body);
+    memset(kept->kept, 0, sizeof kept->kept);
+}
+
+void web_scrapes_free(web_scrapes *kept)
+{
+    if (!kept)
+        return;
+    clear(kept);
+    pthread_mutex_destroy(&kept->lock);
+    free(kept);
+}
+
+// A failure is kept, too: who asks meanwhile need not wait for a store that is away. The call
+// serves to put its words together.
+static void make(web_call *call, web_scrapes *kept)
+{
+    snapshots s = { 0 };
+    clear(kept);
+    gofer_status st = ask(call->client, &s);
+    for (int open = 0; open < FORMATS; open++) {
+        web_reply *reply = &kept->kept[open];
+        reply->status = web_http_of(st);
+        reply->type = web_exposition_type(open);
+        if (st == GOFER_OK) {
+            put_all(&(web_exposition){ .out = &reply->body, .open = open }, &s, call);
+            continue;
+        }
+        web_fail_status(call, st);
+        *reply = call->reply;
+        call->reply = (web_reply){ 0 };
+    }
+    forget(&s);
+    kept->made_ms = web_ms(CLOCK_MONOTONIC);
+    kept->made = true;
+}
+
+void web_metrics(web_call *call)
+{
+    web_scrapes *kept = call->scrapes;
+    if (call->view.scope) {
+        answer_one(call);
+        return;
+    }
+    pthread_mutex_lock(&kept->lock);
+    if (!kept->made || web_ms(CLOCK_MONOTONIC) - kept->made_ms >= KEPT_MS)
+        make(call, kept);
+    const web_reply *reply = &kept->kept[web_exposition_open(call->accept)];
+    if (reply->body.at && !reply->body.failed) {
+        web_text_add(&call->reply.body, reply->body.at, reply->body.size);
+        call->reply.status = reply->status;
+        call->reply.type = reply->type;
+    }
+    pthread_mutex_unlock(&kept->lock);
 }

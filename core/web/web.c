@@ -12,6 +12,7 @@
 #include "call.h"
 #include "claims.h"
 #include "hours.h"
+#include "metrics.h"
 #include "page.h"
 #include "recent.h"
 #include "server.h"
@@ -42,6 +43,7 @@ struct web {
     web_audit    *audit;
     web_recent   *recent;
     web_hours    *hours;
+    web_scrapes  *scrapes;
     web_server   *server;
     web_gate     *gate;
 };
@@ -247,7 +249,8 @@ static bool make_store_parts(web *w, gofer_client *client)
     w->jobs = w->audit ? web_jobs_new(client, w->audit) : NULL;
     w->recent = web_recent_new(client, RECENT_STEP_MS);
     w->hours = web_hours_new(client);
-    return w->streams && w->jobs && w->recent && w->hours;
+    w->scrapes = web_scrapes_new();
+    return w->streams && w->jobs && w->recent && w->hours && w->scrapes;
 }
 
 static bool make_parts(web *w, gofer_client *client, const web_options *opts)
@@ -264,6 +267,7 @@ static bool make_parts(web *w, gofer_client *client, const web_options *opts)
         .client = client, .worker = opts->worker, .jobs = w->jobs, .audit = w->audit,
         .access = w->access,
         .pool = w->pool, .streams = w->streams, .recent = w->recent, .hours = w->hours,
+        .scrapes = w->scrapes,
         .options = opts->worker ? NULL : opts,
         .guard = { (const char *const *)w->hosts, w->host_count, opts->worker != NULL },
         .base = w->base, .web_root = opts->web_root, .asynq_names = opts->asynq_names,
@@ -341,6 +345,7 @@ void web_free(web *w)
     web_audit_free(w->audit);
     web_recent_free(w->recent);
     web_hours_free(w->hours);
+    web_scrapes_free(w->scrapes);
     web_streams_free(w->streams);
     web_gate_free(w->gate);
     web_tls_free(w->tls);

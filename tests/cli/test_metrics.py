@@ -1,12 +1,16 @@
 """/metrics: read by Prometheus' own parser where it can be had, else by what the formats say."""
+import concurrent.futures
 import json
 import re
+import shutil
+import socket
+import subprocess
 import sys
 
 import pytest
 from conftest import ROOT, wait_for
-from exposition import OPEN, check_families, samples
-from webserver import Web
+from exposition import OPEN, check_families, family_names, samples
+from webserver import PATIENCE, Web
 
 pytestmark = pytest.mark.usefixtures("has_web")
 
@@ -68,11 +72,13 @@ def test_how_many_workers_are_wanted(web, store):
         store.enqueue("slow", "x")
     wait_for(lambda: samples(web("/metrics").text).get(
         'gofer_recent_attempts{queue="default",type="slow",outcome="done"}') == 4, "figures of 4")
-    assert samples(web("/metrics").text)['gofer_workers_wanted{queue="default"}'] == 0
+    wait_for(lambda: samples(web("/metrics").text)['gofer_workers_wanted{queue="default"}'] == 0,
+             "their end to be seen")
     store("queue", "pause", "default")
     store("enqueue", "--batch", input="\n".join(['{"type": "slow"}'] * 1000))
-    # 1000 tasks of 0.2 s within 10 s: 20 slots, 10 workers of two.
-    assert 10 <= samples(web("/metrics").text)['gofer_workers_wanted{queue="default"}'] <= 14
+    # 1000 tasks of 0.2 s within 10 s: 20 slots, 10 workers of two. An answer is good for a second.
+    name = 'gofer_workers_wanted{queue="default"}'
+    wait_for(lambda: 10 <= samples(web("/metrics").text)[name] <= 14, "the tasks to be seen")
 
 
 def test_cron_entries_have_their_times(web, store):
@@ -104,12 +110,28 @@ def test_the_names_of_asynqs_exporter(store):
     web.close()
 
 
-def test_boards_and_alerts_name_what_there_is(web, store):
+def test_the_page_names_what_there_is(web, store):
+    fill(store)
+    docs = (ROOT / "docs" / "metrics.md").read_text()
+    for name in family_names(web("/metrics").text):
+        assert f"`{name}" in docs, name
+
+
+def fill(store):
     store.enqueue("t", "x")
     store("worker", "--drain", "--exec", "t=true")
     store("cron", "add", "daily", "0 3 * * *", "report")
     store("cron", "run", "daily")
-    names = {name.partition("{")[0] for name in samples(web("/metrics").text)}
+
+
+def test_boards_and_alerts_name_what_there_is(web, store):
+    """Of what the store's server tells, and of what a worker does."""
+    fill(store)
+    worker = store.worker("--metrics", "unix:w.sock", "--exec", "*=true")
+    wait_for(lambda: store.states().get("processed") == 2, "the worker's task")
+    told = [web("/metrics").text, of_socket(store.folder / "w.sock")]
+    names = {name.partition("{")[0] for text in told for name in samples(text)}
+    assert worker.stop() == 0
     share = ROOT / "core" / "web" / "share"
     board = json.loads((share / "grafana" / "gofer.json").read_text())
     shown = [t["expr"] for panel in board["panels"] for t in panel["targets"]]
@@ -120,9 +142,42 @@ def test_boards_and_alerts_name_what_there_is(web, store):
         for name in re.findall(r"\bgofer_\w+", text):
             assert name in names, name
     assert rules.count("- alert: ") == rules.count("summary: ") == rules.count("expr: ") > 5
-    docs = (ROOT / "docs" / "metrics.md").read_text()
-    for name in names:
-        assert f"`{name}" in docs, name
+    if shutil.which("promtool"):
+        subprocess.run(["promtool", "check", "rules", share / "prometheus" / "alerts.yml"],
+                       check=True)
+
+
+def of_socket(path):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(PATIENCE)
+        s.connect(str(path))
+        s.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        got = b""
+        while chunk := s.recv(65536):
+            got += chunk
+    return got.decode().partition("\r\n\r\n")[2]
+
+
+def commands(redis):
+    """How many commands the server has run."""
+    stats = redis("INFO", "commandstats").decode()
+    return sum(int(n) for name, n in re.findall(r"cmdstat_(\S+?):calls=(\d+)", stats)
+               if not name.startswith(("info", "ping", "hello", "client")))
+
+
+def test_ten_scrapes_at_once_cost_as_one(gofer, redis):
+    gofer.enqueue("t", "x")
+    costs = []
+    for scrapers in (1, 10):
+        web = Web(gofer)
+        before = commands(redis)
+        with concurrent.futures.ThreadPoolExecutor(scrapers) as threads:
+            answers = list(threads.map(lambda _: web("/metrics"), range(scrapers)))
+        costs.append(commands(redis) - before)
+        assert {answer.status for answer in answers} == {200}
+        web.close()
+    # A machine that is busy may take longer than the second for which an answer is good.
+    assert 0 < costs[0] <= costs[1] <= 3 * costs[0], costs
 
 
 def test_openmetrics_by_accept(web, store):
