@@ -18,7 +18,7 @@
 
 // ---- The process
 
-static void on_sigpipe(int number)
+static void on_failed_write(int number)
 {
     (void)number;
 }
@@ -33,11 +33,12 @@ static void prepare_process(void)
     if (!setlocale(LC_CTYPE, "C.UTF-8"))
         (void)setlocale(LC_CTYPE, "");
 
-    // A write to a closed pipe is an error like others. A handler, not SIG_IGN: commands that
-    // the worker starts would inherit the latter.
-    struct sigaction action = { .sa_handler = on_sigpipe, .sa_flags = SA_RESTART };
+    // A write to a closed pipe, or beyond what a file may grow to (ulimit -f), is an error like
+    // others. A handler, not SIG_IGN: commands that the worker starts would inherit the latter.
+    struct sigaction action = { .sa_handler = on_failed_write, .sa_flags = SA_RESTART };
     sigemptyset(&action.sa_mask);
     (void)sigaction(SIGPIPE, &action, NULL);
+    (void)sigaction(SIGXFSZ, &action, NULL);
 
     // With a standard descriptor closed, the database would get its number and our output would
     // be written into it. Opened the wrong way round, so that use is still an error.

@@ -145,7 +145,7 @@ static bool is_hopeless(gofer_status st, const round *r)
     bool any = false;
     for (size_t i = 0; i < r->readable; i++)
         any = any || r->ids[i];
-    return !any && web_http_of(st) == 503;
+    return !any && web_http_of(st) >= 500;
 }
 
 static void reply_many(web_call *call, round *r)

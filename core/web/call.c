@@ -80,6 +80,8 @@ int web_http_of(gofer_status status)
         return 409;
     case GOFER_ETOOBIG:
         return 413;
+    case GOFER_ENOSPACE:
+        return 507;
     default:
         return 503;     // the store's trouble, or the machine's: not the caller's fault
     }

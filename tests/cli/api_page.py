@@ -30,6 +30,7 @@ with the name of the library's status as its code, and one of these statuses:
 | 413, 414, 431 | the body, the address or the head is too long |
 | 429 | too many wrong tokens: wait a minute; or too many streams |
 | 503 | the store does not answer, or refuses |
+| 507 | the store is full |
 
 Everything but GET needs the header `X-Gofer: 1`, and `Content-Type: application/json` if it has a
 body ([why](web.md#who-may-do-what)). Members of a body and words of a query that are not known are
