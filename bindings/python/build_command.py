@@ -100,9 +100,7 @@ def plan() -> Plan:
             )
         )
     else:
-        made.without.append(
-            "'gofer worker --otlp' (Debian: apt-get install libcurl4-openssl-dev)"
-        )
+        made.without.append("'gofer worker --otlp' (Debian: apt-get install libcurl4-openssl-dev)")
     cli.args = COMPILE_ARGS + pkg_config(packages, "--cflags")
     made.groups.append(cli)
     made.link_args = [*_exports(), *pkg_config(packages, "--libs"), "-lm"]

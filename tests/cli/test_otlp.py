@@ -1,5 +1,6 @@
 """gofer worker --otlp: spans of all kinds of handlers, by a collector on a real socket, and what
 becomes of them and of the tasks when it misbehaves."""
+
 import base64
 import http.server
 import json
@@ -61,9 +62,7 @@ class Collector:
     def take(self, handler, body):
         with self.lock:
             self.times.append(time.monotonic())
-            status, headers, text = (
-                self.answers.pop(0) if self.answers else (200, {}, b"{}")
-            )
+            status, headers, text = self.answers.pop(0) if self.answers else (200, {}, b"{}")
             try:
                 request = json.loads(body)
                 check_request(handler, request)
@@ -172,9 +171,11 @@ def parse_by_protobuf(request):
         if not isinstance(value, dict):
             return value
         return {
-            key: base64.b64encode(bytes.fromhex(each)).decode()
-            if key in ("traceId", "spanId", "parentSpanId")
-            else convert(each)
+            key: (
+                base64.b64encode(bytes.fromhex(each)).decode()
+                if key in ("traceId", "spanId", "parentSpanId")
+                else convert(each)
+            )
             for key, each in value.items()
         }
 
@@ -185,9 +186,11 @@ def parse_by_protobuf(request):
 
 def attributes(thing):
     return {
-        each["key"]: int(each["value"]["intValue"])
-        if "intValue" in each["value"]
-        else each["value"]["stringValue"]
+        each["key"]: (
+            int(each["value"]["intValue"])
+            if "intValue" in each["value"]
+            else each["value"]["stringValue"]
+        )
         for each in thing["attributes"]
     }
 
@@ -215,10 +218,11 @@ Child({"child": lambda task: task.headers.get("traceparent")}).serve()
 """
 
 OWN_SPANS = CHILD.replace('"child": ', '"own": ').replace(
-    "Child(", "class Own(Child):\n"
+    "Child(",
+    "class Own(Child):\n"
     "    def send(self, kind, body, at_once=False):\n"
     "        super().send(kind, body + b'spans own\\n' if kind == b'h' else body, at_once)\n"
-    "Own("
+    "Own(",
 )
 
 PLUGIN = r"""
@@ -252,9 +256,18 @@ def all_kinds(gofer):
         "gofer.handle('lua', function(task) return task.traceparent end)\n"
         "gofer.handle('bad', function(task) error('a secret') end)\n"
     )
-    return ["--plugin", "./p.so", "--lua", "h.lua", "--shell", "exec=echo -n $TRACEPARENT",
-            "--child", child(gofer, "child_of_test.py", CHILD),
-            "--child", child(gofer, "own_of_test.py", OWN_SPANS)]
+    return [
+        "--plugin",
+        "./p.so",
+        "--lua",
+        "h.lua",
+        "--shell",
+        "exec=echo -n $TRACEPARENT",
+        "--child",
+        child(gofer, "child_of_test.py", CHILD),
+        "--child",
+        child(gofer, "own_of_test.py", OWN_SPANS),
+    ]
 
 
 def run_all(gofer, collector, *more, **how):
@@ -279,8 +292,9 @@ def test_each_kind_of_handler_has_a_span(gofer, collector):
     for kind, span in of_type(spans).items():
         assert span["name"] == "process default" and "parentSpanId" not in span
         assert span["traceId"] != TRACE
-        assert [(link["traceId"], link["spanId"], link["traceState"]) for link in span["links"]] \
-            == [(TRACE, SPAN, "a=1")]
+        assert [
+            (link["traceId"], link["spanId"], link["traceState"]) for link in span["links"]
+        ] == [(TRACE, SPAN, "a=1")]
         if kind != "bad":
             assert results[kind] == f"00-{span['traceId']}-{span['spanId']}-01"
             assert "status" not in span
@@ -340,7 +354,10 @@ def test_a_chain_of_tasks_is_one_trace_and_retries_link_to_the_first(gofer, coll
 
 
 def test_children_behind_middleware_have_spans(gofer, collector):
-    build(gofer, "m.so", r"""
+    build(
+        gofer,
+        "m.so",
+        r"""
 #include <gofer/gofer.h>
 static int32_t wrap(gofer_task *task, void *user) { (void)user; return gofer_task_next(task); }
 int32_t gofer_plugin_abi(void);
@@ -350,18 +367,28 @@ gofer_status gofer_plugin_init(gofer_worker *worker)
 {
     return gofer_worker_use(worker, wrap, 0, 0);
 }
-""")
+""",
+    )
     gofer.enqueue("child", "--id", "c", "--retention", "1h")
     gofer.enqueue("own", "--id", "o", "--retention", "1h", "--header", f"traceparent={CONTEXT}")
-    it = worker(gofer, collector, "--plugin", "./m.so",
-                "--child", child(gofer, "child_of_test.py", CHILD),
-                "--child", child(gofer, "own_of_test.py", OWN_SPANS))
+    it = worker(
+        gofer,
+        collector,
+        "--plugin",
+        "./m.so",
+        "--child",
+        child(gofer, "child_of_test.py", CHILD),
+        "--child",
+        child(gofer, "own_of_test.py", OWN_SPANS),
+    )
     for id in "co":
         wait_for(lambda: gofer.json("task", "show", id)["state"] == "completed", id)
     it.stop()
     (span,) = collector.spans
-    assert gofer("task", "show", "c", "--result").out.strip().strip('"') == \
-        f"00-{span['traceId']}-{span['spanId']}-01"
+    assert (
+        gofer("task", "show", "c", "--result").out.strip().strip('"')
+        == f"00-{span['traceId']}-{span['spanId']}-01"
+    )
     assert gofer("task", "show", "o", "--result").out.strip().strip('"') == CONTEXT
 
 
@@ -387,24 +414,43 @@ gofer_status gofer_plugin_init(gofer_worker *worker)
 def test_samplers(gofer, collector, sampler, argument, context, sampled):
     env = {"OTEL_TRACES_SAMPLER": sampler, "OTEL_TRACES_SAMPLER_ARG": argument}
     env = {key: value for key, value in env.items() if value is not None}
-    gofer.enqueue("t", "--retention", "1h", "--id", "t",
-                  env={"TRACEPARENT": context} if context else {})
-    it = worker(gofer, collector, "--drain", "--json", "--shell", "t=echo -n $TRACEPARENT",
-                env=env, ready=False)
+    gofer.enqueue(
+        "t", "--retention", "1h", "--id", "t", env={"TRACEPARENT": context} if context else {}
+    )
+    it = worker(
+        gofer,
+        collector,
+        "--drain",
+        "--json",
+        "--shell",
+        "t=echo -n $TRACEPARENT",
+        env=env,
+        ready=False,
+    )
     assert stats_of(it)["spans_exported"] == int(sampled)
     assert len(collector.spans) == int(sampled)
     # What is called goes on in the same trace, and is told whether it is recorded.
     given = gofer("task", "show", "t", "--result").out
-    assert re.fullmatch(f"00-[0-9a-f]{{32}}-[0-9a-f]{{16}}-0{int(sampled)}", given) and SPAN \
-        not in given
+    assert (
+        re.fullmatch(f"00-[0-9a-f]{{32}}-[0-9a-f]{{16}}-0{int(sampled)}", given)
+        and SPAN not in given
+    )
     assert ("no sampler of gofer's" in it.log) == (sampler == "nonsense")
 
 
 def test_ratios_take_their_part(gofer, collector):
     gofer("enqueue", "t", "--count", "400")
     (gofer.folder / "h.lua").write_text("gofer.handle('t', function() end)")
-    it = worker(gofer, collector, "--drain", "--json", "--lua", "h.lua", ready=False,
-                env={"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.5"})
+    it = worker(
+        gofer,
+        collector,
+        "--drain",
+        "--json",
+        "--lua",
+        "h.lua",
+        ready=False,
+        env={"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.5"},
+    )
     assert 120 < stats_of(it)["spans_exported"] < 280
     halves = {span["traceId"][16] for span in collector.spans}
     assert halves <= set("01234567")
@@ -414,14 +460,19 @@ def test_ratios_take_their_part(gofer, collector):
 def test_the_environment_says_where_and_what(gofer, collector):
     gofer.enqueue("t")
     it = gofer.worker(
-        "--otlp", "env", "--drain", "--exec", "t=true", ready=False,
+        "--otlp",
+        "env",
+        "--drain",
+        "--exec",
+        "t=true",
+        ready=False,
         env={
             "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1",
             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": collector.url + "/take/them",
             "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20x%2C, other = y ,empty=",
             "OTEL_SERVICE_NAME": "mill",
             "OTEL_RESOURCE_ATTRIBUTES": "service.name=no,deployment.environment=t%C3%BCst,"
-                                        "service.instance.id=me,host.name=here",
+            "service.instance.id=me,host.name=here",
             "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
         },
     )
@@ -442,18 +493,29 @@ def test_a_base_gets_the_path_of_traces(gofer, collector):
         gofer.enqueue("t")
         assert gofer.worker("--otlp", base, "--drain", "--exec", "t=true", ready=False).wait() == 0
     gofer.enqueue("t")
-    it = gofer.worker("--otlp", "env", "--drain", "--exec", "t=true", ready=False,
-                      env={"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url + "/below"})
+    it = gofer.worker(
+        "--otlp",
+        "env",
+        "--drain",
+        "--exec",
+        "t=true",
+        ready=False,
+        env={"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url + "/below"},
+    )
     assert it.wait() == 0
-    assert [path for path, _, _ in collector.requests] == \
-        ["/v1/traces", "/v1/traces", "/below/v1/traces"]
+    assert [path for path, _, _ in collector.requests] == [
+        "/v1/traces",
+        "/v1/traces",
+        "/below/v1/traces",
+    ]
 
 
 @pytest.mark.parametrize("env", [{"OTEL_SDK_DISABLED": "True"}, {"OTEL_TRACES_EXPORTER": "none"}])
 def test_it_can_be_turned_off(gofer, collector, env):
     gofer.enqueue("t", "--id", "t", "--retention", "1h", env={"TRACEPARENT": CONTEXT})
-    it = worker(gofer, collector, "--drain", "--shell", "t=echo -n $TRACEPARENT", ready=False,
-                env=env)
+    it = worker(
+        gofer, collector, "--drain", "--shell", "t=echo -n $TRACEPARENT", ready=False, env=env
+    )
     assert it.wait() == 0 and collector.times == []
     assert gofer("task", "show", "t", "--result").out == CONTEXT
 
@@ -465,19 +527,39 @@ def test_it_can_be_turned_off(gofer, collector, env):
         (["--otlp", "http://"], {}, "names no host"),
         (["--otlp", "http://a b"], {}, "blanks"),
         (["--otlp", "http://me:secret@host"], {}, "OTEL_EXPORTER_OTLP_HEADERS"),
-        (["--otlp", "env"], {"OTEL_EXPORTER_OTLP_ENDPOINT": "grpc://x"},
-         "OTEL_EXPORTER_OTLP_ENDPOINT 'grpc://x'"),
-        (["--otlp", "http://x"], {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
-         "OTEL_EXPORTER_OTLP_PROTOCOL is 'grpc'"),
-        (["--otlp", "http://x"], {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json",
-                                  "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf"},
-         "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL is 'http/protobuf'"),
-        (["--otlp", "http://x"], {"OTEL_EXPORTER_OTLP_HEADERS": "secret"},
-         "OTEL_EXPORTER_OTLP_HEADERS is not of the form"),
-        (["--otlp", "http://x"], {"OTEL_EXPORTER_OTLP_HEADERS": "a=secret%0d%0ab: c"},
-         "OTEL_EXPORTER_OTLP_HEADERS is not of the form"),
-        (["--otlp", "http://x"], {"OTEL_EXPORTER_OTLP_CERTIFICATE": "/none.pem"},
-         "'/none.pem' cannot be read"),
+        (
+            ["--otlp", "env"],
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "grpc://x"},
+            "OTEL_EXPORTER_OTLP_ENDPOINT 'grpc://x'",
+        ),
+        (
+            ["--otlp", "http://x"],
+            {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
+            "OTEL_EXPORTER_OTLP_PROTOCOL is 'grpc'",
+        ),
+        (
+            ["--otlp", "http://x"],
+            {
+                "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json",
+                "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf",
+            },
+            "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL is 'http/protobuf'",
+        ),
+        (
+            ["--otlp", "http://x"],
+            {"OTEL_EXPORTER_OTLP_HEADERS": "secret"},
+            "OTEL_EXPORTER_OTLP_HEADERS is not of the form",
+        ),
+        (
+            ["--otlp", "http://x"],
+            {"OTEL_EXPORTER_OTLP_HEADERS": "a=secret%0d%0ab: c"},
+            "OTEL_EXPORTER_OTLP_HEADERS is not of the form",
+        ),
+        (
+            ["--otlp", "http://x"],
+            {"OTEL_EXPORTER_OTLP_CERTIFICATE": "/none.pem"},
+            "'/none.pem' cannot be read",
+        ),
         (["--otlp-parent"], {}, "--otlp-parent is given without --otlp"),
         (["--otlp-errors"], {}, "--otlp-errors is given without --otlp"),
     ],
@@ -497,12 +579,18 @@ def lua(gofer, count, *more):
 
 
 def test_batches_have_a_size(gofer, collector):
-    it = worker(gofer, collector, *lua(gofer, 3 * 512),
-                env={"OTEL_BSP_SCHEDULE_DELAY": "600000", "OTEL_BSP_MAX_QUEUE_SIZE": "5000"})
+    it = worker(
+        gofer,
+        collector,
+        *lua(gofer, 3 * 512),
+        env={"OTEL_BSP_SCHEDULE_DELAY": "600000", "OTEL_BSP_MAX_QUEUE_SIZE": "5000"},
+    )
     collector.await_spans(3 * 512)  # none of them waits for the end
     assert it.stop() == 0
-    sizes = [len(request["resourceSpans"][0]["scopeSpans"][0]["spans"])
-             for _, _, request in collector.requests]
+    sizes = [
+        len(request["resourceSpans"][0]["scopeSpans"][0]["spans"])
+        for _, _, request in collector.requests
+    ]
     assert sizes == [512] * 3
     assert len({span["spanId"] for span in collector.spans}) == 3 * 512
 
@@ -543,7 +631,7 @@ def test_what_is_refused_is_dropped_and_said(gofer, collector, status):
 
 
 def test_what_is_rejected_in_part_is_counted(gofer, collector):
-    answer = {"partialSuccess": {"rejectedSpans": "2", "errorMessage": "too \"old\""}}
+    answer = {"partialSuccess": {"rejectedSpans": "2", "errorMessage": 'too "old"'}}
     collector.answers = [(200, {}, json.dumps(answer).encode())]
     it = worker(gofer, collector, *lua(gofer, 5, "--drain"), ready=False)
     got = stats_of(it)
@@ -553,8 +641,9 @@ def test_what_is_rejected_in_part_is_counted(gofer, collector):
 
 def test_a_stop_without_a_collector_has_its_bound(gofer):
     gofer.enqueue("t", "--count", "1")
-    it = gofer.worker("--otlp", "http://127.0.0.1:1", "--drain", "--json", "--exec", "t=true",
-                      ready=False)
+    it = gofer.worker(
+        "--otlp", "http://127.0.0.1:1", "--drain", "--json", "--exec", "t=true", ready=False
+    )
     begun = time.monotonic()
     got = stats_of(it)
     assert time.monotonic() - begun < 20 and it.process.returncode == 0
@@ -589,8 +678,13 @@ def test_certificates_are_checked(gofer):
         got = stats_of(it)
         assert (got["spans_exported"], got["spans_dropped"]) == (0, 2)
         assert "certificate" in it.log and it.process.returncode == 0
-        it = worker(gofer, collector, *lua(gofer, 2, "--drain"), ready=False,
-                    env={"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE": ca})
+        it = worker(
+            gofer,
+            collector,
+            *lua(gofer, 2, "--drain"),
+            ready=False,
+            env={"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE": ca},
+        )
         assert stats_of(it)["spans_exported"] == 2, it.log
     finally:
         collector.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import (  # noqa: E4
     InMemorySpanExporter,
 )
 from opentelemetry.trace import SpanKind, StatusCode  # noqa: E402
+
+from child_peer import Peer  # noqa: E402
 
 import gofer  # noqa: E402
 from gofer.opentelemetry import instrument  # noqa: E402
@@ -107,7 +110,7 @@ def test_one_task_and_its_attempts(traced: Any, attempt: Any) -> None:
         assert process.attributes["messaging.operation.type"] == "process"
         assert process.attributes["messaging.message.id"] == handle.id
         assert process.attributes["gofer.task.attempt"] == number
-        assert process.attributes["gofer.task.max_retry"] == 25
+        assert process.attributes["gofer.task.max_retry"] == 3
         assert one.inside.span_id == process.context.span_id
     (sent,) = one.metric("messaging.client.sent.messages")
     assert sent.value == 1 and sent.attributes["messaging.destination.name"] == "mail"
@@ -273,3 +276,22 @@ def test_the_edition_of_the_conventions_is_told(traced: Any) -> None:
     one.send.enqueue("ann")
     (span,) = one.spans()
     assert span.instrumentation_scope.schema_url == gofer.opentelemetry.SCHEMA
+
+
+SHOP = """
+import gofer
+app = gofer.Gofer("memory:")
+{}
+
+@app.task
+def send():
+    pass
+"""
+
+
+def test_a_worker_is_told_that_it_makes_no_spans(tmp_path: Path) -> None:
+    with Peer(tmp_path, SHOP.format("")) as peer:
+        assert "spans" not in peer.hello
+    source = SHOP.format("import gofer.opentelemetry\ngofer.opentelemetry.instrument(app)")
+    with Peer(tmp_path, source) as peer:
+        assert peer.hello["spans"] == ["own"]
