@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -33,7 +34,17 @@ static void put_hex(web_text *t, const uint8_t *bytes, size_t size)
 
 // ---- attributes ---------------------------------------------------------------------------------
 
+// Keys of ours stand as they are.
 static void put_string(web_text *t, const char *key, const char *value)
+{
+    web_text_put(t, "{\"key\":\"");
+    web_text_put(t, key);
+    web_text_put(t, "\",\"value\":{\"stringValue\":");
+    put_text(t, value);
+    web_text_put(t, "}}");
+}
+
+static void put_foreign(web_text *t, const char *key, const char *value)
 {
     web_text_put(t, "{\"key\":");
     put_text(t, key);
@@ -44,20 +55,27 @@ static void put_string(web_text *t, const char *key, const char *value)
 
 static void put_number(web_text *t, const char *key, int64_t value)
 {
-    web_text_format(t, "{\"key\":\"%s\",\"value\":{\"intValue\":\"%" PRId64 "\"}}", key, value);
+    char digits[24];
+    snprintf(digits, sizeof digits, "%" PRId64, value);
+    web_text_put(t, "{\"key\":\"");
+    web_text_put(t, key);
+    web_text_put(t, "\",\"value\":{\"intValue\":\"");
+    web_text_put(t, digits);
+    web_text_put(t, "\"}}");
 }
 
 static void put_attributes(web_text *t, const otlp_span *s)
 {
     const struct { const char *key, *value; } texts[] = {
-        { "messaging.system", "gofer" },
-        { "messaging.operation.name", "process" },
-        { "messaging.operation.type", "process" },
         { "messaging.destination.name", s->queue },
         { "messaging.message.id", s->id },
         { "gofer.task.type", s->type },
         { "gofer.task.outcome", s->outcome },
     };
+    web_text_put(t,
+        "{\"key\":\"messaging.system\",\"value\":{\"stringValue\":\"gofer\"}},"
+        "{\"key\":\"messaging.operation.name\",\"value\":{\"stringValue\":\"process\"}},"
+        "{\"key\":\"messaging.operation.type\",\"value\":{\"stringValue\":\"process\"}},");
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         put_string(t, texts[i].key, texts[i].value);
         web_text_put(t, ",");
@@ -177,7 +195,7 @@ static void put_resource(web_text *t, const otlp_config *config, const char *ins
     };
     web_text_put(t, "{\"attributes\":[");
     for (size_t i = 0; i < config->resource.count; i++) {
-        put_string(t, config->resource.items[i].key, config->resource.items[i].value);
+        put_foreign(t, config->resource.items[i].key, config->resource.items[i].value);
         web_text_put(t, ",");
     }
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
