@@ -937,12 +937,18 @@ static void an_archived_task_is_followed_by_its_on_dead_task(void)
     o.max_retry = 1;
     o.on_dead = "notify";
     o.on_dead_queue = "ops";
+    static const char trace[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    const char *const headers[] = { "other", "x", "traceparent", trace, NULL };
+    o.headers = headers;
     enqueue("t", &o);
     start();
     gofer_info *info = task_in("dead:mine:2", "archived");     // which has no on-dead task of its
                                                                //   own
     CHECK_STR(gofer_info_text(info, "queue"), "ops");
     CHECK_STR(gofer_info_text(info, "on_dead"), NULL);
+    const gofer_info *its = gofer_info_child(info, "headers");     // of the same trace, no more
+    CHECK_STR(its ? gofer_info_text(its, "traceparent") : NULL, trace);
+    CHECK_STR(its ? gofer_info_text(its, "other") : NULL, NULL);
     gofer_info_free(info);
     expect_end("mine", "archived", "451", "failed failed");
     CHECK_STR(r.text,

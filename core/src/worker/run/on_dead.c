@@ -12,6 +12,7 @@
 #include "client/enqueue.h"
 #include "client/events.h"
 #include "info/info.h"
+#include "message/carry.h"
 #include "util/alloc.h"
 #include "util/error.h"
 #include "util/hash.h"
@@ -34,6 +35,7 @@ enum {
 typedef struct gf_on_dead_task {
     struct gf_on_dead_task *next;
     char *type, *queue, *id, *payload;     // owned; the payload is JSON text
+    char *parent;                          // owned; its traceparent; NULL: none
 } gf_on_dead_task;
 
 // ---- one on-dead task -------------------------------------------------------------------------
@@ -91,15 +93,18 @@ static bool hopeless(gofer_status st)
         st == GOFER_EDUPLICATE;
 }
 
+// It belongs to the trace of what has died.
 static gofer_status put_one(gofer_worker *w, const char *type, const char *queue, const char *id,
-    const char *payload)
+    const char *payload, gf_trace trace)
 {
     gofer_enqueue_options o;
     gofer_enqueue_options_init(&o);
     o.queue = queue;
     o.task_id = id;
     gf_draft d;
+    gf_carry_begin(&trace);
     gofer_status st = gf_draft_make(&d, w->client, type, payload, strlen(payload), &o);
+    gf_carry_end();
     if (st == GOFER_OK) {
         gf_put item = { .message = &d.message };
         st = gf_put_and_publish(w->broker, &item, 1);
@@ -135,7 +140,8 @@ static gofer_status put_for(gofer_worker *w, gofer_task *task)
         payload_within(w, m, attempt, task->reason ? task->reason : "no memory for the error text");
     if (!payload)
         return gf_fail_nomem("an on-dead task");
-    gofer_status st = put_one(w, task->options->on_dead, queue_of(task->options, m), id, payload);
+    gofer_status st = put_one(
+        w, task->options->on_dead, queue_of(task->options, m), id, payload, gf_task_trace(task));
     gofer_free(payload);
     return st;
 }
@@ -257,6 +263,7 @@ static void free_one(gf_on_dead_task *d)
     gf_free(d->type);
     gf_free(d->queue);
     gf_free(d->id);
+    gf_free(d->parent);
     gofer_free(d->payload);
     gf_free(d);
 }
@@ -273,6 +280,8 @@ static gf_on_dead_task *copy_of(
     d->type = gf_strdup(o->on_dead);
     d->queue = gf_strdup(queue_of(o, m));
     d->id = gf_strdup(id);
+    gf_trace trace = gf_trace_of(m);
+    d->parent = trace.parent ? gf_strdup(trace.parent) : NULL;     // without memory it has none
     d->payload = payload_within(w, m, attempt, m->last_error ? m->last_error : "its worker died");
     if (d->type && d->queue && d->id && d->payload)
         return d;
@@ -312,8 +321,9 @@ gofer_status gf_on_dead_members(gofer_worker *w, const gf_group_set *set, const 
             continue;
         make_id(m, attempt, id);
         char *payload = payload_within(w, m, attempt, error);
-        gofer_status st = payload ? put_one(w, o.on_dead, queue_of(&o, m), id, payload)
-                                  : gf_fail_nomem("an on-dead task");
+        gofer_status st = payload
+            ? put_one(w, o.on_dead, queue_of(&o, m), id, payload, gf_trace_of(m))
+            : gf_fail_nomem("an on-dead task");
         gofer_free(payload);
         if (st != GOFER_OK && !hopeless(st))
             return st;
@@ -328,7 +338,8 @@ gofer_status gf_on_dead_flush(gofer_worker *w)
     gf_on_dead_list *all = &w->run.on_dead.recovered;
     while (all->first) {
         gf_on_dead_task *d = all->first;
-        gofer_status st = put_one(w, d->type, d->queue, d->id, d->payload);
+        gofer_status st = put_one(
+            w, d->type, d->queue, d->id, d->payload, (gf_trace){ d->parent, NULL });
         if (st != GOFER_OK && !hopeless(st))
             return st;             // at the next look
         if (st != GOFER_OK)
