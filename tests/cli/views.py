@@ -385,6 +385,19 @@ ACTS = (
         ),
     ),
     Act("/doctor", [], (click("Look again"), misses(SPOILT)), lambda store: True),
+    # ---- the audit: of what was done before
+    Act(
+        "/audit",
+        [cron("told")],
+        (
+            sees("schedule.put"),
+            write("act", "schedule.put"),
+            click("Search"),
+            misses("store.migrate"),
+            sees("told"),
+        ),
+        lambda store: True,
+    ),
     # ---- workers
     Act("/workers", [], (click("One slot more"), sees("of 11")), worker(concurrency=11)),
     Act("/workers", [], (click("One slot less"), sees("of 10")), worker(concurrency=10)),
