@@ -183,7 +183,7 @@ static void enqueued(web_audit *a, const audit_note *n)
 void web_audit_call(web_audit *a, const char *act, const web_call *call)
 {
     const web_deed *deed = &call->deed;
-    bool ok = call->reply.status == 200;
+    bool ok = call->reply.status / 100 == 2;
     const char *queue = deed->queue[0] ? deed->queue : web_path_word(call, "queue"),
                *id = web_path_word(call, "id");
     const char *target = deed->target[0] ? deed->target : id ? id : queue;

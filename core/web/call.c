@@ -91,10 +91,15 @@ static void put_error(web_call *call, const char *code, const char *message)
 {
     web_text *body = &call->reply.body;
     web_text_free(body);
+    snprintf(call->why, sizeof call->why, "%.*s", (int)sizeof call->why - 1, message);
+    if (call->plain) {
+        web_text_format(body, "%s\n", message);
+        call->reply.type = "text/plain; charset=utf-8";
+        return;
+    }
     web_text_format(body, "{\"error\":{\"code\":\"%s\",\"message\":", code);
     web_text_json(body, message, strlen(message));
     web_text_put(body, "}}");
-    snprintf(call->why, sizeof call->why, "%.*s", (int)sizeof call->why - 1, message);
     call->reply.type = "application/json";
 }
 

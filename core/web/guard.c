@@ -67,7 +67,10 @@ web_refusal web_guard_check(const web_guard *guard, const web_said *said)
     const char *why = foreign(said);
     if (why)
         return (web_refusal){ 403, why };
-    if (!said->marker || strcmp(said->marker, "1") != 0)
+    // No page can say so of itself: the browser does. Not "none", which is no page at all.
+    bool vouched = said->page_vouched && said->fetch_site
+        && strcmp(said->fetch_site, "same-origin") == 0;
+    if (!vouched && (!said->marker || strcmp(said->marker, "1") != 0))
         return (web_refusal){ 403, "the header X-Gofer: 1 is missing" };
     if (said->has_body && !is_json(said->content_type))
         return (web_refusal){ 400, "Content-Type is not application/json" };

@@ -20,6 +20,7 @@ typedef struct web_said {
     const char *method, *host, *origin, *fetch_site, *marker, *content_type;
     int         has_body;
     int         secure;             // it came over TLS of ours
+    int         page_vouched;       // the browser may vouch for the page, in place of the marker
 } web_said;
 
 typedef struct web_refusal {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "asynqmon.h"
 #include "util/utf8.h"
 
 static int hex(char c)
@@ -34,15 +35,23 @@ static char *decode(const char *from, size_t size, bool plus, char *out)
 
 // ---- paths
 
+// How many bytes of a path's segment are a word, where the route has "{word}REST" (rest is behind
+// the brace): all but the rest, which is ":verb" or nothing. 0: it does not fit.
+static size_t word_size(const char *rest, const char *path)
+{
+    size_t size = strcspn(path, "/"), end = strcspn(rest, "/");
+    return size > end && memcmp(path + size - end, rest, end) == 0 ? size - end : 0;
+}
+
 // Do the segments of a path fit those of a route?
 static bool fits(const char *pattern, const char *path)
 {
     for (;;) {
         if (*pattern == '{') {
-            size_t size = strcspn(path, "/");
+            pattern += strcspn(pattern, "}") + 1;
+            size_t size = word_size(pattern, path);
             if (size == 0)
                 return false;
-            pattern += strcspn(pattern, "}") + 1;
             path += size;
         } else if (*pattern != *path) {
             return false;
@@ -61,11 +70,11 @@ static bool take_words(const char *pattern, const char *path, web_call *call, ch
     for (; *pattern; pattern++, path++) {
         if (*pattern != '{')
             continue;
-        size_t size = strcspn(path, "/");
+        size_t name_size = strcspn(pattern, "}") - 1;
+        size_t size = word_size(pattern + name_size + 2, path);
         char *next = decode(path, size, false, room);
         if (!next || call->path_count == WEB_WORDS_MAX)
             return false;
-        size_t name_size = strcspn(pattern, "}") - 1;
         call->path[call->path_count++] = (web_word){ pattern + 1, name_size, room };
         room = next;
         pattern += name_size + 1;
@@ -85,21 +94,33 @@ const web_route *web_routes_of(const web_call *call)
     return call->worker ? web_worker_routes : web_routes;
 }
 
+// A table's part of web_route_find; `used` is that of allow.
+static const web_route *find_in(const web_route *table, const char *method, const char *path,
+    char allow[WEB_ALLOW_MAX], size_t *used)
+{
+    for (const web_route *route = table; route->method; route++) {
+        if (!fits(route->path, path))
+            continue;
+        if (method_fits(route->method, method))
+            return route;
+        int n = snprintf(allow + *used, WEB_ALLOW_MAX - *used, "%s%s%s", *used ? ", " : "",
+            route->method, strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
+        *used += n > 0 && (size_t)n < WEB_ALLOW_MAX - *used ? (size_t)n : 0;
+    }
+    return NULL;
+}
+
 web_match web_route_find(const char *method, const char *path, const web_route **out,
     web_call *call, char *room, char allow[WEB_ALLOW_MAX])
 {
     size_t used = 0;
     allow[0] = '\0';
-    for (const web_route *route = web_routes_of(call); route->method; route++) {
-        if (!fits(route->path, path))
-            continue;
-        if (method_fits(route->method, method)) {
-            *out = route;
-            return take_words(route->path, path, call, room) ? WEB_FOUND : WEB_BAD_PATH;
-        }
-        int n = snprintf(allow + used, WEB_ALLOW_MAX - used, "%s%s%s", used ? ", " : "",
-            route->method, strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
-        used += n > 0 && (size_t)n < WEB_ALLOW_MAX - used ? (size_t)n : 0;
+    const web_route *route = find_in(web_routes_of(call), method, path, allow, &used);
+    if (!route && call->asynqmon)
+        route = find_in(web_asynqmon_routes, method, path, allow, &used);
+    if (route) {
+        *out = route;
+        return take_words(route->path, path, call, room) ? WEB_FOUND : WEB_BAD_PATH;
     }
     return used ? WEB_NO_METHOD : WEB_NO_PATH;
 }

@@ -32,7 +32,7 @@ typedef struct web_route {
                                 //   the store; "tasks.*": a job, which keeps its own records
 } web_route;
 
-extern const web_route web_routes[];            // ended by a NULL method
+extern const web_route web_routes[];            // ended by a NULL method; asynqmon's come behind
 extern const web_route web_worker_routes[];     // of who serves a worker's metrics, and no store's
 
 const web_route *web_routes_of(const web_call *call);

@@ -14,6 +14,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "asynqmon.h"
 #include "call.h"
 #include "head.h"
 #include "route.h"
@@ -232,6 +233,7 @@ static bool is_meant_for_us(request *r, const char *method)
         .content_type = header(r, "Content-Type"),
         .has_body = has_body(r),
         .secure = web_gate_is_secure(r->server->gate, fd_of(r->connection)),
+        .page_vouched = r->call.plain,
     };
     const char *twice = doubled(r);
     web_refusal refusal = web_guard_check(&r->server->opts.guard, &said);
@@ -314,7 +316,15 @@ static bool is_navigation(request *r, const char *method, const char *path)
 {
     return (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0)
         && strstr(r->call.accept, "text/html") && strncmp(path, "/api/", 5) != 0
-        && strncmp(path, "/assets/", 8) != 0;
+        && strncmp(path, "/assets/", 8) != 0 && !r->call.plain;
+}
+
+// Is it one of asynqmon's addresses, if they are wanted?
+static bool is_asynqmon(const request *r, const char *path)
+{
+    size_t base = strlen(r->server->opts.base);
+    return r->call.asynqmon && strncmp(path, r->server->opts.base, base) == 0
+        && strncmp(path + base, WEB_ASYNQMON, sizeof WEB_ASYNQMON - 1) == 0;
 }
 
 static bool find_route(request *r, const char *method, const char *path)
@@ -333,6 +343,7 @@ static bool find_route(request *r, const char *method, const char *path)
         web_fail(&r->call, 405, "EINVAL", "this address knows %s", r->allow);
     else if (match == WEB_BAD_PATH)
         web_fail(&r->call, 400, "EINVAL", "the address is not UTF-8, or has a NUL in it");
+    r->call.route = r->route;
     return match == WEB_FOUND;
 }
 
@@ -352,6 +363,7 @@ static void begin(request *r, const char *method, const char *target)
     r->call.accept = header_or_empty(r, "Accept");
     r->call.accept_encoding = header_or_empty(r, "Accept-Encoding");
     r->call.if_none_match = header_or_empty(r, "If-None-Match");
+    r->call.plain = is_asynqmon(r, path);
     if (!is_meant_for_us(r, method) || !find_route(r, method, path) || !may(r))
         return;
     if (has_body(r) && !(r->route->flags & WEB_TAKES_BODY)) {
@@ -434,6 +446,7 @@ static void *on_target(void *user, const char *target, struct MHD_Connection *co
     r->call.scrapes = server->opts.scrapes;
     r->call.options = server->opts.options;
     r->call.asynq_names = server->opts.asynq_names;
+    r->call.asynqmon = server->opts.asynqmon;
     r->call.who = r->who;
     r->call.base = server->opts.base;
     r->call.web_root = server->opts.web_root;

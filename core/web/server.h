@@ -34,6 +34,7 @@ typedef struct web_server_options {
     const char   *web_root;     // the page's files; NULL: those inside
     const web_masks *masks;     // NULL: none
     bool          asynq_names;  // of metrics, too
+    bool          asynqmon;     // its routes, too
     const char   *user_header, *role_header;    // of proxies; NULL: they name nobody
     bool (*trusted)(void *user, const struct sockaddr *from);   // a proxy of ours, or a Unix socket
     void         *user;

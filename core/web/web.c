@@ -271,6 +271,7 @@ static bool make_parts(web *w, gofer_client *client, const web_options *opts)
         .options = opts->worker ? NULL : opts,
         .guard = { (const char *const *)w->hosts, w->host_count, opts->worker != NULL },
         .base = w->base, .web_root = opts->web_root, .asynq_names = opts->asynq_names,
+        .asynqmon = opts->asynqmon,
         .behind_proxy = opts->behind_proxy, .user_header = opts->user_header,
         .role_header = opts->role_header, .masks = w->masks, .trusted = is_trusted, .user = w,
     };

@@ -37,6 +37,7 @@ typedef struct web_options {
                                     //   those inside the binary
     bool               read_only;
     bool               asynq_names; // metrics also under the names of Asynq's exporter
+    bool               asynqmon;    // the routes of asynqmon, too
     gofer_worker      *worker;      // its metrics are served, and nothing of the store; NULL: all
     const char        *prefix;      // of these options' names in what is said of them; NULL: none
     bool               behind_proxy; // the caller vouches that a proxy with TLS is in front

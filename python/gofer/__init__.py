@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         RunningTask,
         Severity,
         State,
+        StoreInfo,
         TaskInfo,
         WorkerInfo,
     )
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
     from .schedules import (
         CronInfo,
         Entry,
+        EntryOption,
         Missed,
         Overlap,
         Schedules,
@@ -93,16 +95,16 @@ __all__ = [
     "Action", "Attempt", "AuditRecord", "Batch", "BatchError", "binary", "BrokerError",
     "BytesCodec", "ChildProcess", "Client", "Codec", "Context", "Corrupt", "cron_check", "CronInfo",
     "current", "DayInfo", "Denied", "Depends", "Drop", "Duplicate", "Duration", "Empty", "Enqueuer",
-    "Entry", "Event", "Events", "Figures", "Filter", "Finding", "Forked", "GiveUp", "Gofer",
-    "GoferError", "GroupedTask", "GroupInfo", "Handle", "HandlerFailed", "HourFigures", "Info",
-    "INJECTED", "Inspector", "InvalidArgument", "Item", "JsonCodec", "Listener", "LogLine",
+    "Entry", "EntryOption", "Event", "Events", "Figures", "Filter", "Finding", "Forked", "GiveUp",
+    "Gofer", "GoferError", "GroupedTask", "GroupInfo", "Handle", "HandlerFailed", "HourFigures",
+    "Info", "INJECTED", "Inspector", "InvalidArgument", "Item", "JsonCodec", "Listener", "LogLine",
     "Missed", "Moment", "MsgpackCodec", "NO_TIMEOUT", "NoMemory", "NoSpace", "NotFound",
     "NoTimeout", "Options", "Outcome", "Overlap", "Page", "PayloadMismatch", "Progress", "Put",
     "QueueInfo", "Result", "RetryIn", "RunningTask", "Schedules", "Severity", "Snooze", "Stale",
-    "State", "Synced", "Task", "TaskCancelled", "TaskControl", "TaskExists", "TaskFailed",
-    "TaskFilter", "TaskInfo", "TaskLogHandler", "TaskOptions", "TaskProgress", "TaskTimeout",
-    "Tick", "Ticked", "Timeout", "TooBig", "Uncertain", "Unsupported", "version", "VersionMismatch",
-    "WorkerInfo", "WrongState",
+    "State", "StoreInfo", "Synced", "Task", "TaskCancelled", "TaskControl", "TaskExists",
+    "TaskFailed", "TaskFilter", "TaskInfo", "TaskLogHandler", "TaskOptions", "TaskProgress",
+    "TaskTimeout", "Tick", "Ticked", "Timeout", "TooBig", "Uncertain", "Unsupported", "version",
+    "VersionMismatch", "WorkerInfo", "WrongState",
 ]  # fmt: skip
 
 

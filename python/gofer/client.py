@@ -357,6 +357,10 @@ class Client:
             lib.gofer_client_stats_hours, _text(queue, "queue"), _text(type, "type"), hours
         )
 
+    def store(self, queue: str | None = None) -> Info:
+        """Errors: NotFound (no such queue)."""
+        return self._look(lib.gofer_client_store, _text(queue, "queue"))
+
     def workers(self) -> Info:
         return self._look(lib.gofer_client_workers)
 

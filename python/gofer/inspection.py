@@ -123,6 +123,8 @@ class TaskInfo:
     progress_done: Optional[int] = number_if("progress_done")
     progress_total: Optional[int] = number_if("progress_total")
     progress_text: Optional[str] = text_if("progress_text")
+    orphaned: bool = flag_of("orphaned")
+    """Active, but its lease has run out: nobody works on it, and it will be recovered."""
     completed_at: Optional[datetime] = time_if("completed_at_ms")
     expires_at: Optional[datetime] = time_if("expires_at_ms")
     """When a completed task is removed."""
@@ -257,6 +259,21 @@ class HourFigures:
     run_p90: timedelta = span_of("run_p90_ms")
     run_p99: timedelta = span_of("run_p99_ms")
     run_max: timedelta = span_of("run_max_ms")
+
+
+@dataclass(frozen=True)
+class StoreInfo:
+    """What a store says of itself, or of a queue in it."""
+
+    store: str = text_of("store")
+    """"redis", "valkey" or "sqlite"."""
+    address: Optional[str] = text_if("address")
+    """Of the server; on SQLite the file. None for a queue."""
+    memory: Optional[int] = number_if("memory")
+    """Bytes: what the server uses, or the size of the file. Of a queue about what it takes; None on
+    SQLite."""
+    text: Optional[str] = text_if("text")
+    """The answer of a server to INFO; None on SQLite and for a queue."""
 
 
 @dataclass(frozen=True)
@@ -455,6 +472,12 @@ class Inspector:
         """Daily counts of one queue (None: all), newest first, at most `days` (1 to 90)."""
         with self._client() as client:
             return [read(DayInfo, record) for record in client.history(queue, days)]
+
+    def store(self, queue: str | None = None) -> StoreInfo:
+        """What the store says of itself; with a queue, about how much memory that takes. Errors:
+        NotFound (no such queue)."""
+        with self._client() as client:
+            return read(StoreInfo, client.store(queue))
 
     def check(self, repair: bool = False) -> list[Finding]:
         """What may be wrong with the store, as `gofer doctor` tells; empty when all is well. With

@@ -39,6 +39,14 @@ _OVERLAP: dict[str, int] = {
 
 
 @dataclass(frozen=True)
+class EntryOption:
+    """An option of a Go scheduler's entry."""
+
+    option: str = text_of("option")
+    """As Go prints it: MaxRetry(3)."""
+
+
+@dataclass(frozen=True)
 class Entry:
     """A cron entry."""
 
@@ -76,6 +84,8 @@ class Entry:
     retry_policy: Optional[str] = text_if("retry")
     on_dead: Optional[str] = text_if("on_dead")
     on_dead_queue: Optional[str] = text_if("on_dead_queue")
+    go_options: tuple[EntryOption, ...] = list_of(EntryOption, "options")
+    """What a Go scheduler says of its tasks; of foreign entries."""
 
 
 @dataclass(frozen=True)

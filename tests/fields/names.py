@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 # Between two places of the library: what Go schedulers keep, as it is read, before it is an entry.
-INSIDE = {"entry", "option", "options", "scheduler"}
+INSIDE = {"entry", "scheduler"}
 SET = re.compile(r'\bgf_info_set_\w+\(\s*[^,()]+,\s*"(\w+)"')
 LITERAL = re.compile(r'"(\w+)"')
 

@@ -37,10 +37,11 @@ CLASSES: dict[type, str] = {
     gofer.QueueInfo: "queue", gofer.TaskInfo: "task", gofer.Attempt: "attempt",
     gofer.LogLine: "log_line", gofer.WorkerInfo: "worker", gofer.RunningTask: "running_task",
     gofer.ChildProcess: "child_process",
-    gofer.GroupInfo: "group", gofer.Figures: "type_stats", gofer.Finding: "finding",
-    gofer.AuditRecord: "audit", gofer.HourFigures: "hour_stats",
+    gofer.GroupInfo: "group", gofer.StoreInfo: "store", gofer.Figures: "type_stats",
+    gofer.Finding: "finding", gofer.AuditRecord: "audit", gofer.HourFigures: "hour_stats",
     gofer.DayInfo: "history_day", gofer.Event: "event", gofer.Outcome: "outcome",
-    gofer.Entry: "entry", gofer.Ticked: "ticked", gofer.Synced: "synced",
+    gofer.Entry: "entry", gofer.EntryOption: "entry_option", gofer.Ticked: "ticked",
+    gofer.Synced: "synced",
     gofer.CronInfo: "cron_explained", gofer.Tick: "cron_tick",
 }  # fmt: skip
 # Python has a generic page of its own, and neither migrates nor runs workers.
@@ -50,9 +51,10 @@ WITHOUT_CLASS = {
 }  # fmt: skip
 SNAPSHOTS = {name: kind for name, kind in schema.KINDS.items() if kind["x-functions"]}
 READ_BY_HANDLERS = {"dead_task", "grouped_task"}
-# What need not be seen here: losses, what takes a worker's death, what is over in a moment, and the
-# size of a payload that is too large to go along.
-RARE = {"event.lost", "task.suspect", "task.cancel_requested", "dead_task.payload_size"}
+# What need not be seen here: losses, what takes a worker's death or a Go scheduler, what is over in
+# a moment, and the size of a payload that is too large to go along.
+RARE = {"event.lost", "task.suspect", "task.cancel_requested", "dead_task.payload_size",
+        "task.orphaned", "entry.options", "entry_option.option"}  # fmt: skip
 
 
 # ---- the package ------------------------------------------------------------------------------
@@ -302,6 +304,8 @@ def look(client: gofer.Client, seen: Seen) -> None:
     seen.all("queue", client.queues())
     seen.all("worker", client.workers())
     seen.all("group", client.groups("orphan"))
+    seen.one("store", client.store())
+    seen.one("store", client.store("orphan"))
     seen.all("type_stats", client.stats(None, 1))
     seen.all("hour_stats", client.stats_hours(None, None, 1))
     seen.all("history_day", client.history(None, 1))

@@ -57,13 +57,39 @@ static void what_changes_something_comes_from_our_page(void)
     for (size_t i = 0; i < COUNT(cases); i++)
         for (size_t k = 0; k < COUNT(methods); k++) {
             web_said said = { methods[k], "localhost:8989", cases[i].origin, cases[i].site,
-                cases[i].marker, cases[i].type, 1, 0 };
+                cases[i].marker, cases[i].type, 1, 0, 0 };
             if (!CHECK_INT(web_guard_check(&guard, &said).status, cases[i].status))
                 fprintf(stderr, "    case %zu, %s\n", i, methods[k]);
             // Looking is for everybody who reaches us: it changes nothing.
             said.method = "GET";
             CHECK_INT(web_guard_check(&guard, &said).status, 0);
         }
+}
+
+// Where a foreign page has to work, its browser's word stands for the marker: no less than that.
+static void a_browser_may_vouch_for_a_page_that_has_no_marker(void)
+{
+    static const struct {
+        const char *site, *origin, *type;
+        int status;
+    } cases[] = {
+        { "same-origin", "http://localhost:8989", "application/json", 0 },
+        { "same-origin", "http://localhost:8989", "text/plain", 400 },
+        { "none", NULL, "application/json", 403 },
+        { "same-site", "http://localhost:8989", "application/json", 403 },
+        { "cross-site", NULL, "application/json", 403 },
+        { NULL, "http://localhost:8989", "application/json", 403 },
+        { NULL, NULL, "application/json", 403 },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        web_said said = { .method = "POST", .host = "localhost:8989", .origin = cases[i].origin,
+            .fetch_site = cases[i].site, .content_type = cases[i].type, .has_body = 1,
+            .page_vouched = 1 };
+        if (!CHECK_INT(web_guard_check(&guard, &said).status, cases[i].status))
+            fprintf(stderr, "    case %zu\n", i);
+        said.page_vouched = 0;
+        CHECK_INT(web_guard_check(&guard, &said).status, 403);
+    }
 }
 
 static void without_a_body_there_is_no_type_to_ask_for(void)
@@ -86,6 +112,7 @@ static void under_tls_a_page_without_it_is_another(void)
 static const check_test tests[] = {
     TEST(only_our_names_are_answered),
     TEST(what_changes_something_comes_from_our_page),
+    TEST(a_browser_may_vouch_for_a_page_that_has_no_marker),
     TEST(without_a_body_there_is_no_type_to_ask_for),
     TEST(under_tls_a_page_without_it_is_another),
 };

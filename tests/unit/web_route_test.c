@@ -1,4 +1,5 @@
 // web_route_test.c - the words of paths and queries, and that every route of the table is found.
+#include "asynqmon.h"
 #include "route.h"
 
 #include "check.h"
@@ -11,13 +12,13 @@ static web_match find(const char *method, const char *path, const web_route **ro
     return web_route_find(method, path, route, call, room, allow);
 }
 
-static void every_route_is_found_by_its_own_path(void)
+static void each_is_found_by_its_own_path(const web_route *table, bool asynqmon)
 {
-    for (const web_route *want = web_routes; want->method; want++) {
+    for (const web_route *want = table; want->method; want++) {
         char path[512], allow[WEB_ALLOW_MAX];
         size_t used = 0;
         const web_route *got = NULL;
-        web_call call = { 0 };
+        web_call call = { .asynqmon = asynqmon };
         for (const char *at = want->path; *at; at++)
             if (*at == '{') {
                 used += (size_t)sprintf(path + used, "word");
@@ -38,6 +39,33 @@ static void every_route_is_found_by_its_own_path(void)
         CHECK(!changes || want->right > WEB_PAYLOAD);
         CHECK((want->act != NULL) == changes);
     }
+}
+
+static void every_route_is_found_by_its_own_path(void)
+{
+    each_is_found_by_its_own_path(web_routes, false);
+    each_is_found_by_its_own_path(web_routes, true);
+    each_is_found_by_its_own_path(web_asynqmon_routes, true);
+}
+
+static void routes_of_asynqmon_are_there_if_they_are_wanted(void)
+{
+    static const char path[] = "/asynqmon/api/queues/a:b:pause";
+    web_call call = { 0 };
+    const web_route *route = NULL;
+    char allow[WEB_ALLOW_MAX];
+    CHECK_INT(find("POST", path, &route, &call, allow), WEB_NO_PATH);
+    call.asynqmon = true;
+    REQUIRE(find("POST", path, &route, &call, allow) == WEB_FOUND);
+    CHECK_STR(web_path_word(&call, "queue"), "a:b");
+    CHECK_STR(route->act, "queue.pause");
+    // What is no verb of that method is part of the name.
+    REQUIRE(find("GET", path, &route, &call, allow) == WEB_FOUND);
+    CHECK_STR(web_path_word(&call, "queue"), "a:b:pause");
+    CHECK_INT(find("POST", "/asynqmon/api/queues/:pause", &route, &call, allow), WEB_NO_METHOD);
+    REQUIRE(find("POST", "/asynqmon/api/queues/q/active_tasks/x%3Ay:cancel", &route, &call, allow)
+        == WEB_FOUND);
+    CHECK_STR(web_path_word(&call, "id"), "x:y");
 }
 
 static void words_are_decoded_one_by_one(void)
@@ -137,6 +165,7 @@ static void a_number_of_a_query_has_its_range(void)
 
 static const check_test tests[] = {
     TEST(every_route_is_found_by_its_own_path),
+    TEST(routes_of_asynqmon_are_there_if_they_are_wanted),
     TEST(words_are_decoded_one_by_one),
     TEST(what_is_not_there_says_so),
     TEST(a_query_is_read),

@@ -22,7 +22,7 @@ typedef struct web_args {
     cli_list    listen, hosts, proxies, roles, masks;
     const char *auth_header, *role_header;
     const char *tokens, *anonymous, *base, *web_root, *compat, *tls_cert, *tls_key;
-    int         read_only, behind_proxy;
+    int         read_only, behind_proxy, asynqmon;
 } web_args;
 
 static const cli_option options[] = {
@@ -48,6 +48,8 @@ static const cli_option options[] = {
       0 },
     { "metrics-compat", 0, CLI_CHOICE, offsetof(web_args, compat), "asynq",
       "/metrics has the names of Asynq's exporter, too", 0, 0 },
+    { "asynqmon", 0, CLI_FLAG, offsetof(web_args, asynqmon), NULL,
+      "also answer the routes of asynqmon, below /asynqmon/api/, for its page", 0, 0 },
     { "tls-cert", 0, CLI_TEXT, offsetof(web_args, tls_cert), "FILE",
       "speak TLS: the certificate in PEM, those it is signed by behind it; read again when it "
       "changes", 0, 0 },
@@ -139,7 +141,8 @@ static int run(cli *c, const void *user)
         .proxies = args->proxies.items, .proxy_count = args->proxies.count,
         .tokens = args->tokens ? args->tokens : usual_path(c), .anonymous = args->anonymous,
         .base = args->base, .web_root = args->web_root, .read_only = args->read_only,
-        .asynq_names = args->compat != NULL, .behind_proxy = args->behind_proxy,
+        .asynq_names = args->compat != NULL, .asynqmon = args->asynqmon,
+        .behind_proxy = args->behind_proxy,
         .masks = args->masks.items, .mask_count = args->masks.count,
         .user_header = args->auth_header, .role_header = args->role_header,
         .roles = args->roles.items, .role_count = args->roles.count,

@@ -410,7 +410,8 @@ GOFER_API gofer_status gofer_client_schedule_run(gofer_client *client, const cha
  *  next_run_at_ms, last_tick_ms, last_enqueued_at_ms, last_id, last_status ("enqueued", "enqueued:
  *  75 s late", "skipped: ...", "waiting: ...", "due: ...", "failed: ...": of the latest tick, from
  *  what the store has noted and the time), source ("api", or the file it comes from), foreign,
- *  expires_ms, and the options of its tasks as a task has them. Own ones come first. */
+ *  expires_ms, and the options of its tasks as a task has them; foreign ones also options, a list
+ *  of Go's words (option). Own ones come first. */
 GOFER_API gofer_status gofer_client_schedules(gofer_client *client, gofer_info **out);
 /** One of them. Errors: GOFER_ENOTFOUND. */
 GOFER_API gofer_status gofer_client_schedule(gofer_client *client, const char *name,
@@ -477,11 +478,21 @@ GOFER_API gofer_status gofer_client_queues(gofer_client *client, gofer_info **ou
 GOFER_API gofer_status gofer_client_queue(gofer_client *client, const char *queue,
     gofer_info **out);
 
+/** What the store says of itself. Fields: store ("redis", "valkey", "sqlite"), address (of a
+ *  server; on SQLite the file), memory (bytes: what the server uses, on SQLite the file) and text
+ *  (Redis: its INFO; on a Cluster one node's). With a queue: store, and memory (about what the
+ *  queue takes; missing on SQLite), which weighs some of its tasks.
+ *  Errors: GOFER_ENOTFOUND (no such queue). */
+GOFER_API gofer_status gofer_client_store(gofer_client *client, const char *queue,
+    gofer_info **out);
+
 /** A page of the tasks of a queue in one state ("pending", "scheduled", "active",
  *  "retry", "completed", "archived", "aggregating": group by group), in the order they
  *  will run, ran or failed.
  *
- *  cursor  NULL: from the start; else the text field next_cursor of the page before
+ *  cursor  NULL: from the start; else the text field next_cursor of the page before; or "@N":
+ *          behind the first N (of aggregating tasks "@N:GROUP", of that group), which costs no
+ *          more than a walk over an index, but skips and repeats what has moved meanwhile
  *  limit   1 to 1000; 0: 30
  *
  *  Each record has the fields of gofer_client_task but for payload and result. The
@@ -494,10 +505,12 @@ GOFER_API gofer_status gofer_client_tasks(gofer_client *client, const char *queu
  *  often it may have been its worker's death since it last came to an end; missing if never),
  *  last_error, last_failed_at_ms, timeout_ms, deadline_ms, retention_ms, enqueued_at_ms,
  *  next_run_at_ms (scheduled, retry), started_at_ms, worker, progress_done,
- *  progress_total, progress_text (active), completed_at_ms, expires_at_ms
- *  (completed), archived_at_ms (archived), group (aggregating), start_by_ms (dropped if not started
- *  by then), retry (policy), on_dead, on_dead_queue, schedule (the cron entry it comes from),
- *  unique (text: what its lock lives for), snoozes, cancel_requested (0/1), checkpoint_size, and of
+ *  progress_total, progress_text (active), orphaned (1: active, but its lease has run out: nobody
+ *  works on it, and it will be recovered; of gofer_client_task alone), completed_at_ms,
+ *  expires_at_ms (completed), archived_at_ms (archived), group (aggregating), start_by_ms (dropped
+ *  if not started by then), retry (policy), on_dead, on_dead_queue, schedule (the cron entry it
+ *  comes from), unique (text: what its lock lives for), snoozes, cancel_requested (0/1),
+ *  checkpoint_size, and of
  *  gofer_client_task alone: attempts, a list of the latest attempts, oldest first (attempt, kind,
  *  at_ms, duration_ms, worker, error), and log, a list of the latest lines (at_ms, level, text).
  *  kind: "done", "failed", "timeout", "crashed", "lost", "cancelled", "snoozed", "skipped"

@@ -43,11 +43,14 @@ typedef struct gf_inspect_ops {
     gofer_status (*workers)(gf_broker *b, gofer_info **out);
     // NULL: list of all
     gofer_status (*queues)(gf_broker *b, const char *queue, gofer_info **out);
+    // cursor: next_cursor of the page before, or by number, as gofer.h says
     gofer_status (*tasks)(gf_broker *b, const char *queue, gf_state state, const char *cursor,
         size_t limit, gofer_info **out);
     gofer_status (*task)(gf_broker *b, const char *queue, const char *id, gofer_info **out);
     gofer_status (*groups)(gf_broker *b, const char *queue, gofer_info **out);
     gofer_status (*history)(gf_broker *b, const char *queue, int32_t days, gofer_info **out);
+    // What the store says of itself; queue: about the memory of that.
+    gofer_status (*about)(gf_broker *b, const char *queue, gofer_info **out);
     // How many tasks wait, run or will run in these queues: what --drain watches.
     gofer_status (*backlog)(gf_broker *b, const char *const *queues, size_t count, int64_t *out);
     // By the hour, kept for 8 days. stats: all since a time, one item for each queue (NULL: every)

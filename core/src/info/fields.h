@@ -66,6 +66,14 @@ FIELD(queue, latency_ms, INT, ms, ALWAYS, BOTH, "0.1.0",
 FIELD(queue, unserved, BOOL, none, MAYBE, BOTH, "0.1.0",
     "True: tasks are pending and no live worker serves the queue; only in the list of all queues.")
 
+KIND(store, "gofer_client_store", "What a store says of itself, or of a queue in it.")
+FIELD(store, store, TEXT, none, ALWAYS, BOTH, "0.1.0", "redis, valkey or sqlite.")
+FIELD(store, address, TEXT, none, MAYBE, BOTH, "0.1.0", "Of the server; on SQLite the file.")
+FIELD(store, memory, INT, bytes, MAYBE, BOTH, "0.1.0",
+    "What it uses; on SQLite the size of the file. Of a queue, on Redis alone, about what it "
+    "takes.")
+FIELD(store, text, TEXT, none, MAYBE, REDIS, "0.1.0", "The answer of a server to INFO.")
+
 KIND(task, "gofer_client_task",
     "A task, whole; in pages without payload, result, attempts and log.")
 FIELD(task, id, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its id.")
@@ -101,6 +109,8 @@ FIELD(task, progress_done, INT, none, MAYBE, BOTH, "0.1.0",
 FIELD(task, progress_total, INT, none, MAYBE, BOTH, "0.1.0",
     "What progress_done counts up to; 0: unknown.")
 FIELD(task, progress_text, TEXT, none, MAYBE, BOTH, "0.1.0", "What the handler said of it.")
+FIELD(task, orphaned, BOOL, none, MAYBE, BOTH, "0.1.0",
+    "True: it is active, but its lease has run out; only of a task alone.")
 FIELD(task, completed_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When it was done; completed.")
 FIELD(task, expires_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When it is removed; completed.")
 FIELD(task, archived_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When it was archived; archived.")
@@ -345,6 +355,13 @@ FIELD(entry, last_status, TEXT, none, MAYBE, BOTH, "0.1.0",
 FIELD(entry, source, TEXT, none, MAYBE, BOTH, "0.1.0", "api, or the file it comes from.")
 FIELD(entry, foreign, BOOL, none, ALWAYS, BOTH, "0.1.0",
     "Whether a Go scheduler keeps it, in the same Redis; much is not known of those.")
+
+FIELD(entry, options, LIST(entry_option), none, MAYBE, REDIS, "0.1.0",
+    "What a Go scheduler says of its tasks, in Go's words; of foreign ones.")
+
+KIND(entry_option, "gofer_client_schedules gofer_client_schedule",
+    "An option of a foreign cron entry.")
+FIELD(entry_option, option, TEXT, none, ALWAYS, REDIS, "0.1.0", "As Go prints it: MaxRetry(3).")
 
 KIND(ticked, "gofer_client_schedule_history", "A task that a cron entry enqueued.")
 FIELD(ticked, id, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its id.")

@@ -44,6 +44,14 @@ gofer_status gofer_client_queue(gofer_client *client, const char *queue, gofer_i
     return st == GOFER_OK ? client->broker->ops->inspect->queues(client->broker, queue, out) : st;
 }
 
+gofer_status gofer_client_store(gofer_client *client, const char *queue, gofer_info **out)
+{
+    gofer_status st = check_door(client, "gofer_client_store", out);
+    if (st == GOFER_OK && queue)
+        st = gf_check_queue(queue);
+    return st == GOFER_OK ? client->broker->ops->inspect->about(client->broker, queue, out) : st;
+}
+
 gofer_status gofer_client_tasks(gofer_client *client, const char *queue, const char *state,
     const char *cursor, int32_t limit, gofer_info **out)
 {

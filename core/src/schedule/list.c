@@ -237,10 +237,23 @@ gofer_status gofer_client_schedule(gofer_client *client, const char *name, gofer
     return st;
 }
 
+// One of ours, or of a Go scheduler's.
+static gofer_status need_entry(gofer_client *client, const char *name)
+{
+    gf_schedule s;
+    gofer_info *foreign = NULL;
+    gofer_status st = gf_book_find(client->broker, name, &s);
+    if (st == GOFER_OK)
+        gf_schedule_clear(&s);
+    else if (st == GOFER_ENOTFOUND && client->broker->ops->peers)
+        st = gofer_client_schedule(client, name, &foreign);
+    gofer_info_free(foreign);
+    return st;
+}
+
 gofer_status gofer_client_schedule_history(gofer_client *client, const char *name, int32_t limit,
     gofer_info **out)
 {
-    gf_schedule s;
     gofer_status st = check_door(client, "gofer_client_schedule_history", out);
     if (st == GOFER_OK)
         st = gf_check_name("name of a cron entry", name);
@@ -250,10 +263,9 @@ gofer_status gofer_client_schedule_history(gofer_client *client, const char *nam
     if (st == GOFER_OK && !client->broker->ops->cron)
         st = gf_client_cannot(client, "the history of cron entries");
     if (st == GOFER_OK)
-        st = gf_book_find(client->broker, name, &s);
+        st = need_entry(client, name);
     if (st != GOFER_OK)
         return st;
-    gf_schedule_clear(&s);
     return client->broker->ops->cron->tick_history(client->broker, name,
         limit ? (size_t)limit : HISTORY_DEFAULT, out);
 }

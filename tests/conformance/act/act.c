@@ -1,4 +1,6 @@
 // act.c - inspection, and acting on tasks and queues.
+#include <time.h>
+
 #include "fixture.h"
 #include "suites.h"
 #include "util/clock.h"
@@ -244,6 +246,102 @@ static void a_page_goes_on_when_rows_vanish(void)
     store_close(b);
 }
 
+// The ids of one page: "a b c".
+static const char *numbered(gf_broker *b, gf_state state, const char *cursor, size_t limit)
+{
+    static char ids[64];
+    gofer_info *page;
+    ids[0] = '\0';
+    if (!CHECK_OK(b->ops->inspect->tasks(b, "q", state, cursor, limit, &page)))
+        return "";
+    for (size_t i = 0; i < gofer_info_count(page); i++) {
+        size_t used = strlen(ids);
+        snprintf(ids + used, sizeof ids - used, "%s%s", i ? " " : "",
+            gofer_info_text(gofer_info_at(page, i), "id"));
+    }
+    gofer_info_free(page);
+    return ids;
+}
+
+static void a_page_is_found_by_its_number(void)
+{
+    static const char *const wrong[] = { "@", "@x", "@-1", "@1:g", "@1 ", "@1234567890123" };
+    gf_broker *b = store_open();
+    gofer_info *page;
+    for (int i = 0; i < 5; i++) {
+        char id[] = { (char)('a' + i), '\0' }, grouped[] = { (char)('p' + i), '\0' };
+        put(b, "q", id);
+        gf_message later = message("q", (const char *[]){ "f", "g", "h", "i", "j" }[i]);
+        CHECK_OK(put_message(b, &later, gf_now_ms() + (i + 1) * 3600000));
+        gf_message m = message("q", grouped);
+        CHECK_OK(put_as(b, (gf_put){ .message = &m, .group = i < 3 ? "g" : "h" }));
+    }
+    CHECK_STR(numbered(b, GF_PENDING, "@0", 2), "a b");
+    CHECK_STR(numbered(b, GF_PENDING, "@2", 2), "c d");
+    CHECK_STR(numbered(b, GF_PENDING, "@4", 2), "e");
+    CHECK_STR(numbered(b, GF_PENDING, "@5", 2), "");
+    CHECK_STR(numbered(b, GF_SCHEDULED, "@3", 9), "i j");
+    CHECK_STR(numbered(b, GF_SCHEDULED, "@999999999999", 9), "");
+    CHECK_STR(numbered(b, GF_AGGREGATING, "@1:g", 9), "q r");
+    CHECK_STR(numbered(b, GF_AGGREGATING, "@0:h", 1), "s");
+    CHECK_STR(numbered(b, GF_AGGREGATING, "@0:nobody", 9), "");
+    gf_claim *claim = need_one(b, "q", "a");
+    CHECK_STR(numbered(b, GF_ACTIVE, "@0", 9), "a");
+    CHECK_STR(numbered(b, GF_PENDING, "@1", 2), "c d");
+    done(b, claim);
+
+    // What comes behind such a page is asked for as ever.
+    REQUIRE_OK(b->ops->inspect->tasks(b, "q", GF_SCHEDULED, "@1", 2, &page));
+    char next[128];
+    snprintf(next, sizeof next, "%s", gofer_info_text(page, "next_cursor"));
+    gofer_info_free(page);
+    CHECK_STR(numbered(b, GF_SCHEDULED, next, 9), "i j");
+    for (size_t i = 0; i < COUNT(wrong); i++)
+        CHECK_STATUS(b->ops->inspect->tasks(b, "q", GF_PENDING, wrong[i], 2, &page), GOFER_EINVAL);
+    CHECK_STATUS(b->ops->inspect->tasks(b, "q", GF_AGGREGATING, "@1", 2, &page), GOFER_EINVAL);
+    CHECK_STATUS(b->ops->inspect->tasks(b, "nowhere", GF_RETRY, "@3", 2, &page), GOFER_ENOTFOUND);
+    store_close(b);
+}
+
+static void a_store_tells_what_it_is(void)
+{
+    gf_broker *b = store_open();
+    gofer_info *info;
+    put(b, "q", "a");
+    REQUIRE_OK(b->ops->inspect->about(b, NULL, &info));
+    const char *kind = gofer_info_text(info, "store");
+    CHECK(store_is_redis() ? strcmp(kind, "sqlite") != 0 : strcmp(kind, "sqlite") == 0);
+    CHECK(gofer_info_int(info, "memory", 0) > 0);
+    CHECK(*gofer_info_text(info, "address"));
+    CHECK_INT(gofer_info_has(info, "text"), store_is_redis());
+    gofer_info_free(info);
+    REQUIRE_OK(b->ops->inspect->about(b, "q", &info));
+    CHECK(!store_is_redis() || gofer_info_int(info, "memory", 0) > 0);
+    CHECK(!gofer_info_has(info, "text"));
+    gofer_info_free(info);
+    CHECK_STATUS(b->ops->inspect->about(b, "nowhere", &info), GOFER_ENOTFOUND);
+    store_close(b);
+}
+
+static void a_task_whose_lease_has_run_out_says_so(void)
+{
+    gf_broker *b = store_open();
+    gf_claim *held, *lost;
+    put(b, "q", "a");
+    put(b, "q", "b");
+    REQUIRE(take_for(b, "w", "q", 1, LEASE_MS, &held) == 1);
+    REQUIRE(take_for(b, "w", "q", 1, store_is_redis() ? LEASE_MS : 1, &lost) == 1);
+    lease_ends("q", "b");
+    for (int tries = 0; tries < PATIENCE_MS && task_number(b, "q", "b", "orphaned") != 1; tries++)
+        nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+    CHECK_INT(task_number(b, "q", "b", "orphaned"), 1);
+    CHECK_INT(task_number(b, "q", "a", "orphaned"), -2);
+    done(b, held);
+    // Whoever recovered it may have been first.
+    (void)finish(b, lost, (gf_finish){ .outcome = GF_DONE });
+    store_close(b);
+}
+
 static void history_counts_by_day(void)
 {
     gf_broker *b = store_open();
@@ -348,6 +446,9 @@ static void a_large_queue_is_deleted_whole_and_alone(void)
 
 static const check_test tests[] = {
     TEST(one_task_moves_where_it_may),
+    TEST(a_page_is_found_by_its_number),
+    TEST(a_store_tells_what_it_is),
+    TEST(a_task_whose_lease_has_run_out_says_so),
     TEST(a_task_that_is_run_joins_the_end),
     TEST(all_tasks_of_a_state_move_in_steps),
     TEST(a_queue_is_shown_with_its_figures),

@@ -247,6 +247,7 @@ static const gf_live_ops live = {
 };
 
 static const gf_inspect_ops inspect = {
+    .about = gf_rd_about,
     .groups = gf_rd_groups,
     .stats_add = gf_rd_stats_add,
     .stats = gf_rd_stats,

@@ -307,6 +307,8 @@ bool         gf_rd_registered(gf_rd_store *s, const char *id);
 void         gf_rd_registrations_close(gf_rd_store *s);          // frees memory only
 // policy.c: ESTATE if a primary deletes keys when its memory is full, and the URL
 // does not accept that.
+// The value of a line "name:value" of INFO; "": there is none.
+void gf_rd_info_value(const char *info, const char *name, char *out, size_t capacity);
 gofer_status gf_rd_policy_check(gf_rd_store *s);
 // act.c, edit.c
 gofer_status gf_rd_tasks_act(gf_broker *b, const char *queue, gf_act act, const char *const *ids,
@@ -375,6 +377,7 @@ gofer_status gf_rd_names_inspect(gf_broker *b, gf_names *out);
 gofer_status gf_rd_locate(gf_broker *b, const char *id, gf_names *out);
 // inspect.c
 gofer_status gf_rd_counts(gf_broker *b, char *const *queues, size_t count, gf_counts *out);
+gofer_status gf_rd_about(gf_broker *b, const char *queue, gofer_info **out);
 gofer_status gf_rd_queues_inspect(gf_broker *b, const char *queue, gofer_info **out);
 gofer_status gf_rd_tasks(gf_broker *b, const char *queue, gf_state state, const char *cursor,
     size_t limit, gofer_info **out);

@@ -337,6 +337,7 @@ static const gf_live_ops live = {
 };
 
 static const gf_inspect_ops inspect = {
+    .about = gf_sq_about,
     .groups = gf_sq_groups,
     .stats_add = gf_sq_stats_add,
     .stats = gf_sq_stats,

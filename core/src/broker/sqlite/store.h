@@ -537,6 +537,7 @@ void         gf_sq_watch_close(gf_watch *w);
 gofer_status gf_sq_forward(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms);
 gofer_status gf_sq_purge(gf_broker *b, size_t limit, size_t *done);
 gofer_status gf_sq_upkeep(gf_broker *b);
+gofer_status gf_sq_about(gf_broker *b, const char *queue, gofer_info **out);           // inspect.c
 gofer_status gf_sq_queues(gf_broker *b, const char *queue, gofer_info **out);          // inspect.c
 gofer_status gf_sq_tasks(gf_broker *b, const char *queue, gf_state state, const char *cursor,
     size_t limit, gofer_info **out);

@@ -13,8 +13,7 @@ typedef struct finding {
     char text[256];
 } finding;
 
-// The value of a line "name:value" of INFO.
-static void value_of(const char *info, const char *name, char *out, size_t capacity)
+void gf_rd_info_value(const char *info, const char *name, char *out, size_t capacity)
 {
     size_t size = strlen(name);
     *out = '\0';
@@ -34,8 +33,8 @@ static void look(void *arg, const char *address, const redisReply *reply, gofer_
     char most[32], policy[64];
     if (f->evicts || status != GOFER_OK || !reply || !reply->str)
         return;
-    value_of(reply->str, "maxmemory", most, sizeof most);
-    value_of(reply->str, "maxmemory_policy", policy, sizeof policy);
+    gf_rd_info_value(reply->str, "maxmemory", most, sizeof most);
+    gf_rd_info_value(reply->str, "maxmemory_policy", policy, sizeof policy);
     f->evicts = *most && strcmp(most, "0") != 0 && *policy && strcmp(policy, "noeviction") != 0;
     snprintf(f->text, sizeof f->text, "Redis at %.160s has 'maxmemory-policy %.40s'", address,
         policy);

@@ -1,10 +1,8 @@
 // shown.c - cron entries as Asynq's tools see them (wire.md sections 8 and 12): ours written as a
 // scheduler's, by one of our workers at a time, and those of Go's schedulers read.
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "broker/redis/cron/shown.h"
 #include "info/info.h"
@@ -12,6 +10,7 @@
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/go_text.h"
 
 static const char LOCK[] = "asynq:gofer:shown";
 
@@ -20,74 +19,23 @@ static const char FRONT[] = "gofer:";
 
 // ---- option strings -----------------------------------------------------------------------------
 
-// A duration as Go prints it.
-static void duration_text(int64_t ms, char *out, size_t room)
-{
-    int64_t s = ms / 1000, h = s / 3600, m = s / 60 % 60;
-    int fraction = (int)(ms % 1000);
-    char seconds[32];
-    if (ms < 1000) {
-        snprintf(out, room, ms ? "%" PRId64 "ms" : "0s", ms);
-        return;
-    }
-    snprintf(seconds, sizeof seconds, "%d.%03d", (int)(s % 60), fraction);
-    size_t size = strlen(seconds);
-    while (seconds[size - 1] == '0')
-        size--;
-    size -= seconds[size - 1] == '.';
-    if (h)
-        snprintf(out, room, "%" PRId64 "h%" PRId64 "m%.*ss", h, m, (int)size, seconds);
-    else if (m)
-        snprintf(out, room, "%" PRId64 "m%.*ss", m, (int)size, seconds);
-    else
-        snprintf(out, room, "%.*ss", (int)size, seconds);
-}
-
-// A point in time as Go's UnixDate, which does not go by the locale.
-static void date_text(int64_t ms, char *out, size_t room)
-{
-    static const char days[7][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
-    static const char months[12][4] = {
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    };
-    time_t s = (time_t)(ms / 1000);
-    struct tm tm = { 0 };
-    gmtime_r(&s, &tm);
-    snprintf(out, room, "%s %s %2d %02d:%02d:%02d UTC %d", days[tm.tm_wday % 7],
-        months[tm.tm_mon % 12], tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, tm.tm_year + 1900);
-}
-
-// Quoted as Go does; names are printable (gf_check_queue), so that there is little to escape.
-static void quote(const char *text, char *out, size_t room)
-{
-    size_t at = 0;
-    out[at++] = '"';
-    for (; *text && at + 4 < room; text++) {
-        if (*text == '"' || *text == '\\')
-            out[at++] = '\\';
-        out[at++] = *text;
-    }
-    out[at++] = '"';
-    out[at] = '\0';
-}
-
 size_t gf_rd_options_of(const gf_message *m, gf_rd_option out[GF_RD_OPTIONS_MAX])
 {
     char text[GF_RD_OPTION_SIZE - 16];
     size_t n = 0;
-    quote(m->queue, text, sizeof text);
+    gf_go_quote(m->queue, text, sizeof text);
     snprintf(out[n++].text, GF_RD_OPTION_SIZE, "Queue(%s)", text);
     snprintf(out[n++].text, GF_RD_OPTION_SIZE, "MaxRetry(%d)", (int)m->max_retry);
     if (m->timeout_ms) {
-        duration_text(m->timeout_ms, text, sizeof text);
+        gf_go_duration(m->timeout_ms, text, sizeof text);
         snprintf(out[n++].text, GF_RD_OPTION_SIZE, "Timeout(%s)", text);
     }
     if (m->deadline_ms) {
-        date_text(m->deadline_ms, text, sizeof text);
+        gf_go_date(m->deadline_ms, text, sizeof text);
         snprintf(out[n++].text, GF_RD_OPTION_SIZE, "Deadline(%s)", text);
     }
     if (m->retention_ms) {
-        duration_text(m->retention_ms, text, sizeof text);
+        gf_go_duration(m->retention_ms, text, sizeof text);
         snprintf(out[n++].text, GF_RD_OPTION_SIZE, "Retention(%s)", text);
     }
     return n;
@@ -238,6 +186,27 @@ static int add_options(gofer_info *to, const gofer_info *options)
     return bad | gf_info_set_text(to, "queue", queue);
 }
 
+// The same as they came.
+static int copy_options(gofer_info *to, const gofer_info *options)
+{
+    gofer_info *list = gf_info_list();
+    int bad = !list;
+    for (size_t i = 0; i < gofer_info_count(options) && !bad; i++) {
+        const char *option = gofer_info_text(gofer_info_at(options, i), "option");
+        gofer_info *info = option ? gf_info_record() : NULL;
+        if (option)
+            bad = !info || gf_info_set_text(info, "option", option) != 0;
+        if (bad)
+            gofer_info_free(info);
+        else if (info)
+            bad = gf_info_add(list, info);
+    }
+    if (!bad)
+        return gf_info_set_child(to, "options", list);
+    gofer_info_free(list);
+    return -1;
+}
+
 static int add_foreign(gofer_info *list, const gofer_info *entry)
 {
     static const char *const times[] = { "next_run_at_ms", "last_enqueued_at_ms" };
@@ -255,7 +224,8 @@ static int add_foreign(gofer_info *list, const gofer_info *entry)
     for (size_t i = 0; i < sizeof times / sizeof *times; i++)
         if (gofer_info_has(entry, times[i]))
             bad |= gf_info_set_int(to, times[i], gofer_info_int(entry, times[i], 0));
-    bad |= add_options(to, gofer_info_child(entry, "options"));
+    bad |= add_options(to, gofer_info_child(entry, "options")) |
+        copy_options(to, gofer_info_child(entry, "options"));
     if (bad) {
         gofer_info_free(to);
         return -1;

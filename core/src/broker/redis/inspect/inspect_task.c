@@ -7,6 +7,7 @@
 #include "broker/redis/inspect/inspect.h"
 #include "redis_scripts.h"
 #include "util/alloc.h"
+#include "util/clock.h"
 #include "util/error.h"
 #include "util/text.h"
 
@@ -77,6 +78,9 @@ static int show_running(gofer_info *info, const redisReply *row, const gf_rd_run
         bad = gf_info_set_int(info, "started_at_ms", runner->started_ms) |
               gf_info_set_text(info, "worker", runner->worker);
     }
+    int64_t ends_ms = score_ms(row);     // of its lease; pages do not tell
+    if (ends_ms >= 0 && ends_ms <= gf_now_ms())
+        bad |= gf_info_set_bool(info, "orphaned", 1);
     return bad | show_progress(info, row);
 }
 

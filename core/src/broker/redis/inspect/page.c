@@ -7,6 +7,9 @@
 // one batch share a time and may be shown again); and if nobody knows that either, at its old
 // position. So of tasks that stay in a list none is left out as long as they are in the order of
 // their times, and what is shown twice was near a task that went.
+//
+// "@N" stands behind the first N instead, wherever they are by then; of aggregating tasks with
+// ":GROUP", behind the first of that group.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +28,7 @@ typedef struct cursor {
     char  *group;                        // aggregating: of which zset; "" else
     char  *id;
     size_t group_size, id_size;
+    bool   counts;                       // it was "@N": place is that, id is empty
 } cursor;
 
 static void cursor_clear(cursor *c)
@@ -108,12 +112,27 @@ static bool is_list_place(const char *text)
     return strspn(sign, "0123456789abcdef") == strlen(sign) && strlen(sign) <= 8;
 }
 
+// "@N", or "@N:GROUP" of aggregating tasks.
+static bool read_number(const char *text, gf_state state, cursor *out)
+{
+    size_t digits = strspn(text + 1, "0123456789"), size = digits + 1;
+    bool grouped = state == GF_AGGREGATING;
+    if (digits == 0 || digits > 12 || text[size] != (grouped ? ':' : '\0'))
+        return false;
+    memcpy(out->place, text, size);
+    out->counts = true;
+    out->id = gf_strdup("");
+    if (grouped)
+        out->group = gf_strdup(text + size + 1);
+    return out->id && (!grouped || out->group);
+}
+
 static gofer_status cursor_read(const char *text, gf_state state, cursor *out)
 {
     *out = (cursor){ 0 };
-    if (!text || !*text)
+    if (!text || !*text || (*text == '@' && read_number(text, state, out)))
         return GOFER_OK;
-    const char *id = strrchr(text, ':'), *place = text;
+    const char *id = *text == '@' ? NULL : strrchr(text, ':'), *place = text;
     if (state == GF_AGGREGATING && id && strchr(text, ':') < id) {
         place = strchr(text, ':') + 1;
         out->group = unescape(text, (size_t)(place - 1 - text), &out->group_size);
@@ -122,7 +141,7 @@ static gofer_status cursor_read(const char *text, gf_state state, cursor *out)
         memcpy(out->place, place, (size_t)(id - place));
         out->id = unescape(id + 1, strlen(id + 1), &out->id_size);
     }
-    if (out->id && (state != GF_AGGREGATING || out->group) &&
+    if (!out->counts && out->id && (state != GF_AGGREGATING || out->group) &&
         (is_list(state) ? is_list_place(out->place) : is_number(out->place)))
         return GOFER_OK;
     cursor_clear(out);
@@ -177,6 +196,10 @@ static const gf_rd_script list_script = {
 // The words of a list cursor's place as three arguments.
 static void add_list_place(gf_rd_args *args, const cursor *from)
 {
+    if (from->counts) {
+        gf_rd_add(args, from->place);
+        return;
+    }
     const char *a = strchr(from->place, ':'), *b = strrchr(from->place, ':');
     gf_rd_add_bytes(args, from->place, (size_t)(a - from->place));
     gf_rd_add_bytes(args, a + 1, (size_t)(b - a - 1));
@@ -323,6 +346,17 @@ static gofer_status inspect_list(page *p, const char *rest, const char *group, b
 
 // ---- aggregating: one zset per group, and one per set that is being worked on -------------------
 
+// Of one group, by number.
+static gofer_status inspect_group(page *p)
+{
+    const char *group = p->from->group;
+    char rest[GF_RD_REST_MAX + 1];
+    int size = snprintf(rest, sizeof rest, "g:%s", group);
+    if (size < 0 || (size_t)size >= sizeof rest)
+        return gf_fail(GOFER_EINVAL, "the name of the group is longer than any is");
+    return inspect_list(p, rest, group, true, p->from);
+}
+
 static gofer_status inspect_sets(page *p)
 {
     redisReply *sets = NULL;
@@ -363,10 +397,10 @@ gofer_status gf_rd_tasks(gf_broker *b, const char *queue, gf_state state, const 
     if (!p.list)
         st = GOFER_ENOMEM;
     else if (state == GF_AGGREGATING)
-        st = inspect_sets(&p);
+        st = from.counts ? inspect_group(&p) : inspect_sets(&p);
     else
         st = inspect_list(&p, gf_rd_state_key(state), NULL, true, from.id ? &from : NULL);
-    if (st == GOFER_OK && gofer_info_count(p.list) == 0 && !from.id)
+    if (st == GOFER_OK && gofer_info_count(p.list) == 0 && (!from.id || from.counts))
         st = gf_rd_queue_need(s, queue);
     cursor_clear(&from);
     if (st == GOFER_OK)

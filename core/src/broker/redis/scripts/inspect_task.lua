@@ -2,6 +2,7 @@
 -- ARGV: id, the longest text that can be read. The row of the task and the place where it really
 -- is, "" if in none. A state word that is none of Asynq's does not hide a task: it is looked for,
 -- in lists not further than a bound. What is too long is left out; of a message its size is told.
+-- The score of an active one is the end of its lease.
 -- Cost: O(1), but for 10,000 places of each list at most.
 
 --@use row
@@ -33,4 +34,8 @@ end
 is_in('active', 'ZSCORE', lease, ARGV[1])
 is_in('active', 'LPOS', active, ARGV[1], 'MAXLEN', 10000)
 is_in('pending', 'LPOS', pending, ARGV[1], 'MAXLEN', 10000)
+if place == 'active' then
+  local ends = redis.pcall('ZSCORE', lease, ARGV[1])
+  score = type(ends) == 'string' and ends
+end
 return { { ARGV[1], score, -1, unpack(f) }, place }

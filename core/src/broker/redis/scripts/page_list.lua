@@ -1,7 +1,8 @@
 -- page_list.lua - page of a list.
 -- KEYS: the list.
 -- ARGV: "asynq:{q}:t:", how many, the longest message, the hash field that orders it; then of the
--- last one shown: its position from the right, its time, the sign of the one before it, its id.
+-- last one shown: its position from the right, its time, the sign of the one before it, its id; or
+-- '@N': go on behind the first N.
 -- Positions count from the right end, where the oldest is. at(i): the id there. time_of(i): when it
 -- came, looked for a little to the left if it does not say.
 -- Cost: O(n) of the list where the page begins deep in it; and the page.
@@ -46,7 +47,11 @@ local function behind(hint, time, before, id)
   return a
 end
 local from = 0
-if ARGV[5] then from = behind(tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8]) end
+if ARGV[5] and ARGV[5]:sub(1, 1) == '@' then
+  from = tonumber(ARGV[5]:sub(2))
+elseif ARGV[5] then
+  from = behind(tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8])
+end
 local ids, found = {}, {}
 if from < length then found = redis.call('LRANGE', key, -1 - from - n, -1 - from) end
 for i = #found, 1, -1 do ids[#ids + 1] = found[i] end

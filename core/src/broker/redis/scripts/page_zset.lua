@@ -1,7 +1,8 @@
 -- page_zset.lua - page of a sorted set.
 -- KEYS: the sorted set.
 -- ARGV: "asynq:{q}:t:", how many, the longest message, score and id to go on behind ('' both: from
--- the start). Bytes are compared here as Redis does: Lua's < on text follows the server's locale.
+-- the start; '@N': behind the first N). Bytes are compared here as Redis does: Lua's < on text
+-- follows the server's locale.
 -- Cost: O(log n), with many equal scores O(log n) looks; and the page.
 
 --@use show
@@ -14,7 +15,9 @@ local function less(a, b)
   return #a < #b
 end
 local n, from = tonumber(ARGV[2]), 0
-if ARGV[4] ~= '' then
+if ARGV[4]:sub(1, 1) == '@' then
+  from = tonumber(ARGV[4]:sub(2))
+elseif ARGV[4] ~= '' then
   local low = redis.call('ZCOUNT', key, '-inf', '(' .. ARGV[4])
   local high = low + redis.call('ZCOUNT', key, ARGV[4], ARGV[4])
   while low < high do

@@ -8,6 +8,7 @@
 #include "broker/sqlite/store.h"
 #include "info/info.h"
 #include "util/alloc.h"
+#include "util/clock.h"
 #include "util/error.h"
 
 // Where each column of GF_SQ_BODY is, from the first.
@@ -280,13 +281,15 @@ static int show_waiting(gofer_info *info, sqlite3_stmt *s, gf_state state)
     }
 }
 
-static int show_running(gofer_info *info, sqlite3_stmt *s)
+static int show_running(gofer_info *info, sqlite3_stmt *s, bool whole)
 {
     int64_t done = gf_sq_number(s, GF_SQ_COL_DONE), total = gf_sq_number(s, GF_SQ_COL_TOTAL);
     const char *text = column_text(s, GF_SQ_COL_TEXT);
     int bad = gf_info_set_int(info, "started_at_ms", gf_sq_number(s, GF_SQ_COL_STARTED)) |
               gf_info_set_text(info, "worker", column_text(s, GF_SQ_COL_WORKER)) |
               gf_info_set_bool(info, "cancel_requested", sqlite3_column_int(s, GF_SQ_COL_ASKED));
+    if (whole && gf_sq_number(s, GF_SQ_COL_EXPIRES) <= gf_mono_ms())
+        bad |= gf_info_set_bool(info, "orphaned", 1);
     if (done || total || text)
         bad |= gf_info_set_int(info, "progress_done", done) |
             gf_info_set_int(info, "progress_total", total) |
@@ -353,7 +356,7 @@ gofer_info *gf_sq_task_info(gf_sq_conn *c, sqlite3_stmt *s, const char *queue, b
     int bad = c->rc != SQLITE_OK || gf_info_set_message(info, &m, whole) != 0;
     gf_sq_done(blob);                    // copied; the result may be a blob too
     bad |= gf_info_set_text(info, "state", gf_state_name(state));
-    bad |= state == GF_ACTIVE ? show_running(info, s) : show_waiting(info, s, state);
+    bad |= state == GF_ACTIVE ? show_running(info, s, whole) : show_waiting(info, s, state);
     if (xid)
         bad |= show_extra(info, c, xid, whole);
     if (whole)

@@ -22,7 +22,7 @@
 #define PAGE_READY \
     "SELECT " GF_SQ_BODY ", seq, 0, 0, 0, NULL, 0, NULL, 0, 0, 0, NULL, 0, NULL FROM ready "
 #define PAGE_ACTIVE \
-    "SELECT " GF_SQ_BODY ", seq, 1, 0, 0, NULL, 0, " \
+    "SELECT " GF_SQ_BODY ", seq, 1, 0, lease_until, NULL, 0, " \
     "(SELECT w.id FROM worker w WHERE w.wid = active.wid), started_ms, " \
     "done, total, note, EXISTS(SELECT 1 FROM cancel c WHERE c.seq = active.seq AND " \
     "c.token = active.token), NULL FROM active "
@@ -31,6 +31,13 @@
     ", seq, state, sort_ms, expires_ms, result, rbid, NULL, 0, 0, 0, NULL, 0, " \
     "CASE state WHEN 6 THEN (SELECT g.name FROM member m JOIN task_group g ON g.gid = m.gid " \
     "WHERE m.seq = later.seq) END FROM later "
+
+// The tasks of groups in the order of "page".
+#define OF_PAGE \
+    "SELECT " GF_SQ_BODY \
+    ", later.seq, state, sort_ms, expires_ms, result, rbid, NULL, 0, 0, 0, NULL, 0, " \
+    "(SELECT g.name FROM task_group g WHERE g.gid = page.gid), page.gid FROM page JOIN later " \
+    "ON later.seq = page.seq ORDER BY page.gid, page.at_ms, page.seq"
 
 // The values of a body from ?3 on, behind a seq and one more.
 #define BODY_VALUES "?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17"
@@ -226,20 +233,24 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_LATER_UNCHARGED] = "UPDATE later SET crashes = 0 WHERE seq = ?1 AND crashes <> 0",
     [GF_SQL_LATER_SET_ERROR] = "UPDATE later SET error = ?2, failed_ms = ?3 WHERE seq = ?1",
 
-    [GF_SQL_PAGE_READY] = PAGE_READY "WHERE seq > ?1 AND seq < ?2 ORDER BY seq LIMIT ?3",
-    [GF_SQL_PAGE_ACTIVE] = PAGE_ACTIVE "WHERE seq > ?1 AND seq < ?2 ORDER BY seq LIMIT ?3",
+    [GF_SQL_FILE_SIZE] = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+
+    [GF_SQL_PAGE_READY] = PAGE_READY "WHERE seq > ?1 AND seq < ?2 ORDER BY seq "
+                                     "LIMIT ?3 OFFSET ?4",
+    [GF_SQL_PAGE_ACTIVE] = PAGE_ACTIVE "WHERE seq > ?1 AND seq < ?2 ORDER BY seq "
+                                       "LIMIT ?3 OFFSET ?4",
     [GF_SQL_PAGE_LATER] = PAGE_LATER "WHERE qid = ?1 AND state = ?2 AND (sort_ms, seq) > (?3, ?4) "
-                                     "ORDER BY sort_ms, seq LIMIT ?5",
+                                     "ORDER BY sort_ms, seq LIMIT ?5 OFFSET ?6",
     [GF_SQL_PAGE_GROUPS] =
         "WITH page AS (SELECT g.gid, m.at_ms, m.seq FROM task_group g JOIN member m ON m.gid = "
         "g.gid "
         "WHERE g.qid = ?1 AND g.gid >= ?2 AND (g.gid, m.at_ms, m.seq) > (?2, ?3, ?4) ORDER BY "
-        "g.gid, m.at_ms, m.seq LIMIT ?5) "
-        "SELECT " GF_SQ_BODY
-        ", later.seq, state, sort_ms, expires_ms, result, rbid, NULL, 0, 0, 0, NULL, 0, "
-        "(SELECT g.name FROM task_group g WHERE g.gid = page.gid), page.gid FROM page JOIN later "
-        "ON later.seq = page.seq "
-        "ORDER BY page.gid, page.at_ms, page.seq",
+        "g.gid, m.at_ms, m.seq LIMIT ?5) " OF_PAGE,
+    [GF_SQL_PAGE_GROUP] =
+        "WITH page AS (SELECT g.gid, m.at_ms, m.seq FROM task_group g JOIN member m ON m.gid = "
+        "g.gid "
+        "WHERE g.qid = ?1 AND g.name = ?2 AND g.set_id IS NULL ORDER BY m.at_ms, m.seq LIMIT ?3 "
+        "OFFSET ?4) " OF_PAGE,
     [GF_SQL_ONE_LATER] = PAGE_LATER "WHERE seq = ?1",
 
     [GF_SQL_ITEM_READY] = "SELECT " GF_SQ_BODY ", since_ms FROM ready WHERE seq = ?1",

@@ -5,6 +5,8 @@
 // show.
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "broker/sqlite/store.h"
 #include "info/info.h"
@@ -105,16 +107,30 @@ typedef struct page_query {
     const char *queue;
     gf_state    state;
     int64_t     after_group, after_sort, after_seq;
+    int64_t     skipped;                 // of "@N": behind the first N
+    const char *group;                   //   of this group; NULL: of all that there are
     size_t      limit;
     gofer_info *list;
 } page_query;
 
 // A cursor says after which row the next page begins, so it is good when rows come and go.
+// "@N", or "@N:GROUP" of aggregating tasks.
+static bool read_number(const char *cursor, page_query *q)
+{
+    size_t digits = strspn(cursor + 1, "0123456789");
+    bool grouped = q->state == GF_AGGREGATING;
+    if (digits == 0 || digits > 12 || cursor[digits + 1] != (grouped ? ':' : '\0'))
+        return false;
+    q->skipped = strtoll(cursor + 1, NULL, 10);
+    q->group = grouped ? cursor + digits + 2 : NULL;
+    return true;
+}
+
 static gofer_status read_cursor(const char *cursor, page_query *q)
 {
     int end = 0;
     q->after_sort = INT64_MIN;
-    if (!cursor || !*cursor)
+    if (!cursor || !*cursor || (*cursor == '@' && read_number(cursor, q)))
         return GOFER_OK;
     int read, want = q->state == GF_AGGREGATING ? 3 : 2;
     if (want == 3)
@@ -138,6 +154,15 @@ static sqlite3_stmt *page_rows(gf_sq_conn *c, const page_query *q, int64_t qid)
         gf_sq_bind_int(c, s, 1, after);
         gf_sq_bind_int(c, s, 2, gf_sq_first_seq(qid + 1));
         gf_sq_bind_int(c, s, 3, limit);
+        gf_sq_bind_int(c, s, 4, q->skipped);
+        return s;
+    }
+    if (q->group) {
+        s = gf_sq_stmt(c, GF_SQL_PAGE_GROUP);
+        gf_sq_bind_int(c, s, 1, qid);
+        gf_sq_bind_text(c, s, 2, q->group);
+        gf_sq_bind_int(c, s, 3, limit);
+        gf_sq_bind_int(c, s, 4, q->skipped);
         return s;
     }
     bool grouped = q->state == GF_AGGREGATING;           // group by group
@@ -147,6 +172,8 @@ static sqlite3_stmt *page_rows(gf_sq_conn *c, const page_query *q, int64_t qid)
     gf_sq_bind_int(c, s, 3, q->after_sort);
     gf_sq_bind_int(c, s, 4, q->after_seq);
     gf_sq_bind_int(c, s, 5, limit);
+    if (!grouped)
+        gf_sq_bind_int(c, s, 6, q->skipped);
     return s;
 }
 
@@ -212,6 +239,7 @@ static sqlite3_stmt *task_row(gf_sq_conn *c, const gf_sq_place *place)
     gf_sq_bind_int(c, s, 1, place->seq - 1);
     gf_sq_bind_int(c, s, 2, place->seq + 1);
     gf_sq_bind_int(c, s, 3, 1);
+    gf_sq_bind_int(c, s, 4, 0);
     return s;
 }
 
@@ -314,6 +342,40 @@ gofer_status gf_sq_counts(gf_broker *b, char *const *queues, size_t count, gf_co
 {
     counts_query q = { queues, count, out };
     return gf_sq_read((gf_sq_store *)b, inspect_counts, &q);
+}
+
+// ---- about the store --------------------------------------------------------------------------
+
+typedef struct about_query {
+    const char *queue;                   // must be there; NULL: the store as a whole
+    int64_t     size;
+} about_query;
+
+static gofer_status inspect_file(gf_sq_conn *c, void *arg)
+{
+    about_query *q = arg;
+    if (q->queue)
+        return gf_sq_find_qid(c, q->queue) ? GOFER_OK : no_queue(q->queue);
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_FILE_SIZE);
+    q->size = gf_sq_row(c, s) ? gf_sq_number(s, 0) : 0;
+    gf_sq_done(s);
+    return GOFER_OK;
+}
+
+// What a queue takes is not known without reading it all.
+gofer_status gf_sq_about(gf_broker *b, const char *queue, gofer_info **out)
+{
+    gf_sq_store *store = (gf_sq_store *)b;
+    about_query q = { .queue = queue };
+    gofer_status st = gf_sq_read(store, inspect_file, &q);
+    if (st != GOFER_OK)
+        return st;
+    gofer_info *info = gf_info_record();
+    int bad = !info || gf_info_set_text(info, "store", "sqlite") != 0;
+    if (!bad && !queue)
+        bad = gf_info_set_text(info, "address", store->shown) |
+            gf_info_set_int(info, "memory", q.size);
+    return hand_over(bad ? gf_fail_nomem("what the store says of itself") : GOFER_OK, info, out);
 }
 
 // ---- history, backlog ---------------------------------------------------------------------------
