@@ -1,0 +1,323 @@
+"""web.py --redis URL [--quick] [--rounds N] [--build FOLDER] [PART...] - see web.sh.
+
+streams   a drain with 64 streams open beside one without: pairs, one after the other, in turn
+pages     the overview with many queues, and pages of a long queue, by both stores; memory
+scrape    /metrics of many queues
+page      what an open page that nobody looks at costs Redis
+"""
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import selectors
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PATIENCE = 120      # seconds that an answer may take, so that nothing waits for ever
+STREAMS = 64
+SIZES = {           # of a whole run, and of a quick one
+    "drained": (60_000, 2_000), "queues": (1_000, 40), "tasks": (1_000_000, 3_000),
+    "asked": (20, 3), "watched_s": (20, 3),
+}
+
+
+class Run:
+    def __init__(self, args, folder):
+        self.gofer = args.build / "gofer"
+        self.bench = args.build / "bench" / "bench"
+        self.redis, self.folder, self.rounds = args.redis, folder, args.rounds
+        self.sizes = {name: size[args.quick] for name, size in SIZES.items()}
+
+    def store(self, kind, name):
+        """The URL of an empty store."""
+        if kind == "redis":
+            command(self.redis, "FLUSHALL", "SYNC")
+            return self.redis
+        return f"sqlite:{self.folder / name}.db"
+
+    def call(self, url, *words, text=None):
+        subprocess.run([self.gofer, "-u", url, *words], input=text, text=True, check=True,
+                       stdout=subprocess.DEVNULL)
+
+
+def show(what, measured, unit, aim, wanted):
+    """One line: what was measured, what is aimed at, and how the two relate."""
+    print(f"{what:<58} {measured:>9.1f} {unit:<4} {aim} {wanted:g} {unit:<4} "
+          f"({measured / wanted:.2f} of it)", flush=True)
+
+
+# ---- the server, and Redis ----------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def web(run, url, *options):
+    process = subprocess.Popen(
+        [run.gofer, "-u", url, "web", "--listen", "127.0.0.1:0", "--tokens",
+         run.folder / "no-tokens", "--anonymous", "see,payload,metrics", *options],
+        stdout=subprocess.PIPE, text=True)
+    try:
+        address = process.stdout.readline().strip()
+        if not address:
+            sys.exit("web.py: gofer web did not start")
+        yield Server(process.pid, urllib.parse.urlsplit(address).netloc)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(PATIENCE)
+        process.stdout.close()
+
+
+class Server:
+    def __init__(self, pid, netloc):
+        self.pid, self.netloc = pid, netloc
+
+    def get(self, path):
+        """The answer's text, and the milliseconds that it took."""
+        connection = http.client.HTTPConnection(self.netloc, timeout=PATIENCE)
+        begun = time.perf_counter()
+        connection.request("GET", path)
+        response = connection.getresponse()
+        text = response.read().decode()
+        took = (time.perf_counter() - begun) * 1000
+        connection.close()
+        if response.status != 200:
+            sys.exit(f"web.py: {path} was answered with {response.status}: {text[:200]}")
+        return text, took
+
+    def memory_mib(self):
+        """The most that it has been."""
+        for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+        return 0.0
+
+
+def command(url, *words):
+    """One command of Redis; its answer's first line, or its bulk string."""
+    at = urllib.parse.urlsplit(url)
+    with socket.create_connection((at.hostname, at.port), PATIENCE) as s, s.makefile("rb") as f:
+        s.sendall(b"*%d\r\n" % len(words) + b"".join(
+            b"$%d\r\n%s\r\n" % (len(word), word.encode()) for word in words))
+        line = f.readline().decode().strip()
+        return f.read(int(line[1:])).decode() if line.startswith("$") else line
+
+
+def commands_so_far(url):
+    for line in command(url, "INFO", "stats").splitlines():
+        if line.startswith("total_commands_processed:"):
+            return int(line.split(":")[1])
+    sys.exit("web.py: INFO has no total_commands_processed")
+
+
+# ---- streams ------------------------------------------------------------------------------------
+
+
+class Readers:
+    """Streams that are read as fast as they come, by one thread."""
+
+    def __init__(self, server, count):
+        self.sockets, self.over, self.first = [], threading.Event(), bytearray()
+        self.selector = selectors.DefaultSelector()
+        host, port = server.netloc.rsplit(":", 1)
+        for _ in range(count):
+            s = socket.create_connection((host, int(port)), PATIENCE)
+            s.sendall(f"GET /api/v1/events HTTP/1.1\r\nHost: {server.netloc}\r\n\r\n".encode())
+            head = s.recv(4096)
+            if not head.startswith(b"HTTP/1.1 200"):
+                sys.exit(f"web.py: a stream was refused: {head[:200]!r}")
+            self.sockets.append(s)
+            self.selector.register(s, selectors.EVENT_READ)
+        self.thread = threading.Thread(target=self.drain)
+        self.thread.start()
+
+    def drain(self):
+        while not self.over.is_set():
+            for key, _ in self.selector.select(0.1):
+                got = key.fileobj.recv(1 << 16)
+                if key.fileobj is self.sockets[0]:
+                    self.first += got
+                if not got:
+                    self.selector.unregister(key.fileobj)
+
+    def events(self):
+        """How many the first of them was told of."""
+        said = (line[6:] for line in self.first.split(b"\n") if line.startswith(b"data: {"))
+        return sum(sum(json.loads(message).get("counts", {}).values()) for message in said)
+
+    def close(self):
+        self.over.set()
+        self.thread.join()
+        for s in self.sockets:
+            s.close()
+
+
+def drain(run, kind, name, streams):
+    """Tasks a second, and events; the server is there either way."""
+    url, count = run.store(kind, name), run.sizes["drained"]
+    # Of an address that is no proxy's, fewer connections are taken.
+    with web(run, url, "--trusted-proxy", "127.0.0.1") as server:
+        readers = Readers(server, streams)
+        try:
+            out = subprocess.run([run.bench, "drain", url, str(count), "drain"], check=True,
+                                 capture_output=True, text=True).stdout
+            time.sleep(0.5)             # the last messages come
+        finally:
+            readers.close()
+    rate, events = float(out.split()[1]), readers.events() if streams else 0
+    if streams and not events:
+        sys.exit("web.py: the streams told nothing")
+    return rate, events * rate / count
+
+
+def measure_streams(run):
+    for kind in ("sqlite", "redis"):
+        ratios, rates = [], []
+        for n in range(run.rounds):
+            # The order changes, for the second may find a machine that the first has warmed.
+            pair = {streams: drain(run, kind, f"drain{n}-{streams}", streams)
+                    for streams in ((0, STREAMS), (STREAMS, 0))[n % 2]}
+            ratios.append(pair[0][0] / pair[STREAMS][0] - 1)
+            rates.append(pair[STREAMS][1])
+        print(f"{kind}: {statistics.median(rates):.0f} events/s to {STREAMS} streams")
+        show(f"{kind}: a drain beside them is slower by", 100 * statistics.median(ratios), "%",
+             "<", 3)
+
+
+# ---- pages --------------------------------------------------------------------------------------
+
+
+def fill_queues(run, url):
+    lines = (json.dumps({"type": "t", "payload": "x", "queue": f"queue-{n:04}"})
+             for n in range(run.sizes["queues"]))
+    run.call(url, "enqueue", "--batch", "--quiet", text="\n".join(lines))
+
+
+def slowest(server, run, path):
+    return max(server.get(path)[1] for _ in range(run.sizes["asked"]))
+
+
+def walk(server, run):
+    """The slowest of pages in a row, from the first, and then by number, far in."""
+    worst, cursor = 0.0, ""
+    for _ in range(run.sizes["asked"]):
+        query = f"queue=long&state=scheduled&limit=100{cursor}"
+        text, took = server.get(f"/api/v1/tasks?{query}")
+        worst, cursor = max(worst, took), "&cursor=" + urllib.parse.quote(
+            json.loads(text).get("next_cursor", ""))
+    return worst
+
+
+def measure_pages(run):
+    for kind in ("sqlite", "redis"):
+        url = run.store(kind, "pages")
+        fill_queues(run, url)
+        run.call(url, "enqueue", "t", "x", "--queue", "long", "--in", "1d", "--quiet", "--count",
+                 str(run.sizes["tasks"]))
+        with web(run, url) as server:
+            show(f"{kind}: the overview with {run.sizes['queues']} queues",
+                 slowest(server, run, "/api/v1/overview"), "ms", "<", 300)
+            show(f"{kind}: a page of a queue of {run.sizes['tasks']} tasks", walk(server, run),
+                 "ms", "<", 300)
+            show(f"{kind}: the last page of them by number", deepest(run, url), "ms", "<", 300)
+            show(f"{kind}: memory of the server", server.memory_mib(), "MiB", "<", 32)
+
+
+def deepest(run, url):
+    """By asynqmon's route, which asks by number."""
+    with web(run, url, "--asynqmon") as server:
+        pages = run.sizes["tasks"] // 20
+        return slowest(server, run, f"/asynqmon/api/queues/long/scheduled_tasks?page={pages}")
+
+
+def measure_scrape(run):
+    for kind in ("sqlite", "redis"):
+        url = run.store(kind, "scrape")
+        fill_queues(run, url)
+        with web(run, url) as server:
+            took = []
+            for _ in range(run.sizes["asked"]):
+                took.append(server.get("/metrics")[1])
+                time.sleep(1.1)         # an answer is kept for a second
+        show(f"{kind}: a scrape of {run.sizes['queues']} queues", max(took), "ms", "<", 50)
+
+
+# ---- the page -----------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def open_page(run, server):
+    """In Chromium; where there is none, what it would ask for: the stream, and nothing else."""
+    chromium = shutil.which("chromium")
+    if not chromium:
+        print("no chromium: the page's stream alone is open")
+        readers = Readers(server, 1)
+        try:
+            yield
+        finally:
+            readers.close()
+        return
+    browser = subprocess.Popen(
+        [chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0",
+         f"--user-data-dir={run.folder / 'chromium'}", f"http://{server.netloc}/"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        yield
+    finally:
+        os.killpg(browser.pid, signal.SIGKILL)
+        browser.wait()
+
+
+def commands_per_second(run, url):
+    before, begun = commands_so_far(url), time.monotonic()
+    time.sleep(run.sizes["watched_s"])
+    return (commands_so_far(url) - before - 1) / (time.monotonic() - begun)
+
+
+def measure_page(run):
+    url = run.store("redis", "page")
+    fill_queues(run, url)
+    with web(run, url) as server:
+        idle = commands_per_second(run, url)
+        with open_page(run, server):
+            time.sleep(5)               # it loads, and asks for all once
+            watched = commands_per_second(run, url)
+    print(f"redis: commands of a server without visitors: {idle:.1f}/s")
+    show("redis: commands of a server with an idle open page", watched, "/s", "<", 10)
+
+
+PARTS = {"streams": measure_streams, "pages": measure_pages, "scrape": measure_scrape,
+         "page": measure_page}
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--redis", required=True)
+    options.add_argument("--quick", action="store_true")
+    options.add_argument("--rounds", type=int, default=7)
+    options.add_argument("--build", type=lambda text: pathlib.Path(text).resolve(),
+                         default=ROOT / "build" / "release")
+    options.add_argument("parts", nargs="*", metavar="PART")
+    args = options.parse_args()
+    for part in args.parts or PARTS:
+        if part not in PARTS:
+            options.error(f"there is no part {part}: there are {', '.join(PARTS)}")
+    if args.quick:
+        args.rounds = 1
+    with tempfile.TemporaryDirectory(prefix="gofer-bench-", ignore_cleanup_errors=True) as folder:
+        run = Run(args, pathlib.Path(folder))
+        for part in args.parts or PARTS:
+            PARTS[part](run)
+
+
+if __name__ == "__main__":
+    main()
