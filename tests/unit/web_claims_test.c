@@ -66,7 +66,7 @@ static void names_of_people(void)
     CHECK(web_claim_name("ann@example.org", out, sizeof out));
     CHECK_STR(out, "ann@example.org");
     CHECK(web_claim_name("J\xc3\xbcrgen M", out, sizeof out));
-    static const char *const wrong[] = { "", "-", " a", "a ", "a\x01" "b", "a\x7f", "\xff",
+    static const char *const wrong[] = { "", "-", " a", "a ", ("a\x01" "b"), "a\x7f", "\xff",
         "0123456789abcdef", "\xc3" };
     for (size_t i = 0; i < COUNT(wrong); i++)
         CHECK(!web_claim_name(wrong[i], out, sizeof out));
