@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTIONS_MAX = 48 };
+enum { OPTIONS_MAX = 96 };
 
 const cli_option cli_global_options[] = {
     { "url", 'u', CLI_TEXT, offsetof(cli_globals, url), "URL",

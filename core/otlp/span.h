@@ -3,6 +3,7 @@
 #define OTLP_SPAN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "util/traceparent.h"

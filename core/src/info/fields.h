@@ -646,6 +646,8 @@ FIELD(versions, plugin_abi, INT, none, ALWAYS, BOTH, "0.1.0",
 FIELD(versions, lua, BOOL, none, ALWAYS, BOTH, "0.1.0", "Whether it was built with Lua.")
 FIELD(versions, top, BOOL, none, ALWAYS, BOTH, "0.1.0", "Whether it was built with gofer top.")
 FIELD(versions, web, BOOL, none, ALWAYS, BOTH, "0.1.0", "Whether it was built with gofer web.")
+FIELD(versions, otlp, BOOL, none, ALWAYS, BOTH, "0.1.0",
+    "Whether it was built with gofer worker --otlp.")
 
 KIND(web_token, "", "A token of the web interface.")
 FIELD(web_token, name, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its name.")
