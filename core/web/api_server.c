@@ -119,6 +119,9 @@ void web_api_settings(web_call *call)
     put_list(out, "trusted_proxies", o->proxies, o->proxy_count);
     put_text(out, "base", call->base);
     put_text(out, "anonymous", o->anonymous);
+    put_text(out, "user_header", o->user_header);
+    put_text(out, "role_header", o->role_header);
+    put_list(out, "masks", o->masks, o->mask_count);
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         web_text_format(out, ",\"%s\":%s", flags[i].name, flags[i].is ? "true" : "false");
     web_text_put(out, ",\"limits\":{");

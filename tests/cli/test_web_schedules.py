@@ -85,12 +85,14 @@ def test_what_became_of_ticks(web, store):
 
 
 def test_settings_are_told_without_secrets(store):
-    web = Web(store, "--read-only", "--host", "gofer.example.org", "--base", "/gofer")
+    web = Web(store, "--read-only", "--host", "gofer.example.org", "--base", "/gofer",
+              "--mask", "user:*.password")
     token = web.add_token("looker", "see")
     answer = web("/gofer/api/v1/settings", token=token)
     got = answer.json
     assert got["read_only"] is True and got["hosts"] == ["gofer.example.org"]
     assert got["base"] == "/gofer" and got["tls"] is False and got["tokens"] is True
+    assert got["masks"] == ["user:*.password"] and got["user_header"] is None
     assert got["limits"]["streams"] == 64
     assert str(store.folder / "web-tokens") not in answer.text
     web.close()

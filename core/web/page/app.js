@@ -152,6 +152,7 @@ async function run(make, context) {
     if (shown && document.activeElement === document.body) main.focus({ preventScroll: true });
     shown++;
     dispatchEvent(new Event("gofer-view"));
+    performance.mark("gofer-view"); // what is fetched from here on is for later
     setTimeout(fetchViews);
     const stop = listen((message) => {
         view.hear?.(message);

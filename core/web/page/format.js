@@ -79,17 +79,6 @@ export function headline(text) {
     return (traced ? lines[lines.length - 1] : lines[0]).slice(0, 300);
 }
 
-/**
- * What errors of one kind have in common: numbers, hex and quoted words taken out.
- * @param {string} text
- */
-export function fingerprint(text) {
-    return headline(text)
-        .replace(/0x[0-9a-f]+|[0-9a-f]{8,}/gi, "…")
-        .replace(/\d+(\.\d+)?/g, "…")
-        .replace(/'[^']*'|"[^"]*"/g, "'…'");
-}
-
 class GoferTime extends HTMLElement {
     static observedAttributes = ["ms"];
     connectedCallback() {
