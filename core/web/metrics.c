@@ -66,15 +66,16 @@ static void put_states(web_exposition *e, const gofer_info *queues)
     put_columns(e, queues, states, sizeof states / sizeof *states);
 }
 
-static void put_latency(web_exposition *e, const gofer_info *queues, const char *name,
-    const char *help)
+// A time of each queue, in ms; the worst of those that are left out.
+static void put_ages(web_exposition *e, const gofer_info *queues, const char *name,
+    const char *field, const char *help)
 {
     double worst = 0;
     size_t total = gofer_info_count(queues);
     web_family(e, name, WEB_GAUGE, help);
     for (size_t i = 0; i < total; i++) {
         const gofer_info *queue = gofer_info_at(queues, i);
-        double seconds = (double)gofer_info_int(queue, "latency_ms", 0) / 1000;
+        double seconds = (double)gofer_info_int(queue, field, 0) / 1000;
         const char *const labels[] = { "queue", gofer_info_text(queue, "queue"), NULL };
         if (i < SERIES_MAX)
             web_sample(e, labels, seconds);
@@ -103,8 +104,10 @@ static void put_queues(web_exposition *e, const gofer_info *queues)
           "Groups with tasks in them." },
     };
     put_states(e, queues);
-    put_latency(e, queues, "gofer_queue_latency_seconds",
+    put_ages(e, queues, "gofer_queue_latency_seconds", "latency_ms",
         "Age of the oldest task of a queue that may start now.");
+    put_ages(e, queues, "gofer_queue_longest_running_seconds", "longest_running_ms",
+        "How long the active task of a queue has run that was taken first.");
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
         web_family(e, families[i].name, families[i].kind, families[i].help);
         put_columns(e, queues, &families[i].column, 1);
@@ -285,7 +288,7 @@ static void put_asynq(web_exposition *e, const gofer_info *queues)
     web_family(e, "asynq_tasks_enqueued_total", WEB_GAUGE,
         "Number of tasks enqueued; broken down by queue and state.");
     put_columns(e, queues, states, sizeof states / sizeof *states);
-    put_latency(e, queues, "asynq_queue_latency_seconds",
+    put_ages(e, queues, "asynq_queue_latency_seconds", "latency_ms",
         "Number of seconds the oldest pending task is waiting in pending state to be processed.");
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
         web_family(e, families[i].name, families[i].kind, families[i].help);

@@ -63,6 +63,8 @@ class QueueInfo:
     """Archived tasks that Redis's limit of the archive deleted."""
     latency: timedelta = span_of("latency_ms")
     """Age of the oldest pending task; zero: none."""
+    longest_running: timedelta = span_of("longest_running_ms")
+    """How long the active task has run that was taken first; zero: none, or a Go worker has it."""
     unserved: bool = flag_of("unserved")
     """Tasks are pending, and no live worker serves the queue. Only queues() tells."""
 

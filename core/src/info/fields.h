@@ -63,6 +63,9 @@ FIELD(queue, archive_deleted, INT, count, ALWAYS, BOTH, "0.1.0",
     "such limit.")
 FIELD(queue, latency_ms, INT, ms, ALWAYS, BOTH, "0.1.0",
     "Age of the oldest pending task; 0: none is pending.")
+FIELD(queue, longest_running_ms, INT, ms, ALWAYS, BOTH, "0.1.0",
+    "How long the active task has run that was taken first; 0: none is active, or, on Redis, a Go "
+    "worker has it, which does not say since when.")
 FIELD(queue, unserved, BOOL, none, MAYBE, BOTH, "0.1.0",
     "True: tasks are pending and no live worker serves the queue; only in the list of all queues.")
 

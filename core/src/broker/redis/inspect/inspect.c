@@ -213,6 +213,7 @@ enum {
     Q_SINCE,
     Q_NOW,
     Q_EXISTS,
+    Q_RUNS,
     Q_COUNT,
     STRING_KEYS = 6,
     QUEUE_KEYS = COUNTED_KEYS + STRING_KEYS
@@ -264,18 +265,37 @@ static int64_t number_at(const redisReply *r, size_t index)
     return index < r->elements ? gf_rd_reply_int(r->element[index], 0) : 0;
 }
 
-// How long the oldest pending task has waited by the server's clock; pending_since is in ns.
-static int64_t latency_of(const redisReply *r)
+#define MS_MAX (INT64_C(1) << 50)        // no time is that late
+
+// How long ago that was by the server's clock.
+static int64_t age_of(const redisReply *r, int64_t since_ms)
 {
-    const redisReply *since = gf_rd_reply_at(r, Q_SINCE, REDIS_REPLY_STRING);
-    int64_t now_ms = gf_now_ms(), since_ns = 0;
-    if (!since || since->len > 19 || (since_ns = gf_rd_reply_int(since, 0)) <= 0)
-        return 0;
-    int64_t server_ms = number_at(r, Q_NOW) * 1000, skew = server_ms - now_ms;
+    int64_t now_ms = gf_now_ms(), server_ms = number_at(r, Q_NOW) * 1000,
+            skew = server_ms - now_ms;
     if (skew > 2000 || skew < -2000)
         now_ms = server_ms;              // the two clocks differ: the server's,
                                          //   though only to the second
-    return now_ms > since_ns / 1000000 ? now_ms - since_ns / 1000000 : 0;
+    return now_ms > since_ms ? now_ms - since_ms : 0;
+}
+
+// How long the oldest pending task has waited; pending_since is in ns.
+static int64_t latency_of(const redisReply *r)
+{
+    const redisReply *since = gf_rd_reply_at(r, Q_SINCE, REDIS_REPLY_STRING);
+    int64_t since_ns = since && since->len <= 19 ? gf_rd_reply_int(since, 0) : 0;
+    return since_ns > 0 ? age_of(r, since_ns / 1000000) : 0;
+}
+
+// How long the active task that was taken first has run; 0: a Go worker's, which does not say.
+// gofer:worker is "<Unix ms> <worker>".
+static int64_t running_of(const redisReply *r)
+{
+    const redisReply *worker = gf_rd_reply_at(r, Q_RUNS, REDIS_REPLY_STRING);
+    int64_t since_ms = 0;
+    for (const char *at = worker ? worker->str : ""; *at >= '0' && *at <= '9' && since_ms < MS_MAX;
+         at++)
+        since_ms = since_ms * 10 + (*at - '0');
+    return since_ms > 0 && since_ms < MS_MAX ? age_of(r, since_ms) : 0;
 }
 
 static gofer_info *show_queue(const redisReply *r, const char *queue)
@@ -306,7 +326,8 @@ static gofer_info *show_queue(const redisReply *r, const char *queue)
         gf_info_set_int(info, "processed_total", number_at(r, Q_PROCESSED_TOTAL)) |
         gf_info_set_int(info, "failed_total", number_at(r, Q_FAILED_TOTAL)) |
         gf_info_set_int(info, "archive_deleted", number_at(r, Q_TRIMMED)) |
-        gf_info_set_int(info, "latency_ms", latency_of(r));
+        gf_info_set_int(info, "latency_ms", latency_of(r)) |
+        gf_info_set_int(info, "longest_running_ms", running_of(r));
     if (!bad)
         return info;
     gofer_info_free(info);

@@ -80,7 +80,11 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
                           "(q.qid + 1) << 40 ORDER BY r.seq LIMIT 1), "
                           "q.aggregating, CASE WHEN q.aggregating THEN (SELECT count(*) FROM "
                           "task_group g WHERE g.qid = q.qid AND g.set_id IS NULL) "
-                          "ELSE 0 END "
+                          "ELSE 0 END, "
+                          // Nearly those that were taken first; no more are looked at.
+                          "CASE WHEN q.active THEN (SELECT min(a.started_ms) FROM (SELECT "
+                          "started_ms FROM active WHERE seq >= q.qid << 40 AND seq < (q.qid + 1) "
+                          "<< 40 ORDER BY seq LIMIT 1000) a) END "
                           "FROM queue q LEFT JOIN day d ON d.qid = q.qid AND d.day = ?1 "
                           "WHERE (?2 IS NULL OR q.name = ?2) AND " QID_FITS(
                               "q") " AND NOT (" DOOMED ") ORDER BY q.name",

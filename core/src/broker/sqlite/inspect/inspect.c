@@ -42,12 +42,14 @@ static gofer_info *show_queue(sqlite3_stmt *s, int64_t now_ms)
     gofer_info *info = gf_info_record();
     if (!info)
         return NULL;
-    int64_t n[15];
-    for (int i = 1; i < 15; i++)
+    int64_t n[16];
+    for (int i = 1; i < 16; i++)
         n[i] = gf_sq_number(s, i);
     int64_t paused_ms = n[1], pending = n[2], active = n[3], scheduled = n[4], retry = n[5];
     int64_t latency_ms =
         sqlite3_column_type(s, 12) != SQLITE_NULL && n[12] < now_ms ? now_ms - n[12] : 0;
+    int64_t running_ms =
+        sqlite3_column_type(s, 15) != SQLITE_NULL && n[15] < now_ms ? now_ms - n[15] : 0;
 
     int bad = gf_info_set_text(info, "queue", (const char *)sqlite3_column_text(s, 0)) |
               gf_info_set_bool(info, "paused", paused_ms != 0);
@@ -62,6 +64,7 @@ static gofer_info *show_queue(sqlite3_stmt *s, int64_t now_ms)
         gf_info_set_int(info, "processed_total", n[8]) |
         gf_info_set_int(info, "failed_total", n[9]) | gf_info_set_int(info, "archive_deleted", 0) |
         gf_info_set_int(info, "latency_ms", latency_ms) |
+        gf_info_set_int(info, "longest_running_ms", running_ms) |
         gf_info_set_int(info, "aggregating", n[13]) | gf_info_set_int(info, "groups", n[14]);
     if (!bad)
         return info;
