@@ -49,6 +49,7 @@ static const struct { const char *name; int words; char what; const char *form; 
     { "LRANGE",           3, READS,  "k,0,0" },
     { "LREM",             3, WRITES, "k,0,1" },
     { "LTRIM",            3, WRITES, "k,0,0" },
+    { "MEMORY",           2, READS,  "'USAGE',k" },
     { "MGET",             1, READS,  "k" },
     { "PERSIST",          1, WRITES, "k" },
     { "PEXPIRE",          2, WRITES, "k,1" },
