@@ -19,12 +19,14 @@
 #include "head.h"
 #include "route.h"
 #include "claims.h"
+#include "clock.h"
 
 enum {
     BODY_MAX = 1 << 20,             // bytes of a request's body
     CONNECTION_MEMORY = 32 << 10,   // of the library's, for each: the head has 8 KiB at the most
     STREAM_BLOCK = 4096,
-    TURN_MS = 10
+    TURN_MS = 10,
+    LOOK_MS = 1000                  // so often is seen whether who reads a stream still may
 };
 
 struct web_server {
@@ -48,6 +50,7 @@ typedef struct request {
     bool                   by_session;
     bool                   asked;   // the pool has it, or had it
     web_stream            *stream;
+    int64_t                looked_ms;   // when it was last seen who reads the stream
 } request;
 
 // ---- what a request says
@@ -285,6 +288,16 @@ static bool has_right_to_ask(const request *r)
     return r->route->flags & WEB_MINDS_QUEUES || find_queue(r->call.path, r->call.path_count);
 }
 
+static web_visitor visitor_of(request *r, bool trusted)
+{
+    const web_server_options *opts = &r->server->opts;
+    const char *user = opts->user_header ? header(r, opts->user_header) : NULL;
+    const char *groups = opts->role_header ? header(r, opts->role_header) : user;
+    return web_access_of(opts->access, &(web_shown){
+        .address = r->address, .trusted = trusted, .authorization = header(r, "Authorization"),
+        .session = r->call.session, .user = user, .groups = groups ? groups : "" });
+}
+
 static bool may(request *r)
 {
     const web_server_options *opts = &r->server->opts;
@@ -292,11 +305,7 @@ static bool may(request *r)
     r->call.secure = is_secure(r, trusted);
     r->call.session = find_session(r);
     find_address(r, trusted);
-    const char *user = opts->user_header ? header(r, opts->user_header) : NULL;
-    const char *groups = opts->role_header ? header(r, opts->role_header) : user;
-    web_visitor v = web_access_of(opts->access, &(web_shown){
-        .address = r->address, .trusted = trusted, .authorization = header(r, "Authorization"),
-        .session = r->call.session, .user = user, .groups = groups ? groups : "" });
+    web_visitor v = visitor_of(r, trusted);
     memcpy(r->who, v.name, sizeof r->who);
     r->by_session = v.by_session;
     r->scope = v.scope;
@@ -392,10 +401,24 @@ void web_server_wake(void *reader)
     MHD_resume_connection(r->connection);
 }
 
+// A token may be taken away, or somebody log out, while his stream is open.
+static bool is_still_himself(request *r)
+{
+    const web_server_options *opts = &r->server->opts;
+    int64_t now = web_ms(CLOCK_MONOTONIC);
+    if (now - r->looked_ms < LOOK_MS)
+        return true;
+    r->looked_ms = now;
+    web_visitor v = visitor_of(r, opts->trusted(opts->user, address_of(r->connection)));
+    return v.status == 0 && web_scope_same(&v.scope, &r->scope);
+}
+
 static ssize_t read_stream(void *user, uint64_t at, char *out, size_t room)
 {
     request *r = user;
     (void)at;
+    if (!is_still_himself(r))
+        return (ssize_t)MHD_CONTENT_READER_END_OF_STREAM;
     ssize_t size = web_stream_read(r->stream, out, room, pause_stream);
     return size < 0 ? (ssize_t)MHD_CONTENT_READER_END_OF_STREAM : size;
 }
@@ -404,6 +427,7 @@ static enum MHD_Result start_stream(request *r)
 {
     const char *name = strcmp(r->who, "-") == 0 ? "" : r->who;
     web_stream_why why;
+    r->looked_ms = web_ms(CLOCK_MONOTONIC);
     r->stream = web_stream_open(r->server->opts.streams, &(web_listener_of){
         .key = r->by_session ? r->session : name,
         .last_id = header(r, "Last-Event-ID"), .scope = r->call.view.scope,

@@ -166,6 +166,27 @@ def test_what_is_in_tasks_is_for_who_may_see_it(web, store, stream):
     assert stream(token=web.add_token("metrics", "metrics")).status == 403
 
 
+def test_a_stream_ends_with_the_right_to_it(gofer, web, stream):
+    """A token that is taken away, and a logout, while the streams are open."""
+    gone, stays = web.add_token("gone", "see"), web.add_token("stays", "see")
+    cookies = [web.post("/login", {"token": stays}).headers["set-cookie"].split(";")[0]
+               for _ in range(2)]
+    ended = [stream(token=gone), stream(cookie=cookies[0])]
+    open_ = [stream(token=stays), stream(cookie=cookies[1])]
+    for reader in (*ended, *open_):
+        heard(gofer, reader)
+    gofer("web", "token", "rm", "gone", "--tokens", gofer.folder / "web-tokens")
+    assert web.post("/logout", headers={"Cookie": cookies[0]}).status == 200
+    time.sleep(1.1)     # so often the server looks
+    gofer.enqueue("secret", "x")
+    for reader in ended:
+        while (message := reader.next()) is not None:
+            assert "secret" not in json.dumps(message)
+    for reader in open_:
+        while "secret" not in json.dumps(reader.next()):
+            pass
+
+
 def test_who_was_cut_off_goes_on_where_he_was(web, store, stream):
     reader = stream()
     _, last, _ = heard(store, reader)
