@@ -16,6 +16,8 @@ from typing import Optional
 
 import pytest
 
+sys.path.append(str(Path(__file__).parents[1]))  # child_peer, which the other tests have, too
+
 import gofer
 from gofer.running.delivery import Control, Delivery, Ending
 from gofer.running.runner import Runner
