@@ -35,7 +35,7 @@ def test_every_act_is_noted(store, web, ann):
     """All routes that change something, as the server's own list has them."""
     store.enqueue("t", "--id", "a", "--in", "1h")
     store("cron", "add", "nightly", "@daily", "report")
-    worker = store.worker("--shell", "never=true")
+    worker = store.worker("--shell", "never=true", "--queue", "other")      # and not the task
     id = store.json("worker", "ls")["items"][0]["worker"]
     task, ok = "/api/v1/queues/default/tasks/a", {"outcome": "ok", "count": 1}
     on_task = {"queue": "default", "target": "a", **ok}
