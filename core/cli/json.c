@@ -59,3 +59,13 @@ void json_put_text(FILE *out, const char *text)
     else
         fputs("null", out);
 }
+
+void json_end_page(FILE *out, const char *cursor)
+{
+    fputs("]", out);
+    if (cursor) {
+        fputs(",\"next_cursor\":", out);
+        json_put_text(out, cursor);
+    }
+    fprintf(out, ",\"more\":%s}\n", cursor ? "true" : "false");
+}

@@ -12,5 +12,7 @@ void json_put(FILE *out, const char *text, size_t size);
 // The same into memory that always has room for 6 * size + 1 bytes. Returns the length.
 size_t json_put_into(char *out, const char *text, size_t size);
 void json_put_text(FILE *out, const char *text);    // NULL: null
+// The end of {"items":[..., with where the next page begins; NULL: there is none.
+void json_end_page(FILE *out, const char *cursor);
 
 #endif

@@ -104,12 +104,7 @@ static int add_page(listing *l, const gofer_audit_filter *filter)
 static void finish(const listing *l)
 {
     if (!l->rows) {
-        fputs("]", stdout);
-        if (l->cursor) {
-            fputs(",\"next_cursor\":", stdout);
-            json_put_text(stdout, l->cursor);
-        }
-        printf(",\"more\":%s}\n", l->cursor ? "true" : "false");
+        json_end_page(stdout, l->cursor);
         return;
     }
     if (table_rows(l->rows))

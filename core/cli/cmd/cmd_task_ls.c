@@ -156,12 +156,7 @@ static int list(listing *l, const ls_args *args)
 static void finish(listing *l)
 {
     if (!l->rows) {
-        fputs("]", stdout);
-        if (l->cursor) {
-            fputs(",\"next_cursor\":", stdout);
-            json_put_text(stdout, l->cursor);
-        }
-        printf(",\"more\":%s}\n", l->cursor ? "true" : "false");
+        json_end_page(stdout, l->cursor);
         return;
     }
     if (table_rows(l->rows))
