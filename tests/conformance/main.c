@@ -50,6 +50,7 @@ int main(int argc, char **argv)
         parts[part_count++] = suite_full();
         parts[part_count++] = suite_upgrade();
         parts[part_count++] = suite_fault();
+        parts[part_count++] = suite_ride();
     }
     if (store_is_redis())
         parts[part_count++] = suite_asynq();

@@ -34,6 +34,7 @@ suite suite_full(void);     // a disk that is full: files only
 suite suite_upgrade(void);  // older files, and damaged ones
 void fault_prepare(void);   // before anything else is asked of SQLite
 suite suite_fault(void);    // a disk that fails: files only
+suite suite_ride(void);     // outcomes that are not synced at once: files only
 suite suite_hold(void);     // files that stay where they are while they are open: files only
 
 #endif

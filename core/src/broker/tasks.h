@@ -91,10 +91,14 @@ typedef struct gf_finish {
     const void     *checkpoint;    // RETRY_AT, REQUEUE: replaces the one stored; NULL: as it is;
                                    //   size 0: none any more
     size_t          checkpoint_size;
+    bool            rides;         // it need not be durable when exchange returns: see ticket
     // out: OK; ESTALE: the claim was no longer ours, nothing changed; ESTATE: RETRY_AT or REQUEUE
     // of a claim whose end somebody has asked for, nothing changed: it is to be
     // handed in as CANCELLED.
     gofer_status    status;
+    // out, with rides and status OK: 0: it is durable; else `settle` says when. Later
+    // ones are larger.
+    uint64_t        ticket;
 } gf_finish;
 
 typedef struct gf_share {
@@ -151,12 +155,19 @@ typedef struct gf_tasks_ops {
     // task of the same id is OK.
     gofer_status (*put)(gf_broker *b, gf_put *items, size_t count);
 
-    // Finishing is durable when it returns. take may be NULL (finish only). ESTATE: the worker of
-    // the take is not registered. With finishes it may take none although tasks are pending (no
-    // room, no memory): the finishes come first.
+    // Finishing is durable when it returns, but for finishes with a ticket: these are done, and a
+    // power loss may undo them until they are settled. take may be NULL (finish only). ESTATE: the
+    // worker of the take is not registered. With finishes it may take none although tasks are
+    // pending (no room, no memory): the finishes come first.
     // Called by: fetcher. Waits. Again: a finish that was done is ESTALE; a take whose answer was
     // lost goes back by itself.
     gofer_status (*exchange)(gf_broker *b, gf_finish *done, size_t done_count, gf_take *take);
+
+    // Are the finishes with this ticket, and with all before it, durable? OK: yes. ETIMEOUT: not
+    // yet (no text). force: make them. Others: not, and nobody can tell whether they will be; they
+    // may be asked for again.
+    // Called by: fetcher. With force waits, else not. Again: yes.
+    gofer_status (*settle)(gf_broker *b, uint64_t ticket, bool force);
 
     // Renews leases; the items say which claims are stale.
     // Called by: housekeeping. Waits. Again: yes.

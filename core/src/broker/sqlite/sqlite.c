@@ -113,8 +113,11 @@ static gofer_status open_once(gf_sq_store *s)
         st = gf_sq_schema_check(&s->writer, s->path, &is_new);
     if (st == GOFER_OK)
         st = gf_sq_sidecar_open(&s->sidecar, s->path);
-    if (st == GOFER_OK)
+    if (st == GOFER_OK) {
+        atomic_store(&s->doubts, atomic_load(&s->sidecar.page->doubts));
+        s->flow.seen = atomic_load(&s->sidecar.page->syncs);
         st = is_new || (s->path && !has_wal(&s->writer)) ? make_schema(s) : configure(s);
+    }
     // Only now: who turns a file into one with a WAL needs it for himself.
     if (st == GOFER_OK && s->path)
         st = gf_sq_hold_lock(s->hold, s->path, &s->sidecar, s->base.config.timeout_ms);
@@ -279,6 +282,7 @@ static gofer_status read_clock(gf_broker *b, int64_t *out)
 static const gf_tasks_ops tasks = {
     .put = gf_sq_put,
     .exchange = gf_sq_exchange,
+    .settle = gf_sq_settle,
     .extend = gf_sq_extend,
     .progress = gf_sq_progress,
     .release = gf_sq_release,

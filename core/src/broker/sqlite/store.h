@@ -76,6 +76,12 @@ typedef struct gf_sq_page {
     _Atomic int64_t  awaited_ms;         // until then somebody waits for an end (monotonic)
     _Atomic int64_t  listening_ms[GF_SQ_LISTENERS];    // until then somebody listens to events
                                                        //   (monotonic)
+    // Commits that were not synced, see ticket.c. All are counted under the write lock.
+    _Atomic uint64_t tickets;            // so many were drawn,
+    _Atomic uint64_t synced;             //   and these and all before are on the disk
+    _Atomic uint32_t syncs;              // commits that were synced,
+    _Atomic uint32_t sync_us;            //   and how long the latest of them took
+    _Atomic uint32_t doubts;             // syncs that failed
 } gf_sq_page;
 
 typedef struct gf_sq_sidecar {
@@ -272,8 +278,12 @@ enum {
     GF_SQ_ADDS = 2,                      // makes the store grow: refused when the disk is short
     GF_SQ_READS_COUNTS = 4,              // by SQL: flush them before
     GF_SQ_TIDIES = 8,                    // checkpoint afterwards, whatever the WAL's size
-    GF_SQ_KEEPS = 16                     // is never refused, but keeps large pieces
+    GF_SQ_KEEPS = 16,                    // is never refused, but keeps large pieces
                                          //   only where there is room
+    GF_SQ_RIDES = 32,                    // need not be synced if others soon will: see its ticket
+    GF_SQ_TELLS = 64,                    // what it reads is told to others: that is synced before
+                                         //   it returns
+    GF_SQ_SETTLES = 128                  // all that was committed before is
 };
 
 // A piece of work for the writer. run checks every precondition before its first write, so that
@@ -285,6 +295,7 @@ typedef struct gf_sq_op {
     int            flags;
     size_t         tasks;                // about how many it touches: bounds the group
     int64_t        bytes;                // ADDS, KEEPS: about how much it stores
+    uint64_t       ticket;               // out, RIDES: 0: it is synced; else for gf_sq_settle
 
     // The writer's own.
     struct gf_sq_op *next;
@@ -318,6 +329,30 @@ const char  *gf_sq_left_out(char word[GF_SQ_LEFT_OUT], size_t size);   // what s
 void         gf_sq_log_left_out(gf_sq_store *s, const gf_sq_txn *t);   // after the commit
 // Has a connection: one that was given up is opened again.
 gofer_status gf_sq_writer_ready(gf_sq_store *s);
+
+// ---- outcomes that ride on the syncs of others (ticket.c) ---------------------------------------
+
+// How often others sync, as the leader sees it.
+typedef struct gf_sq_flow {
+    uint32_t seen;                       // of the page's syncs
+    int64_t  last_ns, gap_ns;            // monotonic; 0: none was seen yet
+} gf_sq_flow;
+
+// For the leader: the number of a commit that will not be synced, before it begins.
+uint64_t gf_sq_ticket_draw(gf_sq_page *page);
+void     gf_sq_tickets_settle(gf_sq_store *s);       // all commits so far are synced
+void     gf_sq_tickets_trust(gf_sq_store *s);        //   through our own descriptor
+void     gf_sq_tickets_doubt(gf_sq_store *s);        // a sync has failed
+bool     gf_sq_flows(gf_sq_store *s);                // others sync so often that one can wait
+// A commit was synced: took so long; for_others: not for outcomes alone.
+void     gf_sq_flow_note(gf_sq_store *s, int64_t ns, bool for_others);
+void     gf_sq_wal_sync(gf_sq_conn *c);              // a failure sticks in the connection
+// For anybody. Are there commits that are not known to be synced? Asked after a read it
+// is about what that has seen, too.
+bool     gf_sq_afloat(const gf_sq_page *page);
+bool     gf_sq_in_doubt(const gf_sq_store *s);       // a sync has failed, and not yet ours
+gofer_status gf_sq_settle_all(gf_sq_store *s);       // syncs what is afloat now
+
 // EBROKER: the file was moved or deleted, or failed before. c: a connection of the caller's.
 gofer_status gf_sq_file_check(gf_sq_store *s, gf_sq_conn *c);
 
@@ -362,6 +397,10 @@ struct gf_sq_store {
     int64_t       left_logged_ms;        // monotonic
     int64_t       wal_now, wal_tried;    // pages in the WAL after the last commit; at the last try
 
+    gf_sq_flow    flow;
+    bool          wal_grew;              // the commit has written to the WAL
+
+    _Atomic uint32_t doubts;             // of the page, that our own descriptor has answered
     _Atomic int   failed;                // fail-stop: an I/O error or damage was seen
 
     pthread_mutex_t read_lock;           // guards reader
@@ -521,6 +560,7 @@ gofer_status gf_sq_commands_take(gf_sq_store *s, const char *worker, gf_names *o
 gofer_status gf_sq_put(gf_broker *b, gf_put *items, size_t count);                     // put.c
 // exchange.c
 gofer_status gf_sq_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf_take *take);
+gofer_status gf_sq_settle(gf_broker *b, uint64_t ticket, bool force);                  // ticket.c
 // lease.c
 gofer_status gf_sq_extend(gf_broker *b, gf_lease *leases, size_t count, int64_t lease_ms);
 gofer_status gf_sq_progress(gf_broker *b, const gf_progress *items, size_t count);

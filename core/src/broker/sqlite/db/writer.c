@@ -102,6 +102,63 @@ static void check_committed(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end)
                 "it was committed just then, and may be lost"));
 }
 
+// What the commit of a group has to be.
+typedef struct syncing {
+    bool full;                           // synced
+    bool for_others;                     //   not just because it has outcomes
+    bool rides;                          // not, and it has outcomes
+    uint64_t ticket;                     // out: of those; 0: they are synced
+    int64_t took_ns;                     // out
+} syncing;
+
+static syncing how_to_sync(gf_sq_store *s, const gf_sq_txn *t, gf_sq_op *first, gf_sq_op *end)
+{
+    int flags = 0;
+    for (gf_sq_op *op = first; op != end; op = op->next)
+        flags |= op->flags;
+    syncing how = { .for_others = flags & GF_SQ_DURABLE };
+    how.full = (flags & (GF_SQ_DURABLE | GF_SQ_SETTLES)) ||
+        ((flags & GF_SQ_TELLS) && gf_sq_afloat(s->sidecar.page));
+    if (!(flags & GF_SQ_RIDES))
+        return how;
+    // Who waits for an end is told by the commit.
+    bool flows = s->path && gf_sq_flows(s);
+    how.rides = flows && !t->awaited && !how.full;
+    how.full = !how.rides;
+    return how;
+}
+
+// The connection's commit, with what it has to sync.
+static void commit(gf_sq_store *s, syncing *how)
+{
+    gf_sq_conn *c = &s->writer;
+    int64_t begun_ns = gf_mono_ns();
+    how->ticket = how->rides && c->rc == SQLITE_OK ? gf_sq_ticket_draw(s->sidecar.page) : 0;
+    s->wal_grew = false;
+    gf_sq_run(c, gf_sq_stmt(c, GF_SQL_COMMIT));
+    if (s->path && how->full && !s->wal_grew &&
+        (gf_sq_afloat(s->sidecar.page) || gf_sq_in_doubt(s))) {
+        gf_sq_wal_sync(c);
+        s->wal_grew = true;
+    }
+    how->took_ns = gf_mono_ns() - begun_ns;
+}
+
+// Failed or not, what is known of syncs is told to all who have the file.
+static void tell_of_sync(gf_sq_store *s, const syncing *how)
+{
+    const gf_sq_conn *c = &s->writer;
+    if (!s->path)
+        return;
+    if (c->rc == SQLITE_IOERR_FSYNC || gf_sq_conn_broken(c)) {
+        gf_sq_tickets_doubt(s);
+    } else if (c->rc == SQLITE_OK && how->full && s->wal_grew && !atomic_load(&s->failed)) {
+        gf_sq_tickets_settle(s);
+        gf_sq_tickets_trust(s);
+        gf_sq_flow_note(s, how->took_ns, how->for_others);
+    }
+}
+
 // Runs the operations that were not refused in one transaction. False: SQL failed, all is undone,
 // and `failure` holds the connection's words for it.
 // release: how much of the reserve was given up for it, see RELEASES.
@@ -113,9 +170,7 @@ static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, int release
         .store = s, .conn = c, .counts = &s->counts, .now_ms = gf_now_ms(), .mono_ms = gf_mono_ms()
     };
     t.awaited = gf_sq_is_awaited(s->sidecar.page, t.mono_ms);
-    bool full = false;
-    for (gf_sq_op *op = first; op != end; op = op->next)
-        full |= (op->flags & GF_SQ_DURABLE) != 0;
+    syncing how = how_to_sync(s, &t, first, end);
 
     *committing = false;
     if (gf_sq_writer_ready(s) != GOFER_OK) {
@@ -128,7 +183,7 @@ static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, int release
         gf_sq_roll_back(c);
     s->wrote = true;
     gf_sq_counts_forget(&s->counts);
-    set_sync(s, full);
+    set_sync(s, how.full);
     gf_sq_run(c, gf_sq_stmt(c, GF_SQL_BEGIN));
     for (gf_sq_op *op = first; op != end && c->rc == SQLITE_OK; op = op->next) {
         if (op->refused)
@@ -143,8 +198,13 @@ static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, int release
     }
     gf_sq_counts_flush(&t);
     *committing = c->rc == SQLITE_OK;
-    gf_sq_run(c, gf_sq_stmt(c, GF_SQL_COMMIT));
+    commit(s, &how);
+    if (c->rc == SQLITE_OK)
+        check_committed(s, first, end);
+    tell_of_sync(s, &how);
     if (c->rc == SQLITE_OK) {
+        for (gf_sq_op *op = first; op != end; op = op->next)
+            op->ticket = how.ticket;
         if (t.wakeups)
             gf_sq_wakeup_send(s->sidecar.page, t.wakeups);
         if (t.ended) {
@@ -152,7 +212,6 @@ static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, int release
             gf_sq_futex_wake(&s->sidecar.page->ends, t.ended, INT_MAX);
         }
         gf_sq_log_left_out(s, &t);
-        check_committed(s, first, end);
         return true;
     }
     *failure = *c;
@@ -166,6 +225,7 @@ static int count_wal_pages(void *store, sqlite3 *db, const char *name, int pages
 {
     (void)db, (void)name;
     ((gf_sq_store *)store)->wal_now = pages;
+    ((gf_sq_store *)store)->wal_grew = true;
     return SQLITE_OK;
 }
 
@@ -181,11 +241,14 @@ void gf_sq_wal_checkpoint(gf_sq_store *s)
     if (rc == SQLITE_OK && moved == logged) {
         s->wal_tried = 0;
         s->wal_now = 0;                  // the next commit begins the WAL anew and says so
+        gf_sq_tickets_settle(s);         // it syncs the WAL before it moves anything
         return;
     }
     gf_sq_conn_note(&s->writer, rc);
     if (gf_sq_conn_broken(&s->writer))
         atomic_store(&s->failed, 1);
+    if (rc == SQLITE_IOERR_FSYNC || atomic_load(&s->failed))
+        gf_sq_tickets_doubt(s);
     gf_sq_conn_clear(&s->writer);
 }
 

@@ -326,8 +326,14 @@ static gofer_status write_some(gf_sq_store *s, gofer_status (*run)(gf_sq_txn *, 
     waiting **all, size_t count)
 {
     batch b = { all, count };
-    gf_sq_op op = { .run = run, .arg = &b, .tasks = count };
+    gf_sq_op op = { .run = run, .arg = &b, .flags = GF_SQ_TELLS, .tasks = count };
     return gf_sq_write(s, &op);
+}
+
+// An end that was read may be one that a power loss would undo.
+static gofer_status make_sure(gf_sq_store *s, bool read_any)
+{
+    return read_any && gf_sq_afloat(s->sidecar.page) ? gf_sq_settle_all(s) : GOFER_OK;
 }
 
 gofer_status gf_sq_waits_open(gf_broker *b, gf_waits **out)
@@ -434,6 +440,11 @@ static void add_some(waits *w, gf_awaited *const *items, size_t count, bool only
     }
     if (st == GOFER_OK && only_look) {
         st = gf_sq_read(w->store, look_at_all, &b);
+        bool any = false;
+        for (size_t i = 0; i < count; i++)
+            any |= new[i]->made != NULL;
+        if (st == GOFER_OK)
+            st = make_sure(w->store, any);
     } else if (st == GOFER_OK) {
         stay_fresh(w);                   // before the rows are there: who ends a task
                                          //   after that looks for them
@@ -512,6 +523,11 @@ static void tell(waits *w, waiting *each)
 static gofer_status look(waits *w)
 {
     gofer_status st = gf_sq_read(w->store, look_at_ends, w);
+    bool any = false;
+    for (size_t i = 0; i < w->count; i++)
+        any |= w->all[i]->made != NULL;
+    if (st == GOFER_OK)
+        st = make_sure(w->store, any);
     for (size_t i = w->count; i-- > 0;) {
         waiting *each = w->all[i];
         if (st == GOFER_OK && each->made)

@@ -29,6 +29,7 @@ typedef struct exchanging {
     size_t     max, room;                // of the take, in this step; room: none once a suspect was
                                          //   taken
     int64_t    wid;
+    bool       rides;                    // the outcomes need not be synced at once
 } exchanging;
 
 // ---- finish --------------------------------------------------------------------------
@@ -370,7 +371,8 @@ static gofer_status run(gf_broker *b, exchanging *x)
     gf_sq_op op = {
         .run = exchange,
         .arg = x,
-        .flags = x->done_count ? GF_SQ_DURABLE : 0,    // a take that is lost has not been begun
+        // A take that is lost has not been begun.
+        .flags = !x->done_count ? 0 : x->rides ? GF_SQ_RIDES : GF_SQ_DURABLE,
         .tasks = x->done_count + (x->take ? x->max : 0) + 1,
     };
     for (size_t i = 0; i < x->done_count; i++)
@@ -378,6 +380,8 @@ static gofer_status run(gf_broker *b, exchanging *x)
     if (op.bytes > 0)
         op.flags |= GF_SQ_KEEPS;
     gofer_status st = gf_sq_write((gf_sq_store *)b, &op);
+    for (size_t i = 0; i < x->done_count; i++)
+        x->done[i].ticket = op.ticket;
     if (st != GOFER_OK)
         free_claims(x->take);
     return st;
@@ -426,6 +430,14 @@ static gofer_status in_steps(gf_broker *b, exchanging *whole, size_t limit)
     return any ? GOFER_OK : worst;       // what was finished is; taking waits
 }
 
+static bool all_ride(const gf_finish *done, size_t count)
+{
+    size_t i = 0;
+    while (i < count && done[i].rides)
+        i++;
+    return i == count;
+}
+
 gofer_status gf_sq_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf_take *take)
 {
     exchanging x = { .done = done, .done_count = done_count, .take = take };
@@ -441,6 +453,7 @@ gofer_status gf_sq_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf
             return gf_fail(GOFER_ESTATE, "the worker '%s' is not registered", take->worker);
     }
     bool at_once = step_from((gf_sq_store *)b, &x, 0, done_count) == done_count;
+    x.rides = at_once && all_ride(done, done_count);
     st = at_once ? run(b, &x) : in_steps(b, &x, SIZE_MAX);
     return st == GOFER_ENOSPACE && at_once ? in_steps(b, &x, SMALL_STEP) : st;
 }

@@ -1,0 +1,303 @@
+// ride.c - outcomes that ride on the syncs of others: what a ticket means, and what a power loss
+// leaves of it.
+//
+// A power loss is played by a copy of the file with as much of its log as was synced.
+#include <stdio.h>
+#include <unistd.h>
+
+#include "broker/sqlite/store.h"
+#include "fixture.h"
+#include "shim.h"
+#include "suites.h"
+#include "util/clock.h"
+
+enum { LONG_US = 60 * 1000 * 1000 };
+
+// Two handles of a file, as of two processes: b's worker finishes, c puts.
+typedef struct pair {
+    gf_broker *b, *c;
+    int        fillers;
+} pair;
+
+static gf_sq_page *page_of(gf_broker *b)
+{
+    return ((gf_sq_store *)b)->sidecar.page;
+}
+
+// Somebody else has synced; and syncs take so long that this is often.
+static void sync_by_other(pair *p)
+{
+    char id[24];
+    snprintf(id, sizeof id, "filler%d", ++p->fillers);
+    put(p->c, "other", id);
+    atomic_store(&page_of(p->b)->sync_us, LONG_US);
+}
+
+static gofer_status finish_riding(gf_broker *b, gf_claim *claim, gf_outcome_kind kind,
+    uint64_t *ticket)
+{
+    gf_finish f = { .claim = claim, .outcome = kind, .rides = true };
+    gofer_status st = b->ops->tasks->exchange(b, &f, 1, NULL);
+    *ticket = f.ticket;
+    gf_claim_free(claim);
+    return st == GOFER_OK ? f.status : st;
+}
+
+// Takes and finishes it, so that it has a ticket.
+static uint64_t afloat(pair *p, const char *id)
+{
+    uint64_t ticket = 0;
+    put(p->b, "q", id);
+    gf_claim *claim = need_one(p->b, "q", id);
+    sync_by_other(p);
+    CHECK_OK(finish_riding(p->b, claim, GF_DONE, &ticket));
+    CHECK(ticket > 0);
+    return ticket;
+}
+
+static gofer_status settle(gf_broker *b, uint64_t ticket, bool force)
+{
+    return b->ops->tasks->settle(b, ticket, force);
+}
+
+static pair open_pair(void)
+{
+    uint64_t ticket;
+    shim_begin();
+    fault.log_size = fault.log_synced = 0;
+    pair p = { .b = store_open() };
+    p.c = store_again();
+    put(p.b, "q", "first");
+    gf_claim *claim = need_one(p.b, "q", "first");
+    sync_by_other(&p);                                  // one sync is not yet often
+    CHECK_OK(finish_riding(p.b, claim, GF_DONE, &ticket));
+    CHECK_INT(ticket, 0);
+    return p;
+}
+
+static void close_pair(pair *p)
+{
+    gf_broker_close(p->c);
+    store_close(p->b);
+    shim_end();
+}
+
+// ---- a power loss ------------------------------------------------------------------------------
+
+static void copy_file(const char *suffix, const char *to, int64_t size)
+{
+    char name[300], bytes[4096];
+    snprintf(name, sizeof name, "%s%s", store_path(), suffix);
+    FILE *in = fopen(name, "rb");
+    snprintf(name, sizeof name, "%s%s", to, suffix);
+    FILE *out = fopen(name, "wb");
+    REQUIRE(in && out);
+    for (size_t some; size > 0 && (some = fread(bytes, 1, sizeof bytes, in)) > 0;) {
+        some = (int64_t)some < size ? some : (size_t)size;
+        REQUIRE(fwrite(bytes, 1, some, out) == some);
+        size -= (int64_t)some;
+    }
+    fclose(in);
+    REQUIRE(fclose(out) == 0);
+}
+
+// How many tasks would be active, if there were no power from now on.
+static int active_after_power_loss(void)
+{
+    static const char *const suffixes[] = { "", "-wal", "-shm" };
+    char copy[280], name[300];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *s = NULL;
+    snprintf(copy, sizeof copy, "%s.lost", store_path());
+    copy_file("", copy, INT64_MAX);
+    copy_file("-wal", copy, fault.log_synced);
+    REQUIRE(sqlite3_open(copy, &db) == SQLITE_OK);
+    REQUIRE(sqlite3_prepare_v2(db, "SELECT count(*) FROM active", -1, &s, NULL) == SQLITE_OK);
+    REQUIRE(sqlite3_step(s) == SQLITE_ROW);
+    int count = sqlite3_column_int(s, 0);
+    sqlite3_finalize(s);
+    CHECK_INT(sqlite3_close(db), SQLITE_OK);
+    for (size_t i = 0; i < COUNT(suffixes); i++) {
+        snprintf(name, sizeof name, "%s%s", copy, suffixes[i]);
+        unlink(name);
+    }
+    return count;
+}
+
+static void a_ticket_is_settled_by_the_sync_of_another(void)
+{
+    pair p = open_pair();
+    uint64_t ticket = afloat(&p, "a");
+    CHECK_STR(task_state(p.b, "q", "a"), "");           // it is done,
+    CHECK_INT(active_after_power_loss(), 1);            // and may yet be undone
+    CHECK_STATUS(settle(p.b, ticket, false), GOFER_ETIMEOUT);
+    sync_by_other(&p);
+    CHECK_OK(settle(p.b, ticket, false));
+    CHECK_INT(active_after_power_loss(), 0);
+    close_pair(&p);
+}
+
+static void a_ticket_is_settled_by_force(void)
+{
+    pair p = open_pair();
+    uint64_t first = afloat(&p, "a"), second;
+    put(p.b, "q", "b");
+    gf_claim *claim = need_one(p.b, "q", "b");
+    sync_by_other(&p);
+    CHECK_OK(settle(p.b, first, false));
+    CHECK_OK(finish_riding(p.b, claim, GF_DONE, &second));
+    CHECK(second > first);
+    CHECK_INT(active_after_power_loss(), 1);
+    int syncs = fault.syncs, writes = fault.writes;
+    CHECK_OK(settle(p.b, second, true));
+    CHECK_OK(settle(p.b, second, true));                // which is known already
+    CHECK_OK(settle(p.b, first, false));
+    CHECK_INT(fault.syncs - syncs, 1);
+    CHECK_INT(fault.writes - writes, 0);
+    CHECK_INT(active_after_power_loss(), 0);
+    close_pair(&p);
+}
+
+static void a_ticket_is_settled_by_a_checkpoint(void)
+{
+    pair p = open_pair();
+    uint64_t ticket = afloat(&p, "a");
+    CHECK_INT(active_after_power_loss(), 1);
+    gf_sq_store *c = (gf_sq_store *)p.c;
+    CHECK_OK(gf_sq_sidecar_lock(&c->sidecar, PATIENCE_MS));
+    gf_sq_wal_checkpoint(c);
+    gf_sq_sidecar_unlock(&c->sidecar);
+    CHECK_OK(settle(p.b, ticket, false));
+    CHECK_INT(active_after_power_loss(), 0);
+    close_pair(&p);
+}
+
+static void an_outcome_that_nobody_lets_ride_is_synced_at_once(void)
+{
+    pair p = open_pair();
+    put(p.b, "q", "a");
+    gf_claim *claim = need_one(p.b, "q", "a");
+    sync_by_other(&p);
+    done(p.b, claim);
+    CHECK_INT(active_after_power_loss(), 0);
+    put(p.b, "q", "b");                                 // and one beside which nobody syncs
+    claim = need_one(p.b, "q", "b");
+    atomic_store(&page_of(p.b)->sync_us, 0);
+    gf_sleep_us(5000);
+    uint64_t ticket = 1;
+    CHECK_OK(finish_riding(p.b, claim, GF_DONE, &ticket));
+    CHECK_INT(ticket, 0);
+    CHECK_INT(active_after_power_loss(), 0);
+    close_pair(&p);
+}
+
+// ---- who waits ---------------------------------------------------------------------------------
+
+static void who_is_told_of_an_end_knows_that_it_is_synced(void)
+{
+    for (int waits = 0; waits < 2; waits++) {
+        pair p = open_pair();
+        gf_message m = message("q", "a");
+        gofer_info *end = NULL;
+        uint64_t ticket = 0;
+        m.retention_ms = 3600000;
+        CHECK_OK(put_message(p.b, &m, 0));
+        gf_claim *claim = need_one(p.b, "q", "a");
+        sync_by_other(&p);
+        CHECK_OK(finish_riding(p.b, claim, GF_DONE, &ticket));
+        CHECK(ticket > 0);
+        CHECK_INT(active_after_power_loss(), 1);
+        CHECK_OK(gf_wait_end(p.c, "q", "a", waits ? PATIENCE_MS : 0, &end));
+        CHECK_STR(gofer_info_text(end, "outcome"), "done");
+        gofer_info_free(end);
+        CHECK_OK(settle(p.b, ticket, false));
+        CHECK_INT(active_after_power_loss(), 0);
+        close_pair(&p);
+        store_remove();
+    }
+}
+
+static void while_somebody_waits_nothing_rides(void)
+{
+    pair p = open_pair();
+    uint64_t ticket = 1;
+    put(p.b, "q", "a");
+    gf_claim *claim = need_one(p.b, "q", "a");
+    atomic_store(&page_of(p.c)->awaited_ms, gf_mono_ms() + 5000);
+    sync_by_other(&p);
+    CHECK_OK(finish_riding(p.b, claim, GF_DONE, &ticket));
+    CHECK_INT(ticket, 0);
+    CHECK_INT(active_after_power_loss(), 0);
+    close_pair(&p);
+}
+
+// ---- a disk that fails -------------------------------------------------------------------------
+
+static void fail_next_sync(void)
+{
+    fault.kind = BAD_SYNC;
+    fault.countdown = 1;
+    fault.came = false;
+}
+
+static void a_ticket_whose_sync_fails_is_never_settled(void)
+{
+    pair p = open_pair();
+    uint64_t ticket = afloat(&p, "a");
+    fail_next_sync();
+    CHECK_STATUS(settle(p.b, ticket, true), GOFER_EUNCERTAIN);
+    fault.kind = NO_FAULT;
+    sync_by_other(&p);                                  // which may claim success for lost pages
+    CHECK_STATUS(settle(p.b, ticket, false), GOFER_ETIMEOUT);
+    CHECK_STATUS(settle(p.b, ticket, true), GOFER_EBROKER);
+    close_pair(&p);
+}
+
+// Another's sync that failed may have lost our pages, and he who syncs next need not know.
+static void after_anothers_failure_only_our_own_sync_settles(void)
+{
+    pair p = open_pair();
+    uint64_t ticket = afloat(&p, "a");
+    fail_next_sync();
+    gf_message m = message("other", "lost");
+    CHECK_STATUS(put_message(p.c, &m, 0), GOFER_EUNCERTAIN);
+    fault.kind = NO_FAULT;
+    gf_broker_close(p.c);
+    p.c = store_again();
+    sync_by_other(&p);
+    CHECK_STATUS(settle(p.b, ticket, false), GOFER_ETIMEOUT);
+    int syncs = fault.syncs;
+    CHECK_OK(settle(p.b, ticket, true));
+    CHECK(fault.syncs > syncs);
+    CHECK_OK(settle(p.b, ticket, false));
+    close_pair(&p);
+}
+
+// The page came to the disk in pieces: what is drawn now is ahead of all that it calls synced.
+static void a_page_from_before_a_power_loss_settles_nothing(void)
+{
+    pair p = open_pair();
+    atomic_store(&page_of(p.b)->synced, 1000);
+    uint64_t ticket = afloat(&p, "a");
+    CHECK(ticket > 1000);
+    CHECK_STATUS(settle(p.b, ticket, false), GOFER_ETIMEOUT);
+    CHECK_OK(settle(p.b, ticket, true));
+    close_pair(&p);
+}
+
+static const check_test tests[] = {
+    TEST(a_ticket_is_settled_by_the_sync_of_another),
+    TEST(a_ticket_is_settled_by_force),
+    TEST(a_ticket_is_settled_by_a_checkpoint),
+    TEST(an_outcome_that_nobody_lets_ride_is_synced_at_once),
+    TEST(who_is_told_of_an_end_knows_that_it_is_synced),
+    TEST(while_somebody_waits_nothing_rides),
+    TEST(a_ticket_whose_sync_fails_is_never_settled),
+    TEST(after_anothers_failure_only_our_own_sync_settles),
+    TEST(a_page_from_before_a_power_loss_settles_nothing),
+};
+
+suite suite_ride(void)
+{
+    return (suite){ tests, COUNT(tests) };
+}
