@@ -1,5 +1,5 @@
 // fake_broker.h - a store with faults for the worker's tests: the real one behind a table whose
-// exchange, extend and the question for checkpoints can be made to fail, refuse or hang.
+// exchange, settle, extend and the question for checkpoints can be made to fail, refuse or hang.
 #ifndef TESTS_UNIT_FAKE_BROKER_H
 #define TESTS_UNIT_FAKE_BROKER_H
 
@@ -24,6 +24,10 @@ static struct {
     _Atomic int          hold, held;          // takes wait at the store's door; so many do
     _Atomic int          hold_asks, asks;     // so do renewals and questions for checkpoints
     _Atomic int          exchanges, extends;
+    _Atomic int          floats;              // outcomes that may ride get tickets
+    _Atomic uint64_t     tickets, settled;    // drawn; and so many of them are synced
+    _Atomic int          settle_fails;        // so many syncs fail
+    _Atomic int          syncs;               // that were asked for
 } fault;
 
 __attribute__((unused)) static bool fault_spend(_Atomic int *count)
@@ -57,7 +61,24 @@ __attribute__((unused)) static gofer_status fault_exchange(gf_broker *b, gf_fini
         }
         return take ? fault.real->tasks->exchange(b, NULL, 0, take) : GOFER_OK;
     }
-    return fault.real->tasks->exchange(b, done, count, take);
+    gofer_status st = fault.real->tasks->exchange(b, done, count, take);
+    bool floats = count > 0 && st == GOFER_OK && done[0].rides && atomic_load(&fault.floats);
+    uint64_t ticket = floats ? atomic_fetch_add(&fault.tickets, 1) + 1 : 0;
+    for (size_t i = 0; i < count; i++)
+        done[i].ticket = done[i].rides ? ticket : 0;
+    return st;
+}
+
+__attribute__((unused)) static gofer_status fault_settle(gf_broker *b, uint64_t ticket, bool force)
+{
+    (void)b;
+    if (force && atomic_load(&fault.settled) < ticket) {
+        atomic_fetch_add(&fault.syncs, 1);
+        if (fault_spend(&fault.settle_fails))
+            return gf_fail(GOFER_EUNCERTAIN, "the test wants this sync to fail");
+        atomic_store(&fault.settled, ticket);
+    }
+    return atomic_load(&fault.settled) >= ticket ? GOFER_OK : GOFER_ETIMEOUT;
 }
 
 __attribute__((unused)) static void fault_wait_to_ask(void)
@@ -97,6 +118,7 @@ __attribute__((unused)) static void fault_install(gofer_client *client)
     fault.real = client->broker->ops;
     tables_copy(&fault.now, fault.real);
     fault.now.tasks.exchange = fault_exchange;
+    fault.now.tasks.settle = fault_settle;
     fault.now.tasks.extend = fault_extend;
     fault.now.tasks.checkpoint = fault_checkpoint;
     client->broker->ops = &fault.now.ops;

@@ -99,8 +99,10 @@ static size_t room_for(void **array, size_t *capacity, size_t count, size_t size
     return count < *capacity ? count : *capacity;
 }
 
-static size_t fill_finishes(gf_fetcher *f)
+static size_t fill_finishes(gofer_worker *w)
 {
+    gf_fetcher *f = &w->fetch.fetcher;
+    bool rides = w->settings.gather_us > 0 && atomic_load(&w->stop_calls) == 0;
     void *array = f->finishes;
     size_t count = room_for(&array, &f->finish_capacity, f->outbox.count, sizeof *f->finishes),
            i = 0;
@@ -112,6 +114,7 @@ static size_t fill_finishes(gf_fetcher *f)
             .claim = task->claim,
             .result = done ? task->result : NULL,
             .result_size = done ? task->result_size : 0,
+            .rides = rides && task->claim->message.suspect == 0,   // for its end others wait
         };
         gf_finish_fill(task, &f->finishes[i]);
     }
@@ -175,26 +178,35 @@ static void count_run(gofer_worker *w, const gofer_task *task)
     gf_tally_add(&w->upkeep.tallies, m, o, wait_ns, run_ns);
 }
 
-// The first `count` of the outbox that the store has accepted, in the stats by queue and type.
-static void count_runs(gofer_worker *w, size_t count)
+static void count_runs(gofer_worker *w, const gf_tasks *tasks)
 {
-    const gf_fetcher *f = &w->fetch.fetcher;
-    const gofer_task *task = f->outbox.first;
-    if (count == 0)
+    if (!tasks->first)
         return;
     pthread_mutex_lock(&w->upkeep.stats.lock);
-    for (size_t i = 0; i < count; i++, task = task->next)
-        if (f->finishes[i].status == GOFER_OK)
-            count_run(w, task);
+    for (const gofer_task *task = tasks->first; task; task = task->next)
+        count_run(w, task);
     pthread_mutex_unlock(&w->upkeep.stats.lock);
 }
 
-// What the store has accepted, in the worker's counts, its log and for who listens.
-static void note(gofer_worker *w, gofer_task *task)
+// Their outcomes are stored for good: in the worker's counts, its log and for who listens.
+static void put_away(gofer_worker *w, gf_tasks *stored)
 {
-    count_outcome(&w->upkeep.counters, &task->outcome);
-    gf_finish_log(task);
-    gf_publish_outcome(task);
+    count_runs(w, stored);
+    for (gofer_task *task = stored->first; task; task = task->next) {
+        count_outcome(&w->upkeep.counters, &task->outcome);
+        gf_finish_log(task);
+        gf_publish_outcome(task);
+    }
+    gf_pool_release(&w->run.pool, stored);
+}
+
+// The store has it, but a power loss may undo it until its ticket is settled.
+static void set_afloat(gf_fetcher *f, gofer_task *task, uint64_t ticket)
+{
+    if (f->afloat.count == 0)
+        f->afloat_ns = gf_mono_ns();
+    task->ticket = f->last_ticket = ticket;
+    gf_tasks_push(&f->afloat, task);
 }
 
 // The store has answered for the first `count` of the outbox; those it has no answer for (one of
@@ -203,37 +215,74 @@ static void note(gofer_worker *w, gofer_task *task)
 static bool release_stored(gofer_worker *w, size_t count, gofer_status *st)
 {
     gf_fetcher *f = &w->fetch.fetcher;
-    gf_tasks stored = { 0 };
+    gf_tasks stored = { 0 }, stale = { 0 };
     int64_t next_retry_ms = INT64_MAX;
     bool requeued = false;
-    count_runs(w, count);
     for (size_t i = 0; i < count; i++) {
         gofer_task *task = gf_tasks_pop(&f->outbox);
-        const gf_outcome *o = &task->outcome;
-        if (f->finishes[i].status == GOFER_ESTATE) {
+        const gf_finish *finish = &f->finishes[i];
+        if (finish->status == GOFER_ESTATE) {
             gf_finish_cancel(task);            // at once, with the next exchange
             gf_tasks_push(&f->outbox, task);
             continue;
         }
-        if (f->finishes[i].status != GOFER_OK && f->finishes[i].status != GOFER_ESTALE) {
-            *st = f->finishes[i].status;
+        if (finish->status != GOFER_OK && finish->status != GOFER_ESTALE) {
+            *st = finish->status;
             gf_tasks_push(&f->outbox, task);
             continue;
         }
-        if (f->finishes[i].status == GOFER_OK)
-            note(w, task);
-        else
-            log_claim_stale(w, task, f->finishes[i].status);
-        if (o->kind == GF_RETRY_AT && o->at_ms < next_retry_ms)
-            next_retry_ms = o->at_ms;
-        requeued |= o->kind == GF_REQUEUE;
-        gf_tasks_push(&stored, task);
+        if (task->outcome.kind == GF_RETRY_AT && task->outcome.at_ms < next_retry_ms)
+            next_retry_ms = task->outcome.at_ms;
+        requeued |= task->outcome.kind == GF_REQUEUE;
+        if (finish->status == GOFER_ESTALE) {
+            log_claim_stale(w, task, finish->status);
+            gf_tasks_push(&stale, task);
+        } else if (finish->ticket) {
+            set_afloat(f, task, finish->ticket);
+        } else {
+            gf_tasks_push(&stored, task);
+        }
     }
-    gf_pool_release(&w->run.pool, &stored);
+    put_away(w, &stored);
+    gf_pool_release(&w->run.pool, &stale);
     if (next_retry_ms != INT64_MAX)
         gf_housekeeping_ask_forward(
             w, gf_mono_ms() + (next_retry_ms - gf_broker_now_ms(w->broker)));
     return requeued;
+}
+
+// Outcomes that others have synced meanwhile are put away; force: all, by a sync of our own. OK
+// also while some stay afloat.
+static gofer_status settle(gofer_worker *w, bool force)
+{
+    gf_fetcher *f = &w->fetch.fetcher;
+    gf_tasks settled = { 0 };
+    gofer_status st = GOFER_OK;
+    int64_t begun_ns = gf_mono_ns();
+    if (force && f->afloat.count)
+        st = gf_tally_call(&w->upkeep.tallies, GF_CALL_EXCHANGE, begun_ns,
+            w->ops->tasks->settle(w->broker, f->last_ticket, true));
+    while (st == GOFER_OK && f->afloat.first) {
+        uint64_t ticket = f->afloat.first->ticket;
+        if (!force)
+            st = w->ops->tasks->settle(w->broker, ticket, false);
+        while (st == GOFER_OK && f->afloat.first && f->afloat.first->ticket == ticket)
+            gf_tasks_push(&settled, gf_tasks_pop(&f->afloat));
+    }
+    if (settled.count)
+        f->afloat_ns = begun_ns;       // about: of the first that is left
+    put_away(w, &settled);
+    return !force && st == GOFER_ETIMEOUT ? GOFER_OK : st;
+}
+
+// How long those afloat may wait for a sync of others; 0: no longer. -1: there are none.
+static int64_t afloat_us(gofer_worker *w)
+{
+    const gf_fetcher *f = &w->fetch.fetcher;
+    if (f->afloat.count == 0)
+        return -1;
+    int64_t left_us = w->settings.gather_us - (gf_mono_ns() - f->afloat_ns) / 1000;
+    return left_us > 0 && atomic_load(&w->stop_calls) == 0 ? left_us : 0;
 }
 
 // No memory for a task: back to its queue at once rather than when its lease ends.
@@ -299,7 +348,7 @@ static void complain(gofer_worker *w, gofer_status st)
         return;
     f->complained_ms = now_ms;
     char waiting[32];
-    snprintf(waiting, sizeof waiting, "%zu", f->outbox.count);
+    snprintf(waiting, sizeof waiting, "%zu", f->outbox.count + f->afloat.count);
     gf_logf(&w->log, GOFER_LOG_WARN, "the store does not answer; trying on", "worker", w->id,
         "status", gofer_status_name(st), "error", gofer_error_last(), "#outcomes_waiting", waiting,
         NULL);
@@ -334,13 +383,15 @@ static void give_up_if_stopping(gofer_worker *w)
     if (f->stop_seen_ms == 0)
         return;
     pthread_mutex_lock(&w->run.pool.lock);
-    bool last = w->run.pool.held_count == f->outbox.count + w->run.on_dead.waiting.count;
+    bool last = w->run.pool.held_count ==
+        f->outbox.count + f->afloat.count + w->run.on_dead.waiting.count;
     pthread_mutex_unlock(&w->run.pool.lock);
     int64_t since_ms = f->stop_seen_ms > f->trouble_ms ? f->stop_seen_ms : f->trouble_ms;
     bool hurries = atomic_load(&w->stop_calls) > 1 || atomic_load(&w->left);
     if (!last || (!hurries && gf_mono_ms() - since_ms < FAREWELL_MS))
         return;
     gf_tasks_join(&f->outbox, &w->run.on_dead.waiting);
+    gf_tasks_join(&f->outbox, &f->afloat);
     gf_worker_outcomes_lost(w, f->outbox.count);
     gf_pool_release(&w->run.pool, &f->outbox);
 }
@@ -381,6 +432,9 @@ static int64_t patience_ms(gofer_worker *w, int64_t fallback_ms)
     const gf_fetcher *f = &w->fetch.fetcher;
     int64_t ms = gf_pool_patience_ms(
         &w->run.pool, w->run.on_dead.waiting.count ? LOOK_DEAD_MS : fallback_ms);
+    int64_t us = afloat_us(w);
+    if (us >= 0 && (ms < 0 || us < ms * 1000))
+        ms = (us + 999) / 1000;
     if (f->late.count == 0)
         return ms;
     int64_t left_ms = f->late_ms - gf_mono_ms();
@@ -455,7 +509,7 @@ static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
     gf_fetcher *f = &w->fetch.fetcher;
     gf_share apart = { f->suspect_queue, 1 };
     void *array = f->claims;
-    size_t count = fill_finishes(f);
+    size_t count = fill_finishes(w);
     want = room_for(&array, &f->claim_capacity, want, sizeof *f->claims);
     f->claims = array;
     gf_take take = {
@@ -545,6 +599,11 @@ void *gf_fetcher_main(void *arg)
         int64_t look_ms;
         if (taking)
             gather(w);
+        gofer_status settled = settle(w, afloat_us(w) == 0);
+        if (settled != GOFER_OK) {
+            back_off(w, settled);
+            continue;
+        }
         bring_back(f, stopping);
         prove(w);
         size_t room = gf_pool_collect(&w->run.pool, &f->outbox, taking, gf_mono_ms(), &calls);
@@ -578,6 +637,11 @@ void *gf_fetcher_main(void *arg)
         // News without a task: perhaps one was scheduled, which only housekeeping looks for.
         if (news)
             gf_housekeeping_ask_forward(w, 0);
+        // Who drains wants to know that all is done.
+        if (w->settings.drain && (st = settle(w, true)) != GOFER_OK) {
+            back_off(w, st);
+            continue;
+        }
         if (w->settings.drain)
             gf_housekeeping_ask_drain(w);
         news = wait_in_store(w);

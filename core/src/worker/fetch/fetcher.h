@@ -22,6 +22,9 @@ typedef struct gf_fetcher {
     gf_tasks    outbox;
     gf_tasks    late;              // outcomes that had no answer while others had: in the outbox
     int64_t     late_ms;           //   again at this time
+    gf_tasks    afloat;            // outcomes that the store has, but a power loss might undo:
+    uint64_t    last_ticket;       //   by their tickets, up to this one;
+    int64_t     afloat_ns;         //   the first of them since then
     gf_finish  *finishes;
     size_t      finish_capacity;
     gf_claim  **claims;

@@ -247,7 +247,9 @@ size_t gf_on_dead_room(gofer_worker *w, size_t room)
         return room;               // nearly always
     pthread_mutex_lock(&w->run.pool.lock);
     size_t limit = HELD_PER_SLOT * w->run.pool.concurrency;
-    size_t held = w->run.pool.held_count - outbox->count;        // these go with the next exchange
+    // These go with the next exchange, or have gone.
+    size_t going = outbox->count + w->fetch.fetcher.afloat.count;
+    size_t held = w->run.pool.held_count - going;
     pthread_mutex_unlock(&w->run.pool.lock);
     limit = limit < HELD_MIN ? HELD_MIN : limit;
     if (waiting >= limit)

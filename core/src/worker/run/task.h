@@ -99,6 +99,7 @@ struct gofer_task {
     unsigned         pins;          // so many look at it without the lock,
     bool             doomed;        //   and the last of them frees it
     bool             on_dead_put;   // its on-dead task is in the store; the fetcher's
+    uint64_t         ticket;        // of its outcome, while that is afloat; the fetcher's
 
     // What became of it. The handler's thread decides in its own two fields; the pool moves them
     // over unless the task was lost meanwhile, and then what the runtime decided stands.
