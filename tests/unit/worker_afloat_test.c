@@ -116,6 +116,25 @@ static void a_worker_that_must_stop_says_what_may_be_lost(void)
     tear_down();
 }
 
+static void what_finishes_meanwhile_does_not_hold_up_the_stop(void)
+{
+    SET_UP("concurrency", "2");
+    handle("t", count_other);
+    handle("slow", obedient);
+    nothing_is_synced_by_itself();
+    enqueue("slow", "two", NULL);
+    start();
+    WAIT_FOR(atomic_load(&r.runs) == 1);
+    enqueue("t", "one", NULL);
+    WAIT_FOR(atomic_load(&fault.syncs) > 0);
+    atomic_store(&r.gate, 1);
+    gofer_worker_stop(r.worker);
+    gofer_worker_stop(r.worker);
+    wait_end();
+    CHECK_INT(stat_of("outcomes_lost"), 2);
+    tear_down();
+}
+
 static void a_worker_that_drains_comes_to_its_end(void)
 {
     SET_UP("concurrency", "2", "drain", "1", "gather_us", "100000");
@@ -151,6 +170,7 @@ int main(int argc, char **argv)
         TEST(a_failure_counts_once_it_is_synced),
         TEST(a_worker_that_stops_syncs_first),
         TEST(a_worker_that_must_stop_says_what_may_be_lost),
+        TEST(what_finishes_meanwhile_does_not_hold_up_the_stop),
         TEST(a_worker_that_drains_comes_to_its_end),
         TEST(without_gathering_each_outcome_is_synced_at_once),
     };

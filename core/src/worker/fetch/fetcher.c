@@ -599,15 +599,15 @@ void *gf_fetcher_main(void *arg)
         int64_t look_ms;
         if (taking)
             gather(w);
-        gofer_status settled = settle(w, afloat_us(w) == 0);
-        if (settled != GOFER_OK) {
-            back_off(w, settled);
-            continue;
-        }
         bring_back(f, stopping);
         prove(w);
         size_t room = gf_pool_collect(&w->run.pool, &f->outbox, taking, gf_mono_ms(), &calls);
         gf_worker_act(w, calls);
+        gofer_status settled = settle(w, afloat_us(w) == 0);
+        if (settled != GOFER_OK) {
+            back_off(w, settled);      // with all that is finished in the outbox
+            continue;
+        }
         gf_on_dead_put(w, gf_mono_ms(), stopping && hurries(w));
         size_t fits = gf_want_room(w, gf_on_dead_room(w, room), &look_ms);
         size_t want = make_way(w, fits, &look_ms);
