@@ -64,7 +64,7 @@ static pair open_pair(void)
 {
     uint64_t ticket;
     shim_begin();
-    fault.log_size = fault.log_synced = 0;
+    fault.log_end = fault.log_synced = 0;
     pair p = { .b = store_open() };
     p.c = store_again();
     put(p.b, "q", "first");
@@ -101,8 +101,8 @@ static void copy_file(const char *suffix, const char *to, int64_t size)
     REQUIRE(fclose(out) == 0);
 }
 
-// How many tasks would be active, if there were no power from now on.
-static int active_after_power_loss(void)
+// What the file would say, if there were no power from now on.
+static int count_after_power_loss(const char *sql)
 {
     static const char *const suffixes[] = { "", "-wal", "-shm" };
     char copy[280], name[300];
@@ -112,7 +112,7 @@ static int active_after_power_loss(void)
     copy_file("", copy, INT64_MAX);
     copy_file("-wal", copy, fault.log_synced);
     REQUIRE(sqlite3_open(copy, &db) == SQLITE_OK);
-    REQUIRE(sqlite3_prepare_v2(db, "SELECT count(*) FROM active", -1, &s, NULL) == SQLITE_OK);
+    REQUIRE(sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK);
     REQUIRE(sqlite3_step(s) == SQLITE_ROW);
     int count = sqlite3_column_int(s, 0);
     sqlite3_finalize(s);
@@ -122,6 +122,11 @@ static int active_after_power_loss(void)
         unlink(name);
     }
     return count;
+}
+
+static int active_after_power_loss(void)
+{
+    return count_after_power_loss("SELECT count(*) FROM active");
 }
 
 static void a_ticket_is_settled_by_the_sync_of_another(void)
@@ -188,6 +193,60 @@ static void an_outcome_that_nobody_lets_ride_is_synced_at_once(void)
     CHECK_OK(finish_riding(p.b, claim, GF_DONE, &ticket));
     CHECK_INT(ticket, 0);
     CHECK_INT(active_after_power_loss(), 0);
+    close_pair(&p);
+}
+
+// ---- a worker ----------------------------------------------------------------------------------
+
+static int32_t at_once(gofer_task *task, void *user)
+{
+    (void)task, (void)user;
+    return GOFER_DONE;
+}
+
+static int64_t processed_by(gofer_worker *worker)
+{
+    gofer_info *info;
+    REQUIRE(gofer_worker_stats(worker, &info) == GOFER_OK);
+    int64_t count = gofer_info_int(info, "processed", -1);
+    gofer_info_free(info);
+    return count;
+}
+
+// Of so many tasks at most these are left: those put, but for what the worker has counted.
+static void check_power_loss(pair *p, gofer_worker *worker, int64_t tasks)
+{
+    gf_sq_store *s = (gf_sq_store *)p->c;
+    REQUIRE(gf_sq_sidecar_lock(&s->sidecar, PATIENCE_MS) == GOFER_OK);     // nobody writes
+    int64_t counted = processed_by(worker);
+    int left = count_after_power_loss(
+        "SELECT (SELECT count(*) FROM ready) + (SELECT count(*) FROM active)");
+    gf_sq_sidecar_unlock(&s->sidecar);
+    if (!CHECK(left <= tasks - counted))
+        fprintf(stderr, "    %d left of %d, %d were counted\n", left, (int)tasks, (int)counted);
+}
+
+static void what_a_worker_has_counted_survives_a_power_loss(void)
+{
+    enum { LIVE = 400, LOOKS = 40 };
+    pair p = open_pair();
+    gofer_client *client;
+    gofer_worker *worker;
+    uint64_t before = atomic_load(&page_of(p.b)->tickets);
+    REQUIRE(gofer_client_open(&client, store_url(), NULL) == GOFER_OK);
+    REQUIRE(gofer_worker_new(&worker, client) == GOFER_OK);
+    CHECK_OK(gofer_worker_handle(worker, "*", at_once, NULL, NULL));
+    CHECK_OK(gofer_worker_queue(worker, "other", 1));
+    CHECK_OK(gofer_worker_set(worker, "gather_us", "2000"));
+    CHECK_OK(gofer_worker_start(worker));
+    for (int i = 1; i <= LIVE; i++) {
+        sync_by_other(&p);
+        if (i % (LIVE / LOOKS) == 0)
+            check_power_loss(&p, worker, p.fillers);
+    }
+    CHECK(atomic_load(&page_of(p.b)->tickets) > before);        // some did ride
+    gofer_worker_free(worker);                                  // stops it
+    gofer_client_close(client);
     close_pair(&p);
 }
 
@@ -290,6 +349,7 @@ static const check_test tests[] = {
     TEST(a_ticket_is_settled_by_force),
     TEST(a_ticket_is_settled_by_a_checkpoint),
     TEST(an_outcome_that_nobody_lets_ride_is_synced_at_once),
+    TEST(what_a_worker_has_counted_survives_a_power_loss),
     TEST(who_is_told_of_an_end_knows_that_it_is_synced),
     TEST(while_somebody_waits_nothing_rides),
     TEST(a_ticket_whose_sync_fails_is_never_settled),

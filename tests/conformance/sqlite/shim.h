@@ -15,9 +15,10 @@ static struct {
     fault_kind kind;
     int        countdown;   // the fault comes when it reaches 0
     bool       came;
-    int        writes, syncs;   // of all calls, whether they fail or not
-    int64_t    log_size;        // the largest that the log has been,
-    int64_t    log_synced;      //   and what of that was synced
+    _Atomic int     writes, syncs;  // of all calls, whether they fail or not
+    _Atomic int64_t log_size;       // the largest that the log has been
+    _Atomic int64_t log_end;        // of what it holds since it was begun (anew),
+    _Atomic int64_t log_synced;     //   and what of that was synced
 } fault;
 
 static bool is_time_for(fault_kind kind)
@@ -75,6 +76,11 @@ static int shim_write(sqlite3_file *f, const void *from, int size, sqlite3_int64
     fault.writes++;
     if (((shim_file *)f)->is_log && at + size > fault.log_size)
         fault.log_size = at + size;
+    if (((shim_file *)f)->is_log) {
+        if (at == 0)
+            fault.log_end = fault.log_synced = 0;
+        fault.log_end = at + size > fault.log_end ? at + size : fault.log_end;
+    }
     if (is_time_for(BAD_WRITE))
         return SQLITE_IOERR_WRITE;
     if (is_time_for(FULL_WRITE))
@@ -89,7 +95,7 @@ static int shim_sync(sqlite3_file *f, int flags)
         return SQLITE_IOERR_FSYNC;
     int rc = PASS(f, xSync, flags);
     if (rc == SQLITE_OK && ((shim_file *)f)->is_log)
-        fault.log_synced = fault.log_size;
+        fault.log_synced = fault.log_end;
     return rc;
 }
 
