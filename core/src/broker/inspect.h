@@ -51,7 +51,8 @@ typedef struct gf_inspect_ops {
     gofer_status (*history)(gf_broker *b, const char *queue, int32_t days, gofer_info **out);
     // What the store says of itself; queue: about the memory of that.
     gofer_status (*about)(gf_broker *b, const char *queue, gofer_info **out);
-    // How many tasks wait, run or will run in these queues: what --drain watches.
+    // How many tasks wait, run or will run in these queues: what --drain watches. 0 stays so also
+    // after a power loss.
     gofer_status (*backlog)(gf_broker *b, const char *const *queues, size_t count, int64_t *out);
     // By the hour, kept for 8 days. stats: all since a time, one item for each queue (NULL: every)
     // and type. What is added again is counted again.

@@ -276,6 +276,22 @@ static void who_is_told_of_an_end_knows_that_it_is_synced(void)
     }
 }
 
+static void who_sees_that_all_is_done_knows_that_it_is_synced(void)
+{
+    const char *const queues[] = { "q", "other" };
+    int64_t left = -1;
+    pair p = open_pair();
+    uint64_t ticket = afloat(&p, "a");
+    CHECK_OK(p.c->ops->inspect->backlog(p.c, queues, 2, &left));
+    CHECK(left > 0);                                    // the fillers
+    CHECK_STATUS(settle(p.b, ticket, false), GOFER_ETIMEOUT);
+    CHECK_OK(p.c->ops->inspect->backlog(p.c, queues, 1, &left));
+    CHECK_INT(left, 0);
+    CHECK_OK(settle(p.b, ticket, false));
+    CHECK_INT(active_after_power_loss(), 0);
+    close_pair(&p);
+}
+
 static void while_somebody_waits_nothing_rides(void)
 {
     pair p = open_pair();
@@ -332,6 +348,23 @@ static void after_anothers_failure_only_our_own_sync_settles(void)
     close_pair(&p);
 }
 
+// Who had to give up his connection has a new descriptor, which is told of no failure before it.
+static void after_anothers_failure_a_new_connection_settles_nothing(void)
+{
+    pair p = open_pair();
+    uint64_t ticket = afloat(&p, "a");
+    fail_next_sync();
+    gf_message m = message("other", "lost");
+    CHECK_STATUS(put_message(p.c, &m, 0), GOFER_EUNCERTAIN);
+    fault.kind = NO_FAULT;
+    gf_sq_conn_close(&((gf_sq_store *)p.b)->writer);
+    CHECK_STATUS(settle(p.b, ticket, true), GOFER_EBROKER);
+    CHECK_STATUS(settle(p.b, ticket, false), GOFER_ETIMEOUT);
+    m = message("other", "more");
+    CHECK_STATUS(put_message(p.b, &m, 0), GOFER_EBROKER);
+    close_pair(&p);
+}
+
 // The page came to the disk in pieces: what is drawn now is ahead of all that it calls synced.
 static void a_page_from_before_a_power_loss_settles_nothing(void)
 {
@@ -351,9 +384,11 @@ static const check_test tests[] = {
     TEST(an_outcome_that_nobody_lets_ride_is_synced_at_once),
     TEST(what_a_worker_has_counted_survives_a_power_loss),
     TEST(who_is_told_of_an_end_knows_that_it_is_synced),
+    TEST(who_sees_that_all_is_done_knows_that_it_is_synced),
     TEST(while_somebody_waits_nothing_rides),
     TEST(a_ticket_whose_sync_fails_is_never_settled),
     TEST(after_anothers_failure_only_our_own_sync_settles),
+    TEST(after_anothers_failure_a_new_connection_settles_nothing),
     TEST(a_page_from_before_a_power_loss_settles_nothing),
 };
 

@@ -49,6 +49,12 @@ gofer_status gf_sq_writer_ready(gf_sq_store *s)
 {
     if (s->writer.db)
         return GOFER_OK;
+    // A descriptor that is opened now is not told of a sync that failed before.
+    if (s->path && gf_sq_in_doubt(s)) {
+        atomic_store(&s->failed, 1);
+        return gf_fail(GOFER_EBROKER, "another process could not sync '%s': open it again",
+            s->path);
+    }
     s->sync = GF_SQ_SYNC_UNKNOWN;
     gf_sq_folder_doubt(&s->folder);
     gofer_status st = gf_sq_conn_open(&s->writer, s->path, s->base.config.timeout_ms);

@@ -352,6 +352,8 @@ void     gf_sq_wal_sync(gf_sq_conn *c);              // a failure sticks in the 
 bool     gf_sq_afloat(const gf_sq_page *page);
 bool     gf_sq_in_doubt(const gf_sq_store *s);       // a sync has failed, and not yet ours
 gofer_status gf_sq_settle_all(gf_sq_store *s);       // syncs what is afloat now
+// Before somebody is told for good what was read, for a power loss may yet undo it.
+gofer_status gf_sq_settle_read(gf_sq_store *s);
 
 // EBROKER: the file was moved or deleted, or failed before. c: a connection of the caller's.
 gofer_status gf_sq_file_check(gf_sq_store *s, gf_sq_conn *c);

@@ -125,6 +125,12 @@ gofer_status gf_sq_settle_all(gf_sq_store *s)
     return gf_sq_write(s, &op);
 }
 
+gofer_status gf_sq_settle_read(gf_sq_store *s)
+{
+    bool sure = !gf_sq_afloat(s->sidecar.page) && !gf_sq_in_doubt(s);
+    return sure ? GOFER_OK : gf_sq_settle_all(s);
+}
+
 gofer_status gf_sq_settle(gf_broker *b, uint64_t ticket, bool force)
 {
     gf_sq_store *s = (gf_sq_store *)b;

@@ -450,6 +450,8 @@ gofer_status gf_sq_backlog(gf_broker *b, const char *const *queues, size_t count
 {
     backlog_query q = { queues, count, 0 };
     gofer_status st = gf_sq_read((gf_sq_store *)b, inspect_backlog, &q);
+    if (st == GOFER_OK && q.sum == 0)    // who drains tells that all is done
+        st = gf_sq_settle_read((gf_sq_store *)b);
     if (st == GOFER_OK)
         *out = q.sum;
     return st;

@@ -330,12 +330,6 @@ static gofer_status write_some(gf_sq_store *s, gofer_status (*run)(gf_sq_txn *, 
     return gf_sq_write(s, &op);
 }
 
-// An end that was read may be one that a power loss would undo.
-static gofer_status make_sure(gf_sq_store *s, bool read_any)
-{
-    return read_any && gf_sq_afloat(s->sidecar.page) ? gf_sq_settle_all(s) : GOFER_OK;
-}
-
 gofer_status gf_sq_waits_open(gf_broker *b, gf_waits **out)
 {
     gf_sq_store *s = (gf_sq_store *)b;
@@ -443,8 +437,8 @@ static void add_some(waits *w, gf_awaited *const *items, size_t count, bool only
         bool any = false;
         for (size_t i = 0; i < count; i++)
             any |= new[i]->made != NULL;
-        if (st == GOFER_OK)
-            st = make_sure(w->store, any);
+        if (st == GOFER_OK && any)
+            st = gf_sq_settle_read(w->store);
     } else if (st == GOFER_OK) {
         stay_fresh(w);                   // before the rows are there: who ends a task
                                          //   after that looks for them
@@ -526,8 +520,8 @@ static gofer_status look(waits *w)
     bool any = false;
     for (size_t i = 0; i < w->count; i++)
         any |= w->all[i]->made != NULL;
-    if (st == GOFER_OK)
-        st = make_sure(w->store, any);
+    if (st == GOFER_OK && any)
+        st = gf_sq_settle_read(w->store);
     for (size_t i = w->count; i-- > 0;) {
         waiting *each = w->all[i];
         if (st == GOFER_OK && each->made)
