@@ -288,6 +288,17 @@ class Client:
     def queues(self) -> Info:
         return self._look(lib.gofer_client_queues)
 
+    def queues_page(
+        self, queue: str | None = None, cursor: str | None = None, limit: int = 0
+    ) -> Info:
+        """A page of the queues of a name or pattern ("mail:*"; None: all): `limit` records, 1 to
+        1000 (0: 30), and the text field next_cursor unless it is the last. Errors:
+        InvalidArgument."""
+        if not 0 <= limit <= 1000:
+            raise InvalidArgument(f"limit is {limit}: it must be from 1 to 1000, or 0 (30)")
+        which = _text(queue, "queue"), _text(cursor, "cursor")
+        return self._look(lib.gofer_client_queues_page, *which, limit)
+
     def queue(self, queue: str) -> Info:
         """Errors: NotFound."""
         return self._look(lib.gofer_client_queue, _text(queue, "queue"))

@@ -357,6 +357,16 @@ class Inspector:
         with self._client() as client:
             return [read(QueueInfo, record) for record in client.queues()]
 
+    def queues_page(
+        self, queue: str | None = None, *, cursor: str | None = None, limit: int = 100
+    ) -> Page[QueueInfo]:
+        """At most `limit` (1 to 1000) queues of a name or a pattern ("mail:*"; None: all), by name:
+        for stores with many, for a page costs only what it holds."""
+        with self._client() as client:
+            info = client.queues_page(queue, cursor, limit)
+        following = info.text("next_cursor") if info.has("next_cursor") else None
+        return Page([read(QueueInfo, record) for record in info], following)
+
     def queue(self, queue: str) -> QueueInfo:
         with self._client() as client:
             return read(QueueInfo, client.queue(queue))

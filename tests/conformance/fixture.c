@@ -205,7 +205,8 @@ enum { OF_SQLITE = 1, OF_REDIS = 2, OF_ALL = OF_SQLITE | OF_REDIS };
     x(live, listener_close) x(live, waits_open) x(live, waits_close) x(live, waits_add) \
     x(live, waits_remove) x(live, waits_next) x(live, waits_wake) x(live, interrupt) \
     x(inspect, names) x(inspect, locate) x(inspect, counts) x(inspect, workers) \
-    x(inspect, queues) x(inspect, tasks) x(inspect, task) x(inspect, groups) \
+    x(inspect, queues) x(inspect, queues_page) x(inspect, tasks) x(inspect, task) \
+    x(inspect, groups) \
     x(inspect, history) x(inspect, backlog) x(inspect, stats_add) x(inspect, stats) \
     x(inspect, stats_hours) \
     x(act, tasks_act) x(act, tasks_move) \

@@ -39,9 +39,9 @@ int main(int argc, char **argv)
         suite_life(), suite_keep(), suite_suspects(), suite_act(), suite_cancel(), suite_items(),
         suite_unique(), suite_group(), suite_wait(), suite_extra(),
         suite_named(), suite_control(), suite_events(), suite_stats(), suite_tick(),
-        suite_audit(),
+        suite_audit(), suite_queues(),
     };
-    size_t part_count = 16;
+    size_t part_count = 17;
     if (store_is_shared())
         parts[part_count++] = suite_share();
     if (store_is_file()) {

@@ -21,6 +21,7 @@ suite suite_items(void);    // from store to store: on every broker
 suite suite_named(void);    // cancelling what waits, acts on named tasks, editing: on every broker
 suite suite_control(void);  // commands for workers: on every broker
 suite suite_events(void);   // published to who listens: on every broker
+suite suite_queues(void);   // pages of queues: on every broker
 suite suite_stats(void);    // times by queue and type: on every broker
 suite suite_tick(void);     // cron entries and their ticks: on every broker
 suite suite_unique(void);   // unique locks: on every broker

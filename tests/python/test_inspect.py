@@ -63,6 +63,26 @@ def test_paging(app: gofer.Gofer) -> None:
         app.inspect.page(cursor="made up")
 
 
+def test_pages_of_queues(app: gofer.Gofer) -> None:
+    for queue in ("mail:b", "mail:a", "mail", "report"):
+        app.enqueue("t", queue=queue)
+    page = app.inspect.queues_page(limit=3)
+    assert [info.queue for info in page.items] == ["mail", "mail:a", "mail:b"]
+    assert all(info.pending == 1 and info.unserved for info in page.items)
+    assert page.next_cursor == "mail:b"
+    page = app.inspect.queues_page(limit=3, cursor=page.next_cursor)
+    assert [info.queue for info in page.items] == ["report"] and page.next_cursor is None
+    page = app.inspect.queues_page("mail:*")
+    assert [info.queue for info in page.items] == ["mail:a", "mail:b"]
+    assert [info.queue for info in app.inspect.queues_page("mail").items] == ["mail"]
+    assert app.inspect.queues_page("nothing").items == []
+    for limit in (-1, 1001, 2**40):
+        with pytest.raises(gofer.InvalidArgument):
+            app.inspect.queues_page(limit=limit)
+    with pytest.raises(gofer.InvalidArgument, match="cursor"):
+        app.inspect.queues_page(cursor="x" * 300)
+
+
 def test_acting_on_one(app: gofer.Gofer) -> None:
     handle = app.enqueue("t", delay="1h")
     app.inspect.run(handle.id)

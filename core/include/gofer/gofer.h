@@ -476,6 +476,17 @@ GOFER_API gofer_status gofer_info_json(const gofer_info *info, char **out);
  *  unserved (1: tasks are pending, and no live worker serves the queue), missing otherwise and
  *  where the workers cannot be seen. */
 GOFER_API gofer_status gofer_client_queues(gofer_client *client, gofer_info **out);
+/** A page of them, by name, for stores with many: it costs what the page does.
+ *
+ *  queue   a name, or with a '*' at its end ("mail:*") all that begin so; NULL: all
+ *  cursor  NULL: from the start; else the text field next_cursor of the page before (which is the
+ *          name of its last queue: any name will do, and the page begins behind it)
+ *  limit   1 to 1000; 0: 30
+ *
+ *  The list has the field next_cursor, missing on the last page. On Redis a page with a cursor may
+ *  miss queues of the last five seconds. Errors: GOFER_EINVAL. */
+GOFER_API gofer_status gofer_client_queues_page(gofer_client *client, const char *queue,
+    const char *cursor, int32_t limit, gofer_info **out);
 /** One queue, as above, without unserved. Errors: GOFER_ENOTFOUND. */
 GOFER_API gofer_status gofer_client_queue(gofer_client *client, const char *queue,
     gofer_info **out);

@@ -102,6 +102,12 @@ void gf_names_clear(gf_names *names)
     *names = (gf_names){ 0 };
 }
 
+bool gf_queue_range_has(const gf_queue_range *r, const char *name)
+{
+    return r->exact ? strcmp(name, r->begin) == 0
+                    : strncmp(name, r->begin, strlen(r->begin)) == 0;
+}
+
 void gf_item_clear(gf_item *item)
 {
     for (size_t i = 0; i < sizeof item->memory / sizeof *item->memory; i++)

@@ -32,6 +32,15 @@ typedef struct gf_stats_hours {
     size_t      count;
 } gf_stats_hours;
 
+// Some queues by name.
+typedef struct gf_queue_range {
+    const char *begin;                   // how their names begin; "": all
+    bool        exact;                   // only the one of this name
+    const char *after;                   // only those behind this name; NULL: from the first
+    size_t      limit;                   // at most so many; 0: all
+} gf_queue_range;
+bool gf_queue_range_has(const gf_queue_range *r, const char *name);  // but for `after` and `limit`
+
 typedef struct gf_inspect_ops {
     // All are called by the client (names, backlog and stats_add by housekeeping too), wait, and
     // may be called again.
@@ -43,6 +52,9 @@ typedef struct gf_inspect_ops {
     gofer_status (*workers)(gf_broker *b, gofer_info **out);
     // NULL: list of all
     gofer_status (*queues)(gf_broker *b, const char *queue, gofer_info **out);
+    // With next_cursor if there are more. What it costs goes by what it gives; on Redis the names of
+    // all are asked for, by a page behind the first at most every few seconds.
+    gofer_status (*queues_page)(gf_broker *b, const gf_queue_range *range, gofer_info **out);
     // cursor: next_cursor of the page before, or by number, as gofer.h says
     gofer_status (*tasks)(gf_broker *b, const char *queue, gf_state state, const char *cursor,
         size_t limit, gofer_info **out);

@@ -36,7 +36,8 @@
 PART("Snapshots",
     "What inspection hands out: a `gofer_info` in C, a record of the same names in `--json`.")
 
-KIND(queue, "gofer_client_queues gofer_client_queue", "A queue with its counts.")
+KIND(queue, "gofer_client_queues gofer_client_queues_page gofer_client_queue",
+    "A queue with its counts.")
 FIELD(queue, queue, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its name.")
 FIELD(queue, paused, BOOL, none, ALWAYS, BOTH, "0.1.0", "Whether workers leave its tasks alone.")
 FIELD(queue, paused_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When it was paused.")
@@ -67,7 +68,7 @@ FIELD(queue, longest_running_ms, INT, ms, ALWAYS, BOTH, "0.1.0",
     "How long the active task has run that was taken first; 0: none is active, or, on Redis, a Go "
     "worker has it, which does not say since when.")
 FIELD(queue, unserved, BOOL, none, MAYBE, BOTH, "0.1.0",
-    "True: tasks are pending and no live worker serves the queue; only in the list of all queues.")
+    "True: tasks are pending and no live worker serves the queue; only in lists of queues.")
 
 KIND(store, "gofer_client_store", "What a store says of itself, or of a queue in it.")
 FIELD(store, store, TEXT, none, ALWAYS, BOTH, "0.1.0", "redis, valkey or sqlite.")

@@ -19,21 +19,60 @@ static gofer_status check_door(gofer_client *client, const char *what, const voi
     return gf_client_check(client, what);
 }
 
-gofer_status gofer_client_queues(gofer_client *client, gofer_info **out)
+// Who may not see the workers is told of the queues all the same.
+static gofer_status hand_marked(gofer_client *client, gofer_info *queues, gofer_info **out)
 {
-    gofer_status st = check_door(client, "gofer_client_queues", out);
-    gofer_info *queues;
-    if (st == GOFER_OK)
-        st = client->broker->ops->inspect->queues(client->broker, NULL, &queues);
-    if (st != GOFER_OK)
-        return st;
-    // Who may not see the workers is told of the queues all the same.
     if (gf_unserved_mark(client->broker, &queues) == GOFER_ENOMEM) {
         gofer_info_free(queues);
         return GOFER_ENOMEM;
     }
     *out = queues;
     return GOFER_OK;
+}
+
+gofer_status gofer_client_queues(gofer_client *client, gofer_info **out)
+{
+    gofer_status st = check_door(client, "gofer_client_queues", out);
+    gofer_info *queues;
+    if (st == GOFER_OK)
+        st = client->broker->ops->inspect->queues(client->broker, NULL, &queues);
+    return st == GOFER_OK ? hand_marked(client, queues, out) : st;
+}
+
+// Of the begin of the names that a pattern means a copy is made.
+static gofer_status read_range(const char *queue, const char *cursor,
+    char begin[GF_NAME_MAX + 1], gf_queue_range *r)
+{
+    gofer_status st = queue ? gf_check_queue(queue) : GOFER_OK;
+    if (st != GOFER_OK)
+        return st;
+    if (cursor && !gf_name_fits(cursor, strlen(cursor)))
+        return gf_fail(GOFER_EINVAL, "'%.40s' is not a cursor: use next_cursor of the page before",
+            cursor);
+    size_t size = queue ? strlen(queue) : 0;
+    r->exact = size && queue[size - 1] != '*';
+    size -= size && !r->exact;
+    memcpy(begin, queue ? queue : "", size);
+    begin[size] = '\0';
+    r->begin = begin;
+    r->after = cursor;
+    return GOFER_OK;
+}
+
+gofer_status gofer_client_queues_page(gofer_client *client, const char *queue, const char *cursor,
+    int32_t limit, gofer_info **out)
+{
+    char begin[GF_NAME_MAX + 1];
+    gf_queue_range range = { 0 };
+    gofer_info *queues;
+    gofer_status st = check_door(client, "gofer_client_queues_page", out);
+    if (st == GOFER_OK)
+        st = gf_check_limit(limit, &range.limit);
+    if (st == GOFER_OK)
+        st = read_range(queue, cursor && *cursor ? cursor : NULL, begin, &range);
+    if (st == GOFER_OK)
+        st = client->broker->ops->inspect->queues_page(client->broker, &range, &queues);
+    return st == GOFER_OK ? hand_marked(client, queues, out) : st;
 }
 
 gofer_status gofer_client_queue(gofer_client *client, const char *queue, gofer_info **out)

@@ -86,16 +86,27 @@ static bool is_served(const servers *s, const char *queue)
     return false;
 }
 
+static bool any_pending(const gofer_info *queues)
+{
+    for (size_t i = 0; i < gofer_info_count(queues); i++)
+        if (gofer_info_int(gofer_info_at(queues, i), "pending", 0) > 0)
+            return true;
+    return false;
+}
+
 gofer_status gf_unserved_mark(gf_broker *b, gofer_info **queues)
 {
     servers s;
     int bad = 0;
+    if (!any_pending(*queues))
+        return GOFER_OK;
     gofer_info *marked = gf_info_list();
     gofer_status st = marked ? servers_load(b, &s) : gf_fail_nomem("queues");
     if (st != GOFER_OK) {
         gofer_info_free(marked);
         return st;
     }
+    bad = gf_info_set_text(marked, "next_cursor", gofer_info_text(*queues, "next_cursor"));
     for (size_t i = 0; i < gofer_info_count(*queues) && !bad; i++) {
         gofer_info *queue = gf_info_take(*queues, i);
         const char *name = gofer_info_text(queue, "queue");

@@ -29,6 +29,7 @@ struct gf_rd_queues {
     added           added[ADDED_SLOTS];
     gf_rd_names     seen;
     int64_t         seen_ms;       // monotonic; 0: never
+    bool            sorted;        // they are
 };
 
 static const char set_key[] = "asynq:queues";
@@ -86,16 +87,16 @@ void gf_rd_names_sort(gf_rd_names *n)
         qsort(n->names, n->count, sizeof *n->names, by_text);
 }
 
-static gofer_status copy_names(const gf_rd_names *from, gf_rd_names *out)
+static gofer_status copy_names(char *const *from, size_t count, gf_rd_names *out)
 {
     gf_rd_names copy = { 0 };
-    if (from->count) {
-        copy.names = gf_calloc(from->count, sizeof *copy.names);
+    if (count) {
+        copy.names = gf_calloc(count, sizeof *copy.names);
         if (!copy.names)
             return gf_fail_nomem("names of queues");
     }
-    for (size_t i = 0; i < from->count; i++) {
-        copy.names[i] = gf_strdup(from->names[i]);
+    for (size_t i = 0; i < count; i++) {
+        copy.names[i] = gf_strdup(from[i]);
         if (!copy.names[i]) {
             gf_rd_names_free(&copy);
             return gf_fail_nomem("names of queues");
@@ -169,13 +170,54 @@ gofer_status gf_rd_queues_unfit(gf_rd_store *s, void (*tell)(void *arg, const re
     return GOFER_OK;
 }
 
-gofer_status gf_rd_queues_get(gf_rd_store *s, int64_t max_age_ms, gf_rd_names *out)
+// What is taken of the names that were seen.
+typedef struct taking {
+    const gf_queue_range *range;         // NULL: all, as they come
+    gf_rd_names          *out;
+    bool                 *more;
+} taking;
+
+// The first that is not before this name, or with `behind` not this one either.
+static size_t place_of(const gf_rd_names *names, const char *name, bool behind)
+{
+    size_t from = 0, to = names->count;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        int order = strcmp(names->names[middle], name);
+        if (order < 0 || (behind && order == 0))
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
+}
+
+// Locks: q->lock held.
+static gofer_status take_seen(gf_rd_queues *q, const taking *t)
+{
+    const gf_queue_range *r = t->range;
+    if (!r)
+        return copy_names(q->seen.names, q->seen.count, t->out);
+    if (!q->sorted)
+        gf_rd_names_sort(&q->seen);
+    q->sorted = true;
+    size_t from = place_of(&q->seen, r->begin, false),
+           behind = r->after ? place_of(&q->seen, r->after, true) : 0, count = 0;
+    from = behind > from ? behind : from;
+    while (from + count < q->seen.count && (!r->limit || count <= r->limit) &&
+        gf_queue_range_has(r, q->seen.names[from + count]))
+        count++;
+    *t->more = r->limit && count > r->limit;
+    return copy_names(q->seen.names + from, count - *t->more, t->out);
+}
+
+static gofer_status take_names(gf_rd_store *s, int64_t max_age_ms, const taking *t)
 {
     gf_rd_queues *q = s->queues;
     int64_t now_ms = gf_mono_ms();
     pthread_mutex_lock(&q->lock);
     bool fresh = q->seen_ms && now_ms - q->seen_ms < max_age_ms;
-    gofer_status st = fresh ? copy_names(&q->seen, out) : GOFER_OK;
+    gofer_status st = fresh ? take_seen(q, t) : GOFER_OK;
     pthread_mutex_unlock(&q->lock);
     if (fresh)
         return st;
@@ -188,9 +230,21 @@ gofer_status gf_rd_queues_get(gf_rd_store *s, int64_t max_age_ms, gf_rd_names *o
     gf_rd_names_free(&q->seen);
     q->seen = names;
     q->seen_ms = now_ms;
-    st = copy_names(&q->seen, out);
+    q->sorted = false;
+    st = take_seen(q, t);
     pthread_mutex_unlock(&q->lock);
     return st;
+}
+
+gofer_status gf_rd_queues_get(gf_rd_store *s, int64_t max_age_ms, gf_rd_names *out)
+{
+    return take_names(s, max_age_ms, &(taking){ .out = out });
+}
+
+gofer_status gf_rd_queues_slice(gf_rd_store *s, int64_t max_age_ms, const gf_queue_range *range,
+    gf_rd_names *out, bool *more)
+{
+    return take_names(s, max_age_ms, &(taking){ range, out, more });
 }
 
 bool gf_rd_queue_exists(gf_rd_store *s, const char *queue, gofer_status *st)

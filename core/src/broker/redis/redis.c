@@ -265,6 +265,7 @@ static const gf_inspect_ops inspect = {
     .counts = gf_rd_counts,
     .workers = gf_rd_workers,
     .queues = gf_rd_queues_inspect,
+    .queues_page = gf_rd_queues_page,
     .tasks = gf_rd_tasks,
     .task = gf_rd_task,
     .history = gf_rd_history,

@@ -243,6 +243,9 @@ static inline bool gf_rd_reply_is_text(const redisReply *r)       // NULL is non
 // (gf_name_fits), each NUL-terminated. gf_rd_names_free.
 typedef struct gf_rd_names { char **names; size_t count; } gf_rd_names;
 gofer_status gf_rd_queues_get(gf_rd_store *s, int64_t max_age_ms, gf_rd_names *out);
+// Those of a range, by name; *more: there are others behind them.
+gofer_status gf_rd_queues_slice(gf_rd_store *s, int64_t max_age_ms, const gf_queue_range *range,
+    gf_rd_names *out, bool *more);
 void         gf_rd_names_free(gf_rd_names *n);
 void         gf_rd_names_sort(gf_rd_names *n);
 // Tells of the members that are none of these.
@@ -379,6 +382,7 @@ gofer_status gf_rd_locate(gf_broker *b, const char *id, gf_names *out);
 gofer_status gf_rd_counts(gf_broker *b, char *const *queues, size_t count, gf_counts *out);
 gofer_status gf_rd_about(gf_broker *b, const char *queue, gofer_info **out);
 gofer_status gf_rd_queues_inspect(gf_broker *b, const char *queue, gofer_info **out);
+gofer_status gf_rd_queues_page(gf_broker *b, const gf_queue_range *range, gofer_info **out);
 gofer_status gf_rd_tasks(gf_broker *b, const char *queue, gf_state state, const char *cursor,
     size_t limit, gofer_info **out);
 gofer_status gf_rd_task(gf_broker *b, const char *queue, const char *id, gofer_info **out);

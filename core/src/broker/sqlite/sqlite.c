@@ -357,6 +357,7 @@ static const gf_inspect_ops inspect = {
     .counts = gf_sq_counts,
     .workers = gf_sq_workers,
     .queues = gf_sq_queues,
+    .queues_page = gf_sq_queues_page,
     .tasks = gf_sq_tasks,
     .task = gf_sq_task,
     .history = gf_sq_history,

@@ -581,6 +581,7 @@ gofer_status gf_sq_purge(gf_broker *b, size_t limit, size_t *done);
 gofer_status gf_sq_upkeep(gf_broker *b);
 gofer_status gf_sq_about(gf_broker *b, const char *queue, gofer_info **out);           // inspect.c
 gofer_status gf_sq_queues(gf_broker *b, const char *queue, gofer_info **out);          // inspect.c
+gofer_status gf_sq_queues_page(gf_broker *b, const gf_queue_range *range, gofer_info **out);
 gofer_status gf_sq_tasks(gf_broker *b, const char *queue, gf_state state, const char *cursor,
     size_t limit, gofer_info **out);
 gofer_status gf_sq_task(gf_broker *b, const char *queue, const char *id, gofer_info **out);

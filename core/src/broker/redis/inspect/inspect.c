@@ -17,7 +17,8 @@
 enum {
     BATCH = 256,                         // queues in one pipeline,
     TOGETHER = 64,                       //   and in one script, where their keys may meet
-    HISTORY_DAYS = 90                    // as long as Asynq keeps them
+    HISTORY_DAYS = 90,                   // as long as Asynq keeps them
+    PAGED_MS = 5000                      // how old the names are that pages after the first may use
 };
 
 // ---- common -----------------------------------------------------------------------------------
@@ -387,6 +388,29 @@ gofer_status gf_rd_queues_inspect(gf_broker *b, const char *queue, gofer_info **
     if (st == GOFER_OK && queue && its.empty)
         st = gf_rd_queue_need(s, queue);
     return hand_over(st, queue ? its.one : its.list, out);
+}
+
+gofer_status gf_rd_queues_page(gf_broker *b, const gf_queue_range *range, gofer_info **out)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    queues_inspection its = { 0 };
+    sweep w = { ask_queues, read_queue, &its, QUEUE_KEYS + 1, true };
+    gf_rd_names names = { 0 };
+    bool more = false;
+    gofer_status st = gf_rd_check(s);
+    if (st != GOFER_OK)
+        return st;
+    gf_date_text(gf_day_of(gf_now_ms()), its.day);
+    if (!(its.list = gf_info_list()))
+        return GOFER_ENOMEM;
+    st = gf_rd_queues_slice(s, range->after ? PAGED_MS : 0, range, &names, &more);
+    if (st == GOFER_OK)
+        st = sweep_queues(s, &w, names.names, names.count);
+    if (st == GOFER_OK && more &&
+        gf_info_set_text(its.list, "next_cursor", names.names[names.count - 1]) != 0)
+        st = GOFER_ENOMEM;
+    gf_rd_names_free(&names);
+    return hand_over(st, its.list, out);
 }
 
 // ---- counts -------------------------------------------------------------------------------------

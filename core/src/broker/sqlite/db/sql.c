@@ -86,7 +86,7 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
                           "started_ms FROM active WHERE seq >= q.qid << 40 AND seq < (q.qid + 1) "
                           "<< 40 ORDER BY seq LIMIT 1000) a) END "
                           "FROM queue q LEFT JOIN day d ON d.qid = q.qid AND d.day = ?1 "
-                          "WHERE (?2 IS NULL OR q.name = ?2) AND " QID_FITS(
+                          "WHERE q.name >= ?2 AND q.name > ?3 AND " QID_FITS(
                               "q") " AND NOT (" DOOMED ") ORDER BY q.name",
     [GF_SQL_QUEUE_BACKLOG] =
         "SELECT pending + active + scheduled + retry FROM queue WHERE name = ?1 AND " QID_FITS(

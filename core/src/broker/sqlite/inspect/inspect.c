@@ -32,8 +32,9 @@ static gofer_status hand_over(gofer_status st, gofer_info *made, gofer_info **ou
 // ---- queues ---------------------------------------------------------------------------
 
 typedef struct queues_query {
-    const char *queue;                   // NULL: all
-    gofer_info *made;                    // the list, or the record
+    gf_queue_range range;
+    gofer_info    *list;
+    char           last[GF_NAME_MAX + 1];    // name of the latest in it
 } queues_query;
 
 // The columns of GF_SQL_QUEUE_LIST.
@@ -72,36 +73,55 @@ static gofer_info *show_queue(sqlite3_stmt *s, int64_t now_ms)
     return NULL;
 }
 
+// They come by name, by the names' index, so that it ends with the first that is not meant.
 static gofer_status inspect_queues(gf_sq_conn *c, void *arg)
 {
     queues_query *q = arg;
     int64_t now_ms = gf_now_ms();
-    gofer_status st = q->queue ? GOFER_ENOTFOUND : GOFER_OK;
+    size_t count = 0;
+    int bad = 0;
     sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_QUEUE_LIST);
     gf_sq_bind_int(c, s, 1, gf_day_of(now_ms));
-    gf_sq_bind_text(c, s, 2, q->queue);
-    while (st != GOFER_ENOMEM && gf_sq_row(c, s)) {
-        if (!gf_sq_name(s, 0))
+    gf_sq_bind_text(c, s, 2, q->range.begin);
+    gf_sq_bind_text(c, s, 3, q->range.after ? q->range.after : "");
+    while (!bad && gf_sq_row(c, s)) {
+        const char *name = gf_sq_name(s, 0);
+        if (!name)
             continue;                    // `gofer doctor` tells of it
-        gofer_info *info = show_queue(s, now_ms);
-        if (q->queue)
-            st = (q->made = info) ? GOFER_OK : GOFER_ENOMEM;
-        else
-            st = gf_info_add(q->made, info) == 0 ? GOFER_OK : GOFER_ENOMEM;
-        if (q->queue)
+        if (!gf_queue_range_has(&q->range, name))
             break;
+        if (q->range.limit && count++ == q->range.limit) {
+            bad = gf_info_set_text(q->list, "next_cursor", q->last);
+            break;
+        }
+        snprintf(q->last, sizeof q->last, "%s", name);
+        bad = gf_info_add(q->list, show_queue(s, now_ms));
     }
     gf_sq_done(s);
-    return st == GOFER_ENOTFOUND ? no_queue(q->queue) : st;
+    return bad ? GOFER_ENOMEM : GOFER_OK;
+}
+
+gofer_status gf_sq_queues_page(gf_broker *b, const gf_queue_range *range, gofer_info **out)
+{
+    queues_query q = { .range = *range, .list = gf_info_list() };
+    if (!q.list)
+        return GOFER_ENOMEM;
+    return hand_over(gf_sq_read((gf_sq_store *)b, inspect_queues, &q), q.list, out);
 }
 
 gofer_status gf_sq_queues(gf_broker *b, const char *queue, gofer_info **out)
 {
-    queues_query q = { queue, queue ? NULL : gf_info_list() };
-    if (!queue && !q.made)
-        return GOFER_ENOMEM;
-    gofer_status st = gf_sq_read((gf_sq_store *)b, inspect_queues, &q);   // sets q.made
-    return hand_over(st, q.made, out);
+    gofer_info *list;
+    const gf_queue_range range = { .begin = queue ? queue : "", .exact = queue != NULL };
+    gofer_status st = gf_sq_queues_page(b, &range, &list);
+    if (st != GOFER_OK || !queue) {
+        if (st == GOFER_OK)
+            *out = list;
+        return st;
+    }
+    gofer_info *one = gofer_info_count(list) ? gf_info_take(list, 0) : NULL;
+    gofer_info_free(list);
+    return hand_over(one ? GOFER_OK : no_queue(queue), one, out);
 }
 
 // ---- pages of tasks ----------------------------------------------------------------------
