@@ -52,8 +52,8 @@ typedef struct gf_inspect_ops {
     gofer_status (*workers)(gf_broker *b, gofer_info **out);
     // NULL: list of all
     gofer_status (*queues)(gf_broker *b, const char *queue, gofer_info **out);
-    // With next_cursor if there are more. What it costs goes by what it gives; on Redis the names of
-    // all are asked for, by a page behind the first at most every few seconds.
+    // With next_cursor if there are more. What it costs goes by what it gives; on Redis the names
+    // of all are asked for, by a page behind the first at most every few seconds.
     gofer_status (*queues_page)(gf_broker *b, const gf_queue_range *range, gofer_info **out);
     // cursor: next_cursor of the page before, or by number, as gofer.h says
     gofer_status (*tasks)(gf_broker *b, const char *queue, gf_state state, const char *cursor,

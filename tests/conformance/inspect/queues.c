@@ -66,7 +66,8 @@ static void a_page_begins_behind_any_name(void)
     put(b, "f", "t");
     CHECK_STR(names_of(b, (gf_queue_range){ .begin = "", .after = "a", .limit = 9 }, &pages),
         "b d f");
-    CHECK_STR(names_of(b, (gf_queue_range){ .begin = "", .after = "c", .limit = 9 }, &pages), "d f");
+    CHECK_STR(names_of(b, (gf_queue_range){ .begin = "", .after = "c", .limit = 9 }, &pages),
+        "d f");
     CHECK_STR(names_of(b, (gf_queue_range){ .begin = "", .after = "d", .limit = 9 }, &pages), "f");
     CHECK_STR(names_of(b, (gf_queue_range){ .begin = "", .after = "z", .limit = 9 }, &pages), "");
     CHECK_STR(names_of(b, (gf_queue_range){ .begin = "b", .after = "c", .limit = 9 }, &pages), "");

@@ -361,6 +361,9 @@ gofer_status gf_sq_file_check(gf_sq_store *s, gf_sq_conn *c);
 // Run `query` in a read transaction. It returns a status of its own; SQL failures stick.
 typedef gofer_status (*gf_sq_query)(gf_sq_conn *c, void *arg);
 gofer_status gf_sq_read(gf_sq_store *s, gf_sq_query query, void *arg);
+// The same on a connection of the caller's (all zero before; he closes it), for what takes so long
+// that others should not wait for it.
+gofer_status gf_sq_read_apart(gf_sq_store *s, gf_sq_conn *own, gf_sq_query query, void *arg);
 
 // ---- the store (sqlite.c) -------------------------------------------------------------
 

@@ -182,6 +182,8 @@ typedef struct findings {
 
 typedef struct checking {
     gf_sq_store *store;
+    gf_sq_conn   own;                    // of a large file this takes long, which would hold up who
+                                         //   else looks
     gf_visit     visit;
     const defect *defect;
     bool         names;                  // it is one of `misnamed`
@@ -255,14 +257,14 @@ static gofer_status mend_defect(checking *k)
 
 static gofer_status check_defect(checking *k)
 {
-    gofer_status st = gf_sq_read(k->store, find_defect, k);
+    gofer_status st = gf_sq_read_apart(k->store, &k->own, find_defect, k);
     if (st != GOFER_OK || k->met.found.count == 0)
         return st;
     findings before = k->met;
     if (k->visit.repair && k->defect->mend) {
         st = mend_defect(k);
         if (st == GOFER_OK)
-            st = gf_sq_read(k->store, find_defect, k);
+            st = gf_sq_read_apart(k->store, &k->own, find_defect, k);
         int64_t left = k->met.found.count;
         before.found.repaired = before.found.count > left ? before.found.count - left : 0;
     }
@@ -302,7 +304,7 @@ static gofer_status check_leases(checking *k)
     static const gf_kind kind = { "lease-over", GF_WARNING,
         "active tasks have lost their worker and nobody recovers them",
         "start a worker, or use --repair" };
-    gofer_status st = gf_sq_read(k->store, find_expired, k);
+    gofer_status st = gf_sq_read_apart(k->store, &k->own, find_expired, k);
     if (st != GOFER_OK || k->met.found.count == 0)
         return st;
     findings before = k->met;
@@ -343,7 +345,7 @@ static gofer_status check_sets(checking *k)
         "tasks were taken out of their groups by workers that are gone, and nobody puts them back",
         "start a worker, or use --repair" };
     size_t done = 0;
-    gofer_status st = gf_sq_read(k->store, find_sets, k);
+    gofer_status st = gf_sq_read_apart(k->store, &k->own, find_sets, k);
     if (st != GOFER_OK || k->met.found.count == 0)
         return st;
     findings before = k->met;
@@ -485,24 +487,32 @@ static gofer_status check_file(checking *k)
     return st == GOFER_OK ? check_wal(k) : st;
 }
 
+static gofer_status check_all(checking *k)
+{
+    gofer_status st = check_file(k);
+    if (st == GOFER_OK)
+        st = gf_sq_read_apart(k->store, &k->own, check_whole, k);
+    for (size_t i = 0; i < sizeof defects / sizeof *defects && st == GOFER_OK; i++) {
+        k->defect = &defects[i];
+        st = check_defect(k);
+    }
+    k->names = true;
+    for (size_t i = 0; i < sizeof misnamed / sizeof *misnamed && st == GOFER_OK; i++) {
+        k->defect = &misnamed[i];
+        st = check_defect(k);
+    }
+    if (st == GOFER_OK)
+        st = check_leases(k);
+    return st == GOFER_OK ? check_sets(k) : st;
+}
+
 gofer_status gf_sq_check_store(gf_broker *b, bool repair, gf_report_finding report, void *arg)
 {
     checking k = { .store = (gf_sq_store *)b, .visit = { report, arg, repair } };
     gofer_status st = gf_sq_check(k.store);
     if (st == GOFER_OK)
-        st = check_file(&k);
-    if (st == GOFER_OK)
-        st = gf_sq_read(k.store, check_whole, &k);
-    for (size_t i = 0; i < sizeof defects / sizeof *defects && st == GOFER_OK; i++) {
-        k.defect = &defects[i];
-        st = check_defect(&k);
-    }
-    k.names = true;
-    for (size_t i = 0; i < sizeof misnamed / sizeof *misnamed && st == GOFER_OK; i++) {
-        k.defect = &misnamed[i];
-        st = check_defect(&k);
-    }
-    if (st == GOFER_OK)
-        st = check_leases(&k);
-    return st == GOFER_OK ? check_sets(&k) : st;
+        st = check_all(&k);
+    if (k.own.db)
+        gf_sq_conn_close(&k.own);
+    return st;
 }

@@ -468,6 +468,35 @@ static gofer_status query_in_transaction(gf_sq_txn *t, void *arg)
     return q->query(t->conn, q->arg);
 }
 
+static gofer_status read_by(gf_sq_store *s, gf_sq_conn *c, gf_sq_query query, void *arg)
+{
+    gofer_status st = GOFER_OK;
+    if (!c->db) {
+        st = gf_sq_conn_open(c, s->path, s->base.config.timeout_ms);
+        if (st == GOFER_OK)
+            gf_sq_conn_exec(c, "PRAGMA query_only = ON");
+    }
+    if (st != GOFER_OK)
+        return st;
+    gf_sq_run(c, gf_sq_stmt(c, GF_SQL_BEGIN_READ));
+    st = query(c, arg);
+    gf_sq_run(c, gf_sq_stmt(c, GF_SQL_COMMIT));
+    if (c->rc != SQLITE_OK) {
+        st = gf_sq_conn_status(c, s->path);
+        if (!gf_sq_roll_back(c))
+            gf_sq_conn_close(c);         // the next read opens another
+    }
+    return st;
+}
+
+gofer_status gf_sq_read_apart(gf_sq_store *s, gf_sq_conn *own, gf_sq_query query, void *arg)
+{
+    if (!s->path)
+        return gf_sq_read(s, query, arg);
+    gofer_status st = gf_sq_check(s);
+    return st == GOFER_OK ? read_by(s, own, query, arg) : st;
+}
+
 gofer_status gf_sq_read(gf_sq_store *s, gf_sq_query query, void *arg)
 {
     gofer_status st = gf_sq_check(s);
@@ -482,22 +511,7 @@ gofer_status gf_sq_read(gf_sq_store *s, gf_sq_query query, void *arg)
     }
 
     pthread_mutex_lock(&s->read_lock);
-    gf_sq_conn *c = &s->reader;
-    if (!c->db) {
-        st = gf_sq_conn_open(c, s->path, s->base.config.timeout_ms);
-        if (st == GOFER_OK)
-            gf_sq_conn_exec(c, "PRAGMA query_only = ON");
-    }
-    if (st == GOFER_OK) {
-        gf_sq_run(c, gf_sq_stmt(c, GF_SQL_BEGIN_READ));
-        st = query(c, arg);
-        gf_sq_run(c, gf_sq_stmt(c, GF_SQL_COMMIT));
-        if (c->rc != SQLITE_OK) {
-            st = gf_sq_conn_status(c, s->path);
-            if (!gf_sq_roll_back(c))
-                gf_sq_conn_close(c);     // the next read opens another
-        }
-    }
+    st = read_by(s, &s->reader, query, arg);
     pthread_mutex_unlock(&s->read_lock);
     return st;
 }
