@@ -4,8 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "own.h"
+#include "queues.h"
 #include "scale.h"
+#include "totals.h"
 
 // What is made becomes the answer, or the error does.
 #define REPLY(call, made)                                  \
@@ -45,6 +48,105 @@ static bool put_history(web_call *call)
     return put_member(call, "history", st, info);
 }
 
+static void put_sums(web_call *call, const web_sums *sums, int64_t at_ms)
+{
+    web_text_put(&call->reply.body, ",\"totals\":");
+    web_sums_put(sums, at_ms, &call->reply.body);
+}
+
+// Few queues: all of them. False: it is answered.
+static bool put_few(web_call *call, gofer_info *queues)
+{
+    web_sums sums = { 0 };
+    int64_t now_ms = web_ms(CLOCK_REALTIME);
+    for (size_t i = 0; i < gofer_info_count(queues); i++)
+        web_sums_add(&sums, gofer_info_at(queues, i));
+    if (!put_member(call, "queues", GOFER_OK, queues))
+        return false;
+    put_sums(call, &sums, now_ms);
+    return put_history(call);
+}
+
+// Many: what is known of them all, and since when; those that need a look most.
+static bool put_many(web_call *call)
+{
+    web_totals_seen seen;
+    web_text worst = { 0 }, history = { 0 }, *body = &call->reply.body;
+    web_totals_take(call->totals, &seen, &worst, &history);
+    web_text_put(body, ",\"queues\":");
+    web_text_add(body, worst.at, worst.size);
+    if (seen.at_ms)
+        put_sums(call, &seen.all, seen.at_ms);
+    else
+        web_text_put(body, ",\"totals\":null");
+    web_text_put(body, ",\"history\":");
+    web_text_add(body, history.at, history.size);
+    body->failed |= worst.failed || history.failed;
+    web_text_free(&worst);
+    web_text_free(&history);
+    return true;
+}
+
+// ---- of who has some queues alone: all are gone through, and his are counted
+
+typedef struct own_look {
+    web_call    *call;
+    web_sums     sums;
+    web_worst    worst;
+    gofer_status status;
+} own_look;
+
+static bool look_at_own(const gofer_info *queue, void *user)
+{
+    own_look *own = user;
+    const char *name = gofer_info_text(queue, "queue");
+    if (!name || !web_scope_may(own->call->scope, WEB_SEE, name))
+        return true;
+    web_sums_add(&own->sums, queue);
+    own->status = web_worst_add(&own->worst, queue);
+    return own->status == GOFER_OK;
+}
+
+static bool put_own(web_call *call)
+{
+    web_text *body = &call->reply.body;
+    int64_t now_ms = web_ms(CLOCK_REALTIME);
+    own_look *own = calloc(1, sizeof *own);
+    if (!own) {
+        web_fail(call, 503, "ENOMEM", "there is no memory for the answer");
+        return false;
+    }
+    own->call = call;
+    gofer_status st = web_queues_each(call->client, NULL, NULL, look_at_own, own);
+    st = st == GOFER_OK ? own->status : st;
+    if (st == GOFER_OK) {
+        web_text_put(body, ",\"queues\":");
+        web_worst_put(&own->worst, body);
+        put_sums(call, &own->sums, now_ms);
+    } else {
+        web_fail_status(call, st);
+    }
+    web_worst_clear(&own->worst);
+    free(own);
+    return st == GOFER_OK && put_history(call);
+}
+
+static bool put_queues(web_call *call)
+{
+    gofer_info *info = NULL;
+    if (call->view.scope)
+        return put_own(call);
+    gofer_status st = gofer_client_queues_page(call->client, NULL, NULL, WEB_FEW_QUEUES, &info);
+    if (st != GOFER_OK) {
+        web_fail_status(call, st);
+        return false;
+    }
+    if (!gofer_info_has(info, "next_cursor"))
+        return put_few(call, info);
+    gofer_info_free(info);
+    return put_many(call);
+}
+
 void web_api_overview(web_call *call)
 {
     web_text *body = &call->reply.body;
@@ -53,15 +155,10 @@ void web_api_overview(web_call *call)
     web_text_put(body, "{\"url\":");
     web_text_json(body, url, strlen(url));
     web_text_format(body, ",\"version\":\"%s\"", gofer_version_text());
-
-    gofer_status st = gofer_client_queues(call->client, &info);
-    if (!put_member(call, "queues", st, info))
+    if (!put_queues(call))
         return;
-    info = NULL;
-    st = gofer_client_workers(call->client, &info);
+    gofer_status st = gofer_client_workers(call->client, &info);
     if (!put_member(call, "workers", st, info))
-        return;
-    if (!put_history(call))
         return;
     web_text_put(body, "}");
     call->reply.status = 200;
@@ -72,7 +169,14 @@ void web_api_overview(web_call *call)
 
 void web_api_queues(web_call *call)
 {
-    REPLY(call, gofer_client_queues(call->client, &info));
+    int64_t limit = WEB_FEW_QUEUES;
+    const char *name = web_query_word(call, "name"), *cursor = web_query_word(call, "cursor");
+    if (!web_query_number(call, "limit", 1, 1000, &limit))
+        return;
+    if (call->view.scope)
+        web_own_queues(call, name, cursor, (size_t)limit);
+    else
+        REPLY(call, gofer_client_queues_page(call->client, name, cursor, (int32_t)limit, &info));
 }
 
 void web_api_queue(web_call *call)

@@ -9,6 +9,7 @@
 
 #include "audit.h"
 #include "call.h"
+#include "queues.h"
 
 enum { FLUSH_S = 30 };
 
@@ -122,20 +123,28 @@ static gofer_status act_on(turn *t, const char *queue)
     return st;
 }
 
+typedef struct own_turn {
+    turn        *turn;
+    gofer_status status;
+} own_turn;
+
+static bool act_on_queue(const gofer_info *queue, void *user)
+{
+    own_turn *own = user;
+    const web_job_plan *plan = &own->turn->job->plan;
+    const char *name = gofer_info_text(queue, "queue");
+    gofer_status st = name && web_scope_may(&plan->scope, plan->right, name)
+        ? act_on(own->turn, name) : GOFER_OK;
+    own->status = st == GOFER_ENOTFOUND ? GOFER_OK : st;        // it went meanwhile
+    return own->status == GOFER_OK;
+}
+
 // Of all queues only those that who began it has.
 static gofer_status act_on_own(turn *t)
 {
-    const web_job_plan *plan = &t->job->plan;
-    gofer_info *queues = NULL;
-    gofer_status st = gofer_client_queues(t->jobs->client, &queues);
-    for (size_t i = 0; st == GOFER_OK && i < gofer_info_count(queues); i++) {
-        const char *queue = gofer_info_text(gofer_info_at(queues, i), "queue");
-        if (queue && web_scope_may(&plan->scope, plan->right, queue))
-            st = act_on(t, queue);
-        st = st == GOFER_ENOTFOUND ? GOFER_OK : st;     // it went meanwhile
-    }
-    gofer_info_free(queues);
-    return st;
+    own_turn own = { t, GOFER_OK };
+    gofer_status st = web_queues_each(t->jobs->client, NULL, NULL, act_on_queue, &own);
+    return st == GOFER_OK ? own.status : st;
 }
 
 // That it has begun, and how it has ended. To count changes nothing.

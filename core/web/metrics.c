@@ -14,12 +14,15 @@
 #include "clock.h"
 #include "exposition.h"
 #include "scale.h"
+#include "totals.h"
 
-enum { SERIES_MAX = 1000 };
+enum { SERIES_MAX = WEB_FEW_QUEUES };
 
 // What a scrape is made of.
 typedef struct snapshots {
     gofer_info *queues, *workers, *types, *schedules;
+    bool        many;           // there are more queues than those, with what is known of them:
+    web_totals_seen totals;
 } snapshots;
 
 // ---- queues
@@ -35,27 +38,22 @@ static void put_queue(web_exposition *e, const char *queue, const column *c, dou
     web_sample(e, labels, value);
 }
 
-// A sample for each queue and column; what is past the limit in one.
-static void put_columns(web_exposition *e, const gofer_info *queues, const column *columns,
-    size_t count)
+// A sample for each queue and column; what is past the limit in one, once it is known.
+static void put_columns(web_exposition *e, const snapshots *s, const column *columns, size_t count)
 {
-    size_t total = gofer_info_count(queues);
     for (size_t k = 0; k < count; k++) {
-        double rest = 0;
-        for (size_t i = 0; i < total; i++) {
-            const gofer_info *queue = gofer_info_at(queues, i);
-            double value = (double)gofer_info_int(queue, columns[k].field, 0);
-            if (i < SERIES_MAX)
-                put_queue(e, gofer_info_text(queue, "queue"), &columns[k], value);
-            else
-                rest += value;
+        for (size_t i = 0; i < gofer_info_count(s->queues); i++) {
+            const gofer_info *queue = gofer_info_at(s->queues, i);
+            put_queue(e, gofer_info_text(queue, "queue"), &columns[k],
+                (double)gofer_info_int(queue, columns[k].field, 0));
         }
-        if (total > SERIES_MAX)
-            put_queue(e, "_other", &columns[k], rest);
+        if (s->totals.at_ms)
+            put_queue(e, "_other", &columns[k],
+                (double)web_sums_of(&s->totals.rest, columns[k].field));
     }
 }
 
-static void put_states(web_exposition *e, const gofer_info *queues)
+static void put_states(web_exposition *e, const snapshots *s)
 {
     static const column states[] = {
         { "pending", "pending" }, { "scheduled", "scheduled" }, { "active", "active" },
@@ -63,30 +61,25 @@ static void put_states(web_exposition *e, const gofer_info *queues)
         { "archived", "archived" },
     };
     web_family(e, "gofer_tasks", WEB_GAUGE, "Tasks of a queue in a state.");
-    put_columns(e, queues, states, sizeof states / sizeof *states);
+    put_columns(e, s, states, sizeof states / sizeof *states);
 }
 
 // A time of each queue, in ms; the worst of those that are left out.
-static void put_ages(web_exposition *e, const gofer_info *queues, const char *name,
-    const char *field, const char *help)
+static void put_ages(web_exposition *e, const snapshots *s, const char *name, const char *field,
+    const char *help)
 {
-    double worst = 0;
-    size_t total = gofer_info_count(queues);
     web_family(e, name, WEB_GAUGE, help);
-    for (size_t i = 0; i < total; i++) {
-        const gofer_info *queue = gofer_info_at(queues, i);
-        double seconds = (double)gofer_info_int(queue, field, 0) / 1000;
+    for (size_t i = 0; i < gofer_info_count(s->queues); i++) {
+        const gofer_info *queue = gofer_info_at(s->queues, i);
         const char *const labels[] = { "queue", gofer_info_text(queue, "queue"), NULL };
-        if (i < SERIES_MAX)
-            web_sample(e, labels, seconds);
-        else if (seconds > worst)
-            worst = seconds;
+        web_sample(e, labels, (double)gofer_info_int(queue, field, 0) / 1000);
     }
-    if (total > SERIES_MAX)
-        web_sample(e, (const char *const[]){ "queue", "_other", NULL }, worst);
+    if (s->totals.at_ms)
+        web_sample(e, (const char *const[]){ "queue", "_other", NULL },
+            (double)web_sums_of(&s->totals.rest, field) / 1000);
 }
 
-static void put_queues(web_exposition *e, const gofer_info *queues)
+static void put_queues(web_exposition *e, const snapshots *s)
 {
     static const struct { const char *name; web_metric kind; column column; const char *help; }
         families[] = {
@@ -103,17 +96,18 @@ static void put_queues(web_exposition *e, const gofer_info *queues)
         { "gofer_queue_groups", WEB_GAUGE, { "groups", NULL },
           "Groups with tasks in them." },
     };
-    put_states(e, queues);
-    put_ages(e, queues, "gofer_queue_latency_seconds", "latency_ms",
+    put_states(e, s);
+    put_ages(e, s, "gofer_queue_latency_seconds", "latency_ms",
         "Age of the oldest task of a queue that may start now.");
-    put_ages(e, queues, "gofer_queue_longest_running_seconds", "longest_running_ms",
+    put_ages(e, s, "gofer_queue_longest_running_seconds", "longest_running_ms",
         "How long the active task of a queue has run that was taken first.");
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
         web_family(e, families[i].name, families[i].kind, families[i].help);
-        put_columns(e, queues, &families[i].column, 1);
+        put_columns(e, s, &families[i].column, 1);
     }
     web_family(e, "gofer_queues", WEB_GAUGE, "Queues that there are.");
-    web_sample(e, NULL, (double)gofer_info_count(queues));
+    web_sample(e, NULL, s->totals.at_ms ? (double)s->totals.all.queues
+                                         : (double)gofer_info_count(s->queues));
 }
 
 // ---- workers
@@ -166,7 +160,7 @@ static void put_wanted(web_exposition *e, const snapshots *s)
     double each = slots > 0 ? slots / count : 1;
     web_family(e, "gofer_workers_wanted", WEB_GAUGE,
         "Workers that a queue wants so that its tasks wait no longer than ten seconds.");
-    for (size_t i = 0; i < gofer_info_count(s->queues) && i < SERIES_MAX; i++) {
+    for (size_t i = 0; i < gofer_info_count(s->queues); i++) {
         const gofer_info *queue = gofer_info_at(s->queues, i);
         double wanted = (double)slots_wanted(queue, s->types, SLOTS_WANTED_MS) / each;
         double whole = (double)(int64_t)wanted;
@@ -262,7 +256,7 @@ static void put_limited(web_exposition *e, const snapshots *s)
 {
     web_family(e, "gofer_series_limited", WEB_GAUGE,
         "1: there are too many queues, types or cron entries; not all have series of their own.");
-    web_sample(e, NULL, gofer_info_count(s->queues) > SERIES_MAX
+    web_sample(e, NULL, s->many
         || gofer_info_count(s->types) > SERIES_MAX || gofer_info_count(s->schedules) > SERIES_MAX);
 }
 
@@ -270,7 +264,7 @@ static void put_limited(web_exposition *e, const snapshots *s)
 
 // As they are there: two gauges are named like counters, which OpenMetrics forbids, so they come in
 // the old format alone.
-static void put_asynq(web_exposition *e, const gofer_info *queues)
+static void put_asynq(web_exposition *e, const snapshots *s)
 {
     static const column states[] = {
         { "active", "active" }, { "pending", "pending" }, { "scheduled", "scheduled" },
@@ -287,20 +281,24 @@ static void put_asynq(web_exposition *e, const gofer_info *queues)
     };
     web_family(e, "asynq_tasks_enqueued_total", WEB_GAUGE,
         "Number of tasks enqueued; broken down by queue and state.");
-    put_columns(e, queues, states, sizeof states / sizeof *states);
-    put_ages(e, queues, "asynq_queue_latency_seconds", "latency_ms",
+    put_columns(e, s, states, sizeof states / sizeof *states);
+    put_ages(e, s, "asynq_queue_latency_seconds", "latency_ms",
         "Number of seconds the oldest pending task is waiting in pending state to be processed.");
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
         web_family(e, families[i].name, families[i].kind, families[i].help);
-        put_columns(e, queues, &families[i].column, 1);
+        put_columns(e, s, &families[i].column, 1);
     }
 }
 
 // ---- the whole
 
-static gofer_status ask(gofer_client *client, snapshots *s)
+static gofer_status ask(web_call *call, snapshots *s)
 {
-    gofer_status st = gofer_client_queues(client, &s->queues);
+    gofer_client *client = call->client;
+    gofer_status st = gofer_client_queues_page(client, NULL, NULL, SERIES_MAX, &s->queues);
+    s->many = st == GOFER_OK && gofer_info_has(s->queues, "next_cursor");
+    if (s->many)
+        web_totals_take(call->totals, &s->totals, NULL, NULL);
     if (st == GOFER_OK)
         st = gofer_client_workers(client, &s->workers);
     if (st == GOFER_OK)
@@ -328,7 +326,7 @@ static void forget(snapshots *s)
 static void put_all(web_exposition *e, const snapshots *s, const web_call *call)
 {
     web_build_info(e);
-    put_queues(e, s->queues);
+    put_queues(e, s);
     put_workers(e, s->workers);
     put_wanted(e, s);
     put_types(e, s->types);
@@ -336,7 +334,7 @@ static void put_all(web_exposition *e, const snapshots *s, const web_call *call)
     put_limited(e, s);
     put_audit(e, call->audit);
     if (call->asynq_names && !e->open)
-        put_asynq(e, s->queues);
+        put_asynq(e, s);
     web_exposition_end(e);
 }
 
@@ -346,7 +344,7 @@ static void answer_one(web_call *call)
     snapshots s = { 0 };
     web_exposition e = { .out = &call->reply.body, .open = web_exposition_open(call->accept),
         .scope = call->view.scope };
-    gofer_status st = ask(call->client, &s);
+    gofer_status st = ask(call, &s);
     if (st == GOFER_OK) {
         put_all(&e, &s, call);
         call->reply.status = 200;
@@ -400,7 +398,7 @@ static void make(web_call *call, web_scrapes *kept)
 {
     snapshots s = { 0 };
     clear(kept);
-    gofer_status st = ask(call->client, &s);
+    gofer_status st = ask(call, &s);
     for (int open = 0; open < FORMATS; open++) {
         web_reply *reply = &kept->kept[open];
         reply->status = web_http_of(st);

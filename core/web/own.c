@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "queues.h"
+
 static bool refuse(web_call *call)
 {
     web_fail(call, 403, "EDENIED", "%s may do this for some queues alone, and this is for others, "
@@ -85,6 +87,58 @@ bool web_own_worker(web_call *call, unsigned right)
     return own;
 }
 
+// ---- queues
+
+typedef struct listing {
+    web_call    *call;
+    size_t       limit, count;
+    char         last[256];
+    bool         more;
+    gofer_status status;
+} listing;
+
+static bool list_queue(const gofer_info *queue, void *user)
+{
+    listing *l = user;
+    char *json = NULL;
+    const char *name = gofer_info_text(queue, "queue");
+    if (!name || !web_scope_may(l->call->scope, WEB_SEE, name))
+        return true;
+    if (l->count == l->limit) {
+        l->more = true;
+        return false;
+    }
+    l->status = gofer_info_json(queue, &json);
+    if (l->status != GOFER_OK)
+        return false;
+    web_text_put(&l->call->reply.body, l->count++ ? "," : "");
+    (void)web_copy_json(&l->call->reply.body, json, strlen(json), &l->call->view);
+    gofer_free(json);
+    snprintf(l->last, sizeof l->last, "%s", name);
+    return true;
+}
+
+void web_own_queues(web_call *call, const char *name, const char *cursor, size_t limit)
+{
+    listing l = { .call = call, .limit = limit };
+    web_text *body = &call->reply.body;
+    web_text_put(body, "{\"items\":[");
+    gofer_status st = web_queues_each(call->client, name, cursor, list_queue, &l);
+    st = st == GOFER_OK ? l.status : st;
+    if (st != GOFER_OK) {
+        web_fail_status(call, st);
+        return;
+    }
+    web_text_put(body, "]");
+    if (l.more) {
+        web_text_put(body, ",\"next_cursor\":");
+        web_text_json(body, l.last, strlen(l.last));
+    }
+    web_text_put(body, "}");
+    call->reply.status = 200;
+    call->reply.type = "application/json";
+}
+
 // ---- sums
 
 enum { DAYS_MAX = 90, DATE_ROOM = 16 };
@@ -124,24 +178,34 @@ static void add(days *sum, const gofer_info *history)
     }
 }
 
+typedef struct adding {
+    web_call    *call;
+    int32_t      count;
+    days        *sum;
+    gofer_status status;
+} adding;
+
+static bool add_queue(const gofer_info *queue, void *user)
+{
+    adding *a = user;
+    const char *name = gofer_info_text(queue, "queue");
+    gofer_info *history = NULL;
+    if (!name || !web_scope_may(a->call->scope, WEB_SEE, name))
+        return true;
+    a->status = gofer_client_history(a->call->client, name, a->count, &history);
+    if (a->status == GOFER_OK)
+        add(a->sum, history);
+    else if (a->status == GOFER_ENOTFOUND)
+        a->status = GOFER_OK;       // it went meanwhile
+    gofer_info_free(history);
+    return a->status == GOFER_OK;
+}
+
 static gofer_status add_queues(web_call *call, int32_t count, days *sum)
 {
-    gofer_info *queues = NULL;
-    gofer_status st = gofer_client_queues(call->client, &queues);
-    for (size_t i = 0; st == GOFER_OK && i < gofer_info_count(queues); i++) {
-        const char *queue = gofer_info_text(gofer_info_at(queues, i), "queue");
-        gofer_info *history = NULL;
-        if (!queue || !web_scope_may(call->scope, WEB_SEE, queue))
-            continue;
-        st = gofer_client_history(call->client, queue, count, &history);
-        if (st == GOFER_OK)
-            add(sum, history);
-        else if (st == GOFER_ENOTFOUND)
-            st = GOFER_OK;          // it went meanwhile
-        gofer_info_free(history);
-    }
-    gofer_info_free(queues);
-    return st;
+    adding a = { call, count, sum, GOFER_OK };
+    gofer_status st = web_queues_each(call->client, NULL, NULL, add_queue, &a);
+    return st == GOFER_OK ? a.status : st;
 }
 
 bool web_own_history(web_call *call, int32_t count, web_text *out)

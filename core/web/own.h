@@ -15,6 +15,9 @@ bool web_own_worker(web_call *call, unsigned right);
 // Are all these his, which a worker is to serve: "mail=3 low=1"? False: it is answered.
 bool web_own_served(web_call *call, unsigned right, const char *queues);
 
+// A page of his queues: the answer. Its cursor, too, is a queue of his.
+void web_own_queues(web_call *call, const char *name, const char *cursor, size_t limit);
+
 // The last days of his queues together, as the snapshot of all queues has them: an answer's JSON
 // into `out`. False: it is answered.
 bool web_own_history(web_call *call, int32_t days, web_text *out);

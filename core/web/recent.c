@@ -6,11 +6,13 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "clock.h"
+#include "queues.h"
 
 enum { PATIENCE_MS = 3600 * 1000 };
 
@@ -122,7 +124,7 @@ static int compare(const void *name, const void *one)
     return strcmp(name, (*l)->queue);
 }
 
-static line *find(web_recent *r, const char *queue)
+static line *find(const web_recent *r, const char *queue)
 {
     line **found = r->count ? bsearch(queue, r->lines, r->count, sizeof *r->lines, compare) : NULL;
     return found ? *found : NULL;
@@ -175,10 +177,35 @@ static void forget_all(web_recent *r)
 
 // ---- looking
 
-// Locks: r->lock held.
-static void take_look(web_recent *r, const gofer_info *queues, int64_t now_ms)
+// What a look brings: counts of the queues that have a line, or could have one, by name.
+typedef struct sight {
+    size_t count;
+    struct seen { char queue[256]; counts now; } at[2 * RECENT_QUEUES];
+    counts sum;
+    size_t added;               // of those without a line
+    const web_recent *of;
+} sight;
+
+// Lines are only changed by this thread, which need not lock to find one.
+static bool see(const gofer_info *queue, void *user)
 {
-    counts sum = { 0 };
+    sight *s = user;
+    const char *name = gofer_info_text(queue, "queue");
+    counts now = counts_of(queue);
+    add(&s->sum, &now);
+    bool known = find(s->of, name) != NULL;
+    if (!known && s->added == RECENT_QUEUES)
+        return true;
+    s->added += !known;
+    struct seen *one = &s->at[s->count++];
+    snprintf(one->queue, sizeof one->queue, "%s", name);
+    one->now = now;
+    return true;
+}
+
+// Locks: r->lock held.
+static void take_look(web_recent *r, const sight *s, int64_t now_ms)
+{
     size_t at = 0;
     if (r->looks) {
         size_t place = (size_t)(r->looks - 1) % RECENT_STEPS;
@@ -187,33 +214,34 @@ static void take_look(web_recent *r, const gofer_info *queues, int64_t now_ms)
     }
     r->looks++;
     r->looked_ms = now_ms;
-    for (size_t i = 0; i < gofer_info_count(queues); i++) {
-        const gofer_info *queue = gofer_info_at(queues, i);
-        const char *name = gofer_info_text(queue, "queue");
-        counts now = counts_of(queue);
-        add(&sum, &now);
+    for (size_t i = 0; i < s->count; i++) {
+        const char *name = s->at[i].queue;
         while (at < r->count && strcmp(r->lines[at]->queue, name) < 0)
             at++;
         line *l = at < r->count && strcmp(r->lines[at]->queue, name) == 0 ? r->lines[at]
                                                                           : insert(r, name, at);
         if (l)
-            put_step(r, l, &now);
+            put_step(r, l, &s->at[i].now);
     }
-    put_step(r, r->all, &sum);
+    put_step(r, r->all, &s->sum);
     forget_gone(r);
 }
 
 // Locks: r->lock held, but not while the store is asked.
 static void look(web_recent *r)
 {
-    gofer_info *queues = NULL;
     pthread_mutex_unlock(&r->lock);
-    gofer_status st = gofer_client_queues(r->client, &queues);
+    sight *s = calloc(1, sizeof *s);
+    gofer_status st = GOFER_ENOMEM;
+    if (s) {
+        s->of = r;
+        st = web_queues_each(r->client, NULL, NULL, see, s);
+    }
     int64_t now_ms = web_ms(CLOCK_REALTIME);
     pthread_mutex_lock(&r->lock);
     if (st == GOFER_OK)
-        take_look(r, queues, now_ms);
-    gofer_info_free(queues);
+        take_look(r, s, now_ms);
+    free(s);
 }
 
 static bool is_asked(const web_recent *r)

@@ -37,8 +37,8 @@ const web_route web_routes[] = {
     // ---- looking
     { "GET", API "overview", WEB_SEE, WEB_MINDS_QUEUES, NULL, web_api_overview,
       "Queues, workers and their sums.", NULL },
-    { "GET", API "queues", WEB_SEE, WEB_MINDS_QUEUES, NULL, web_api_queues,
-      "All queues.", NULL },
+    { "GET", API "queues", WEB_SEE, WEB_MINDS_QUEUES, "name cursor limit", web_api_queues,
+      "A page (1000) of the queues by name; `name` may end in `*`, `next_cursor` goes on.", NULL },
     { "GET", API "queues/{queue}", WEB_SEE, 0, NULL, web_api_queue,
       "One queue.", NULL },
     { "GET", API "queues/{queue}/history", WEB_SEE, 0, "days", web_api_queue_history,

@@ -24,6 +24,7 @@ typedef struct web_server_options {
     web_audit    *audit;
     struct web_recent *recent;
     struct web_hours *hours;
+    struct web_totals *totals;
     struct web_scrapes *scrapes;
     const struct web_options *options;
     web_access   *access;

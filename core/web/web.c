@@ -16,6 +16,7 @@
 #include "page.h"
 #include "recent.h"
 #include "server.h"
+#include "totals.h"
 
 enum {
     STORE_THREADS = 4,
@@ -43,6 +44,7 @@ struct web {
     web_audit    *audit;
     web_recent   *recent;
     web_hours    *hours;
+    web_totals   *totals;
     web_scrapes  *scrapes;
     web_server   *server;
     web_gate     *gate;
@@ -249,8 +251,9 @@ static bool make_store_parts(web *w, gofer_client *client)
     w->jobs = w->audit ? web_jobs_new(client, w->audit) : NULL;
     w->recent = web_recent_new(client, RECENT_STEP_MS);
     w->hours = web_hours_new(client);
+    w->totals = web_totals_new(client);
     w->scrapes = web_scrapes_new();
-    return w->streams && w->jobs && w->recent && w->hours && w->scrapes;
+    return w->streams && w->jobs && w->recent && w->hours && w->totals && w->scrapes;
 }
 
 static bool make_parts(web *w, gofer_client *client, const web_options *opts)
@@ -267,7 +270,7 @@ static bool make_parts(web *w, gofer_client *client, const web_options *opts)
         .client = client, .worker = opts->worker, .jobs = w->jobs, .audit = w->audit,
         .access = w->access,
         .pool = w->pool, .streams = w->streams, .recent = w->recent, .hours = w->hours,
-        .scrapes = w->scrapes,
+        .scrapes = w->scrapes, .totals = w->totals,
         .options = opts->worker ? NULL : opts,
         .guard = { (const char *const *)w->hosts, w->host_count, opts->worker != NULL },
         .base = w->base, .web_root = opts->web_root, .asynq_names = opts->asynq_names,
@@ -346,6 +349,7 @@ void web_free(web *w)
     web_audit_free(w->audit);
     web_recent_free(w->recent);
     web_hours_free(w->hours);
+    web_totals_free(w->totals);
     web_scrapes_free(w->scrapes);
     web_streams_free(w->streams);
     web_gate_free(w->gate);

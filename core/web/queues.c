@@ -1,0 +1,127 @@
+// queues.c - all queues of a store, a page at a time, and what they come to.
+#include "queues.h"
+
+#include <stdio.h>
+#include <string.h>
+
+gofer_status web_queues_each(gofer_client *client, const char *pattern, const char *behind,
+    web_queue_fn each, void *user)
+{
+    char cursor[256];
+    snprintf(cursor, sizeof cursor, "%s", behind ? behind : "");
+    for (bool on = true; on;) {
+        gofer_info *page = NULL;
+        gofer_status st = gofer_client_queues_page(client, pattern, *cursor ? cursor : NULL,
+            WEB_FEW_QUEUES, &page);
+        if (st != GOFER_OK)
+            return st;
+        const char *next = gofer_info_text(page, "next_cursor");
+        for (size_t i = 0; on && i < gofer_info_count(page); i++)
+            on = each(gofer_info_at(page, i), user);
+        on &= next != NULL;
+        snprintf(cursor, sizeof cursor, "%s", next ? next : "");
+        gofer_info_free(page);
+    }
+    return GOFER_OK;
+}
+
+// ---- sums
+
+static const struct { const char *field; bool is_time; } summed[WEB_SUMMED] = {
+    { "pending", false }, { "scheduled", false }, { "active", false }, { "retry", false },
+    { "aggregating", false }, { "completed", false }, { "archived", false }, { "groups", false },
+    { "size", false }, { "processed", false }, { "failed", false }, { "processed_total", false },
+    { "failed_total", false }, { "archive_deleted", false }, { "paused", false },
+    { "unserved", false }, { "latency_ms", true }, { "longest_running_ms", true },
+};
+
+// What a damaged store says may be anything.
+static int64_t plus(int64_t a, int64_t b)
+{
+    return b > 0 && a > INT64_MAX - b ? INT64_MAX : b < 0 ? a : a + b;
+}
+
+void web_sums_add(web_sums *sums, const gofer_info *queue)
+{
+    sums->queues++;
+    for (size_t i = 0; i < WEB_SUMMED; i++) {
+        int64_t value = gofer_info_int(queue, summed[i].field, 0);
+        if (!summed[i].is_time) {
+            sums->of[i] = plus(sums->of[i], value);
+        } else if (value > sums->of[i]) {
+            sums->of[i] = value;
+            if (strcmp(summed[i].field, "latency_ms") == 0)
+                snprintf(sums->oldest, sizeof sums->oldest, "%s",
+                    gofer_info_text(queue, "queue"));
+        }
+    }
+}
+
+int64_t web_sums_of(const web_sums *sums, const char *field)
+{
+    for (size_t i = 0; i < WEB_SUMMED; i++)
+        if (strcmp(summed[i].field, field) == 0)
+            return sums->of[i];
+    return 0;
+}
+
+void web_sums_put(const web_sums *sums, int64_t at_ms, web_text *out)
+{
+    web_text_format(out, "{\"at_ms\":%lld,\"queues\":%lld", (long long)at_ms,
+        (long long)sums->queues);
+    for (size_t i = 0; i < WEB_SUMMED; i++)
+        web_text_format(out, ",\"%s\":%lld", summed[i].field, (long long)sums->of[i]);
+    if (*sums->oldest) {
+        web_text_put(out, ",\"oldest\":");
+        web_text_json(out, sums->oldest, strlen(sums->oldest));
+    }
+    web_text_put(out, "}");
+}
+
+// ---- the worst
+
+static bool is_worse(const struct web_worst_queue *a, const struct web_worst_queue *b)
+{
+    if (a->unserved != b->unserved)
+        return a->unserved > b->unserved;
+    return a->latency_ms != b->latency_ms ? a->latency_ms > b->latency_ms : a->size > b->size;
+}
+
+gofer_status web_worst_add(web_worst *worst, const gofer_info *queue)
+{
+    struct web_worst_queue one = {
+        .unserved = gofer_info_int(queue, "unserved", 0),
+        .latency_ms = gofer_info_int(queue, "latency_ms", 0),
+        .size = gofer_info_int(queue, "size", 0),
+    };
+    bool full = worst->count == WEB_WORST_QUEUES;
+    if (full && !is_worse(&one, &worst->at[worst->count - 1]))
+        return GOFER_OK;
+    gofer_status st = gofer_info_json(queue, &one.json);
+    if (st != GOFER_OK)
+        return st;
+    if (full)
+        gofer_free(worst->at[--worst->count].json);
+    size_t at = worst->count++;
+    for (; at > 0 && is_worse(&one, &worst->at[at - 1]); at--)
+        worst->at[at] = worst->at[at - 1];
+    worst->at[at] = one;
+    return GOFER_OK;
+}
+
+void web_worst_put(const web_worst *worst, web_text *out)
+{
+    web_text_put(out, "{\"items\":[");
+    for (size_t i = 0; i < worst->count; i++) {
+        web_text_put(out, i ? "," : "");
+        web_text_put(out, worst->at[i].json);
+    }
+    web_text_put(out, "]}");
+}
+
+void web_worst_clear(web_worst *worst)
+{
+    for (size_t i = 0; i < worst->count; i++)
+        gofer_free(worst->at[i].json);
+    worst->count = 0;
+}

@@ -1,0 +1,56 @@
+// queues.h - all queues of a store, however many: a page at a time, and what they come to.
+//
+// Pure but for web_queues_each, which asks the store. Threads: sums are their owner's.
+#ifndef WEB_QUEUES_H
+#define WEB_QUEUES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gofer/gofer.h"
+#include "text.h"
+
+enum {
+    WEB_FEW_QUEUES = 1000,      // a page of the store's: so many are shown and counted at once
+    WEB_WORST_QUEUES = 100      // of more these are shown
+};
+
+// False: no more are wanted.
+typedef bool (*web_queue_fn)(const gofer_info *queue, void *user);
+
+// Each queue by name that matches (a name, a pattern; NULL: all) and is behind a name (NULL: from
+// the first), with a page of them in memory. The queue is borrowed for the call.
+gofer_status web_queues_each(gofer_client *client, const char *pattern, const char *behind,
+    web_queue_fn each, void *user);
+
+// ---- sums
+
+enum { WEB_SUMMED = 18 };
+
+typedef struct web_sums {
+    int64_t queues;
+    int64_t of[WEB_SUMMED];     // by field; of times the longest
+    char    oldest[256];        // the queue whose task waits longest; "": none waits
+} web_sums;
+
+void web_sums_add(web_sums *sums, const gofer_info *queue);
+int64_t web_sums_of(const web_sums *sums, const char *field);   // 0: it is not summed
+// An object; at_ms: when the store was asked.
+void web_sums_put(const web_sums *sums, int64_t at_ms, web_text *out);
+
+// ---- those that need a look most: nobody serves them, tasks wait long, there are many
+
+typedef struct web_worst {
+    size_t count;
+    struct web_worst_queue {
+        int64_t unserved, latency_ms, size;
+        char   *json;           // gofer_free
+    } at[WEB_WORST_QUEUES];
+} web_worst;
+
+gofer_status web_worst_add(web_worst *worst, const gofer_info *queue);
+void web_worst_put(const web_worst *worst, web_text *out);      // a list as that of a snapshot
+void web_worst_clear(web_worst *worst);
+
+#endif
