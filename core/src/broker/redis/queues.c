@@ -24,10 +24,16 @@ typedef struct added {
     uint64_t epoch;
 } added;
 
+// Names in a block of their own.
+typedef struct packed {
+    gf_rd_names names;             // they point into the text
+    char       *text;
+} packed;
+
 struct gf_rd_queues {
     pthread_mutex_t lock;          // for all below
     added           added[ADDED_SLOTS];
-    gf_rd_names     seen;
+    packed          seen;
     int64_t         seen_ms;       // monotonic; 0: never
     bool            sorted;        // they are
 };
@@ -37,6 +43,13 @@ static const char set_key[] = "asynq:queues";
 static int32_t set_slot(void)
 {
     return gf_rd_slot(set_key, sizeof set_key - 1);
+}
+
+static void packed_free(packed *p)
+{
+    gf_free(p->names.names);
+    gf_free(p->text);
+    *p = (packed){ 0 };
 }
 
 gofer_status gf_rd_queues_open(gf_rd_store *s)
@@ -59,7 +72,7 @@ void gf_rd_queues_close(gf_rd_store *s)
         return;
     for (size_t i = 0; i < ADDED_SLOTS; i++)
         gf_free(q->added[i].name);
-    gf_rd_names_free(&q->seen);
+    packed_free(&q->seen);
     if (s->process == gf_process_self())
         pthread_mutex_destroy(&q->lock);
     gf_free(q);
@@ -114,26 +127,32 @@ static bool usable(const redisReply *r)
     return r && r->type == REDIS_REPLY_STRING && gf_name_fits(r->str, (size_t)r->len);
 }
 
-static gofer_status read_names(const redisReply *reply, gf_rd_names *out)
+// All in one block: of very many names that is less than half of what one by one they take, and
+// none of it lies among other memory.
+static gofer_status pack_names(const redisReply *reply, packed *out)
 {
-    gf_rd_names names = { 0 };
-    size_t count = reply->type == REDIS_REPLY_ARRAY ? reply->elements : 0;
-    if (count) {
-        names.names = gf_calloc(count, sizeof *names.names);
-        if (!names.names)
-            return gf_fail_nomem("names of queues");
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (!usable(reply->element[i]))
-            continue;
-        char *name = gf_memdup(reply->element[i]->str, (size_t)reply->element[i]->len);
-        if (!name) {
-            gf_rd_names_free(&names);
+    size_t count = reply->type == REDIS_REPLY_ARRAY ? reply->elements : 0, size = 0;
+    packed p = { 0 };
+    for (size_t i = 0; i < count; i++)
+        size += usable(reply->element[i]) ? (size_t)reply->element[i]->len + 1 : 0;
+    if (size) {
+        p.names.names = gf_calloc(count, sizeof *p.names.names);
+        p.text = gf_alloc(size);
+        if (!p.names.names || !p.text) {
+            packed_free(&p);
             return gf_fail_nomem("names of queues");
         }
-        names.names[names.count++] = name;
     }
-    *out = names;
+    for (size_t i = 0, at = 0; i < count; i++) {
+        const redisReply *name = reply->element[i];
+        if (!usable(name))
+            continue;
+        memcpy(p.text + at, name->str, (size_t)name->len);
+        p.text[at + (size_t)name->len] = '\0';
+        p.names.names[p.names.count++] = p.text + at;
+        at += (size_t)name->len + 1;
+    }
+    *out = p;
     return GOFER_OK;
 }
 
@@ -145,13 +164,13 @@ static gofer_status ask_members(gf_rd_store *s, redisReply **reply)
     return gf_rd_call(s, &cmd, reply);
 }
 
-static gofer_status ask_names(gf_rd_store *s, gf_rd_names *out)
+static gofer_status ask_names(gf_rd_store *s, packed *out)
 {
     redisReply *reply;
     gofer_status st = ask_members(s, &reply);
     if (st != GOFER_OK)
         return st;
-    st = read_names(reply, out);
+    st = pack_names(reply, out);
     freeReplyObject(reply);
     return st;
 }
@@ -196,19 +215,20 @@ static size_t place_of(const gf_rd_names *names, const char *name, bool behind)
 static gofer_status take_seen(gf_rd_queues *q, const taking *t)
 {
     const gf_queue_range *r = t->range;
+    gf_rd_names *seen = &q->seen.names;
     if (!r)
-        return copy_names(q->seen.names, q->seen.count, t->out);
+        return copy_names(seen->names, seen->count, t->out);
     if (!q->sorted)
-        gf_rd_names_sort(&q->seen);
+        gf_rd_names_sort(seen);
     q->sorted = true;
-    size_t from = place_of(&q->seen, r->begin, false),
-           behind = r->after ? place_of(&q->seen, r->after, true) : 0, count = 0;
+    size_t from = place_of(seen, r->begin, false),
+           behind = r->after ? place_of(seen, r->after, true) : 0, count = 0;
     from = behind > from ? behind : from;
-    while (from + count < q->seen.count && (!r->limit || count <= r->limit) &&
-        gf_queue_range_has(r, q->seen.names[from + count]))
+    while (from + count < seen->count && (!r->limit || count <= r->limit) &&
+        gf_queue_range_has(r, seen->names[from + count]))
         count++;
     *t->more = r->limit && count > r->limit;
-    return copy_names(q->seen.names + from, count - *t->more, t->out);
+    return copy_names(seen->names + from, count - *t->more, t->out);
 }
 
 static gofer_status take_names(gf_rd_store *s, int64_t max_age_ms, const taking *t)
@@ -222,12 +242,12 @@ static gofer_status take_names(gf_rd_store *s, int64_t max_age_ms, const taking 
     if (fresh)
         return st;
 
-    gf_rd_names names;
+    packed names;
     st = ask_names(s, &names);
     if (st != GOFER_OK)
         return st;
     pthread_mutex_lock(&q->lock);
-    gf_rd_names_free(&q->seen);
+    packed_free(&q->seen);
     q->seen = names;
     q->seen_ms = now_ms;
     q->sorted = false;

@@ -461,7 +461,11 @@ typedef struct history_inspection {
     size_t  lasting_count;               //   for those the further days are asked for
 } history_inspection;
 
-enum { HISTORY_KEYS = 2 * (1 + HISTORY_DAYS) };
+// What ask_history needs for days `from` to `to`.
+static size_t history_keys(const history_inspection *its)
+{
+    return 2 * (size_t)(1 + its->to - its->from);
+}
 
 // MGET of both counters: in all, then of each day, the latest first.
 static void ask_history(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
@@ -537,8 +541,9 @@ static int32_t days_seen(const history_inspection *its)
 static gofer_status inspect_days(gf_rd_store *s, history_inspection *its, char *const *queues,
     size_t count, int32_t days)
 {
-    sweep w = { ask_history, read_history, its, HISTORY_KEYS, false };
+    sweep w = { ask_history, read_history, its, 0, false };
     its->to = days;
+    w.keys = history_keys(its);
     its->lasting = count ? gf_calloc(count, sizeof *its->lasting) : NULL;
     gofer_status st = its->lasting || !count ? sweep_queues(s, &w, queues, count)
                                            : gf_fail_nomem("the history of queues");
@@ -547,6 +552,7 @@ static gofer_status inspect_days(gf_rd_store *s, history_inspection *its, char *
     if (st == GOFER_OK && days < HISTORY_DAYS && days_seen(its) < days) {
         its->from = days;
         its->to = HISTORY_DAYS;
+        w.keys = history_keys(its);
         st = sweep_queues(s, &w, its->lasting, its->lasting_count);
     }
     gf_free(its->lasting);
