@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clock.h"
+
 gofer_status web_queues_each(gofer_client *client, const char *pattern, const char *behind,
     web_queue_fn each, void *user)
 {
@@ -67,8 +69,9 @@ int64_t web_sums_of(const web_sums *sums, const char *field)
 
 void web_sums_put(const web_sums *sums, int64_t at_ms, web_text *out)
 {
-    web_text_format(out, "{\"at_ms\":%lld,\"queues\":%lld", (long long)at_ms,
-        (long long)sums->queues);
+    int64_t age_ms = web_ms(CLOCK_REALTIME) - at_ms;
+    web_text_format(out, "{\"at_ms\":%lld,\"age_ms\":%lld,\"queues\":%lld", (long long)at_ms,
+        (long long)(age_ms > 0 ? age_ms : 0), (long long)sums->queues);
     for (size_t i = 0; i < WEB_SUMMED; i++)
         web_text_format(out, ",\"%s\":%lld", summed[i].field, (long long)sums->of[i]);
     if (*sums->oldest) {

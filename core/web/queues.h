@@ -1,6 +1,6 @@
 // queues.h - all queues of a store, however many: a page at a time, and what they come to.
 //
-// Pure but for web_queues_each, which asks the store. Threads: sums are their owner's.
+// Threads: sums are their owner's.
 #ifndef WEB_QUEUES_H
 #define WEB_QUEUES_H
 
@@ -36,7 +36,7 @@ typedef struct web_sums {
 
 void web_sums_add(web_sums *sums, const gofer_info *queue);
 int64_t web_sums_of(const web_sums *sums, const char *field);   // 0: it is not summed
-// An object; at_ms: when the store was asked.
+// An object; at_ms: when the store was asked, which it tells with how long ago that is.
 void web_sums_put(const web_sums *sums, int64_t at_ms, web_text *out);
 
 // ---- those that need a look most: nobody serves them, tasks wait long, there are many

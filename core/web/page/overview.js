@@ -9,39 +9,39 @@ import { series } from "./series.js";
 
 // An idle page costs a store with five queues some seven commands a second: what happens is heard.
 const IDLE_MS = 10000,
-    DOCTOR_MS = 300000;
+    DOCTOR_MS = 300000,
+    OLD_MS = 5000;
 
-/** @param {any[]} queues @param {string} field */
-const sum = (queues, field) => queues.reduce((n, queue) => n + Number(queue[field] ?? 0), 0);
+/** @param {any[]} items @param {string} field */
+const sum = (items, field) => items.reduce((n, item) => n + Number(item[field] ?? 0), 0);
 
-/** @param {any[]} queues @param {any[]} workers */
-function figures(queues, workers) {
-    const oldest = queues.reduce(
-        (worst, queue) => (queue.latency_ms > (worst?.latency_ms ?? 0) ? queue : worst),
-        null,
-    );
+/** @param {any} totals of all queues; null: not known yet @param {any[]} workers */
+function figures(totals, workers) {
     const busy = sum(workers, "running"),
-        slots = sum(workers, "concurrency") + sum(workers, "children_want");
+        slots = sum(workers, "concurrency") + sum(workers, "children_want"),
+        of = (/** @type {string} */ field) => (totals ? count(totals[field]) : "…");
     return [
-        ["Waiting", count(sum(queues, "pending")), link("/tasks", { state: "pending" }, "tasks")],
+        ["Waiting", of("pending"), link("/tasks", { state: "pending" }, "tasks")],
         [
             "Oldest waits",
-            oldest ? duration(oldest.latency_ms) : "–",
-            oldest && link(path("queues", oldest.queue), null, oldest.queue),
+            totals?.latency_ms ? duration(totals.latency_ms) : "–",
+            totals?.oldest && link(path("queues", totals.oldest), null, totals.oldest),
         ],
-        ["Running", count(sum(queues, "active")), link("/tasks", { state: "active" }, "tasks")],
-        ["To be retried", count(sum(queues, "retry")), link("/failures", null, "failures")],
-        [
-            "Archived",
-            count(sum(queues, "archived")),
-            link("/failures", { state: "archived" }, "failures"),
-        ],
+        ["Running", of("active"), link("/tasks", { state: "active" }, "tasks")],
+        ["To be retried", of("retry"), link("/failures", null, "failures")],
+        ["Archived", of("archived"), link("/failures", { state: "archived" }, "failures")],
         [
             "Workers",
             count(workers.length),
             link("/workers", null, slots ? `${busy} of ${slots} busy` : "none"),
         ],
     ];
+}
+
+/** How old the sums are, where that can be seen. @param {any} totals */
+function since(totals) {
+    if (!totals) return "; the queues are being counted";
+    return totals.age_ms > OLD_MS ? `; counted ${duration(totals.age_ms)} ago` : "";
 }
 
 /** @param {import("./app.js").Context} context */
@@ -83,10 +83,10 @@ export default function overview({ everywhere }) {
     async function look() {
         const seen = await get("overview");
         await plots?.refresh();
-        say(heading, `${seen.url}, gofer ${seen.version}`);
+        say(heading, `${seen.url}, gofer ${seen.version}${since(seen.totals)}`);
         fill(
             cards,
-            figures(seen.queues.items, seen.workers.items).map(([name, value, more]) =>
+            figures(seen.totals, seen.workers.items).map(([name, value, more]) =>
                 h("div", { class: "card" }, h("span", {}, name), h("b", {}, value), more),
             ),
         );

@@ -1,9 +1,11 @@
 // queues.js - all queues, each with what one does to it most.
 import { at, get, post } from "./api.js";
-import { h } from "./dom.js";
+import { h, refill } from "./dom.js";
 import { count, duration } from "./format.js";
 import { button, Table } from "./parts.js";
-import { link, path } from "./route.js";
+import { go, link, path } from "./route.js";
+
+const PAGE = 100;
 
 /** @param {any} view */
 export function pause(view, /** @type {any} */ queue) {
@@ -14,7 +16,7 @@ export function pause(view, /** @type {any} */ queue) {
 }
 
 /** @param {import("./app.js").Context} context */
-export default function queues({ may }) {
+export default function queues({ may, query }) {
     const states = [
         "pending",
         "scheduled",
@@ -55,10 +57,60 @@ export default function queues({ may }) {
         ],
         (q) => q.queue,
     );
+    const name = /** @type {HTMLInputElement} */ (
+        h("input", {
+            type: "search",
+            "aria-label": "Name",
+            placeholder: "how its name begins",
+            value: query.name ?? "",
+        })
+    );
+    const foot = h("p", { class: "foot" });
+    // Where the pages begin that lead to this one: what is before a page only its reader knows.
+    /** @type {string[]} */
+    const cursors = [];
+    /** @param {string} label @param {() => void} turn */
+    const turn = (label, turn) =>
+        button(label, async () => {
+            turn();
+            await view.again();
+        });
     /** @type {any} */
     const view = {
-        node: h("section", {}, h("h1", {}, "Queues"), table.node),
-        refresh: async () => table.show((await get("queues")).items),
+        node: h(
+            "section",
+            {},
+            h("h1", {}, "Queues"),
+            h(
+                "form",
+                {
+                    role: "search",
+                    onsubmit: (/** @type {Event} */ event) => {
+                        event.preventDefault();
+                        const text = name.value.trim();
+                        // Who looks for a queue knows how it begins.
+                        go("/queues", { name: text && !text.endsWith("*") ? `${text}*` : text });
+                    },
+                },
+                name,
+                h("button", { type: "submit" }, "Search"),
+            ),
+            table.node,
+            foot,
+        ),
+        refresh: async () => {
+            const page = await get("queues", {
+                name: query.name ?? "",
+                cursor: cursors[cursors.length - 1] ?? "",
+                limit: PAGE,
+            });
+            table.show(page.items);
+            refill(
+                foot,
+                cursors.length > 0 && turn("Back", () => cursors.pop()),
+                page.next_cursor && turn("More", () => cursors.push(page.next_cursor)),
+            );
+        },
     };
     return view;
 }
