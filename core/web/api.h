@@ -18,7 +18,6 @@ void web_api_workers(web_call *call);
 void web_api_schedules(web_call *call);
 void web_api_schedule(web_call *call);
 void web_api_schedule_history(web_call *call);
-void web_api_check(web_call *call);
 void web_api_scale(web_call *call);
 
 // ---- api_act.c

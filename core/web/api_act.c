@@ -5,6 +5,7 @@
 
 #include "api.h"
 #include "body.h"
+#include "checks.h"
 #include "own.h"
 #include "task_line.h"
 
@@ -226,6 +227,7 @@ void web_api_repair(web_call *call)
 {
     gofer_info *info = NULL;
     gofer_status st = gofer_client_check(call->client, 1, &info);
+    web_checks_forget(call->checks);
     call->deed.counted = true;
     for (size_t i = 0; i < gofer_info_count(info); i++)
         call->deed.count += gofer_info_int(gofer_info_at(info, i), "repaired", 0);

@@ -252,7 +252,7 @@ void web_api_task(web_call *call)
         web_path_word(call, "id"), &info));
 }
 
-// ---- workers, schedules, doctor
+// ---- workers, schedules
 
 void web_api_workers(web_call *call)
 {
@@ -275,11 +275,6 @@ void web_api_schedule_history(web_call *call)
     if (web_query_number(call, "limit", 1, 1000, &limit) && web_own_schedule(call, WEB_SEE))
         REPLY(call, gofer_client_schedule_history(call->client, web_path_word(call, "name"),
             (int32_t)limit, &info));
-}
-
-void web_api_check(web_call *call)
-{
-    REPLY(call, gofer_client_check(call->client, 0, &info));
 }
 
 // ---- scale

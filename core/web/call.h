@@ -68,6 +68,7 @@ typedef struct web_call {
     struct web_scrapes *scrapes;    // metrics of the last second
     struct web_hours *hours;    // figures by the hour
     struct web_totals *totals;  // what very many queues come to
+    struct web_checks *checks;  // the doctor's looks
     bool          asynq_names;  // metrics also under the names of Asynq's exporter
     bool          asynqmon;     // the routes of asynqmon are there, too
     bool          plain;        // errors are text: what was asked for is one of those

@@ -1,5 +1,6 @@
 // routes.c - the table of what the server answers.
 #include "api.h"
+#include "checks.h"
 #include "metrics.h"
 #include "page.h"
 #include "route.h"
@@ -81,7 +82,8 @@ const web_route web_routes[] = {
     { "GET", API "cron", WEB_SEE, WEB_MINDS_QUEUES, "spec tz count", web_api_cron,
       "A cron expression in words, and its next ticks (5).", NULL },
     { "GET", API "check", WEB_SEE, 0, NULL, web_api_check,
-      "What may be wrong with the store, its settings and what is in it.", NULL },
+      "What may be wrong with the store, its settings and what is in it, and when that was looked "
+      "for (`at_ms`): one look at a time, and one that took long is good for a while.", NULL },
     { "GET", API "scale", WEB_SEE, 0, "queue wanted", web_api_scale,
       "How many slots a queue wants so that its tasks wait no longer than `wanted` (10s).", NULL },
 

@@ -468,6 +468,7 @@ static void *on_target(void *user, const char *target, struct MHD_Connection *co
     r->call.recent = server->opts.recent;
     r->call.hours = server->opts.hours;
     r->call.totals = server->opts.totals;
+    r->call.checks = server->opts.checks;
     r->call.scrapes = server->opts.scrapes;
     r->call.options = server->opts.options;
     r->call.asynq_names = server->opts.asynq_names;

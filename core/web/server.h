@@ -25,6 +25,7 @@ typedef struct web_server_options {
     struct web_recent *recent;
     struct web_hours *hours;
     struct web_totals *totals;
+    struct web_checks *checks;
     struct web_scrapes *scrapes;
     const struct web_options *options;
     web_access   *access;

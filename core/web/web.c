@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "call.h"
+#include "checks.h"
 #include "claims.h"
 #include "hours.h"
 #include "metrics.h"
@@ -45,6 +46,7 @@ struct web {
     web_recent   *recent;
     web_hours    *hours;
     web_totals   *totals;
+    web_checks   *checks;
     web_scrapes  *scrapes;
     web_server   *server;
     web_gate     *gate;
@@ -252,8 +254,9 @@ static bool make_store_parts(web *w, gofer_client *client)
     w->recent = web_recent_new(client, RECENT_STEP_MS);
     w->hours = web_hours_new(client);
     w->totals = web_totals_new(client);
+    w->checks = web_checks_new();
     w->scrapes = web_scrapes_new();
-    return w->streams && w->jobs && w->recent && w->hours && w->totals && w->scrapes;
+    return w->streams && w->jobs && w->recent && w->hours && w->totals && w->checks && w->scrapes;
 }
 
 static bool make_parts(web *w, gofer_client *client, const web_options *opts)
@@ -270,7 +273,7 @@ static bool make_parts(web *w, gofer_client *client, const web_options *opts)
         .client = client, .worker = opts->worker, .jobs = w->jobs, .audit = w->audit,
         .access = w->access,
         .pool = w->pool, .streams = w->streams, .recent = w->recent, .hours = w->hours,
-        .scrapes = w->scrapes, .totals = w->totals,
+        .scrapes = w->scrapes, .totals = w->totals, .checks = w->checks,
         .options = opts->worker ? NULL : opts,
         .guard = { (const char *const *)w->hosts, w->host_count, opts->worker != NULL },
         .base = w->base, .web_root = opts->web_root, .asynq_names = opts->asynq_names,
@@ -350,6 +353,7 @@ void web_free(web *w)
     web_recent_free(w->recent);
     web_hours_free(w->hours);
     web_totals_free(w->totals);
+    web_checks_free(w->checks);
     web_scrapes_free(w->scrapes);
     web_streams_free(w->streams);
     web_gate_free(w->gate);
