@@ -10,7 +10,7 @@
 #include "cli.h"
 #include "screen.h"
 
-enum { COUNTS = 9, UNSERVED_NAMED = 10, NOTE_MAX = 800 };
+enum { COUNTS = QUEUE_COUNTS, UNSERVED_NAMED = 10 };
 
 static const char *const fields[COUNTS] = { "pending", "active", "scheduled", "retry", "archived",
     "completed", "processed", "failed", "aggregating" };
@@ -30,10 +30,21 @@ static void add_count(table *rows, size_t field, int64_t count)
     table_count(rows, count == 0 ? STYLE_DIM : bad ? STYLE_BAD : STYLE_PLAIN, count);
 }
 
-void queue_table_print(const gofer_info *queues, int color)
+static void add_sums(table *rows, const queue_pages *pages, size_t columns, int pauses)
+{
+    table_cell(rows, STYLE_DIM, "(all)");
+    for (size_t f = 0; f < columns; f++)
+        add_count(rows, f, pages->sums[f]);
+    table_cell(rows, STYLE_PLAIN, NULL);
+    if (pauses)
+        table_cell(rows, STYLE_PLAIN, NULL);
+}
+
+void queue_pages_print(const queue_pages *pages, const gofer_info *queues, int is_last, int color)
 {
     // Groups and pauses are rare: their columns are left out where they would say nothing.
-    int grouped = any(queues, "aggregating"), pauses = any(queues, "paused");
+    int grouped = any(queues, "aggregating") || (is_last && pages->sums[COUNTS - 1]),
+        pauses = any(queues, "paused");
     const char *heads[COUNTS + 4] = { "QUEUE", "PENDING", "ACTIVE", "SCHED", "RETRY", "ARCH",
         "DONE", "TODAY", "FAILED" };
     size_t columns = grouped ? COUNTS : COUNTS - 1, head = COUNTS;
@@ -45,53 +56,66 @@ void queue_table_print(const gofer_info *queues, int color)
     char align[] = "lrrrrrrrrrrr";
     align[head - 1] = pauses ? 'l' : 'r';
     table *rows = table_new(heads, align);
-    int64_t sums[COUNTS] = { 0 };
     char text[CLI_HUMAN];
-    size_t count = gofer_info_count(queues);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < gofer_info_count(queues); i++) {
         const gofer_info *queue = gofer_info_at(queues, i);
         int64_t latency = gofer_info_int(queue, "latency_ms", 0);
         int paused = gofer_info_int(queue, "paused", 0) != 0;
         table_cell(rows, STYLE_BOLD, gofer_info_text(queue, "queue"));
-        for (size_t f = 0; f < columns; f++) {
-            int64_t value = gofer_info_int(queue, fields[f], 0);
-            sums[f] = cli_sum(sums[f], value);
-            add_count(rows, f, value);
-        }
+        for (size_t f = 0; f < columns; f++)
+            add_count(rows, f, gofer_info_int(queue, fields[f], 0));
         table_cell(rows, STYLE_PLAIN, latency ? cli_human_duration(text, latency) : NULL);
         if (pauses)
             table_cell(rows, paused ? STYLE_WARN : STYLE_DIM, paused ? "yes" : "no");
     }
-    if (count > 1) {
-        table_cell(rows, STYLE_DIM, "(all)");
-        for (size_t f = 0; f < columns; f++)
-            add_count(rows, f, sums[f]);
-        table_cell(rows, STYLE_PLAIN, NULL);
-        if (pauses)
-            table_cell(rows, STYLE_PLAIN, NULL);
-    }
+    if (is_last && pages->count > 1)
+        add_sums(rows, pages, columns, pauses);
     table_print(rows, color);
     table_free(rows);
 }
 
-void queue_note_unserved(const struct cli *c, const gofer_info *queues)
+static void add_unserved(queue_pages *pages, const char *name)
 {
-    char text[NOTE_MAX] = "";
-    size_t used = 0, named = 0, count = 0;
+    pages->unserved++;
+    size_t room = sizeof pages->names - pages->used;
+    if (pages->named == UNSERVED_NAMED || strlen(name) + sizeof ", " > room)
+        return;
+    pages->used += (size_t)snprintf(pages->names + pages->used, room, "%s%s",
+        pages->named ? ", " : "", name);
+    pages->named++;
+}
+
+void queue_pages_add(queue_pages *pages, const gofer_info *queues)
+{
     for (size_t i = 0; i < gofer_info_count(queues); i++) {
         const gofer_info *queue = gofer_info_at(queues, i);
-        if (!gofer_info_int(queue, "unserved", 0))
-            continue;
-        const char *name = gofer_info_text(queue, "queue");
-        count++;
-        if (named == UNSERVED_NAMED || used + strlen(name) + sizeof ", " > sizeof text)
-            continue;
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", named ? ", " : "", name);
-        named++;
+        pages->count++;
+        for (size_t f = 0; f < COUNTS; f++)
+            pages->sums[f] = cli_sum(pages->sums[f], gofer_info_int(queue, fields[f], 0));
+        if (gofer_info_int(queue, "unserved", 0))
+            add_unserved(pages, gofer_info_text(queue, "queue"));
     }
-    if (count > named)
-        cli_note(c, "tasks are pending in %zu queues that no live worker serves: %s, ...", count,
-            text);
-    else if (count)
-        cli_note(c, "tasks are pending in queues that no live worker serves: %s", text);
+}
+
+void queue_pages_note(const struct cli *c, const queue_pages *pages)
+{
+    if (pages->unserved > pages->named)
+        cli_note(c, "tasks are pending in %zu queues that no live worker serves: %s, ...",
+            pages->unserved, pages->names);
+    else if (pages->unserved)
+        cli_note(c, "tasks are pending in queues that no live worker serves: %s", pages->names);
+}
+
+void queue_table_print(const gofer_info *queues, int color)
+{
+    queue_pages pages = { 0 };
+    queue_pages_add(&pages, queues);
+    queue_pages_print(&pages, queues, 1, color);
+}
+
+void queue_note_unserved(const struct cli *c, const gofer_info *queues)
+{
+    queue_pages pages = { 0 };
+    queue_pages_add(&pages, queues);
+    queue_pages_note(c, &pages);
 }

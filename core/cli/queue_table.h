@@ -9,6 +9,18 @@
 struct cli;
 
 void queue_table_print(const gofer_info *queues, int color);
+
+// Very many, which come in pages: a table of each, and behind the last the sum of all and the note.
+enum { QUEUE_COUNTS = 9, QUEUE_NOTE_MAX = 800 };
+typedef struct queue_pages {
+    size_t  count, unserved, named;
+    int64_t sums[QUEUE_COUNTS];
+    char    names[QUEUE_NOTE_MAX];      // of the first that nobody serves
+    size_t  used;
+} queue_pages;
+void queue_pages_add(queue_pages *pages, const gofer_info *queues);
+void queue_pages_print(const queue_pages *pages, const gofer_info *queues, int is_last, int color);
+void queue_pages_note(const struct cli *c, const queue_pages *pages);
 // A note of the first ten whose pending tasks no live worker will take, if there are any.
 void queue_note_unserved(const struct cli *c, const gofer_info *queues);
 

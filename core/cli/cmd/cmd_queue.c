@@ -3,6 +3,7 @@
 // pause, unpause and rm take several names (act.c); a queue with tasks in it is removed with
 // --force only.
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "cli.h"
@@ -11,26 +12,63 @@
 
 // ---- ls, show
 
+enum { PAGE = 1000 };
+
+// The object that one page would be, in pieces.
+static int put_items(const cli *c, const gofer_info *page, int is_first, int is_last)
+{
+    if (is_first)
+        fputs("{\"items\":[", stdout);
+    for (size_t i = 0; i < gofer_info_count(page); i++) {
+        char *json;
+        gofer_status st = gofer_info_json(gofer_info_at(page, i), &json);
+        if (st != GOFER_OK)
+            return cli_fail_status(c, st, NULL);
+        if (i || !is_first)
+            putchar(',');
+        fputs(json, stdout);
+        gofer_free(json);
+    }
+    if (is_last)
+        puts("]}");
+    return CLI_OK;
+}
+
+static int put_page(const cli *c, queue_pages *pages, const gofer_info *page)
+{
+    int is_first = pages->count == 0, is_last = !gofer_info_has(page, "next_cursor");
+    queue_pages_add(pages, page);
+    if (c->global.json)
+        return put_items(c, page, is_first, is_last);
+    if (pages->count == 0) {
+        cli_note(c, "no queues yet: the first task makes its queue");
+        return CLI_OK;
+    }
+    queue_pages_print(pages, page, is_last, c->color);
+    if (!is_last)
+        putchar('\n');
+    else
+        queue_pages_note(c, pages);
+    return CLI_OK;
+}
+
+// Page by page, so that of very many the first are there at once, and never all in memory.
 static int list_queues(cli *c, const void *args)
 {
     (void)args;
     gofer_client *client = NULL;
-    gofer_info *queues = NULL;
-    int code = cli_open(c, &client, 0);
-    if (code != CLI_OK)
-        return code;
-    gofer_status st = gofer_client_queues(client, &queues);
-    if (st != GOFER_OK)
-        code = cli_fail_status(c, st, NULL);
-    else if (c->global.json)
-        code = cli_put_info(c, queues);
-    else if (gofer_info_count(queues) == 0)
-        cli_note(c, "no queues yet: the first task makes its queue");
-    else {
-        queue_table_print(queues, c->color);
-        queue_note_unserved(c, queues);
+    gofer_info *page = NULL;
+    queue_pages pages = { 0 };
+    int code = cli_open(c, &client, 0), on = code == CLI_OK;
+    while (on) {
+        gofer_info *before = page;
+        gofer_status st = gofer_client_queues_page(client, NULL,
+            before ? gofer_info_text(before, "next_cursor") : NULL, PAGE, &page);
+        code = st == GOFER_OK ? put_page(c, &pages, page) : cli_fail_status(c, st, NULL);
+        on = code == CLI_OK && gofer_info_has(page, "next_cursor");
+        gofer_info_free(before == page ? NULL : before);
     }
-    gofer_info_free(queues);
+    gofer_info_free(page);
     gofer_client_close(client);
     return code;
 }
@@ -156,7 +194,8 @@ const cli_command cmd_queue_ls = {
     .about =
         "OLDEST is how long the first pending task has waited; GROUPED, how many tasks wait in "
         "groups, is shown where there are any. Queues with pending tasks that no live worker "
-        "serves are named below the table; with --json they have the field unserved.",
+        "serves are named below the table; with --json they have the field unserved. More than a "
+        "thousand come in tables of a thousand, with the sum of all in the last.",
     .examples = "gofer queue ls\ngofer queue ls --json | jq '.items[] | select(.paused).queue'",
     .run = list_queues,
 };
