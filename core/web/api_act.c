@@ -117,15 +117,6 @@ void web_api_queue_unpause(web_call *call)
     web_reply_done(call, gofer_client_queue_unpause(call->client, web_path_word(call, "queue")));
 }
 
-void web_api_queue_delete(web_call *call)
-{
-    web_member force = { .name = "force" };
-    bool forced = false;
-    if (web_body_read(call, &force, 1) && web_member_flag(call, &force, &forced))
-        web_reply_done(call, gofer_client_queue_delete(call->client, web_path_word(call, "queue"),
-            forced));
-}
-
 // ---- workers
 
 // A member's value as the words that the worker's settings are made of.
@@ -182,7 +173,7 @@ void web_api_worker_set(web_call *call)
         web_fail(call, 400, "EINVAL", "the body needs 'concurrency', 'queues' or 'state'");
 }
 
-// ---- schedules, doctor
+// ---- schedules
 
 void web_api_schedule_pause(web_call *call)
 {
@@ -221,15 +212,4 @@ void web_api_schedule_delete(web_call *call)
     if (web_own_schedule(call, WEB_ADMIN))
         web_reply_done(call,
             gofer_client_schedule_remove(call->client, web_path_word(call, "name")));
-}
-
-void web_api_repair(web_call *call)
-{
-    gofer_info *info = NULL;
-    gofer_status st = gofer_client_check(call->client, 1, &info);
-    web_checks_forget(call->checks);
-    call->deed.counted = true;
-    for (size_t i = 0; i < gofer_info_count(info); i++)
-        call->deed.count += gofer_info_int(gofer_info_at(info, i), "repaired", 0);
-    web_reply_made(call, st, info);
 }

@@ -1,4 +1,5 @@
-// api_jobs.c - handlers of acts on all tasks that match.
+// api_jobs.c - handlers of acts that may be long: on all tasks that match, on a queue with many
+// tasks, on the store.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +7,11 @@
 #include "api.h"
 #include "body.h"
 #include "jobs.h"
+
+enum {
+    SMALL_QUEUE = 1000,     // tasks of a queue that is deleted at once
+    ATTEND_MS = 2000        // a repair that ends so soon is answered as if it were no job
+};
 
 // Members of the body in this order; those before OLDER are texts of a plan.
 enum { ACT, QUEUE, STATE, TYPE, ERROR, ID, GROUP, FINGERPRINT, OLDER, YOUNGER, MEMBERS };
@@ -76,15 +82,28 @@ static bool read_plan(web_call *call, web_job_plan *plan)
         && take_duration(call, &m[YOUNGER], &plan->younger_ms);
 }
 
-static void reply_job(web_call *call, int64_t number)
+static void reply_job(web_call *call, int64_t number, int status)
 {
-    const web_job_reader reader = { call->who, call->view.scope };
+    const web_job_reader reader = { call->who, &call->view };
     if (!web_job_put(call->jobs, number, &reader, &call->reply.body)) {
         web_fail(call, 404, "ENOTFOUND", "there is no such job (any more)");
         return;
     }
-    call->reply.status = 200;
+    call->reply.status = status;
     call->reply.type = "application/json";
+}
+
+// The number of a job of the caller's; 0: it is answered.
+static int64_t begin_job(web_call *call, web_job_plan *plan)
+{
+    if (call->view.scope)
+        plan->scope = *call->scope;
+    snprintf(plan->who, sizeof plan->who, "%s", call->who);
+    snprintf(plan->address, sizeof plan->address, "%s", call->address);
+    int64_t number = web_job_add(call->jobs, plan);
+    if (!number)
+        web_fail(call, 503, "EBROKER", "%d jobs wait already", WEB_JOBS_MAX);
+    return number;
 }
 
 void web_api_jobs_add(web_call *call)
@@ -95,20 +114,82 @@ void web_api_jobs_add(web_call *call)
     plan.right = plan.act == GOFER_ACT_DELETE ? WEB_ADMIN : WEB_OPERATE;
     if (*plan.queue && !web_may(call, plan.right, plan.queue))
         return;
-    if (call->view.scope)
-        plan.scope = *call->scope;
-    snprintf(plan.who, sizeof plan.who, "%s", call->who);
-    snprintf(plan.address, sizeof plan.address, "%s", call->address);
-    int64_t number = web_job_add(call->jobs, &plan);
+    int64_t number = begin_job(call, &plan);
     if (number)
-        reply_job(call, number);
+        reply_job(call, number, 200);
+}
+
+// ---- a queue, the store
+
+// How many tasks a queue has, in every state. False: it is answered.
+static bool count_tasks(web_call *call, const char *queue, int64_t *out)
+{
+    gofer_info *info = NULL;
+    gofer_status st = gofer_client_queue(call->client, queue, &info);
+    if (st == GOFER_OK)
+        *out = gofer_info_int(info, "size", 0) + gofer_info_int(info, "completed", 0)
+            + gofer_info_int(info, "archived", 0);
     else
-        web_fail(call, 503, "EBROKER", "%d jobs wait already", WEB_JOBS_MAX);
+        web_fail_status(call, st);
+    gofer_info_free(info);
+    return st == GOFER_OK;
+}
+
+void web_api_queue_delete(web_call *call)
+{
+    web_member force = { .name = "force" };
+    bool forced = false;
+    const char *queue = web_path_word(call, "queue");
+    web_job_plan plan = { .act = WEB_ACT_QUEUE_DELETE, .right = WEB_ADMIN };
+    if (!web_body_read(call, &force, 1) || !web_member_flag(call, &force, &forced)
+        || !count_tasks(call, queue, &plan.total))
+        return;
+    // One that has tasks and is not forced is refused at once.
+    if (!forced || plan.total <= SMALL_QUEUE || strlen(queue) >= sizeof plan.queue) {
+        web_reply_done(call, gofer_client_queue_delete(call->client, queue, forced));
+        return;
+    }
+    snprintf(plan.queue, sizeof plan.queue, "%s", queue);
+    int64_t number = begin_job(call, &plan);
+    if (number)
+        reply_job(call, number, 202);
+}
+
+static void reply_end(web_call *call, const web_job_end *end)
+{
+    call->deed.counted = true;
+    call->deed.count = end->done;
+    if (end->status != GOFER_OK) {
+        web_fail(call, web_http_of(end->status), gofer_status_name(end->status), "%s", end->why);
+        call->failed = end->status;
+        return;
+    }
+    if (!end->found || !web_copy_json(&call->reply.body, end->found, strlen(end->found),
+        &call->view)) {
+        web_fail(call, 503, "ENOMEM", "there is no memory for the answer");
+        return;
+    }
+    call->reply.status = 200;
+    call->reply.type = "application/json";
+}
+
+void web_api_repair(web_call *call)
+{
+    web_job_plan plan = { .act = WEB_ACT_REPAIR, .right = WEB_ADMIN, .attended = true };
+    web_job_end end = { 0 };
+    int64_t number = begin_job(call, &plan);
+    if (!number)
+        return;
+    if (web_job_wait(call->jobs, number, ATTEND_MS, &end))
+        reply_end(call, &end);
+    else
+        reply_job(call, number, 202);
+    free(end.found);
 }
 
 void web_api_jobs(web_call *call)
 {
-    const web_job_reader reader = { call->who, call->view.scope };
+    const web_job_reader reader = { call->who, &call->view };
     web_jobs_put(call->jobs, &reader, &call->reply.body);
     call->reply.status = 200;
     call->reply.type = "application/json";
@@ -124,17 +205,17 @@ static int64_t number_of(const web_call *call)
 
 void web_api_job(web_call *call)
 {
-    reply_job(call, number_of(call));
+    reply_job(call, number_of(call), 200);
 }
 
 void web_api_job_stop(web_call *call)
 {
     int64_t number = number_of(call);
-    const web_job_reader reader = { call->who, call->view.scope };
+    const web_job_reader reader = { call->who, &call->view };
     if (!web_job_is_theirs(call->jobs, number, &reader, WEB_OPERATE))
         web_fail(call, 404, "ENOTFOUND", "there is no such job (any more)");
     else if (!web_job_stop(call->jobs, number, call->who))
         web_fail(call, 409, "ESTATE", "the job has ended");
     else
-        reply_job(call, number);
+        reply_job(call, number, 200);
 }

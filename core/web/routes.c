@@ -115,7 +115,8 @@ const web_route web_routes[] = {
     { "POST", API "queues/{queue}/unpause", WEB_OPERATE, 0, NULL, web_api_queue_unpause,
       "Let workers take from a queue again.", "queue.unpause" },
     { "DELETE", API "queues/{queue}", WEB_ADMIN, WEB_TAKES_BODY, NULL, web_api_queue_delete,
-      "Remove a queue; with {\"force\": true} also one that has tasks.", "queue.delete" },
+      "Remove a queue; with {\"force\": true} also one that has tasks. With more than 1000 tasks "
+      "it is a job: the answer is 202 and has its number.", "queue.delete" },
     { "PATCH", API "workers/{worker}", WEB_OPERATE, WEB_TAKES_BODY | WEB_MINDS_QUEUES, NULL,
       web_api_worker_set,
       "Change a live worker: {\"concurrency\": N}, {\"queues\": TEXT}, {\"state\": \"quiet\"}.",
@@ -146,7 +147,9 @@ const web_route web_routes[] = {
       web_api_job_stop,
       "Stop a job; what is done stays done.", "tasks.*" },
     { "POST", API "check/repair", WEB_ADMIN, 0, NULL, web_api_repair,
-      "Mend what can be mended without risk.", "store.repair" },
+      "Mend what can be mended without risk. What takes longer than two seconds is a job: the "
+      "answer is 202 and has its number, and `acts/{job}` has what was found at its end.",
+      "store.repair" },
     { NULL, NULL, 0, 0, NULL, NULL, NULL, NULL },
 };
 

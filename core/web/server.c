@@ -489,8 +489,9 @@ static void run_route(void *user)
 {
     request *r = user;
     r->route->run(&r->call);
-    // What may not wait for the store has somebody who notes it.
-    if (r->route->act && r->server->opts.audit && !(r->route->flags & WEB_NO_STORE))
+    // What may not wait for the store has somebody who notes it, and so has what goes on as a job.
+    if (r->route->act && r->server->opts.audit && !(r->route->flags & WEB_NO_STORE)
+        && r->call.reply.status != 202)
         web_audit_call(r->server->opts.audit, r->route->act, &r->call);
     if (r->asked)
         MHD_resume_connection(r->connection);

@@ -250,13 +250,13 @@ static bool make_store_parts(web *w, gofer_client *client)
 {
     w->streams = web_streams_new(client, web_server_wake, WEB_WINDOW_MS);
     w->audit = web_audit_new(client, &w->log);
-    w->jobs = w->audit ? web_jobs_new(client, w->audit) : NULL;
+    w->checks = web_checks_new();
+    w->jobs = w->audit && w->checks ? web_jobs_new(client, w->audit, w->checks) : NULL;
     w->recent = web_recent_new(client, RECENT_STEP_MS);
     w->hours = web_hours_new(client);
     w->totals = web_totals_new(client);
-    w->checks = web_checks_new();
     w->scrapes = web_scrapes_new();
-    return w->streams && w->jobs && w->recent && w->hours && w->totals && w->checks && w->scrapes;
+    return w->streams && w->jobs && w->recent && w->hours && w->totals && w->scrapes;
 }
 
 static bool make_parts(web *w, gofer_client *client, const web_options *opts)

@@ -32,6 +32,18 @@ with the name of the library's status as its code, and one of these statuses:
 | 503 | the store does not answer, or refuses |
 | 507 | the store is full |
 
+What may take long is a job: acts on all tasks that match, and, with the status 202 in place of 200,
+removing a queue of more than 1000 tasks and a repair of more than two seconds. The answer is
+
+```json
+{"job": 7, "act": "queue.delete", "state": "running", "looked": 0, "done": 0, "total": 5000,
+ "by": "ann"}
+```
+
+and `GET /api/v1/acts/7` says how far it is: `waiting`, `running`, then `done`, `stopped` or
+`failed` with an `error`; of a repair that is done, `items` has what it found. `DELETE` on it stops
+it. A server remembers its latest 32 jobs.
+
 Everything but GET needs the header `X-Gofer: 1`, and `Content-Type: application/json` if it has a
 body ([why](web.md#who-may-do-what)). Members of a body and words of a query that are not known are
 refused, so that a slip is noticed.

@@ -1,5 +1,5 @@
 // doctor.js - what may be wrong with the store, and mending it.
-import { get, post } from "./api.js";
+import { follow, get, post } from "./api.js";
 import { fill, h } from "./dom.js";
 import { button, problem } from "./parts.js";
 
@@ -31,6 +31,15 @@ export default function doctor({ may }) {
             fill(list, problem(error));
         }
     }
+    /** What takes long is a job, and has what it found at its end. */
+    async function mend() {
+        const found = await post("check/repair");
+        if (!found.job) return found;
+        fill(list, h("p", { class: "empty" }, `Mending, as job ${found.job}…`));
+        const job = await follow(found.job, () => undefined);
+        if (job.state !== "done") throw new Error(job.error ?? `The job was ${job.state}.`);
+        return job;
+    }
     show(() => get("check"));
     return {
         node: h(
@@ -41,8 +50,7 @@ export default function doctor({ may }) {
                 "p",
                 { class: "acts" },
                 button("Look again", () => show(() => get("check"))),
-                may("admin") &&
-                    button("Mend what can be mended", () => show(() => post("check/repair"))),
+                may("admin") && button("Mend what can be mended", () => show(mend)),
             ),
             list,
         ),

@@ -1,4 +1,4 @@
-// jobs.js - acts on many tasks, of this server's life.
+// jobs.js - acts that may be long, of this server's life.
 import { get, remove } from "./api.js";
 import { h } from "./dom.js";
 import { count } from "./format.js";
@@ -12,7 +12,11 @@ export default function jobs({ may }) {
             { title: "Job", number: true, show: (j) => j.job },
             { title: "Act", show: (j) => j.act },
             { title: "State", show: (j) => badge(j.state) },
-            { title: "Done", number: true, show: (j) => count(j.done) },
+            {
+                title: "Done",
+                number: true,
+                show: (j) => count(j.done) + (j.total ? ` of ${count(j.total)}` : ""),
+            },
             { title: "Looked at", number: true, show: (j) => count(j.looked) },
             { title: "By", show: (j) => j.by },
             { title: "Error", class: "error", show: (j) => j.error ?? "" },
@@ -35,7 +39,7 @@ export default function jobs({ may }) {
             "section",
             {},
             h("h1", {}, "Jobs"),
-            h("p", {}, "Acts on all tasks that match, begun on this server."),
+            h("p", {}, "Acts that take long: on many tasks, on large queues, on the store."),
             table.node,
         ),
         refresh: async () => table.show((await get("acts")).items),

@@ -122,9 +122,9 @@ export default function queue({ words, may }) {
                             ))
                         )
                             return undefined;
-                        await remove(at`queues/${name}`, { force: true });
-                        go("/queues");
-                        return `${name} is gone`;
+                        const { job } = await remove(at`queues/${name}`, { force: true });
+                        go(job ? "/jobs" : "/queues");
+                        return job ? `Job ${job} removes ${name}` : `${name} is gone`;
                     },
                     { class: "danger" },
                 ),
