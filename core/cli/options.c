@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTIONS_MAX = 96 };
-
 const cli_option cli_global_options[] = {
     { "url", 'u', CLI_TEXT, offsetof(cli_globals, url), "URL",
         "the broker: sqlite:PATH, a plain path, redis://HOST and its kin, or memory: (default: "
@@ -39,9 +37,17 @@ typedef struct target {
     char             *base;
 } target;
 
+static size_t count_options(const cli_option *options)
+{
+    size_t count = 0;
+    while (options && options[count].name)
+        count++;
+    return count;
+}
+
 static size_t add_table(target *targets, size_t count, const cli_option *options, void *base)
 {
-    for (; options && options->name && count < OPTIONS_MAX; options++)
+    for (; options && options->name; options++)
         targets[count++] = (target){ options, base };
     return count;
 }
@@ -171,14 +177,14 @@ static int set_value(cli *c, const char *who, const target *t, const char *text)
 
 // ---- Words
 
-static int unknown_option(const cli *c, const char *who, const char *bad, const target *targets,
+static int unknown_option(cli *c, const char *who, const char *bad, const target *targets,
     size_t count)
 {
     char word[64];
     snprintf(word, sizeof word, "%s", bad);
     word[strcspn(word, "=")] = '\0';
 
-    const char *names[OPTIONS_MAX];
+    const char **names = cli_keep(c, cli_alloc((count + 1) * sizeof *names));
     for (size_t i = 0; i < count; i++)
         names[i] = targets[i].option->name;
     const char *near = strncmp(word, "--", 2) == 0 ? gf_meant(word + 2, names, count) : NULL;
@@ -190,7 +196,7 @@ static int unknown_option(const cli *c, const char *who, const char *bad, const 
         who);
 }
 
-static int parse_error(const cli *c, const char *who, poptContext context, int error,
+static int parse_error(cli *c, const char *who, poptContext context, int error,
     const target *targets, size_t count)
 {
     const char *bad = poptBadOption(context, POPT_BADOPTION_NOALIAS);
@@ -230,20 +236,27 @@ static void after_globals(cli *c)
         c->color = 0;
 }
 
-int cli_parse(cli *c, const cli_taker *taker, const char *const *words, size_t count)
+// The options as popt takes them, kept: a command has as many as it likes.
+static const struct poptOption *make_table(cli *c, const target *targets, size_t count)
 {
-    target targets[OPTIONS_MAX];
-    size_t known = add_table(targets, 0, taker->options, taker->args);
-    known = add_table(targets, known, cli_global_options, &c->global);
-
-    struct poptOption table[OPTIONS_MAX + 1];
-    memset(table, 0, sizeof table);
-    for (size_t i = 0; i < known; i++) {
+    struct poptOption *table = cli_keep(c, cli_alloc((count + 1) * sizeof *table));
+    memset(table, 0, (count + 1) * sizeof *table);
+    for (size_t i = 0; i < count; i++) {
         table[i].longName = targets[i].option->name;
         table[i].shortName = targets[i].option->letter;
         table[i].argInfo = targets[i].option->kind == CLI_FLAG ? POPT_ARG_NONE : POPT_ARG_STRING;
         table[i].val = (int)i + 1;
     }
+    return table;
+}
+
+int cli_parse(cli *c, const cli_taker *taker, const char *const *words, size_t count)
+{
+    size_t room = count_options(taker->options) + count_options(cli_global_options);
+    target *targets = cli_keep(c, cli_alloc(room * sizeof *targets));
+    size_t known = add_table(targets, 0, taker->options, taker->args);
+    known = add_table(targets, known, cli_global_options, &c->global);
+    const struct poptOption *table = make_table(c, targets, known);
 
     // popt wants a program name in front and a NULL behind.
     const char **argv = cli_keep(c, cli_alloc((count + 2) * sizeof *argv));
