@@ -5,8 +5,8 @@
 
 int filter_is_given(const filter_args *args)
 {
-    return args->type || args->error || args->id || args->group || args->older.given ||
-        args->newer.given;
+    return args->type || args->error || args->fingerprint || args->id || args->group ||
+        args->older.given || args->newer.given;
 }
 
 void filter_fill(const filter_args *args, gofer_filter *out)
@@ -14,6 +14,7 @@ void filter_fill(const filter_args *args, gofer_filter *out)
     gofer_filter_init(out);
     out->type = args->type;
     out->error = args->error;
+    out->fingerprint = args->fingerprint;
     out->id = args->id;
     out->group = args->group;
     // In the interface 0 is no bound; here it is the shortest one.

@@ -10,7 +10,7 @@
 #define TASK_STATES "pending|scheduled|active|retry|completed|archived|aggregating"
 
 typedef struct filter_args {
-    const char *type, *error, *id, *group;
+    const char *type, *error, *fingerprint, *id, *group;
     cli_number  older, newer;
 } filter_args;
 
@@ -20,6 +20,9 @@ typedef struct filter_args {
       "only of this type, or of all types that begin so if it ends in '*'", 0, 0 }, \
     { "error", 0, CLI_TEXT, offsetof(args, filter.error), "TEXT", \
       "only with this text in their last error", 0, 0 }, \
+    { "fingerprint", 0, CLI_TEXT, offsetof(args, filter.fingerprint), "TEXT", \
+      "only with a last error of this kind: its telling line with # in place of each number and " \
+      "id, and '*' of what is quoted", 0, 0 }, \
     { "id", 0, CLI_TEXT, offsetof(args, filter.id), "ID", \
       "only with this id, or with ids that begin so if it ends in '*'", 0, 0 }, \
     { "group", 0, CLI_TEXT, offsetof(args, filter.group), "NAME", \

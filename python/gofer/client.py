@@ -564,11 +564,12 @@ class Filter:
     group: Optional[str] = None
     older_ms: int = 0
     younger_ms: int = 0
+    fingerprint: Optional[str] = None
 
     def c(self, kept: list[Any]) -> Any:
         found = ffi.new("gofer_filter *")
         lib.gofer_filter_init(found)
-        for name in ("type", "error", "id", "group"):
+        for name in ("type", "error", "id", "group", "fingerprint"):
             text = getattr(self, name)
             if text is not None:
                 kept.append(ffi.new("char[]", c_text(text, name)))

@@ -413,16 +413,19 @@ class Inspector:
         group: str | None = None,
         older: Duration | None = None,
         younger: Duration | None = None,
+        fingerprint: str | None = None,
     ) -> Iterator[TaskInfo]:
         """The tasks that match everything given, fetched while you iterate.
 
         queue, state    a name, a pattern ("mail:*"), None: all; None: every state
         type, id, group  the whole, or a prefix ending in "*"
         error            part of the last error
+        fingerprint      the kind of the last error: its telling line with # in place of each number
+                         and id, and '*' of what is quoted
         older, younger   started, failed, completed, archived, else enqueued (as the state tells) so
                          long ago or longer; less long ago
         """
-        match = _filter(type, error, id, group, older, younger)
+        match = Filter(type, error, id, group, *_bounds(older, younger), fingerprint)
         return self._find(queue, state, match)
 
     def _find(self, queue: str | None, state: State | None, match: Filter) -> Iterator[TaskInfo]:
@@ -565,6 +568,7 @@ class Inspector:
         group: str | None = None,
         older: Duration | None = None,
         younger: Duration | None = None,
+        fingerprint: str | None = None,
         progress: Progress | None = None,
     ) -> int:
         """Run, archive, delete or cancel all tasks that match (see find), or count them; gives how
@@ -576,7 +580,7 @@ class Inspector:
         """
         if action not in _ACTS:
             raise InvalidArgument(f"action is {action!r}: it must be one of {', '.join(_ACTS)}")
-        match = _filter(type, error, id, group, older, younger)
+        match = Filter(type, error, id, group, *_bounds(older, younger), fingerprint)
         with self._client() as client:
             return client.act(_ACTS[action], queue, state, match, progress)
 
@@ -615,10 +619,8 @@ class Inspector:
             client.queue_delete(queue, force)
 
 
-def _filter(
-    type: str | None, error: str | None, id: str | None, group: str | None,
-    older: Duration | None, younger: Duration | None,
-) -> Filter:  # fmt: skip
-    older_ms = 0 if older is None else duration_ms(older, "older")
-    younger_ms = 0 if younger is None else duration_ms(younger, "younger")
-    return Filter(type, error, id, group, older_ms, younger_ms)
+def _bounds(older: Duration | None, younger: Duration | None) -> tuple[int, int]:
+    return (
+        0 if older is None else duration_ms(older, "older"),
+        0 if younger is None else duration_ms(younger, "younger"),
+    )

@@ -71,6 +71,21 @@ def test_errors_are_searched(gofer):
     assert ids(gofer, "--state", "archived", "--error", "exit code") == ids(gofer)
 
 
+def test_errors_of_one_kind_are_found(gofer):
+    for kind in ("full", "gone"):
+        for number in (17, 4242):
+            gofer("enqueue", kind, str(number), "--id", f"{kind}-{number}", "--retry", "0")
+    gofer("worker", "--drain", "--shell", "full=echo disk has $(cat) bytes too few >&2; exit 1",
+          "--shell", "gone=echo file $(cat) is gone >&2; exit 1")
+    failed = {t["id"]: t["last_error"] for t in gofer.json("task", "ls")["items"]}
+    assert len(failed) == 4 and "17" in failed["gone-17"], failed
+    kind = failed["gone-17"].splitlines()[-1].replace("17", "#")
+    assert sorted(ids(gofer, "--fingerprint", kind)) == ["gone-17", "gone-4242"], failed
+    assert ids(gofer, "--fingerprint", kind + "x") == ids(gofer, "--fingerprint", "") == []
+    assert gofer("task", "run", "--fingerprint", kind, "--dry-run").out == (
+        "would have made pending 2 matching tasks\n")
+
+
 # ---- bulk actions
 
 

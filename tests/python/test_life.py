@@ -230,6 +230,7 @@ def test_tasks_are_found_by_filter(app: gofer.Gofer) -> None:
     assert [task.id for task in app.inspect.find(id="r-*")] == ["r-1"]
     assert list(app.inspect.find("mail", older="1h")) == []
     assert len(list(app.inspect.find("*", younger="1h"))) == 301
+    assert list(app.inspect.find(fingerprint="disk # is full")) == []
     with pytest.raises(gofer.InvalidArgument):
         list(app.inspect.find("mail", "nonsense"))  # type: ignore[arg-type]
     with pytest.raises(gofer.InvalidArgument):
