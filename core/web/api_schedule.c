@@ -131,6 +131,19 @@ static bool take_own(web_call *call, putting *p)
     return true;
 }
 
+// Who puts back what he was shown would lose what is behind its masks.
+static bool is_masked(const web_call *call, const task_line *line)
+{
+    const web_masks *masks = call->view.masks;
+    if (!masks)
+        return false;
+    for (size_t i = 0; line->headers[i]; i += 2)
+        if (web_masks_hold_header(masks, line->type, line->headers[i], line->headers[i + 1]))
+            return true;
+    return web_masks_hold(masks, line->type, line->payload ? line->payload : "",
+        line->payload_size);
+}
+
 static bool take_task(web_call *call, putting *p)
 {
     char why[TASK_LINE_WHY] = "";
@@ -139,10 +152,9 @@ static bool take_task(web_call *call, putting *p)
         web_fail(call, 503, "ENOMEM", "there is no memory for the request");
     else if (!task_line_read(p->line, p->task.at, p->task.size, why))
         web_fail(call, 400, "EINVAL", "%s", why);
-    else if (call->view.masks && web_masks_hold(call->view.masks, p->line->type,
-            p->line->payload ? p->line->payload : "", p->line->payload_size))
-        web_fail(call, 409, "ESTATE", "the payload has " WEB_MASKED " in place of what is masked: "
-            "give its value");
+    else if (is_masked(call, p->line))
+        web_fail(call, 409, "ESTATE", "the payload or a header has " WEB_MASKED " in place of what "
+            "is masked: give its value");
     else
         p->opts.task = &p->line->opts;
     return p->opts.task != NULL;

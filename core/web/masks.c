@@ -314,3 +314,19 @@ bool web_masks_hold(const web_masks *masks, const char *type, const char *payloa
     web_text_free(&ignored);
     return tally.held > 0;
 }
+
+bool web_masks_hold_header(const web_masks *masks, const char *type, const char *name,
+    const char *value)
+{
+    path at = { .size = 0 };
+    web_text literal = { 0 };
+    if (strcmp(value, WEB_MASKED) != 0)
+        return false;
+    begin(&at, type);
+    web_text_json(&literal, name, strlen(name));
+    bool held = literal.failed
+        || !enter(&at, (gf_json){ literal.at, literal.size, GF_JSON_STRING })
+        || is_masked(masks, &at);
+    web_text_free(&literal);
+    return held;
+}

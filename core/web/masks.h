@@ -33,5 +33,7 @@ void web_mask_bytes(web_text *out, const web_masks *masks, const char *type, gf_
 void web_mask_headers(web_text *out, const web_masks *masks, const char *type, gf_json headers);
 // Has a payload WEB_MASKED where it would be masked? Then it comes from who was shown it so.
 bool web_masks_hold(const web_masks *masks, const char *type, const char *payload, size_t size);
+bool web_masks_hold_header(const web_masks *masks, const char *type, const char *name,
+    const char *value);
 
 #endif

@@ -96,6 +96,51 @@ def test_a_mask_does_not_overwrite_what_is_behind_it(web, store):
     assert web(TASK + "none", "PATCH", {"payload": 1}).status == 404
 
 
+def test_a_cron_entry_does_not_get_masks_for_values_either(web, store):
+    """Who changes one on the page sends all of it back: payload, headers, tasks in the payload."""
+    entry, batch = "/api/v1/schedules/nightly", [{"type": "user:x", "payload": {"password": "s3"}}]
+    whole = {"spec": "@daily", "type": "user:clean", "headers": {"password": "s1", "x": "y"},
+             "payload": {"password": "s2", "more": batch}}
+    assert web(entry, "PUT", whole).status == 200
+    shown = web(entry).json
+    assert shown["headers"] == {"password": "***", "x": "y"}
+    back = json.loads(shown["payload"])
+    assert back == {"password": "***", "more": [{"type": "user:x", "payload": {"password": "***"}}]}
+    held = [{"headers": shown["headers"]}, {"payload": back}, {"payload": shown["payload"]},
+            {"payload": {**back, "password": "new"}}, {"payload": "***"},
+            {"headers": {"PassWord": "***"}}, {"payload": {"password": "s2", "more": back["more"]}}]
+    for part in held:
+        answer = web(entry, "PUT", {**whole, "spec": "@hourly", **part})
+        assert answer.status == 409 and "***" in answer.why, (part, answer)
+    kept = store.json("cron", "show", "nightly")
+    assert kept["spec"] == "@daily" and kept["headers"] == {"password": "s1", "x": "y"}
+    assert json.loads(kept["payload"]) == whole["payload"]
+    fine = {"payload": {"password": "new", "name": "***"}, "headers": {"x": "***"}}
+    assert web(entry, "PUT", {**whole, **fine}).status == 200
+    assert store.json("cron", "show", "nightly")["headers"] == {"x": "***"}
+    # Of a type without masks they are words like others.
+    assert web(entry, "PUT", {**whole, "type": "mail", "headers": {"password": "***"}}).status == 200
+
+
+def test_a_search_does_not_tell_what_is_masked(web, store):
+    """Neither by what it shows nor by what it finds: else one could guess, letter by letter."""
+    put(store, {"password": "s3cret", "name": "s3cret-name"}, "--header", "password=s3cret")
+    put(store, {"password": "s3cret"}, type_="user", id_="b")      # 'user:*' is not its mask,
+    put(store, {"n": {"number": "s3cret"}}, type_="pay", id_="c")  # '*.card.number' may be any's
+    put(store, "s3cret text", "--queue", "q", "--retention", "1h", type_="user:x", id_="d")
+    store("worker", "--drain", "--queue", "q", "--shell", "user:x=echo s3cret result")
+    for text in ("s3cret", "S3CRET", "s3", "cret", "result", "***", "name"):
+        answer = web(f"/api/v1/search?text={text}")
+        assert answer.status == 200 and answer.json["items"] == [], (text, answer)
+    (found,) = web("/api/v1/search?text=user:c").json["items"]     # by its type
+    assert "s3cret" not in json.dumps(found) and found["task"]["id"] == "a"
+    other = Web(store, "--mask", "user:*.password", token=web.token)
+    found = {f["task"]["id"]: f["found_in"] for f in
+             other("/api/v1/search?text=s3cret").json["items"]}
+    assert found == {"b": "payload", "c": "payload"}               # of types that no mask is about
+    other.close()
+
+
 def test_a_mask_that_is_none(gofer):
     for mask in ("", "user", ".x", "user:*", "a."):
         assert "--mask" in gofer("web", "--listen", "127.0.0.1:0", "--mask", mask, code=2).why
