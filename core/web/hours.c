@@ -29,6 +29,7 @@ typedef struct kept {
     char   *queue, *type;       // owned; NULL: all
     int64_t asked_ms;           // when the store was asked last, by the clock that only goes on
     int64_t used_ms;
+    int64_t now_ms;             // what the clock on the wall said last
     row     rows[WEB_HOURS_MAX];
 } kept;
 
@@ -94,12 +95,29 @@ static kept *find(web_hours *h, const char *queue, const char *type)
     return *place;
 }
 
+// Clocks that are wrong may be before the epoch.
+static size_t place_of_hour(int64_t hour)
+{
+    int64_t place = hour % WEB_HOURS_MAX;
+    return (size_t)(place < 0 ? place + WEB_HOURS_MAX : place);
+}
+
+// A clock that was set back: hours that were over by it may be yet to come.
+static void heed_clock(kept *k, int64_t now_ms)
+{
+    if (now_ms < k->now_ms) {
+        memset(k->rows, 0, sizeof k->rows);
+        k->asked_ms = 0;
+    }
+    k->now_ms = now_ms;
+}
+
 // How many hours, back from this one, have to be asked for; 0: none.
 static size_t missing(const kept *k, int64_t hour, size_t count)
 {
     bool fresh = k->asked_ms && web_ms(CLOCK_MONOTONIC) - k->asked_ms < FRESH_MS;
     for (size_t back = count; back-- > 0;) {
-        const row *r = &k->rows[(hour - (int64_t)back) % WEB_HOURS_MAX];
+        const row *r = &k->rows[place_of_hour(hour - (int64_t)back)];
         if (r->hour != hour - (int64_t)back || !(r->over || fresh))
             return back + 1;
     }
@@ -111,7 +129,7 @@ static void take(kept *k, const gofer_info *list, int64_t now_ms)
     for (size_t i = 0; i < gofer_info_count(list); i++) {
         const gofer_info *one = gofer_info_at(list, i);
         int64_t at_ms = gofer_info_int(one, "at_ms", 0);
-        row *r = &k->rows[at_ms / HOUR_MS % WEB_HOURS_MAX];
+        row *r = &k->rows[place_of_hour(at_ms / HOUR_MS)];
         *r = (row){ .hour = at_ms / HOUR_MS, .over = at_ms + HOUR_MS + LATE_MS <= now_ms };
         for (size_t f = 0; f < FIELDS; f++)
             r->of[f] = gofer_info_int(one, fields[f], 0);
@@ -126,7 +144,7 @@ static void put(const kept *k, int64_t now_ms, size_t count, web_text *out)
         (long long)((hour - (int64_t)count + 1) * HOUR_MS));
     for (size_t back = count; back-- > 0;) {
         int64_t at = hour - (int64_t)back;
-        const row *r = &k->rows[at % WEB_HOURS_MAX];
+        const row *r = &k->rows[place_of_hour(at)];
         web_text_format(out, "%s{\"at_ms\":%lld,\"ms\":%lld", back + 1 < count ? "," : "",
             (long long)(at * HOUR_MS),
             (long long)(back ? HOUR_MS : now_ms - at * HOUR_MS));
@@ -146,6 +164,8 @@ gofer_status web_hours_put(web_hours *h, const char *queue, const char *type, si
     gofer_status st = GOFER_OK;
     pthread_mutex_lock(&h->lock);
     kept *k = find(h, queue, type);
+    if (k)
+        heed_clock(k, now_ms);
     size_t wanted = k ? missing(k, now_ms / HOUR_MS, count) : 0;
     if (k && !wanted)
         put(k, now_ms, count, out);

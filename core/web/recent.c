@@ -14,7 +14,10 @@
 #include "clock.h"
 #include "queues.h"
 
-enum { PATIENCE_MS = 3600 * 1000 };
+enum {
+    PATIENCE_MS = 3600 * 1000,
+    SET_MS = 5000               // by so much a clock goes wrong only if somebody sets it
+};
 
 // What came and went within a step, and what was there at its end. Counts stop at their most.
 typedef struct step {
@@ -47,6 +50,7 @@ struct web_recent {
                                 //   n % RECENT_STEPS
     int64_t         begun_ms[RECENT_STEPS], ended_ms[RECENT_STEPS];
     int64_t         looked_ms;  // time of the latest look
+    int64_t         ahead_ms;   // of the clock that only goes on; then
     line           *all;
     line          **lines;      // by name
     size_t          count;
@@ -237,10 +241,16 @@ static void look(web_recent *r)
         s->of = r;
         st = web_queues_each(r->client, NULL, NULL, see, s);
     }
-    int64_t now_ms = web_ms(CLOCK_REALTIME);
+    int64_t now_ms = web_ms(CLOCK_REALTIME), ahead_ms = now_ms - web_ms(CLOCK_MONOTONIC);
     pthread_mutex_lock(&r->lock);
-    if (st == GOFER_OK)
+    // Times before the clock was set and after it make no line.
+    if (st == GOFER_OK && r->looks
+        && (ahead_ms > r->ahead_ms + SET_MS || ahead_ms < r->ahead_ms - SET_MS))
+        forget_all(r);
+    if (st == GOFER_OK) {
+        r->ahead_ms = ahead_ms;
         take_look(r, s, now_ms);
+    }
     free(s);
 }
 
