@@ -4,12 +4,14 @@ import os
 import resource
 import signal
 import sqlite3
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import PATIENCE, wait_for
 from proxy import DELAY, PASS, SWALLOW, Proxy
+from test_web_events import Stream, heard
 from webserver import Web
 
 pytestmark = pytest.mark.usefixtures("has_web")
@@ -171,3 +173,128 @@ def test_a_file_that_a_foreign_program_keeps_locked(gofer):
         lock.close()
     recovers(web, token)
     web.close()
+
+
+# ---- files and disks
+
+
+SIDE = ("", "-wal", "-shm")         # what SQLite has of a store
+
+
+def move(gofer, old, new):
+    for end in SIDE:
+        if os.path.exists(f"{gofer.db}{old}{end}"):
+            os.rename(f"{gofer.db}{old}{end}", f"{gofer.db}{new}{end}")
+
+
+def test_a_file_that_is_moved_away_and_back(gofer):
+    """What was written to it meanwhile would be lost, so nothing is."""
+    gofer.enqueue("t", "--id", "a", "--queue", "mail", "--in", "1h")
+    web = Web(gofer)
+    token = web.add_token("ann", "admin")
+    recovers(web, token)
+    move(gofer, "", ".away")
+    for method, path, body in (("GET", "/readyz", None),
+                               ("POST", "/api/v1/queues/mail/pause", None),
+                               ("POST", "/api/v1/tasks", {"type": "t", "queue": "mail"}),
+                               ("DELETE", "/api/v1/queues/mail/tasks/a", None)):
+        answer, took = timed(web, path, method=method, body=body, token=token)
+        assert answer.status == 503 and "moved" in answer.why and took < WITHIN, (path, answer)
+    lives(web)
+    move(gofer, ".away", "")
+    recovers(web, token)
+    assert web("/api/v1/queues/mail/tasks/a", token=token).json["state"] == "scheduled"
+    web.close()
+
+
+@pytest.fixture
+def disk(gofer):
+    """A small file system of its own, at the path that is given; who may not mount skips."""
+    folder = gofer.folder / "disk"
+    folder.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", folder],
+                          capture_output=True, check=False)
+    if made.returncode:
+        pytest.skip("n/a: to mount needs root")
+    gofer.db = folder / "tasks.db"
+    gofer.env["GOFER_URL"] = f"sqlite:{gofer.db}"
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_a_disk_that_is_full(gofer, disk):
+    gofer.enqueue("t", "--id", "a", "--queue", "mail", "--in", "1h")
+    web = Web(gofer)
+    token = web.add_token("ann", "admin")
+    recovers(web, token)
+    with open(disk / "filler", "wb") as filler, pytest.raises(OSError):
+        while True:
+            filler.write(bytes(65536))
+            filler.flush()
+    answer = web("/api/v1/tasks", "POST", {"type": "t", "queue": "mail"}, token=token)
+    assert answer.status == 507 and answer.json["error"]["code"] == "ENOSPACE", answer
+    assert web("/api/v1/queues/mail/tasks/a", token=token).json["id"] == "a"
+    assert any(f["code"] == "disk-full" for f in web("/api/v1/check", token=token).json["items"])
+    lives(web)
+    assert web("/api/v1/queues/mail/tasks/a", "DELETE", token=token).status == 200
+    os.unlink(disk / "filler")
+    recovers(web, token)
+    assert web("/api/v1/tasks", "POST", {"type": "t", "queue": "mail"}, token=token).status == 200
+    web.close()
+
+
+def test_a_folder_that_is_read_only(gofer, disk):
+    """Nothing can be served from it, and the reason is said at the start."""
+    gofer.enqueue("t", "--id", "a", "--queue", "mail", "--in", "1h")
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    refused = gofer("web", "--listen", "127.0.0.1:0", code=6)
+    assert "Read-only file system" in refused.why and not refused.out, refused
+    subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+    web = Web(gofer)
+    recovers(web, web.add_token("ann", "admin"))
+    assert web("/api/v1/queues/mail", token=web.add_token("bob", "see")).json["scheduled"] == 1
+    web.close()
+
+
+# ---- restarts under a stream
+
+
+def message(gofer, reader):
+    """The number of the message that tells of a task."""
+    return heard(gofer, reader)[1]
+
+
+def test_a_server_that_starts_again_has_its_readers_look_anew(store):
+    """It has not heard what came meanwhile, and its numbers are not those of the one before."""
+    web = Web(store)
+    reader = Stream(web)
+    last = message(store, reader)
+    web.close()
+    assert reader.next() is None
+    reader.close()
+    web = Web(store, "--listen", f"127.0.0.1:{web.url.port}")
+    reader = Stream(web, last=last)
+    assert reader.next()[0] == "reset"
+    last = message(store, reader)                   # and it goes on
+    reader.close()
+    again = Stream(web, last=last)
+    assert again.next()[0] != "reset"
+    again.close()
+    web.close()
+
+
+def test_a_store_that_starts_again_has_readers_look_anew(gofer, proxied, web):
+    """Also who was not there when it was away."""
+    proxy, _ = proxied
+    reader = Stream(web)
+    last = message(gofer, reader)
+    reader.close()
+    proxy.refuse()
+    away = Stream(web)
+    away.until_event("away")
+    proxy.listen()
+    again = Stream(web, last=last)
+    assert again.next()[0] in ("reset", "away", "listening")
+    message(gofer, away)
+    away.close()
+    again.close()
