@@ -197,7 +197,7 @@ static gofer_status repair(turn *t, char why[WEB_WHY_ROOM])
 {
     gofer_info *info = NULL;
     char *json = NULL, *copy = NULL;
-    gofer_status st = gofer_client_check(t->jobs->client, 1, &info);
+    gofer_status st = gofer_client_check_watched(t->jobs->client, 1, on_progress, t, &info);
     web_checks_forget(t->jobs->checks);
     if (st != GOFER_OK)
         snprintf(why, WEB_WHY_ROOM, "%s", gofer_error_last());

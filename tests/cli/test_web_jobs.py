@@ -34,8 +34,8 @@ def ended(web, number):
     return wait_for(look, "the job to end")
 
 
-def noted(gofer, act):
-    return [(i["outcome"], i["count"]) for i in audit(gofer) if i["act"] == act]
+def noted(gofer, act, *words):
+    return [(i["outcome"], i["count"]) for i in audit(gofer, *words) if i["act"] == act]
 
 
 def test_a_queue_with_few_tasks_goes_at_once(web, store, ann):
@@ -119,14 +119,19 @@ def test_a_repair_that_is_slow_goes_on_as_a_job(gofer, redis):
     gofer.enqueue("t", "--queue", "mail", "--in", "1h")
     redis("SREM", "asynq:queues", "mail")   # which a repair mends
     proxy.delay_s, proxy.mode = 0.4, DELAY
+    stopped = web.post("/api/v1/check/repair").json["job"]
+    assert web(f"/api/v1/acts/{stopped}", "DELETE").status == 200
+    assert ended(web, stopped)["state"] == "stopped"
+    wait_for(lambda: noted(gofer, "store.repair", "--url", direct) == [
+        ("stopped", 0), ("begun", 0)], "the audit")
     answer = web.post("/api/v1/check/repair")
     proxy.mode = PASS
     assert answer.status == 202 and answer.json["act"] == "store.repair", answer
     end = ended(web, answer.json["job"])
     assert end["state"] == "done" and end["done"] == 1, end
     assert [f["repaired"] for f in end["items"] if f["code"] == "queue-unlisted"] == [1], end
-    gofer.env["GOFER_URL"] = direct
     assert redis("SISMEMBER", "asynq:queues", "mail") == 1
-    wait_for(lambda: noted(gofer, "store.repair") == [("ok", 1), ("begun", 0)], "the audit")
+    wait_for(lambda: noted(gofer, "store.repair", "--url", direct)[:2] == [
+        ("ok", 1), ("begun", 0)], "the audit")
     web.close()
     proxy.refuse()

@@ -395,6 +395,39 @@ static void progress_is_told_and_can_stop_it(void)
 }
 
 // A name that ends in '*' is a pattern to find and act; the older functions take it as it is.
+// So many steps are wanted; then it stops.
+typedef struct checking {
+    int64_t steps, most;
+} checking;
+
+static int32_t on_step(void *user, int64_t steps, int64_t mended)
+{
+    checking *k = user;
+    CHECK_INT(steps, k->steps + 1);
+    CHECK_INT(mended, 0);
+    k->steps = steps;
+    return steps == k->most;
+}
+
+static void a_check_tells_its_steps_and_can_be_stopped(void)
+{
+    gofer_client *c = open_empty();
+    checking all = { 0, -1 }, some = { 0, 1 };
+    gofer_info *list = NULL;
+    CHECK_OK(gofer_client_check_watched(c, 0, on_step, &all, &list));
+    CHECK(all.steps > 1 && list);
+    gofer_info_free(list);
+    list = NULL;
+    CHECK_STATUS(gofer_client_check_watched(c, 1, on_step, &some, &list), GOFER_EHANDLER);
+    CHECK_INT(some.steps, 1);
+    gofer_info_free(list);
+    list = NULL;
+    CHECK_OK(gofer_client_check_watched(c, 0, NULL, NULL, &list));
+    gofer_info_free(list);
+    CHECK_STATUS(gofer_client_check_watched(c, 0, NULL, NULL, NULL), GOFER_EINVAL);
+    gofer_client_close(c);
+}
+
 static void the_older_bulk_functions_take_a_queue_by_its_name(void)
 {
     gofer_client *c = open_empty();
@@ -485,6 +518,7 @@ int main(int argc, char **argv)
         TEST(a_bulk_act_that_matches_all_leaves_none),
         TEST(an_id_is_acted_on_wherever_it_is),
         TEST(progress_is_told_and_can_stop_it),
+        TEST(a_check_tells_its_steps_and_can_be_stopped),
         TEST(the_older_bulk_functions_take_a_queue_by_its_name),
         TEST(a_waiting_task_is_edited_and_rescheduled),
         TEST(a_waiting_task_is_cancelled),

@@ -3,10 +3,13 @@
 #include "redis_make.h"
 #include "util/clock.h"
 
-static void count_finding(void *arg, const gf_finding *f)
+static bool count_finding(void *arg, const gf_finding *f)
 {
+    if (!f)
+        return true;
     CHECK(f->code && f->text && f->advice && f->count > 0);
     ++*(int *)arg;
+    return true;
 }
 
 // ---- pages ------------------------------------------------------------------------------------

@@ -674,6 +674,11 @@ GOFER_API gofer_status gofer_client_workers(gofer_client *client, gofer_info **o
  *  it failed comes all the same, so set *out to NULL before the call, and free what
  *  is there after it. */
 GOFER_API gofer_status gofer_client_check(gofer_client *client, int32_t repair, gofer_info **out);
+/** The same, step by step: progress (may be NULL) is told how many steps are done, of nobody knows
+ *  how many, and how many things are mended, and stops it there; it must not call this client.
+ *  Errors: as above; GOFER_EHANDLER (stopped by progress: what was found by then comes, too). */
+GOFER_API gofer_status gofer_client_check_watched(gofer_client *client, int32_t repair,
+    gofer_act_progress progress, void *user, gofer_info **out);
 /** Move a page of a queue's tasks to another broker, in the states they are in: pending ones in
  *  their order, with payload, headers, result, counts, errors and times. Active ones stay. Each
  *  task is first put there under its id, then deleted here: whoever was interrupted begins again,

@@ -25,13 +25,15 @@ typedef struct gf_finding {
     int64_t     count;             // how many are meant
     int64_t     repaired;          // so many of them are mended now
 } gf_finding;
-typedef void (*gf_report_finding)(void *arg, const gf_finding *f);
+// NULL: a step is done, and nothing was found. False: stop there.
+typedef bool (*gf_report_finding)(void *arg, const gf_finding *f);
 
 typedef struct gf_check_ops {
     // Looks for all that may be wrong with the store, its settings and what is in it, in bounded
     // steps beside the running work, and reports each finding. repair: mends what can be mended
     // safely, testing again in the step that changes; a payload is never deleted. An error: it
-    // could not look everywhere. Called by: client. Waits, many times. Again: yes.
+    // could not look everywhere; EHANDLER: report did not want it to. Called by: client. Waits,
+    // many times. Again: yes.
     gofer_status (*store)(gf_broker *b, bool repair, gf_report_finding report, void *arg);
 } gf_check_ops;
 

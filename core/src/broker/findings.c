@@ -3,6 +3,7 @@
 // Pure but for the callback that it calls. Examples are cleaned here (UTF-8, of bounded length),
 // for ids and keys may hold any bytes. The caller's memory, no locks.
 #include "broker/findings.h"
+#include "util/error.h"
 #include "util/utf8.h"
 
 #include <stdarg.h>
@@ -47,4 +48,10 @@ void gf_visit_report(const gf_visit *v, gf_severity severity, const char *code, 
     va_end(args);
     gf_finding f = { severity, code, NULL, text, advice, NULL, 1, 0 };
     v->report(v->arg, &f);
+}
+
+gofer_status gf_visit_step(const gf_visit *v)
+{
+    return v->report(v->arg, NULL) ? GOFER_OK
+        : gf_fail(GOFER_EHANDLER, "stopped by its progress function");
 }

@@ -20,6 +20,9 @@ typedef struct gf_visit {
     bool              repair;
 } gf_visit;
 
+// A step is done. EHANDLER: who hears of the findings wants no more.
+gofer_status gf_visit_step(const gf_visit *v);
+
 enum { GF_EXAMPLES = 10, GF_EXAMPLE_SIZE = 80 };
 
 // What was found of one kind.

@@ -13,14 +13,24 @@
 // ---- the list ----------------------------------------------------------------------------------
 
 typedef struct listing {
-    gofer_info *list;
-    bool        bad;
+    gofer_info        *list;
+    bool               bad, stopped;
+    gofer_act_progress progress;        // NULL: nobody
+    void              *user;
+    int64_t            steps, repaired;
 } listing;
 
-static void add_finding(void *arg, const gf_finding *f)
+// Who has stopped it is not asked again.
+static bool goes_on(listing *l)
+{
+    l->stopped = l->stopped
+        || (l->progress && l->progress(l->user, l->steps, l->repaired) != 0);
+    return !l->stopped;
+}
+
+static void add_to_list(listing *l, const gf_finding *f)
 {
     static const char *const severities[] = { "note", "warning", "error" };
-    listing *l = arg;
     char queue[GF_NAME_MAX * 3 + 1];
     gofer_info *info = gf_info_record();
     if (!info) {
@@ -41,25 +51,49 @@ static void add_finding(void *arg, const gf_finding *f)
     l->bad |= bad || gf_info_add(l->list, info) != 0;
 }
 
-gofer_status gofer_client_check(gofer_client *client, int32_t repair, gofer_info **out)
+static bool add_finding(void *arg, const gf_finding *f)
+{
+    listing *l = arg;
+    l->steps++;
+    l->repaired += f ? f->repaired : 0;
+    if (f)
+        add_to_list(l, f);
+    return goes_on(l);
+}
+
+// progress is called from within, as is said in gofer.h.
+static gofer_status check(gofer_client *client, const char *what, int32_t repair, listing *l,
+    gofer_info **out)
 {
     if (!out)
-        return gf_fail(GOFER_EINVAL, "gofer_client_check: out is NULL");
-    gofer_status st = gf_client_check(client, "gofer_client_check");
+        return gf_fail(GOFER_EINVAL, "%s: out is NULL", what);
+    gofer_status st = gf_client_check(client, what);
     if (st != GOFER_OK)
         return st;
     if (!client->broker->ops->check)
         return gf_fail(GOFER_EUNSUPPORTED, "this store has no check");
-    listing l = { gf_info_list(), false };
-    if (!l.list)
+    l->list = gf_info_list();
+    if (!l->list)
         return GOFER_ENOMEM;
-    st = client->broker->ops->check->store(client->broker, repair != 0, add_finding, &l);
-    if (st == GOFER_OK && l.bad)
+    st = client->broker->ops->check->store(client->broker, repair != 0, add_finding, l);
+    if (st == GOFER_OK && l->bad)
         st = gf_fail_nomem("findings");
     // What was found before the store failed is worth more than nothing.
-    if (st == GOFER_OK || (!l.bad && gofer_info_count(l.list) > 0))
-        *out = l.list;
+    if (st == GOFER_OK || (!l->bad && gofer_info_count(l->list) > 0))
+        *out = l->list;
     else
-        gofer_info_free(l.list);
+        gofer_info_free(l->list);
     return st;
+}
+
+gofer_status gofer_client_check(gofer_client *client, int32_t repair, gofer_info **out)
+{
+    return check(client, "gofer_client_check", repair, &(listing){ .list = NULL }, out);
+}
+
+gofer_status gofer_client_check_watched(gofer_client *client, int32_t repair,
+    gofer_act_progress progress, void *user, gofer_info **out)
+{
+    return check(client, "gofer_client_check_watched", repair,
+        &(listing){ .progress = progress, .user = user }, out);
 }

@@ -450,9 +450,12 @@ static bool finish_and_keep(gf_broker *b, const void *result, const char *error)
     return count > 0 && waiting == 0;
 }
 
-static void ignore_finding(void *arg, const gf_finding *f)
+static bool ignore_finding(void *arg, const gf_finding *f)
 {
+    if (!f)
+        return true;
     (void)arg, (void)f;
+    return true;
 }
 
 // What somebody does who comes to a full disk: as `gofer ping`, `queue ls`, `task ls`,
@@ -585,10 +588,13 @@ static void a_full_disk_of_archived_tasks_can_be_looked_at_and_emptied(void)
     on_a_disk_of(8, keep_archived);
 }
 
-static void note_code(void *arg, const gf_finding *f)
+static bool note_code(void *arg, const gf_finding *f)
 {
+    if (!f)
+        return true;
     char *codes = arg;
     snprintf(codes + strlen(codes), 200 - strlen(codes), "%s ", f->code);
+    return true;
 }
 
 static void a_reserve_that_cannot_be_made_is_told_as_that(void)

@@ -355,19 +355,22 @@ typedef struct findings {
     int64_t repaired;
 } findings;
 
-static void note(void *arg, const gf_finding *f)
+static bool note(void *arg, const gf_finding *f)
 {
+    if (!f)
+        return true;
     findings *all = arg;
     if (f->severity == GF_NOTE && strcmp(f->code, "sqlite-wal-race") == 0)
-        return;
+        return true;
     if (strcmp(f->code, "disk-full") == 0 || strcmp(f->code, "permissions") == 0)
-        return;                          // of the machine
+        return true;                          // of the machine
     snprintf(all->codes + strlen(all->codes), sizeof all->codes - strlen(all->codes), "%s%s",
         *all->codes ? " " : "", f->code);
     snprintf(all->queues + strlen(all->queues), sizeof all->queues - strlen(all->queues), "%s%s",
         *all->queues ? " " : "", f->queue ? f->queue : "-");
     all->repaired += f->repaired;
     CHECK(f->text && *f->text && f->advice && *f->advice);
+    return true;
 }
 
 static findings *check_all(gf_broker *b, bool repair)

@@ -627,11 +627,14 @@ static void *act_on_anything(void *arg)
     return NULL;
 }
 
-static void fail_on_error(void *arg, const gf_finding *f)
+static bool fail_on_error(void *arg, const gf_finding *f)
 {
+    if (!f)
+        return true;
     (void)arg;
     if (f->severity == GF_ERROR && !CHECK(f->severity != GF_ERROR))
         fprintf(stderr, "    %s: %s (%s)\n", f->code, f->text, f->examples ? f->examples : "");
+    return true;
 }
 
 static void many_hands_leave_a_sound_store(void)

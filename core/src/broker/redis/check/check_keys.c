@@ -241,6 +241,8 @@ static gofer_status scan(gf_rd_checking *c, int32_t slot)
         snprintf(cursor, sizeof cursor, "%s", next ? next->str : "0");
         st = keys ? look_at_keys(c, reply->element[1]) : GOFER_OK;
         freeReplyObject(reply);
+        if (st == GOFER_OK)
+            st = gf_visit_step(&c->visit);
         if (st != GOFER_OK)
             return st;
     } while (strcmp(cursor, "0") != 0);

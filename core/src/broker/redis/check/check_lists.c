@@ -261,7 +261,9 @@ static gofer_status walk_list(walk *w)
     char *next = NULL;
     gofer_status st;
     do {
-        st = walk_page(w, &next);
+        st = gf_visit_step(&w->c->visit);
+        if (st == GOFER_OK)
+            st = walk_page(w, &next);
     } while (st == GOFER_OK && (next || w->again));
     gf_free(next);
     return st;

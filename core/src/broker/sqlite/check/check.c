@@ -251,13 +251,17 @@ static gofer_status mend_defect(checking *k)
             .run = mend_step, .arg = k, .flags = GF_SQ_DURABLE | GF_SQ_READS_COUNTS, .tasks = 1000
         };
         st = gf_sq_write(k->store, &op);
+        if (st == GOFER_OK)
+            st = gf_visit_step(&k->visit);
     }
     return st;
 }
 
 static gofer_status check_defect(checking *k)
 {
-    gofer_status st = gf_sq_read_apart(k->store, &k->own, find_defect, k);
+    gofer_status st = gf_visit_step(&k->visit);
+    if (st == GOFER_OK)
+        st = gf_sq_read_apart(k->store, &k->own, find_defect, k);
     if (st != GOFER_OK || k->met.found.count == 0)
         return st;
     findings before = k->met;
