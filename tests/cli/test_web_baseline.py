@@ -31,7 +31,8 @@ shows. Files are of this folder unless they name another.
     test_audit
 - limits:
     unit/web_head_test (heads, fields, addresses, from both sides), test_web_safety (ten
-    seconds, connections), test_web_events and unit/web_streams_test (streams), here (the rest)
+    seconds, connections), test_web_events and unit/web_streams_test (streams), here (the rest;
+    calls to the store at a time: so_many_calls)
 - both lengths: 400; tokens in an address: 401 and in no log:
     test_web_safety (a_head_that_is_wrong, a_token_in_the_address), here (no_secret_is_logged)
 """
@@ -39,9 +40,11 @@ import contextlib
 import json
 import re
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import wait_for
+from proxy import DELAY, Proxy
 from webserver import Web
 
 pytestmark = pytest.mark.usefixtures("has_web")
@@ -242,3 +245,64 @@ def test_no_secret_is_logged_or_comes_back(gofer):
     for secret in secrets:
         assert secret not in web.log
     assert token not in (gofer.folder / "web-tokens").read_text()
+
+
+# ---- calls to the store at a time
+
+
+class Counting(Proxy):
+    """Knows how many connections wait for an answer, and how many did so at the most."""
+
+    def __init__(self, target):
+        self.waiting, self.most = set(), 0
+        super().__init__(target)
+
+    def _up(self, client, server):
+        counted = self
+
+        class Heard:
+            def recv(self, size):
+                data = client.recv(size)
+                counted.waiting.add(client)
+                counted.most = max(counted.most, len(counted.waiting))
+                return data
+
+            def __getattr__(self, name):
+                return getattr(client, name)
+
+        super()._up(Heard(), server)
+
+    def _down(self, client, server):
+        counted = self
+
+        class Answered:
+            def sendall(self, data):
+                counted.waiting.discard(client)
+                client.sendall(data)
+
+            def __getattr__(self, name):
+                return getattr(client, name)
+
+        super()._down(Answered(), server)
+
+
+CALLS = 8       # to the store at a time
+
+
+def test_so_many_calls_to_the_store_are_made_at_a_time(gofer, redis):
+    """However many ask: the others wait, and what needs no store does not."""
+    host, port = gofer.env["GOFER_URL"].split("//")[1].split("/")[0].rsplit(":", 1)
+    gofer.enqueue("t", "--queue", "mail", "--in", "1h")
+    proxy = Counting((host, int(port)))
+    gofer.env["GOFER_URL"] = f"redis://{proxy.address}"
+    web = Web(gofer)
+    token = web.add_token("ann", "admin")
+    assert web("/readyz").status == 200
+    proxy.delay_s, proxy.mode, proxy.most = 0.05, DELAY, 0
+    with ThreadPoolExecutor(24) as pool:
+        answers = [pool.submit(web, "/api/v1/queues/mail", token=token) for _ in range(48)]
+        assert web("/healthz").status == 200
+        assert {answer.result().status for answer in answers} == {200}
+    assert 1 < proxy.most <= CALLS
+    web.close()
+    proxy.refuse()
