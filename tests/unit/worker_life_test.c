@@ -927,6 +927,8 @@ static int32_t die(gofer_task *task, void *user)
                                                        : gofer_task_retry_in(task, 0, "451");
 }
 
+#define TRACE "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
 static void an_archived_task_is_followed_by_its_on_dead_task(void)
 {
     set_up();
@@ -937,8 +939,7 @@ static void an_archived_task_is_followed_by_its_on_dead_task(void)
     o.max_retry = 1;
     o.on_dead = "notify";
     o.on_dead_queue = "ops";
-    static const char trace[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    const char *const headers[] = { "other", "x", "traceparent", trace, NULL };
+    const char *const headers[] = { "other", "x", "traceparent", TRACE, NULL };
     o.headers = headers;
     enqueue("t", &o);
     start();
@@ -947,7 +948,7 @@ static void an_archived_task_is_followed_by_its_on_dead_task(void)
     CHECK_STR(gofer_info_text(info, "queue"), "ops");
     CHECK_STR(gofer_info_text(info, "on_dead"), NULL);
     const gofer_info *its = gofer_info_child(info, "headers");     // of the same trace, no more
-    CHECK_STR(its ? gofer_info_text(its, "traceparent") : NULL, trace);
+    CHECK_STR(its ? gofer_info_text(its, "traceparent") : NULL, TRACE);
     CHECK_STR(its ? gofer_info_text(its, "other") : NULL, NULL);
     gofer_info_free(info);
     expect_end("mine", "archived", "451", "failed failed");
@@ -1136,7 +1137,8 @@ static void long_ids_and_large_payloads_have_on_dead_tasks_too(void)
 // Recovery archives, and the store takes the on-dead task only at the second try.
 static void a_task_that_recovery_archived_has_one_too(void)
 {
-    static const char headers[] = GF_HEADER_ON_DEAD "\0notify";
+    static const char headers[] = GF_HEADER_ON_DEAD "\0notify\0tracestate\0a=1,b=2\0"
+        "traceparent\0" TRACE;
     set_up();
     handle(die);
     fault.lost = (gf_message){ .id = "crashed",
@@ -1152,7 +1154,11 @@ static void a_task_that_recovery_archived_has_one_too(void)
     fault.put_fails = 1;
     fault.recovers = 1;
     start();
-    gofer_info_free(task_in("dead:crashed:2", "archived"));
+    gofer_info *info = task_in("dead:crashed:2", "archived");
+    const gofer_info *its = gofer_info_child(info, "headers");     // the whole context goes on
+    CHECK_STR(its ? gofer_info_text(its, "traceparent") : NULL, TRACE);
+    CHECK_STR(its ? gofer_info_text(its, "tracestate") : NULL, "a=1,b=2");
+    gofer_info_free(info);
     CHECK_STR(r.text,
         "{\"id\":\"crashed\",\"type\":\"t\",\"queue\":\"default\",\"error\":\"worker died 4 "
         "times\","

@@ -35,7 +35,7 @@ enum {
 typedef struct gf_on_dead_task {
     struct gf_on_dead_task *next;
     char *type, *queue, *id, *payload;     // owned; the payload is JSON text
-    char *parent;                          // owned; its traceparent; NULL: none
+    char *parent, *state;                  // owned; its trace context; NULL: none
 } gf_on_dead_task;
 
 // ---- one on-dead task -------------------------------------------------------------------------
@@ -266,6 +266,7 @@ static void free_one(gf_on_dead_task *d)
     gf_free(d->queue);
     gf_free(d->id);
     gf_free(d->parent);
+    gf_free(d->state);
     gofer_free(d->payload);
     gf_free(d);
 }
@@ -284,6 +285,7 @@ static gf_on_dead_task *copy_of(
     d->id = gf_strdup(id);
     gf_trace trace = gf_trace_of(m);
     d->parent = trace.parent ? gf_strdup(trace.parent) : NULL;     // without memory it has none
+    d->state = trace.state ? gf_strdup(trace.state) : NULL;
     d->payload = payload_within(w, m, attempt, m->last_error ? m->last_error : "its worker died");
     if (d->type && d->queue && d->id && d->payload)
         return d;
@@ -341,7 +343,7 @@ gofer_status gf_on_dead_flush(gofer_worker *w)
     while (all->first) {
         gf_on_dead_task *d = all->first;
         gofer_status st = put_one(
-            w, d->type, d->queue, d->id, d->payload, (gf_trace){ d->parent, NULL });
+            w, d->type, d->queue, d->id, d->payload, (gf_trace){ d->parent, d->state });
         if (st != GOFER_OK && !hopeless(st))
             return st;             // at the next look
         if (st != GOFER_OK)
