@@ -21,7 +21,7 @@ typedef struct entry {
 
 typedef struct batch {
     cli          *c;
-    gofer_client *client;
+    const put_way *way;
     const gofer_enqueue_options *defaults;
     entry         entries[ROUND_TASKS];
     size_t        count, bytes;
@@ -81,8 +81,8 @@ static void flush_round(batch *b)
         statuses[i] = GOFER_OK;
     }
 
-    gofer_status all =
-        gofer_client_enqueue_many(b->client, b->count, types, payloads, sizes, opts, statuses, ids);
+    const put_round round = { b->count, types, payloads, sizes, opts, statuses, ids };
+    gofer_status all = put_round_send(b->way, &round);
     char reason[1024];
     snprintf(reason, sizeof reason, "%s", gofer_error_last());
     int is_used = 0;   // reason, which belongs to the first refused one
@@ -135,10 +135,10 @@ static int is_hopeless(const batch *b)
     return b->code == CLI_BROKER || b->code == CLI_DENIED || ferror(stdout);
 }
 
-int batch_run(cli *c, gofer_client *client, const gofer_enqueue_options *defaults)
+int batch_run(cli *c, const put_way *way, const gofer_enqueue_options *defaults)
 {
     batch *b = cli_alloc(sizeof *b);
-    *b = (batch){ .c = c, .client = client, .defaults = defaults, .first = 1 };
+    *b = (batch){ .c = c, .way = way, .defaults = defaults, .first = 1 };
     cli_lines lines = { .fd = STDIN_FILENO };
     const char *line;
     size_t size;
@@ -164,7 +164,7 @@ int batch_run(cli *c, gofer_client *client, const gofer_enqueue_options *default
     else if (b->refused)
         cli_note(c, "%lld tasks added, %lld refused, %lld lines read", b->added, b->refused,
             b->line);
-    cli_note_rounded(c, client, b->part_ms);
+    cli_note_rounded(c, way->client, b->part_ms);
     int code = b->code;
     cli_lines_free(&lines);
     free(b);

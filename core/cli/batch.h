@@ -5,8 +5,9 @@
 #define CLI_BATCH_H
 
 #include "cli.h"
+#include "put_round.h"
 
 // Enqueue all lines; what a line does not say is as in defaults. Returns an exit code.
-int batch_run(cli *c, gofer_client *client, const gofer_enqueue_options *defaults);
+int batch_run(cli *c, const put_way *way, const gofer_enqueue_options *defaults);
 
 #endif

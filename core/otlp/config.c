@@ -174,7 +174,7 @@ static bool read_resource(const reading *r)
     for (size_t i = 0; !name && i < given.count; i++)
         if (strcmp(given.items[i].key, "service.name") == 0)
             name = given.items[i].value;
-    bool ok = otlp_pairs_add(&c->resource, "service.name", name ? name : "gofer-worker");
+    bool ok = otlp_pairs_add(&c->resource, "service.name", name ? name : r->options->service);
     bool has_host = false;
     for (size_t i = 0; ok && i < given.count; i++) {
         has_host |= strcmp(given.items[i].key, "host.name") == 0;

@@ -12,7 +12,24 @@
 
 static const char schema[] = "https://opentelemetry.io/schemas/1.44.0";
 
-enum { KIND_CONSUMER = 5, STATUS_ERROR = 2, HAS_IS_REMOTE = 0x100, IS_REMOTE = 0x200 };
+enum {
+    KIND_PRODUCER = 4,
+    KIND_CONSUMER = 5,
+    STATUS_ERROR = 2,
+    HAS_IS_REMOTE = 0x100,
+    IS_REMOTE = 0x200
+};
+
+// By the conventions for messaging. Its name begins the span's.
+typedef struct operation {
+    const char *name, *type;
+    int         kind;
+} operation;
+
+static const operation operations[] = {
+    [OTLP_PROCESS] = { "process", "process", KIND_CONSUMER },
+    [OTLP_ENQUEUE] = { "enqueue", "send", KIND_PRODUCER },
+};
 
 static void put_text(web_text *t, const char *text)
 {
@@ -66,32 +83,39 @@ static void put_number(web_text *t, const char *key, int64_t value)
 
 static void put_attributes(web_text *t, const otlp_span *s)
 {
+    const operation *o = &operations[s->what];
     const struct { const char *key, *value; } texts[] = {
+        { "messaging.operation.name", o->name },
+        { "messaging.operation.type", o->type },
         { "messaging.destination.name", s->queue },
         { "messaging.message.id", s->id },
         { "gofer.task.type", s->type },
         { "gofer.task.outcome", s->outcome },
+        { "error.type", s->is_failure ? s->kind : NULL },
     };
-    web_text_put(t,
-        "{\"key\":\"messaging.system\",\"value\":{\"stringValue\":\"gofer\"}},"
-        "{\"key\":\"messaging.operation.name\",\"value\":{\"stringValue\":\"process\"}},"
-        "{\"key\":\"messaging.operation.type\",\"value\":{\"stringValue\":\"process\"}},");
+    const struct { const char *key; int64_t value; bool is_told; } numbers[] = {
+        { "gofer.task.attempt", s->attempt, s->what == OTLP_PROCESS },
+        { "gofer.task.max_retry", s->max_retry, s->what == OTLP_PROCESS },
+        { "messaging.batch.message_count", (int64_t)s->count, s->count > 1 },
+    };
+    put_string(t, "messaging.system", "gofer");
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (!texts[i].value)
+            continue;
+        web_text_put(t, ",");
         put_string(t, texts[i].key, texts[i].value);
-        web_text_put(t, ",");
     }
-    put_number(t, "gofer.task.attempt", s->attempt);
-    web_text_put(t, ",");
-    put_number(t, "gofer.task.max_retry", s->max_retry);
-    if (s->is_failure) {
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        if (!numbers[i].is_told)
+            continue;
         web_text_put(t, ",");
-        put_string(t, "error.type", s->kind);
+        put_number(t, numbers[i].key, numbers[i].value);
     }
 }
 
 // ---- one span -----------------------------------------------------------------------------------
 
-static void put_context(web_text *t, const gf_traceparent *c)
+static void put_ids(web_text *t, const gf_traceparent *c)
 {
     web_text_put(t, "\"traceId\":");
     put_hex(t, c->trace_id, sizeof c->trace_id);
@@ -107,15 +131,29 @@ static void put_state(web_text *t, const char *state)
     put_text(t, state);
 }
 
-// To what has put the task in; of a child that is its parent.
-static void put_link(web_text *t, const otlp_span *s)
+static void put_link(web_text *t, const gf_traceparent *to, const char *state)
 {
-    if (!s->has_from || s->is_child)
+    web_text_put(t, "{");
+    put_ids(t, to);
+    put_state(t, state);
+    web_text_format(t, ",\"flags\":%d}", to->flags | HAS_IS_REMOTE | IS_REMOTE);
+}
+
+// Of a run to what has put the task in, unless that is its parent; of an enqueueing to the contexts
+// that its tasks had.
+static void put_links(web_text *t, const otlp_span *s)
+{
+    bool to_from = s->has_from && !s->is_child;
+    if (!to_from && s->link_count == 0)
         return;
-    web_text_put(t, ",\"links\":[{");
-    put_context(t, &s->from);
-    put_state(t, s->state);
-    web_text_format(t, ",\"flags\":%d}]", s->from.flags | HAS_IS_REMOTE | IS_REMOTE);
+    web_text_put(t, ",\"links\":[");
+    if (to_from)
+        put_link(t, &s->from, s->state);
+    for (size_t i = 0; i < s->link_count; i++) {
+        web_text_put(t, i || to_from ? "," : "");
+        put_link(t, &s->links[i], NULL);
+    }
+    web_text_put(t, "]");
 }
 
 // As SDKs tell exceptions; the time is that of the end.
@@ -141,10 +179,16 @@ static void put_error(web_text *t, const otlp_span *s)
 
 static void put_name(web_text *t, const otlp_span *s)
 {
+    web_text_put(t, ",\"name\":\"");
+    web_text_put(t, operations[s->what].name);
+    if (!s->queue) {
+        web_text_put(t, "\"");
+        return;
+    }
     // web_text_json makes a literal of its own: the name is one in two parts.
     web_text queue = { 0 };
     web_text_json(&queue, s->queue, strlen(s->queue));
-    web_text_put(t, ",\"name\":\"process ");
+    web_text_put(t, " ");
     if (queue.failed)
         t->failed = true;
     else
@@ -155,7 +199,7 @@ static void put_name(web_text *t, const otlp_span *s)
 static void put_span(web_text *t, const otlp_span *s)
 {
     web_text_put(t, "{");
-    put_context(t, &s->own);
+    put_ids(t, &s->own);
     if (s->is_child) {
         put_state(t, s->state);
         web_text_put(t, ",\"parentSpanId\":");
@@ -165,11 +209,11 @@ static void put_span(web_text *t, const otlp_span *s)
     web_text_format(t,
         ",\"flags\":%d,\"kind\":%d,\"startTimeUnixNano\":\"%" PRId64
         "\",\"endTimeUnixNano\":\"%" PRId64 "\",\"attributes\":[",
-        s->own.flags | HAS_IS_REMOTE | (s->is_child ? IS_REMOTE : 0), KIND_CONSUMER, s->start_ns,
-        s->end_ns);
+        s->own.flags | HAS_IS_REMOTE | (s->is_child ? IS_REMOTE : 0), operations[s->what].kind,
+        s->start_ns, s->end_ns);
     put_attributes(t, s);
     web_text_put(t, "]");
-    put_link(t, s);
+    put_links(t, s);
     put_error(t, s);
     web_text_put(t, "}");
 }
@@ -199,7 +243,7 @@ static void put_resource(web_text *t, const otlp_config *config, const char *ins
         web_text_put(t, ",");
     }
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
-        if (is_given(config, own[i].key))
+        if (!own[i].value || is_given(config, own[i].key))
             continue;
         put_string(t, own[i].key, own[i].value);
         web_text_put(t, ",");

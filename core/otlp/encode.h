@@ -6,7 +6,8 @@
 #include "span.h"
 #include "text.h"
 
-// To be freed, and looked at for `failed`. instance: the worker's id.
+// To be freed, and looked at for `failed`. instance: the worker's id;
+// NULL: there is none.
 web_text otlp_encode(const otlp_config *config, const char *instance, const otlp_batch *batch);
 
 #endif

@@ -54,7 +54,7 @@ static void complain(otlp_exporter *e, const char *text, const char *error)
 static void count_dropped(otlp_exporter *e, uint64_t spans)
 {
     e->unsaid += spans;
-    if (spans)
+    if (spans && e->worker)
         gofer_worker_count_spans(e->worker, 0, (int64_t)spans);
 }
 
@@ -94,7 +94,8 @@ static void rest(otlp_exporter *e, int64_t ms)
 static void taken(otlp_exporter *e, size_t count, const otlp_reply *reply)
 {
     int64_t rejected = reply->rejected < (int64_t)count ? reply->rejected : (int64_t)count;
-    gofer_worker_count_spans(e->worker, (int64_t)count - rejected, 0);
+    if (e->worker)
+        gofer_worker_count_spans(e->worker, (int64_t)count - rejected, 0);
     count_dropped(e, (uint64_t)rejected);
     if (e->failing && !rejected) {
         say(e, GOFER_LOG_INFO, "the collector takes spans again", NULL);
@@ -107,8 +108,8 @@ static void taken(otlp_exporter *e, size_t count, const otlp_reply *reply)
 
 static void send_batch(otlp_exporter *e, const otlp_batch *batch)
 {
-    const char *instance = gofer_worker_id(e->worker);
-    web_text body = otlp_encode(e->config, instance ? instance : "", batch);
+    const char *instance = e->worker ? gofer_worker_id(e->worker) : NULL;
+    web_text body = otlp_encode(e->config, instance, batch);
     otlp_reply reply = { .answer = OTLP_REFUSED };
     int64_t begun_ms = gf_mono_ms();
     for (int tries = 0; !body.failed; tries++) {

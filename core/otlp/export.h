@@ -12,7 +12,7 @@
 typedef struct otlp_exporter {
     const otlp_config *config;
     otlp_queue        *queue;
-    gofer_worker      *worker;     // whose figures tell of it
+    gofer_worker      *worker;     // whose figures tell of it; NULL: nobody's
     gofer_log_fn       log;
     void              *log_user;
     otlp_post          post;

@@ -1,4 +1,4 @@
-// otlp.c - spans of the runs of a worker's tasks: their begin and end, and who has them.
+// otlp.c - the life of what makes spans, and spans of the runs of a worker's tasks.
 //
 // The hooks run on the threads of tasks. They allocate one piece of memory a span, and wait for
 // nothing but the queue's lock. Which span a run has is not remembered here: it is the task's trace
@@ -9,22 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config.h"
-#include "export.h"
-#include "ids.h"
-#include "queue.h"
+#include "inside.h"
 #include "util/clock.h"
 #include "util/utf8.h"
 
-enum { END_MS = 5000, ERROR_MAX = 1024 };
-
-struct otlp {
-    otlp_config   config;
-    bool          is_parent, tells_errors;
-    otlp_ids      ids;
-    otlp_queue    queue;
-    otlp_exporter exporter;
-};
+enum { ERROR_MAX = 1024 };
 
 // ---- a run's begin ------------------------------------------------------------------------------
 
@@ -48,41 +37,30 @@ static void on_start(gofer_task *task, void *user)
 
 // ---- and its end --------------------------------------------------------------------------------
 
-// Where a text goes: what there is room for.
-typedef struct texts {
-    char *at;
-} texts;
-
-static const char *keep(texts *t, const char *text)
-{
-    size_t size = strlen(text) + 1;
-    char *at = memcpy(t->at, text, size);
-    t->at += size;
-    return at;
-}
-
 static otlp_span *make_span(const gofer_task *task, const gofer_task_end *end, const char *state,
     bool with_error)
 {
     const char *queue = gofer_task_queue(task), *type = gofer_task_type(task);
     const char *id = gofer_task_id(task);
     char words[ERROR_MAX + 1];
-    size_t said = with_error && end->text
-        ? gf_utf8_clean(end->text, strlen(end->text), words, sizeof words) + 1 : 0;
-    size_t size = strlen(queue) + strlen(type) + strlen(id) + strlen(end->outcome) +
-        strlen(end->kind) + 5 + said + (state ? strlen(state) + 1 : 0);
-    otlp_span *s = malloc(sizeof *s + size);
+    const char *text = NULL;
+    if (with_error && end->text) {
+        gf_utf8_clean(end->text, strlen(end->text), words, sizeof words);
+        text = words;
+    }
+    otlp_span *s = malloc(sizeof *s + otlp_kept(queue) + otlp_kept(type) + otlp_kept(id) +
+        otlp_kept(end->outcome) + otlp_kept(end->kind) + otlp_kept(text) + otlp_kept(state));
     if (!s)
         return NULL;
-    texts t = { s->texts };
-    *s = (otlp_span){ .is_failure = end->is_failure != 0 };
-    s->queue = keep(&t, queue);
-    s->type = keep(&t, type);
-    s->id = keep(&t, id);
-    s->outcome = keep(&t, end->outcome);
-    s->kind = keep(&t, end->kind);
-    s->text = said ? keep(&t, words) : NULL;
-    s->state = state ? keep(&t, state) : NULL;
+    char *at = s->texts;
+    *s = (otlp_span){ .what = OTLP_PROCESS, .is_failure = end->is_failure != 0 };
+    s->queue = otlp_keep(&at, queue);
+    s->type = otlp_keep(&at, type);
+    s->id = otlp_keep(&at, id);
+    s->outcome = otlp_keep(&at, end->outcome);
+    s->kind = otlp_keep(&at, end->kind);
+    s->text = otlp_keep(&at, text);
+    s->state = otlp_keep(&at, state);
     s->attempt = gofer_task_attempt(task);
     s->max_retry = gofer_task_max_retry(task);
     return s;
@@ -132,6 +110,7 @@ otlp_opened otlp_open(otlp **out, const otlp_options *options, char *why, size_t
     }
     o->is_parent = options->parent;
     o->tells_errors = options->errors;
+    o->patience_ms = options->patience_ms;
     o->exporter = (otlp_exporter){
         .config = &o->config,
         .queue = &o->queue,
@@ -160,13 +139,18 @@ bool otlp_watch(otlp *o, gofer_worker *worker, char *why, size_t size)
         snprintf(why, size, "%s", gofer_error_last());
         return false;
     }
+    return otlp_start(o, why, size);
+}
+
+bool otlp_start(otlp *o, char *why, size_t size)
+{
     return otlp_exporter_start(&o->exporter, why, size);
 }
 
 void otlp_end(otlp *o)
 {
     if (o)
-        otlp_exporter_end(&o->exporter, END_MS);
+        otlp_exporter_end(&o->exporter, o->patience_ms);
 }
 
 void otlp_free(otlp *o)

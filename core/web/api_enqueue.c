@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "api.h"
+#include "put_round.h"
 #include "task_line.h"
 #include "util/json.h"
+#include "web.h"
 
 enum { TASKS_MAX = 1000 };
 
@@ -132,9 +134,11 @@ static void tell(web_call *call, const round *r)
 
 static gofer_status enqueue(web_call *call, round *r)
 {
-    gofer_status st = r->readable == 0 ? GOFER_OK
-        : gofer_client_enqueue_many(call->client, r->readable, r->types, r->payloads, r->sizes,
-              r->opts, r->statuses, r->ids);
+    const put_way way = { call->client, { call->traceparent, call->tracestate },
+        call->options->watch };
+    const put_round tasks = { r->readable, r->types, r->payloads, r->sizes, r->opts, r->statuses,
+        r->ids };
+    gofer_status st = r->readable == 0 ? GOFER_OK : put_round_send(&way, &tasks);
     tell(call, r);
     return st;
 }

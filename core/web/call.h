@@ -82,6 +82,7 @@ typedef struct web_call {
     size_t        path_count, query_count;
     const char   *accept;   // the header, "" if it is not there; so are the next two
     const char   *accept_encoding, *if_none_match;
+    const char   *traceparent, *tracestate;     // the headers; NULL: not there, or more than once
     const char   *web_root; // folder of the page's files; NULL: those inside
     const struct web_options *options;      // what the server was started with
     const char   *base;     // of all addresses: "" or "/gofer"

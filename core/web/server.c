@@ -121,19 +121,28 @@ static enum MHD_Result count_header(void *user, enum MHD_ValueKind kind, const c
     return MHD_YES;
 }
 
+static int count_headers(request *r, const char *name)
+{
+    tally t = { name, 0 };
+    (void)MHD_get_connection_values(r->connection, MHD_HEADER_KIND, count_header, &t);
+    return t.count;
+}
+
+// NULL: it is not there, or several times, and then nobody can tell which one is meant.
+static const char *header_alone(request *r, const char *name)
+{
+    return count_headers(r, name) == 1 ? header(r, name) : NULL;
+}
+
 // One of those that something is decided by is there twice: a proxy and who is behind it may mean
 // different ones. NULL: none is.
 static const char *doubled(request *r)
 {
     const char *const names[] = { "Authorization", "Cookie", "Content-Type", "Origin",
         "Sec-Fetch-Site", "X-Gofer", r->server->opts.user_header, r->server->opts.role_header };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        tally t = { names[i], 0 };
-        if (names[i])
-            (void)MHD_get_connection_values(r->connection, MHD_HEADER_KIND, count_header, &t);
-        if (t.count > 1)
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (names[i] && count_headers(r, names[i]) > 1)
             return names[i];
-    }
     return NULL;
 }
 
@@ -372,6 +381,8 @@ static void begin(request *r, const char *method, const char *target)
     r->call.accept = header_or_empty(r, "Accept");
     r->call.accept_encoding = header_or_empty(r, "Accept-Encoding");
     r->call.if_none_match = header_or_empty(r, "If-None-Match");
+    r->call.traceparent = header_alone(r, "traceparent");
+    r->call.tracestate = header_alone(r, "tracestate");
     r->call.plain = is_asynqmon(r, path);
     if (!is_meant_for_us(r, method) || !find_route(r, method, path) || !may(r))
         return;

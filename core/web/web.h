@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "gofer/gofer.h"
+#include "put_round.h"
 
 // All is borrowed until the server's end, the options themselves, too.
 typedef struct web_options {
@@ -41,6 +42,7 @@ typedef struct web_options {
     gofer_worker      *worker;      // its metrics are served, and nothing of the store; NULL: all
     const char        *prefix;      // of these options' names in what is said of them; NULL: none
     bool               behind_proxy; // the caller vouches that a proxy with TLS is in front
+    const put_watch   *watch;       // of tasks that are put in; NULL: nobody's
     gofer_log_fn       log;         // NULL: nobody reads it
     void              *log_user;
 } web_options;

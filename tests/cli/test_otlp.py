@@ -1,4 +1,4 @@
-"""gofer worker --otlp: spans of all kinds of handlers, by a collector on a real socket, and what
+"""gofer worker --otlp, and enqueue and web: spans by a collector on a real socket, and what
 becomes of them and of the tasks when it misbehaves."""
 
 import base64
@@ -17,6 +17,7 @@ import pytest
 from conftest import ROOT, wait_for
 from process import make_certificates
 from test_worker import build
+from webserver import Web
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SPAN = "b7ad6b7169203331"
@@ -140,7 +141,7 @@ def check_attributes(attributes):
 def check_span(span):
     assert re.fullmatch("[0-9a-f]{32}", span["traceId"]) and int(span["traceId"], 16)
     assert re.fullmatch("[0-9a-f]{16}", span["spanId"]) and int(span["spanId"], 16)
-    assert span["kind"] == 5
+    assert span["kind"] in (4, 5)
     begin, end = span["startTimeUnixNano"], span["endTimeUnixNano"]
     assert isinstance(begin, str) and isinstance(end, str) and int(begin) <= int(end)
     assert abs(int(end) / 1e9 - time.time()) < 300
@@ -181,7 +182,7 @@ def parse_by_protobuf(request):
 
     message = json_format.ParseDict(convert(request), ExportTraceServiceRequest())
     span = message.resource_spans[0].scope_spans[0].spans[0]
-    assert len(span.trace_id) == 16 and len(span.span_id) == 8 and span.kind == 5
+    assert len(span.trace_id) == 16 and len(span.span_id) == 8 and span.kind in (4, 5)
 
 
 def attributes(thing):
@@ -696,3 +697,167 @@ def test_the_command_line_starts_without_libcurl(gofer):
         pytest.skip("n/a: no /proc")
     found = subprocess.run(["ldd", gofer.bin], capture_output=True, text=True)
     assert "libcurl" not in found.stdout
+
+
+# ---- putting in -------------------------------------------------------------------------------
+
+OTHER = "00-1af7651916cd43dd8448eb211c80319c-c7ad6b7169203331-01"
+PRODUCER = 4
+
+
+def context_of(gofer, id, *queue):
+    return gofer.json("task", "show", id, *queue).get("headers", {}).get("traceparent")
+
+
+def carried(span, flags="01"):
+    return f"00-{span['traceId']}-{span['spanId']}-{flags}"
+
+
+def put(gofer, collector, *args, env=None, **how):
+    """By `gofer enqueue`: its ids, and its spans."""
+    before = len(collector.spans)
+    done = gofer("enqueue", *args, "--otlp", collector.url, env={**QUIET, **(env or {})}, **how)
+    return done.out.split(), collector.spans[before:]
+
+
+def test_enqueue_sends_a_span_that_the_task_carries(gofer, collector):
+    (id,), (span,) = put(gofer, collector, "mail:send", "a secret", "--queue", "mail")
+    assert (span["name"], span["kind"]) == ("enqueue mail", PRODUCER)
+    assert "parentSpanId" not in span and "links" not in span and "status" not in span
+    assert attributes(span) == {
+        "messaging.system": "gofer",
+        "messaging.operation.name": "enqueue",
+        "messaging.operation.type": "send",
+        "messaging.destination.name": "mail",
+        "messaging.message.id": id,
+        "gofer.task.type": "mail:send",
+    }
+    assert context_of(gofer, id, "--queue", "mail") == carried(span)
+    resource = attributes(collector.requests[0][2]["resourceSpans"][0]["resource"])
+    assert resource["service.name"] == "gofer" and "service.instance.id" not in resource
+    assert "a secret" not in str(collector.requests)
+    it = worker(gofer, collector, "--queue", "mail", "--exec", "mail:*=true")
+    run = collector.await_spans(2)[1]
+    it.stop()
+    assert (run["links"][0]["traceId"], run["links"][0]["spanId"]) == (
+        span["traceId"],
+        span["spanId"],
+    )
+
+
+def test_enqueue_is_below_the_environment_and_leaves_own_contexts(gofer, collector):
+    env = {"TRACEPARENT": CONTEXT, "TRACESTATE": "a=1"}
+    (id,), (span,) = put(gofer, collector, "t", env=env)
+    assert (span["traceId"], span["parentSpanId"], span["traceState"]) == (TRACE, SPAN, "a=1")
+    assert gofer.json("task", "show", id)["headers"] == {
+        "traceparent": carried(span),
+        "tracestate": "a=1",
+    }
+    (id,), (span,) = put(gofer, collector, "t", "--header", f"traceparent={OTHER}", env=env)
+    assert context_of(gofer, id) == OTHER and span["parentSpanId"] == SPAN
+    assert [(link["traceId"], link["spanId"]) for link in span["links"]] == [
+        tuple(OTHER.split("-")[1:3])
+    ]
+    (id,), none = put(gofer, collector, "t", env={"TRACEPARENT": CONTEXT[:-2] + "00"})
+    assert none == [] and re.fullmatch(f"00-{TRACE}-(?!{SPAN})[0-9a-f]+-00", context_of(gofer, id))
+    (id,), (span,) = put(gofer, collector, "t", env={"TRACEPARENT": CONTEXT.upper()})
+    assert "parentSpanId" not in span and span["traceId"] != TRACE
+
+
+def test_many_have_one_span_for_each_call(gofer, collector):
+    ids, (span,) = put(gofer, collector, "t", "--count", "3")
+    assert attributes(span)["messaging.batch.message_count"] == 3 and span["kind"] == PRODUCER
+    assert attributes(span)["gofer.task.type"] == "t" and span["name"] == "enqueue default"
+    assert "messaging.message.id" not in attributes(span)
+    assert {context_of(gofer, id) for id in ids} == {carried(span)}
+    lines = (
+        '{"type":"t","id":"a"}\n{"type":"u","id":"b","queue":"mail"}\n'
+        f'{{"type":"t","id":"c","headers":{{"traceparent":"{OTHER}"}}}}\n'
+    )
+    _, (span,) = put(gofer, collector, "--batch", input=lines)
+    assert span["name"] == "enqueue" and attributes(span)["messaging.batch.message_count"] == 3
+    assert not {"gofer.task.type", "messaging.destination.name"} & set(attributes(span))
+    assert context_of(gofer, "a") == context_of(gofer, "b", "--queue", "mail") == carried(span)
+    assert context_of(gofer, "c") == OTHER
+    assert [link["spanId"] for link in span["links"]] == [OTHER.split("-")[2]]
+
+
+def test_what_is_refused_has_a_span_that_says_why(gofer, collector):
+    once = ["t", "--unique", "1h"]
+    put(gofer, collector, *once)
+    _, (span,) = put(gofer, collector, *once, code=4)
+    assert attributes(span)["error.type"] == "EDUPLICATE" and span["status"] == {"code": 2}
+    assert "messaging.message.id" not in attributes(span)
+    lines = '{"type":"t","unique":"1h"}\n{"type":"t"}\n'
+    _, (span,) = put(gofer, collector, "--batch", input=lines, code=4)
+    assert attributes(span)["error.type"] == "EDUPLICATE"
+
+
+def test_enqueue_does_not_depend_on_the_collector(gofer, collector):
+    """Each of the tasks is in, and told, whatever becomes of its span."""
+    begun = time.monotonic()
+    away = gofer("enqueue", "t", "--otlp", "http://127.0.0.1:1")
+    collector.gate.clear()
+    hangs = gofer("enqueue", "t", "--otlp", collector.url)
+    collector.gate.set()
+    assert time.monotonic() - begun < 25
+    for done in (away, hangs):
+        assert gofer.json("task", "show", done.out.strip())["state"] == "pending"
+        assert "spans" in done.err
+    off = gofer("enqueue", "t", "--otlp", collector.url, env={"OTEL_SDK_DISABLED": "true"})
+    assert context_of(gofer, off.out.strip()) is None and off.err == ""
+    wrong = gofer("enqueue", "t", "--otlp", "nonsense", code=2)
+    assert "enqueue: --otlp 'nonsense'" in wrong.err and gofer.states()["size"] == 3
+
+
+@pytest.fixture
+def traced_web(gofer, collector):
+    it = Web(gofer, "--otlp", collector.url, env={**QUIET, "TRACEPARENT": OTHER})
+    it.token = it.add_token("ann", "operate")
+    yield it
+    it.close()
+
+
+def test_web_puts_tasks_in_within_the_requests_trace(gofer, collector, traced_web):
+    headers = {"traceparent": CONTEXT, "tracestate": "a=1"}
+    one = traced_web.post("/api/v1/tasks", {"type": "t"}, headers=headers).json["id"]
+    two = traced_web.post("/api/v1/tasks", [{"type": "t"}, {"type": "t"}]).json["items"]
+    first, second = collector.await_spans(2)
+    assert (first["traceId"], first["parentSpanId"], first["traceState"]) == (TRACE, SPAN, "a=1")
+    assert context_of(gofer, one) == carried(first)
+    assert attributes(first)["messaging.message.id"] == one
+    assert "parentSpanId" not in second  # the next request's, on a thread that had a context
+    assert {context_of(gofer, task["id"]) for task in two} == {carried(second)}
+    resource = attributes(collector.requests[0][2]["resourceSpans"][0]["resource"])
+    assert resource["service.name"] == "gofer-web"
+
+
+def test_web_sends_what_is_left_at_its_end(gofer, collector):
+    it = Web(gofer, "--otlp", collector.url, env={"OTEL_BSP_SCHEDULE_DELAY": "600000"})
+    it.post("/api/v1/tasks", {"type": "t"}, token=it.add_token("ann", "operate"))
+    it.close()
+    assert len(collector.spans) == 1
+
+
+def test_web_hands_a_requests_context_on_without_spans(gofer, web):
+    web.token = web.add_token("ann", "operate")
+
+    def headers_of(sent, **more):
+        answer = web.post("/api/v1/tasks", {"type": "t", **more}, headers=sent)
+        return gofer.json("task", "show", answer.json["id"]).get("headers", {})
+
+    both = {"traceparent": CONTEXT, "tracestate": "a=1"}
+    assert headers_of(both) == both
+    assert headers_of({}) == {}
+    assert headers_of(both, headers={"traceparent": OTHER}) == {"traceparent": OTHER}
+    assert headers_of({"traceparent": "nonsense", "tracestate": "a=1"}) == {}
+    assert headers_of({"traceparent": CONTEXT, "tracestate": "A"}) == {"traceparent": CONTEXT}
+    body = '{"type":"t","id":"twice"}'
+    answer = web.raw(
+        f"POST /api/v1/tasks HTTP/1.1\r\nHost: {web.url.netloc}\r\nX-Gofer: 1\r\n"
+        f"Authorization: Bearer {web.token}\r\nContent-Type: application/json\r\n"
+        f"traceparent: {CONTEXT}\r\ntraceparent: {OTHER}\r\nContent-Length: {len(body)}\r\n"
+        f"\r\n{body}"
+    )
+    assert answer.startswith("HTTP/1.1 200")
+    assert "headers" not in gofer.json("task", "show", "twice")

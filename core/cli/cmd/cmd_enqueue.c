@@ -8,8 +8,12 @@
 #include "enqueue_options.h"
 #include "task_line.h"
 #include "json.h"
+#include "put_round.h"
+#ifdef GOFER_HAVE_OTLP
+#include "otlp/command_otlp.h"
+#endif
 
-enum { COPIES_AT_ONCE = 500 };
+enum { COPIES_AT_ONCE = 500, SPANS_MS = 2000 };
 
 static const cli_option options[] = {
     { "queue", 0, CLI_TEXT, offsetof(enqueue_args, queue), "NAME", "the queue (default: default)",
@@ -55,6 +59,11 @@ static const cli_option options[] = {
       "read tasks from standard input, one JSON object a line", 0, 0 },
     { "max-payload", 0, CLI_SIZE, offsetof(enqueue_args, max_payload), "SIZE",
       "largest payload (default: 16M)", 1, CLI_PAYLOAD_MAX },
+#ifdef GOFER_HAVE_OTLP
+    { "otlp", 0, CLI_TEXT, offsetof(enqueue_args, otlp), "URL|env",
+      "send a span to the OpenTelemetry collector at this URL, such as http://127.0.0.1:4318, or "
+      "with 'env' at that of $OTEL_EXPORTER_OTLP_ENDPOINT", 0, 0 },
+#endif
     CLI_OPTIONS_END
 };
 
@@ -80,15 +89,18 @@ static int64_t begin_ms(const gofer_enqueue_options *opts)
     return opts->delay_ms ? opts->delay_ms : opts->run_at_ms;
 }
 
-static int enqueue_one(cli *c, gofer_client *client, const char *payload, size_t size,
+static int enqueue_one(cli *c, const put_way *way, const char *payload, size_t size,
     const gofer_enqueue_options *opts)
 {
     char *id = NULL;
-    gofer_status st = gofer_client_enqueue(client, c->words[0], payload, size, opts, &id);
+    const char *type = c->words[0];
+    const void *bytes = payload;
+    const put_round round = { 1, &type, &bytes, &size, &opts, NULL, &id };
+    gofer_status st = put_round_send(way, &round);
     if (st != GOFER_OK)
         return cli_fail_status(c, st, NULL);
     print_id(c, id, c->words[0], opts);
-    cli_note_rounded(c, client, begin_ms(opts));
+    cli_note_rounded(c, way->client, begin_ms(opts));
     gofer_free(id);
     return CLI_OK;
 }
@@ -114,7 +126,7 @@ static size_t print_ids(const cli *c, char **ids, size_t count, int *first)
     return added;
 }
 
-static int enqueue_copies(cli *c, gofer_client *client, int64_t wanted, const char *payload,
+static int enqueue_copies(cli *c, const put_way *way, int64_t wanted, const char *payload,
     size_t size, const gofer_enqueue_options *opts)
 {
     const char *types[COPIES_AT_ONCE];
@@ -137,8 +149,8 @@ static int enqueue_copies(cli *c, gofer_client *client, int64_t wanted, const ch
     while (added < wanted && code == CLI_OK && !ferror(stdout)) {
         char *ids[COPIES_AT_ONCE] = { NULL };
         size_t round = wanted - added < (int64_t)at_once ? (size_t)(wanted - added) : at_once;
-        gofer_status st =
-            gofer_client_enqueue_many(client, round, types, payloads, sizes, all, NULL, ids);
+        const put_round tasks = { round, types, payloads, sizes, all, NULL, ids };
+        gofer_status st = put_round_send(way, &tasks);
         added += (int64_t)print_ids(c, ids, round, &first);
         if (st != GOFER_OK) {
             code = cli_fail_status(c, st, NULL);
@@ -146,11 +158,54 @@ static int enqueue_copies(cli *c, gofer_client *client, int64_t wanted, const ch
         }
     }
     if (added)
-        cli_note_rounded(c, client, begin_ms(opts));
+        cli_note_rounded(c, way->client, begin_ms(opts));
     if (c->global.json)
         puts("]}");
     return code;
 }
+
+// ---- Spans
+
+#ifdef GOFER_HAVE_OTLP
+typedef struct spans {
+    otlp     *otlp;                // NULL: there are none
+    put_watch watch;
+} spans;
+
+static int spans_begin(cli *c, const enqueue_args *args, spans *s, put_way *way)
+{
+    const otlp_options how = { .service = "gofer", .patience_ms = SPANS_MS };
+    int code = command_otlp_start(c, args->otlp, &how, &s->otlp);
+    if (s->otlp) {
+        s->watch = otlp_put_watch(s->otlp);
+        way->watch = &s->watch;
+    }
+    return code;
+}
+
+// What is printed is there before the collector is waited for.
+static void spans_end(spans *s)
+{
+    if (s->otlp)
+        (void)fflush(stdout);      // main says what is wrong
+    otlp_free(s->otlp);
+}
+#else
+typedef struct spans {
+    int given;
+} spans;
+
+static int spans_begin(cli *c, const enqueue_args *args, spans *s, put_way *way)
+{
+    (void)c, (void)args, (void)s, (void)way;
+    return CLI_OK;
+}
+
+static void spans_end(spans *s)
+{
+    (void)s;
+}
+#endif
 
 static int run(cli *c, const void *user)
 {
@@ -180,17 +235,20 @@ static int run(cli *c, const void *user)
              &size)) != CLI_OK)
         return code;
 
-    // Within a task of a worker, or of a pipeline that traces its steps. A malformed one is none.
-    (void)gofer_trace_carry(getenv("TRACEPARENT"), getenv("TRACESTATE"));
-    gofer_client *client = NULL;
-    code = cli_open(c, &client, args->max_payload.value);
+    // Within a task of a worker, or of a pipeline that traces its steps.
+    put_way way = { .from = { getenv("TRACEPARENT"), getenv("TRACESTATE") } };
+    spans s = { 0 };
+    code = cli_open(c, &way.client, args->max_payload.value);
+    if (code == CLI_OK)
+        code = spans_begin(c, args, &s, &way);
     if (code == CLI_OK && args->batch)
-        code = batch_run(c, client, &opts);
+        code = batch_run(c, &way, &opts);
     else if (code == CLI_OK && args->count.given)
-        code = enqueue_copies(c, client, copies, payload, size, &opts);
+        code = enqueue_copies(c, &way, copies, payload, size, &opts);
     else if (code == CLI_OK)
-        code = enqueue_one(c, client, payload, size, &opts);
-    gofer_client_close(client);
+        code = enqueue_one(c, &way, payload, size, &opts);
+    spans_end(&s);
+    gofer_client_close(way.client);
     free(kept);
     return code;
 }

@@ -23,7 +23,7 @@
 #include "web/metrics_server.h"
 #endif
 #ifdef GOFER_HAVE_OTLP
-#include "otlp/worker_otlp.h"
+#include "otlp/command_otlp.h"
 #endif
 
 typedef struct worker_args {

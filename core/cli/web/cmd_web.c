@@ -15,13 +15,17 @@
 #include "json.h"
 #include "logger.h"
 #include "web.h"
+#ifdef GOFER_HAVE_OTLP
+#include "otlp/command_otlp.h"
+#endif
 
-enum { WHY_MAX = 512, PATH_ROOM = 4096, STORE_MS = 2000 };
+enum { WHY_MAX = 512, PATH_ROOM = 4096, STORE_MS = 2000, SPANS_MS = 5000 };
 
 typedef struct web_args {
     cli_list    listen, hosts, proxies, roles, masks;
     const char *auth_header, *role_header;
     const char *tokens, *anonymous, *base, *web_root, *compat, *tls_cert, *tls_key;
+    const char *otlp;
     int         read_only, behind_proxy, asynqmon;
 } web_args;
 
@@ -67,6 +71,12 @@ static const cli_option options[] = {
     { "role-map", 0, CLI_LIST, offsetof(web_args, roles), "GROUP=ROLE[:QUEUES]",
       "what a group may do (without --role-header: a user; * is everybody), and in which queues; "
       "may be repeated", 0, 0 },
+#ifdef GOFER_HAVE_OTLP
+    { "otlp", 0, CLI_TEXT, offsetof(web_args, otlp), "URL|env",
+      "send spans of tasks that are put in over HTTP to the OpenTelemetry collector at this URL, "
+      "such as http://127.0.0.1:4318, or with 'env' at that of $OTEL_EXPORTER_OTLP_ENDPOINT", 0,
+      0 },
+#endif
     CLI_OPTIONS_END
 };
 
@@ -106,17 +116,21 @@ static int wait_for_signal(const sigset_t *signals)
     return error;
 }
 
+static void choose_signals(sigset_t *signals)
+{
+    sigemptyset(signals);
+    sigaddset(signals, SIGTERM);
+    sigaddset(signals, SIGINT);
+    sigaddset(signals, SIGHUP);
+}
+
+// Signals are blocked.
 static int serve(cli *c, gofer_client *client, const web_options *opts)
 {
     char why[WHY_MAX] = "";
     bool usage;
     sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGHUP);
-    if (pthread_sigmask(SIG_BLOCK, &signals, NULL) != 0)
-        return cli_fail(c, CLI_FAILED, "web: signals cannot be kept");
+    choose_signals(&signals);
     web *w = web_new(client, opts, why, sizeof why, &usage);
     if (!w)
         return cli_fail(c, usage ? CLI_USAGE : CLI_FAILED, "web: %s", why);
@@ -130,6 +144,39 @@ static int serve(cli *c, gofer_client *client, const web_options *opts)
     web_free(w);
     return code;
 }
+
+// In every thread from here on, those that send spans, too.
+static int block_signals(cli *c)
+{
+    sigset_t signals;
+    choose_signals(&signals);
+    return pthread_sigmask(SIG_BLOCK, &signals, NULL) == 0 ? CLI_OK
+        : cli_fail(c, CLI_FAILED, "web: signals cannot be kept");
+}
+
+#ifdef GOFER_HAVE_OTLP
+static int serve_with_spans(cli *c, gofer_client *client, const web_args *args, web_options *opts)
+{
+    const otlp_options how = { .service = "gofer-web", .patience_ms = SPANS_MS };
+    otlp *spans = NULL;
+    put_watch watch;
+    int code = command_otlp_start(c, args->otlp, &how, &spans);
+    if (spans) {
+        watch = otlp_put_watch(spans);
+        opts->watch = &watch;
+    }
+    if (code == CLI_OK)
+        code = serve(c, client, opts);
+    otlp_free(spans);
+    return code;
+}
+#else
+static int serve_with_spans(cli *c, gofer_client *client, const web_args *args, web_options *opts)
+{
+    (void)args;
+    return serve(c, client, opts);
+}
+#endif
 
 static int run(cli *c, const void *user)
 {
@@ -153,7 +200,9 @@ static int run(cli *c, const void *user)
     int code = cli_open(c, &client, 0);
     opts.log_user = c->log;
     if (code == CLI_OK)
-        code = serve(c, client, &opts);
+        code = block_signals(c);
+    if (code == CLI_OK)
+        code = serve_with_spans(c, client, args, &opts);
     gofer_client_close(client);
     return code;
 }
