@@ -18,6 +18,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, overload
 
+from .carry import carried
 from .connection import Connection
 from .depends import named
 from .errors import GoferError, InvalidArgument
@@ -436,18 +437,18 @@ class Gofer(Hooks):
         only what concerns them all, before any is in.
         """
         if not self._sending:
-            return self._put_many(list(items))
+            return self._put_many([carried(item) for item in items])
         with self._sending.trip(items) as trip:
-            trip.results = self._put_many(trip.items)
+            trip.results = self._put_many([carried(item) for item in trip.items])
         return trip.results
 
     async def aenqueue_many(self, items: Iterable[Item]) -> list[Result]:
         """As enqueue_many, for asyncio: see aenqueue."""
-        sent = list(items)
         if not self._sending:
-            return await self._batches().put(sent)
-        with self._sending.trip(sent) as trip:
-            trip.results = await self._batches().put(trip.items)
+            return await self._batches().put([carried(item) for item in items])
+        with self._sending.trip(items) as trip:
+            sent = [carried(item) for item in trip.items]
+            trip.results = await self._batches().put(sent)
         return trip.results
 
     def batch(self) -> Batch:
@@ -481,9 +482,9 @@ class Gofer(Hooks):
 
     def _send(self, item: Item) -> Handle[Any]:
         if not self._sending:
-            return self._put(item)
+            return self._put(carried(item))
         with self._sending.trip([item]) as trip:
-            handle = self._put(*trip.items)
+            handle = self._put(carried(*trip.items))
             trip.results = [Result(handle, None)]
         return handle
 
