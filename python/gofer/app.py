@@ -100,7 +100,8 @@ class Gofer(Hooks):
         self.crons: list[Cron] = []
         """The cron entries that are declared by @app.cron."""
         self._sending = Sending()
-        self._makes_spans = False  # opentelemetry.instrument: workers make none of its tasks
+        # opentelemetry.instrument: whether workers make none of its tasks
+        self._makes_spans: Callable[[], bool] = lambda: False
         if eager:
             from .testing import Eager
 

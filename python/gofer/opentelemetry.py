@@ -11,7 +11,8 @@ There are no spans of receiving and settling: the worker does both in its own pr
 tasks at a time, and what is not measured is not told.
 
 A worker that makes spans itself (gofer worker --otlp) makes none of an instrumented application's
-tasks: the hello of its children says that they are theirs.
+tasks: the hello of its children says that they are theirs. It says so if there is an SDK when the
+start hooks have run.
 
 It needs opentelemetry-api alone; without an SDK it does nothing. Threads: instrument while the
 application is set up.
@@ -68,7 +69,7 @@ def instrument(
     instrument.open(tracer_provider, meter_provider)
     app.around_enqueue(instrument.enqueue)
     app.middleware(instrument.process)
-    app._makes_spans = True
+    app._makes_spans = lambda: _is_recording(tracer_provider)
 
 
 class Instrument:
@@ -215,6 +216,12 @@ class Instrument:
         if template is not None:
             return {"messaging.destination.template": template}
         return {"messaging.destination.name": queue}
+
+
+def _is_recording(given: Any) -> bool:
+    """Whether spans get anywhere: the API alone has providers that make none."""
+    provider = trace.get_tracer_provider() if given is None else given
+    return not isinstance(provider, (trace.ProxyTracerProvider, trace.NoOpTracerProvider))
 
 
 def _operation(name: str, type: str, where: dict[str, Any]) -> dict[str, Any]:

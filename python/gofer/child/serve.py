@@ -148,7 +148,7 @@ class Child:
                 lines.append(f"retry {task.defaults['retry_policy']}")
             if task.defaults.get("queue"):
                 queues.add(task.defaults["queue"])
-        if self.app._makes_spans:
+        if self.app._makes_spans():
             lines.append("spans own")
         lines += [f"queue {queue}" for queue in sorted(queues)]
         lines += [f"aggregate {pattern}" for pattern in self.app.aggregators]

@@ -292,6 +292,15 @@ def send():
 def test_a_worker_is_told_that_it_makes_no_spans(tmp_path: Path) -> None:
     with Peer(tmp_path, SHOP.format("")) as peer:
         assert "spans" not in peer.hello
-    source = SHOP.format("import gofer.opentelemetry\ngofer.opentelemetry.instrument(app)")
-    with Peer(tmp_path, source) as peer:
+    instrumented = "import gofer.opentelemetry\ngofer.opentelemetry.instrument(app)\n"
+    with Peer(tmp_path, SHOP.format(instrumented)) as peer:
+        assert "spans" not in peer.hello  # without an SDK it would make none: the worker may
+    sdk = (
+        "from opentelemetry import trace\n"
+        "from opentelemetry.sdk.trace import TracerProvider\n"
+        "@app.on_start\n"
+        "def set_up():\n"
+        "    trace.set_tracer_provider(TracerProvider())\n"
+    )
+    with Peer(tmp_path, SHOP.format(instrumented + sdk)) as peer:
         assert peer.hello["spans"] == ["own"]
