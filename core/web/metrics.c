@@ -79,6 +79,22 @@ static void put_ages(web_exposition *e, const snapshots *s, const char *name, co
             (double)web_sums_of(&s->totals.rest, field) / 1000);
 }
 
+// Of queues whose archive has a limit. Of those that are left out, the fullest.
+static void put_archives(web_exposition *e, const snapshots *s)
+{
+    web_family(e, "gofer_queue_archive_fill_ratio", WEB_GAUGE,
+        "How full the archive of a queue is; at 1 its oldest tasks are deleted.");
+    for (size_t i = 0; i < gofer_info_count(s->queues); i++) {
+        const gofer_info *queue = gofer_info_at(s->queues, i);
+        const char *const labels[] = { "queue", gofer_info_text(queue, "queue"), NULL };
+        double ratio = web_archive_fill(queue);
+        if (ratio >= 0)
+            web_sample(e, labels, ratio);
+    }
+    if (s->totals.at_ms && s->totals.rest.fullest > 0)
+        web_sample(e, (const char *const[]){ "queue", "_other", NULL }, s->totals.rest.fullest);
+}
+
 static void put_queues(web_exposition *e, const snapshots *s)
 {
     static const struct { const char *name; web_metric kind; column column; const char *help; }
@@ -105,6 +121,7 @@ static void put_queues(web_exposition *e, const snapshots *s)
         web_family(e, families[i].name, families[i].kind, families[i].help);
         put_columns(e, s, &families[i].column, 1);
     }
+    put_archives(e, s);
     web_family(e, "gofer_queues", WEB_GAUGE, "Queues that there are.");
     web_sample(e, NULL, s->totals.at_ms ? (double)s->totals.all.queues
                                          : (double)gofer_info_count(s->queues));

@@ -43,9 +43,17 @@ static int64_t plus(int64_t a, int64_t b)
     return b > 0 && a > INT64_MAX - b ? INT64_MAX : b < 0 ? a : a + b;
 }
 
+double web_archive_fill(const gofer_info *queue)
+{
+    int64_t limit = gofer_info_int(queue, "archive_limit", 0);
+    return limit > 0 ? (double)gofer_info_int(queue, "archived", 0) / (double)limit : -1;
+}
+
 void web_sums_add(web_sums *sums, const gofer_info *queue)
 {
+    double fill = web_archive_fill(queue);
     sums->queues++;
+    sums->fullest = fill > sums->fullest ? fill : sums->fullest;
     for (size_t i = 0; i < WEB_SUMMED; i++) {
         int64_t value = gofer_info_int(queue, summed[i].field, 0);
         if (!summed[i].is_time) {

@@ -32,7 +32,11 @@ typedef struct web_sums {
     int64_t queues;
     int64_t of[WEB_SUMMED];     // by field; of times the longest
     char    oldest[256];        // the queue whose task waits longest; "": none waits
+    double  fullest;            // fill of an archive, at the most
 } web_sums;
+
+// Below 0: its archive has no limit. At 1 the oldest task goes for the next one.
+double web_archive_fill(const gofer_info *queue);
 
 void web_sums_add(web_sums *sums, const gofer_info *queue);
 int64_t web_sums_of(const web_sums *sums, const char *field);   // 0: it is not summed

@@ -61,6 +61,8 @@ class QueueInfo:
     failed_total: int = number_of("failed_total")
     archive_deleted: int = number_of("archive_deleted")
     """Archived tasks that Redis's limit of the archive deleted."""
+    archive_limit: Optional[int] = number_if("archive_limit")
+    """How many archived tasks stay; None: SQLite, which has no limit."""
     latency: timedelta = span_of("latency_ms")
     """Age of the oldest pending task; zero: none."""
     longest_running: timedelta = span_of("longest_running_ms")

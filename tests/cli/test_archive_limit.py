@@ -26,3 +26,13 @@ def test_what_would_be_deleted_is_told_and_asked(gofer, redis):
     assert "deleted  20 archived tasks of queue q" in gofer("stats").out
     stats = json.loads(gofer("stats", "--json").out)
     assert stats["archive_deleted"] == stats["queues"][0]["archive_deleted"] == 20
+    assert stats["queues"][0]["archive_limit"] == LIMIT
+
+
+def test_the_metrics_tell_how_full_it_is(gofer, redis, web):
+    gofer("enqueue", "t", "--queue", "other")
+    redis("EVAL", FILL, 1, "asynq:{q}:archived")
+    gofer("enqueue", "t", "--queue", "q")
+    text = web("/metrics").text
+    assert 'gofer_queue_archive_fill_ratio{queue="q"} 0.999' in text
+    assert 'gofer_queue_archive_fill_ratio{queue="other"} 0\n' in text

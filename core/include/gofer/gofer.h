@@ -471,8 +471,8 @@ GOFER_API gofer_status gofer_info_json(const gofer_info *info, char **out);
  *  failed (today, UTC), processed_total, failed_total, latency_ms (age of the oldest pending task;
  *  0: none), longest_running_ms (how long the active task has run that was taken first; 0: none, or
  *  a Go worker has it), aggregating (tasks that wait in groups, counted in size) and groups;
- *  archive_deleted
- *  (archived tasks that the archive's limit on Redis deleted; from 0 again after 90 days without);
+ *  archive_deleted (archived tasks that the archive's limit on Redis deleted; from 0 again after 90
+ *  days without) and archive_limit (how many stay; only Redis has one);
  *  unserved (1: tasks are pending, and no live worker serves the queue), missing otherwise and
  *  where the workers cannot be seen. */
 GOFER_API gofer_status gofer_client_queues(gofer_client *client, gofer_info **out);

@@ -62,6 +62,8 @@ FIELD(queue, failed_total, INT, count, ALWAYS, BOTH, "0.1.0",
 FIELD(queue, archive_deleted, INT, count, ALWAYS, BOTH, "0.1.0",
     "Archived tasks that the limit of the archive on Redis deleted; 0 on SQLite, which has no "
     "such limit.")
+FIELD(queue, archive_limit, INT, count, MAYBE, REDIS, "0.1.0",
+    "How many archived tasks stay: the oldest are deleted for the next ones.")
 FIELD(queue, latency_ms, INT, ms, ALWAYS, BOTH, "0.1.0",
     "Age of the oldest pending task; 0: none is pending.")
 FIELD(queue, longest_running_ms, INT, ms, ALWAYS, BOTH, "0.1.0",

@@ -327,6 +327,7 @@ static gofer_info *show_queue(const redisReply *r, const char *queue)
         gf_info_set_int(info, "processed_total", number_at(r, Q_PROCESSED_TOTAL)) |
         gf_info_set_int(info, "failed_total", number_at(r, Q_FAILED_TOTAL)) |
         gf_info_set_int(info, "archive_deleted", number_at(r, Q_TRIMMED)) |
+        gf_info_set_int(info, "archive_limit", GF_RD_ARCHIVE_MAX - 1) |
         gf_info_set_int(info, "latency_ms", latency_of(r)) |
         gf_info_set_int(info, "longest_running_ms", running_of(r));
     if (!bad)
