@@ -24,6 +24,9 @@
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0          // the binary has a handler for SIGPIPE
 #endif
+#ifndef POLLRDHUP
+#define POLLRDHUP 0             // it is seen when something is written, then
+#endif
 
 enum {
     PAUSE_MIN_MS = 2,
@@ -52,6 +55,7 @@ typedef struct place {
     struct sockaddr_storage from;
     socklen_t from_size;
     bool    counted;            // among those of its address
+    void   *reader;             // SERVED: of its stream; NULL: it has none, or he has hung up
     int64_t since_ms;           // when it came, or began to linger
     int64_t look_ms;            // HEAD: not before
     int64_t pause_ms;
@@ -402,6 +406,8 @@ static void watch_place(polled *set, place *p, int64_t now)
         watch(set, fds[i], p, true);
     if (p->state == KNOCK || (p->state == HEAD && p->look_ms <= now) || p->state == LINGER)
         watch(set, (struct pollfd){ .fd = p->fd, .events = POLLIN }, p, false);
+    else if (p->state == SERVED && p->reader)
+        watch(set, (struct pollfd){ .fd = p->fd, .events = POLLRDHUP }, p, false);
 }
 
 static void watch_all(web_gate *gate, polled *set, int64_t now)
@@ -413,6 +419,14 @@ static void watch_all(web_gate *gate, polled *set, int64_t now)
             false);
     for (size_t i = 0; i < WEB_CONNECTIONS; i++)
         watch_place(set, &gate->places[i], now);
+}
+
+// The server has yet to close it, but it is nobody's any more.
+static void hang_up(web_gate *gate, place *p)
+{
+    gate->opts.left(gate->opts.user, p->reader);
+    p->reader = NULL;
+    p->counted = false;
 }
 
 static void serve_place(web_gate *gate, place *p, const struct pollfd *seen, bool carried)
@@ -428,12 +442,15 @@ static void serve_place(web_gate *gate, place *p, const struct pollfd *seen, boo
         look_at_head(gate, p);
     } else if (p->state == LINGER) {
         read_away(p);
+    } else if (p->state == SERVED && p->reader) {
+        hang_up(gate, p);
     }
 }
 
+// Who comes takes the place of who has left: the listeners, which are first in the set, are last.
 static void serve(web_gate *gate, const polled *set)
 {
-    for (size_t i = 1; i < set->count; i++) {
+    for (size_t i = set->count - 1; i > 0; i--) {
         place *p = set->of[i];
         if (!set->fds[i].revents || (p && p->serial != set->serial[i]))
             continue;
@@ -598,6 +615,17 @@ void web_gate_gone(web_gate *gate, int fd)
     place *p = place_of(gate, fd);
     if (p)
         leave(p);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+void web_gate_listen(web_gate *gate, int fd, void *reader)
+{
+    pthread_mutex_lock(&gate->lock);
+    place *p = place_of(gate, fd);
+    if (p)
+        p->reader = reader;
+    if (p && reader)
+        wake(gate);             // it is to be polled
     pthread_mutex_unlock(&gate->lock);
 }
 

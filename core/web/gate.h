@@ -12,7 +12,7 @@
 // so idle sockets keep nobody out. A request has WEB_REQUEST_MS to arrive whole, the handshake
 // included.
 //
-// One thread, "gate". The server calls web_gate_whole and web_gate_gone from its own.
+// One thread, "gate". The server calls web_gate_whole, _listen and _gone from its own.
 #ifndef WEB_GATE_H
 #define WEB_GATE_H
 
@@ -40,6 +40,8 @@ typedef struct web_gate_options {
     bool (*take)(void *user, int fd, const struct sockaddr *from, socklen_t size);
     // Is it a proxy of ours, or a Unix socket, which have many people behind them?
     bool (*trusted)(void *user, const struct sockaddr *from);
+    // Whom a stream goes to has hung up. Called on the gate's thread, once, under its lock.
+    void (*left)(void *user, void *reader);
     void *user;
 } web_gate_options;
 
@@ -52,6 +54,10 @@ void web_gate_free(web_gate *gate);     // NULL is fine; after the server's end.
 
 void web_gate_whole(web_gate *gate, int fd);    // its request is all there: no deadline any more
 void web_gate_gone(web_gate *gate, int fd);     // it is about to be closed
+// It is a stream's, which the library does not watch while there is nothing to send: `left` tells
+// when who reads it has hung up, and his place is another's from then on. That he has closed his
+// side alone is the same: a stream's reader has nothing more to say. NULL: not any more.
+void web_gate_listen(web_gate *gate, int fd, void *reader);
 bool web_gate_is_secure(web_gate *gate, int fd);    // it came over our TLS
 
 #endif

@@ -412,6 +412,12 @@ void web_server_wake(void *reader)
     MHD_resume_connection(r->connection);
 }
 
+void web_server_left(void *reader)
+{
+    const request *r = reader;
+    web_stream_leave(r->stream);
+}
+
 // A token may be taken away, or somebody log out, while his stream is open.
 static bool is_still_himself(request *r)
 {
@@ -459,6 +465,8 @@ static enum MHD_Result start_stream(request *r)
     add_safety(response, NULL);
     enum MHD_Result sent = MHD_queue_response(r->connection, 200, response);
     MHD_destroy_response(response);
+    if (sent == MHD_YES)
+        web_gate_listen(r->server->gate, fd_of(r->connection), r);
     return sent;
 }
 
@@ -580,10 +588,11 @@ static void on_end(void *user, struct MHD_Connection *connection, void **context
 {
     web_server *server = user;
     request *r = *context;
-    (void)connection;
     (void)why;
     if (!r)
         return;
+    if (r->stream)
+        web_gate_listen(server->gate, fd_of(connection), NULL);
     web_stream_close(r->stream);
     web_text_free(&r->body);
     web_text_free(&r->call.reply.body);

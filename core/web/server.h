@@ -48,6 +48,7 @@ void web_server_use_gate(web_server *server, web_gate *gate);   // before the fi
 // A connection whose head has been read; it is the server's from now on.
 // A stream has something to read: its reader is what the server opened it with.
 void web_server_wake(void *reader);
+void web_server_left(void *reader);     // the gate's: he has hung up
 bool web_server_take(web_server *server, int fd, const struct sockaddr *from, socklen_t size);
 // Waits for requests under way, at the most so long. NULL is fine.
 void web_server_settle(web_server *server, int64_t patience_ms);

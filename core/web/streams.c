@@ -51,6 +51,7 @@ struct web_stream {
     char         key[WEB_STREAM_KEY];
     uint64_t     seen;          // number of the last message it has
     bool         private, idle, ended;
+    bool         left;          // nobody reads it: it is not counted any more
     web_text     out;           // not sent yet, from `sent` on
     size_t       sent;
     int64_t      spoken_ms;     // when it was last sent anything
@@ -417,7 +418,7 @@ static bool has_enough(web_streams *s, const char *key)
 {
     size_t count = 0;
     for (const web_stream *stream = s->first; *key && stream; stream = stream->next)
-        count += strcmp(stream->key, key) == 0;
+        count += !stream->left && strcmp(stream->key, key) == 0;
     for (web_stream *stream = s->first; stream && count >= WEB_STREAMS_EACH; stream = stream->next)
         if (stream->idle && strcmp(stream->key, key) == 0) {
             web_text_put(&stream->out, ": still there?\n\n");
@@ -470,20 +471,39 @@ web_stream *web_stream_open(web_streams *s, const web_listener_of *who, web_stre
     return NULL;
 }
 
+// With the lock.
+static void leave(web_stream *stream)
+{
+    web_streams *s = stream->streams;
+    if (stream->left)
+        return;
+    stream->left = stream->ended = true;
+    s->count--;
+    s->left_ms = web_ms(CLOCK_MONOTONIC);
+}
+
+void web_stream_leave(web_stream *stream)
+{
+    web_streams *s = stream->streams;
+    pthread_mutex_lock(&s->lock);
+    leave(stream);
+    wake(s, stream);
+    pthread_mutex_unlock(&s->lock);
+}
+
 void web_stream_close(web_stream *stream)
 {
     if (!stream)
         return;
     web_streams *s = stream->streams;
     pthread_mutex_lock(&s->lock);
+    leave(stream);
     web_stream **at = &s->first;
     while (*at != stream)
         at = &(*at)->next;
     *at = stream->next;
-    s->count--;
-    s->left_ms = web_ms(CLOCK_MONOTONIC);
     stream->audience->readers--;
-    stream->audience->left_ms = s->left_ms;
+    stream->audience->left_ms = web_ms(CLOCK_MONOTONIC);
     pthread_mutex_unlock(&s->lock);
     web_text_free(&stream->out);
     free(stream);
@@ -516,7 +536,7 @@ ssize_t web_stream_read(web_stream *stream, char *out, size_t room, void (*idle)
         stream->out.size = stream->sent = 0;
         collect(stream);
     }
-    size_t left = stream->out.size - stream->sent;
+    size_t left = stream->left ? 0 : stream->out.size - stream->sent;
     if (left) {
         size = (ssize_t)(left < room ? left : room);
         memcpy(out, stream->out.at + stream->sent, (size_t)size);

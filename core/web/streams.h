@@ -60,6 +60,8 @@ typedef enum web_stream_why {
 
 web_stream *web_stream_open(web_streams *streams, const web_listener_of *who, web_stream_why *why);
 void web_stream_close(web_stream *stream);      // NULL is fine
+// Nobody reads it any more: its place is free, and what it is read as next is the end. Any thread.
+void web_stream_leave(web_stream *stream);
 
 // Bytes to send: their count, 0 (nothing now: `wake` will say when; `idle` was called first, under
 // the lock, so that no wake is missed) or -1: the end.

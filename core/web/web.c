@@ -259,6 +259,12 @@ static bool make_store_parts(web *w, gofer_client *client)
     return w->streams && w->jobs && w->recent && w->hours && w->totals && w->scrapes;
 }
 
+static void left(void *user, void *reader)
+{
+    (void)user;
+    web_server_left(reader);
+}
+
 static bool make_parts(web *w, gofer_client *client, const web_options *opts)
 {
     w->access = web_access_new(&(web_access_options){
@@ -283,7 +289,7 @@ static bool make_parts(web *w, gofer_client *client, const web_options *opts)
     };
     web_gate_options gate = {
         .listeners = w->listeners, .count = w->listener_count, .tls = w->tls, .take = take,
-        .trusted = is_trusted, .user = w,
+        .trusted = is_trusted, .left = left, .user = w,
     };
     w->server = web_server_new(&server);
     w->gate = w->server ? web_gate_new(&gate) : NULL;

@@ -273,6 +273,17 @@ def test_each_token_and_each_session_has_four(web, stream):
     assert stream(token=token, cookie="gofer=" + "x" * 43).status == 429
 
 
+def test_who_hangs_up_leaves_his_place_at_once(gofer):
+    """However many a page opens one after the other: of a token, of an address, in all."""
+    web = Web(gofer)
+    token = web.add_token("ann", "see")
+    for _ in range(2 * STREAMS):
+        reader = Stream(web, token=token)
+        assert reader.status == 200
+        reader.close()
+    web.close()
+
+
 def test_streams_end_with_the_server(gofer):
     web = Web(gofer)
     reader = Stream(web)

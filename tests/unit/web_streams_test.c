@@ -341,6 +341,14 @@ static void each_visitor_has_four(void)
     web_stream_close(readers[--count].stream);
     more.reader = &readers[count];
     REQUIRE(open_reader(&f, &readers[count++], more));
+    // Who hangs up leaves his place at once; what is read after that is the end.
+    web_stream_leave(readers[0].stream);
+    web_stream_leave(readers[0].stream);
+    CHECK(!read_more(&readers[0]));
+    web_stream_close(readers[0].stream);
+    REQUIRE(open_reader(&f, &readers[0], (web_listener_of){ .key = "ann" }));
+    CHECK(!web_stream_open(f.streams, &(web_listener_of){ .key = "ann" }, &why));
+    CHECK_INT(why, WEB_STREAM_FULL);
     for (size_t i = 0; i < count; i++)
         web_stream_close(readers[i].stream);
     teardown(&f);
