@@ -64,6 +64,16 @@ static bool fits(const char *pattern, const char *path)
     }
 }
 
+// Browsers, and most who make requests, leave out segments that are "." or "..", escaped or not:
+// these come as "~." and "~..", which themselves come with one '~' more. Any other word is as it is.
+static void take_tilde(char *word)
+{
+    size_t tildes = strspn(word, "~");
+    const char *dots = word + tildes;
+    if (tildes && (strcmp(dots, ".") == 0 || strcmp(dots, "..") == 0))
+        memmove(word, word + 1, strlen(word));
+}
+
 static bool take_words(const char *pattern, const char *path, web_call *call, char *room)
 {
     call->path_count = 0;
@@ -75,6 +85,7 @@ static bool take_words(const char *pattern, const char *path, web_call *call, ch
         char *next = decode(path, size, false, room);
         if (!next || call->path_count == WEB_WORDS_MAX)
             return false;
+        take_tilde(room);
         call->path[call->path_count++] = (web_word){ pattern + 1, name_size, room };
         room = next;
         pattern += name_size + 1;

@@ -48,6 +48,10 @@ Everything but GET needs the header `X-Gofer: 1`, and `Content-Type: application
 body ([why](web.md#who-may-do-what)). Members of a body and words of a query that are not known are
 refused, so that a slip is noticed.
 
+A name in an address is escaped as a word of a path (`a/b` is `a%2Fb`, `50%` is `50%25`). The names
+`.` and `..`, which browsers and most libraries leave out of an address, are written `~.` and `~..`,
+and those with signs before them, such as `~.` itself, with one `~` more.
+
 | address | needs | |
 |---|---|---|
 """

@@ -85,6 +85,37 @@ def test_tasks_are_searched_and_turned_over(page, gofer):
         "queue:many type:t1 id:id11*")
 
 
+@pytest.mark.parametrize("name", (".", "..", "~.", "a/b", "50%", "a b", "\u00e4", "?x#y"))
+def test_whatever_its_name_it_has_a_view(admin, gofer, name):
+    """A queue, a task and a schedule: by links, by their address, and when one comes back."""
+    gofer("enqueue", "type", "x", "--queue", name, "--id", name, "--in", "1h")
+    gofer("cron", "add", name, "@daily", "type", "--queue", name)
+    admin.go("/queues", "Queues")
+    admin.click(name, "tbody")
+    admin.ready(name)
+    admin.sees("Attempts by day")
+    admin.click("1", "dl")      # of one task that is scheduled
+    admin.ready("Tasks")
+    admin.click("type")
+    admin.ready(name)
+    admin.sees("Payload")
+    assert "/tasks/" in admin.path
+    admin.open(admin.path, name)
+    admin.click("Run now")
+    until(lambda: gofer.states(name)["pending"] == 1, "the task to run")
+    admin.click(name, "dl")     # its queue
+    admin.ready(name)
+    admin.driver.back()
+    admin.ready(name)
+    admin.sees("Payload")
+    admin.go("/schedules", "Schedules")
+    admin.click(name, "tbody td:first-child")
+    admin.ready(name)
+    admin.open(admin.path, name)
+    assert admin.path.startswith("/schedules/")
+    admin.sees("@daily")
+
+
 def test_who_has_no_token_is_asked_for_one(page, web):
     token = web.add_token("ann", "operate")
     page.expects("401")

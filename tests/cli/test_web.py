@@ -1,9 +1,11 @@
 """gofer web: its life, and its JSON interface on both stores."""
 import concurrent.futures
 import json
+import re
 import signal
 import socket
 import time
+import urllib.parse
 
 import pytest
 import api_page
@@ -354,6 +356,42 @@ def test_bodies_that_are_wrong_are_refused(web, store):
     assert big.status == 200
     assert web("/api/v1/queues", "GET", b"x").status == 400
     assert web(at + "/run", "POST", b"{}", headers=js).status == 400
+
+
+NAMES = (".", "..", "~.", "~~..", "~a", "...", "a/b", "/", "a b", "50%", "%2E", "%2f", "\u00e4\u20ac\U0001f600",
+         "a?b#c", "a+b&c=d;e", "a:b", "\\")
+
+
+def word(name):
+    """A name as a word of a path, as docs/api.md has it."""
+    return urllib.parse.quote(f"~{name}" if re.fullmatch(r"~*\.\.?", name) else name, safe="")
+
+
+def test_whatever_its_name_it_has_an_address(web):
+    for name in NAMES:
+        has_an_address(web, name)
+
+
+def has_an_address(web, name):
+    """A queue, a task and a schedule of this name; as a client sees it that leaves out dots."""
+    queue, task = f"/api/v1/queues/{word(name)}", f"/api/v1/queues/{word(name)}/tasks/{word(name)}"
+    for path in (queue, task):
+        assert urllib.parse.urljoin(web.address, path) == web.address.rstrip("/") + path
+    made = web.post("/api/v1/tasks", {"type": "t", "queue": name, "id": name, "payload": "x"})
+    assert made.status == 200, made
+    assert web(queue).json["queue"] == name
+    assert web(task).json["id"] == name and web(task).json["queue"] == name
+    assert web.post(f"{task}/archive").status == 200
+    assert web(f"{queue}").json["archived"] == 1
+    assert web(task, "PATCH", {"payload": "y"}).status == 200
+    assert web.post(f"{queue}/pause").status == 200 and web(queue).json["paused"]
+    assert web(task, "DELETE").status == 200 and web(task).status == 404
+    assert web(queue, "DELETE", {}).status == 200 and web(queue).status == 404
+    entry = f"/api/v1/schedules/{word(name)}"
+    assert web(entry, "PUT", {"spec": "@daily", "type": "t", "queue": name}).status == 200
+    assert web(entry).json["name"] == name and web(entry).json["queue"] == name
+    assert web.post(f"{entry}/run").status == 200 and web(queue).json["pending"] == 1
+    assert web(entry, "DELETE").status == 200 and web(entry).status == 404
 
 
 def test_a_chunked_body_is_read(web, store):

@@ -79,6 +79,23 @@ static void words_are_decoded_one_by_one(void)
     CHECK_INT(find("HEAD", "/api/v1/queues/x", &route, &call, allow), WEB_FOUND);
 }
 
+static void dots_come_with_a_tilde(void)
+{
+    static const struct { const char *segment, *name; } cases[] = {
+        { "~.", "." }, { "~..", ".." }, { "%7E%2E", "." }, { "~~.", "~." }, { "~~~..", "~~.." },
+        { "~...", "~..." }, { "~", "~" }, { "~.a", "~.a" }, { "a~.", "a~." }, { ".", "." },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        web_call call = { 0 };
+        const web_route *route;
+        char path[64], allow[WEB_ALLOW_MAX];
+        snprintf(path, sizeof path, "/api/v1/queues/%s/tasks/x%%2Fy", cases[i].segment);
+        CHECK_INT(find("GET", path, &route, &call, allow), WEB_FOUND);
+        CHECK_STR(web_path_word(&call, "queue"), cases[i].name);
+        CHECK_STR(web_path_word(&call, "id"), "x/y");
+    }
+}
+
 static void what_is_not_there_says_so(void)
 {
     static const struct {
@@ -167,6 +184,7 @@ static const check_test tests[] = {
     TEST(every_route_is_found_by_its_own_path),
     TEST(routes_of_asynqmon_are_there_if_they_are_wanted),
     TEST(words_are_decoded_one_by_one),
+    TEST(dots_come_with_a_tilde),
     TEST(what_is_not_there_says_so),
     TEST(a_query_is_read),
     TEST(a_query_that_is_wrong_says_why),

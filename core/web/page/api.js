@@ -65,9 +65,16 @@ export const remove = (path, body) => send("DELETE", `/api/v1/${path}`, body);
 export const login = (token) => send("POST", "/login", { token });
 export const logout = () => send("POST", "/logout");
 
+/**
+ * A name as a word of a path. Browsers leave out "." and "..", however they are escaped: these get a
+ * sign in front, which the server and `here` take away.
+ * @param {string} name
+ */
+export const word = (name) => encodeURIComponent(/^~*\.\.?$/.test(name) ? `~${name}` : name);
+
 /** A path of names. @param {TemplateStringsArray} texts @param {...string} names */
 export function at(texts, ...names) {
-    return texts.reduce((path, text, i) => path + encodeURIComponent(names[i - 1]) + text);
+    return texts.reduce((path, text, i) => path + word(names[i - 1]) + text);
 }
 
 /** Follow an act on many tasks to its end. @param {number} job @param {(job: any) => void} tell */

@@ -1,16 +1,16 @@
 // route.js - addresses of views: every view has one that can be shared.
-import { base } from "./api.js";
+import { base, word } from "./api.js";
 import { h } from "./dom.js";
 
 /** @type {(() => void)[]} */
 const watchers = [];
 
-/** A word of an address, which somebody may have typed. @param {string} word */
-function decoded(word) {
+/** A word of an address, which somebody may have typed. @param {string} text */
+function decoded(text) {
     try {
-        return decodeURIComponent(word);
+        return decodeURIComponent(text).replace(/^~(?=~*\.\.?$)/, "");
     } catch {
-        return word;
+        return text;
     }
 }
 
@@ -27,7 +27,7 @@ export function here() {
 
 /** @param {...string} words @returns {string} */
 export function path(...words) {
-    return `/${words.map(encodeURIComponent).join("/")}`;
+    return `/${words.map(word).join("/")}`;
 }
 
 /** @param {string} to @param {Record<string, unknown>} [query] @param {boolean} [replace] */

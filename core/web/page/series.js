@@ -3,7 +3,7 @@ import { get } from "./api.js";
 import { fill, h, say } from "./dom.js";
 import { duration, time } from "./format.js";
 import { Lines } from "./lines.js";
-import { go, here } from "./route.js";
+import { go, here, path } from "./route.js";
 
 /** @type {[number, string][]} */
 const RANGES = [
@@ -78,7 +78,7 @@ export function series(queue) {
                 type: "button",
                 "aria-pressed": String(range === hours),
                 onclick: () =>
-                    go(`/${here().words.map(encodeURIComponent).join("/")}`, {
+                    go(path(...here().words), {
                         ...here().query,
                         hours: range === 1 ? "" : range,
                     }),
