@@ -86,11 +86,13 @@ static void read_record(gf_json object, record *out)
     }
 }
 
-// Appends those of the words of a worker's queues that the reader may see. False: there are none.
+// Appends those of the words of a worker's queues that the reader may see, and says if there are
+// others, which he has to know of before he sets the worker. False: there are none.
 static bool put_served(web_text *out, const web_scope *scope, const char *queues)
 {
     char name[NAME_ROOM], seen[NAME_ROOM] = "";
     size_t used = 0;
+    bool others = false;
     for (const char *at = queues; *at; at += strspn(at, " ")) {
         size_t size = strcspn(at, " "), named = size;
         // The weight is behind the last '='.
@@ -102,11 +104,15 @@ static bool put_served(web_text *out, const web_scope *scope, const char *queues
             seen[used] = ' ';
             memcpy(seen + used + 1, at, size);
             used += size + 1;
+        } else {
+            others = true;
         }
         at += size;
     }
     if (used && out)
         web_text_json(out, seen + 1, used - 1);
+    if (used && out && others)
+        web_text_put(out, ",\"serves_others\":true");
     return used > 0;
 }
 

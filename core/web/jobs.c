@@ -395,6 +395,10 @@ static void put(web_text *out, const job *j)
         web_text_format(out, ",\"total\":%lld", (long long)j->plan.total);
     web_text_put(out, ",\"by\":");
     web_text_json(out, j->plan.who, strlen(j->plan.who));
+    if (*j->plan.queue) {
+        web_text_put(out, ",\"queue\":");
+        web_text_json(out, j->plan.queue, strlen(j->plan.queue));
+    }
     if (j->state == FAILED) {
         web_text_put(out, ",\"error\":");
         web_text_json(out, j->end.why, strlen(j->end.why));

@@ -72,8 +72,8 @@ bool web_job_stop(web_jobs *jobs, int64_t number, const char *who);
 // May he who has the right for these queues stop it? He may if he began it.
 bool web_job_is_theirs(web_jobs *jobs, int64_t number, const web_job_reader *reader,
     unsigned right);
-// As JSON: {"job":, "act":, "state":, "looked":, "done":, "total":, "by":, "error":, "items":}, the
-// last being what a repair has found. False: not known, or not the reader's.
+// As JSON: {"job":, "act":, "state":, "looked":, "done":, "total":, "by":, "queue":, "error":,
+// "items":}, the last being what a repair has found. False: not known, or not the reader's.
 bool web_job_put(web_jobs *jobs, int64_t number, const web_job_reader *reader, web_text *out);
 // {"items": [...]}, latest first, without what they have found
 void web_jobs_put(web_jobs *jobs, const web_job_reader *reader, web_text *out);

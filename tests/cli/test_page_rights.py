@@ -1,6 +1,7 @@
 """What the page offers to whom, in a real Chromium: no act that the server would refuse, and no
 payload that a visitor may not see."""
 import pytest
+from browser import until
 from views import VIEWS, fill
 from webserver import Web
 
@@ -8,7 +9,8 @@ pytestmark = pytest.mark.usefixtures("has_web")
 
 # Buttons that change nothing in the store.
 HARMLESS = {"Search", "Look again", "Back", "Next", "Look further", "Copy as CLI", "Copy as curl",
-            "Copy as Python", "Stop looking", "last hour", "last day", "last eight days"}
+            "Copy as Python", "Stop looking", "last hour", "last day", "last eight days",
+            "As at first"}
 # What only an admin is offered.
 ADMIN = {"Delete", "Edit the payload", "Remove the queue", "Remove", "Mend what can be mended"}
 SECRET = "secret-payload"
@@ -27,7 +29,7 @@ def offered(page, views=ALL):
         page.go(view.path, view.title)
         names |= set(page.run("return [...document.querySelectorAll('main button')]"
                               ".map(b => b.getAttribute('aria-label') || b.textContent.trim())"))
-        boxes += len(page.all("main input[type=checkbox]"))
+        boxes += len(page.all("main tbody input[type=checkbox]"))
         assert page.complaints() == [], view
     return names, boxes
 
@@ -77,6 +79,45 @@ def test_who_operates_loses_nothing(full, page, web):
     names, boxes = offered(page, ACTING)
     assert {"Run now", "Archive", "Cancel", "Pause", "Stop", "Reschedule"} <= names and boxes
     assert not names & ADMIN
+
+
+def test_who_has_some_queues_is_told_so(full, page, web):
+    """What is of all queues together says whose it is; the rest is of these, with its acts."""
+    token = full("web", "token", "add", "mailer", "--role", "operate", "--queues", "other,secrets",
+                 "--tokens", full.folder / "web-tokens").out.strip()
+    full("cron", "add", "mine", "@daily", "report", "--queue", "other")
+    page.expects("401")
+    page.open("/", "Log in")
+    page.log_in(token)
+    page.sees("mailer (other, secrets)", "header")
+    page.go("/", "Overview")
+    page.sees("Of your queues: other, secrets")
+    page.sees("Plots of the last hours are for all queues together")
+    for path, title in (("/doctor", "Doctor"), ("/audit", "Audit"), ("/settings", "Settings")):
+        page.go(path, title)
+        page.sees("you see other, secrets")
+    page.sees("see, payload, enqueue, operate")
+    assert not page.named("Audit", "nav")
+    for path, title in (("/failures", "Failures"), ("/tasks?text=secret-payload", "Tasks")):
+        page.go(path, title)
+        page.sees("in one of your queues at a time")
+        page.click("secrets", "main ul")
+        page.ready(title)
+        page.sees("secret:err")
+        assert "queue=secrets" in page.path
+    page.go("/schedules", "Schedules")
+    page.sees("mine")
+    page.misses("nightly")
+    assert page.named("Run now") and not page.named("A new entry") and not page.named("Remove")
+    page.go("/queues", "Queues")
+    page.misses("default")
+    page.click("Pause", 'tr[data-key="other"]')
+    until(lambda: full.states("other")["paused"], "the queue to be paused")
+    page.go("/queues/secrets/tasks/secret-err", "secret-err")
+    page.sees(SECRET)
+    page.click("Run now")
+    until(lambda: full.states("secrets")["pending"], "the task to be pending")
+    assert page.complaints() == []
 
 
 def test_an_admin_is_offered_all(full, page, web):

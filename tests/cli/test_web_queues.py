@@ -184,6 +184,11 @@ def test_workers_are_his_as_far_as_they_serve_his_queues(web, store):
     workers = {it["queues"]: it["worker"] for it in web("/api/v1/workers").json["items"]}
     both, own = workers.pop(f"{MINE}=1"), workers.popitem()[1]
     assert not workers
+    # What else they serve is not told; that there is something else is, for who would set them.
+    assert {it["worker"]: it.get("serves_others") for it in web("/api/v1/workers").json["items"]} \
+        == {both: True, own: None}
+    assert not any("serves_others" in it
+                   for it in web("/api/v1/workers", token=web.root).json["items"])
     path = f"/api/v1/workers/{own}"
     assert web(f"/api/v1/workers/{both}", "PATCH", {"concurrency": 2}).status == 403
     assert web(path, "PATCH", {"concurrency": 2}).status == 200

@@ -206,7 +206,8 @@ static void records_of_other_queues_do_not_go_out(void)
     check_copy(&view, "[{\"worker\":\"1\",\"queues\":\"other=3 a=b=2\"},"
         "{\"worker\":\"2\",\"queues\":\"other=3 mail=1 *=2\",\"tasks\":[{\"queue\":\"other\"},"
         "{\"queue\":\"mail\"}]}]",
-        "[{\"worker\":\"2\",\"queues\":\"mail=1 *=2\",\"tasks\":[{\"queue\":\"mail\"}]}]");
+        "[{\"worker\":\"2\",\"queues\":\"mail=1 *=2\",\"serves_others\":true,"
+        "\"tasks\":[{\"queue\":\"mail\"}]}]");
     check_copy(&view, "[{\"queue\":7},{\"queue\":\"\"}]", "[{\"queue\":7}]");
 }
 

@@ -4,6 +4,7 @@ import { fill, h } from "./dom.js";
 import "./format.js";
 import { listen, sign } from "./live.js";
 import { button, complain, problem } from "./parts.js";
+import { rightsOf } from "./rights.js";
 import { here, link, watch } from "./route.js";
 
 // `key`: goes there, after `g` (shortcuts.js).
@@ -22,18 +23,23 @@ const VIEWS = [
     { name: "settings", title: "Settings", path: ["settings"], key: "e" },
 ];
 // Parts of views, and views of one thing.
-const FILES = ["queue", "task", "schedule", "missing", "series", "lines", "search"];
+const FILES = [
+    ...["queue", "task", "schedule", "missing", "series", "lines", "search", "choose"],
+    "columns",
+];
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 const header = /** @type {HTMLElement} */ (document.getElementById("header"));
 const RETRY_MS = 1000;
-let me = { name: null, rights: /** @type {string[]} */ ([]) };
+let me = /** @type {import("./rights.js").Me} */ ({ name: null, rights: [] });
 
 /** What a view is given. @typedef {object} Context
  * @property {string[]} words
  * @property {Record<string, string>} query
- * @property {(right: string) => boolean} may
- * @property {boolean} everywhere what one may is for all queues
+ * @property {import("./rights.js").Me} me
+ * @property {(right: string, queue?: string) => boolean} may with this queue, or with any
+ * @property {(right: string) => boolean} everywhere with all queues
+ * @property {(right: string) => string} queues with which, in words
  * @property {AbortSignal} signal of the view's end
  */
 
@@ -85,8 +91,8 @@ async function show() {
         await run(made.default, {
             words,
             query,
-            may: (right) => me.rights.includes(right),
-            everywhere: !("grants" in me),
+            me,
+            ...rightsOf(me),
             signal: ending.signal,
         });
     } catch (error) {
@@ -208,17 +214,20 @@ function loginForm() {
 }
 
 function drawHeader() {
+    const whose = me.grants && rightsOf(me).queues("see");
     fill(
         header,
         h(
             "nav",
             { "aria-label": "Views" },
             h("strong", {}, link("/", null, "gofer")),
-            VIEWS.filter((view) => !view.right || me.rights.includes(view.right)).map((view) => {
-                const node = link(`/${view.path.join("/")}`, null, view.title);
-                node.setAttribute("data-view", view.name);
-                return node;
-            }),
+            VIEWS.filter((view) => !view.right || rightsOf(me).everywhere(view.right)).map(
+                (view) => {
+                    const node = link(`/${view.path.join("/")}`, null, view.title);
+                    node.setAttribute("data-view", view.name);
+                    return node;
+                },
+            ),
         ),
         h(
             "div",
@@ -229,7 +238,7 @@ function drawHeader() {
             }),
             me.name
                 ? [
-                      h("span", {}, me.name),
+                      h("span", {}, me.name, whose && ` (${whose})`),
                       button("Log out", async () => {
                           await logout();
                           await start();

@@ -2,7 +2,7 @@
 import { get } from "./api.js";
 import { h, refill } from "./dom.js";
 import { count } from "./format.js";
-import { badge, button, moment, Table } from "./parts.js";
+import { badge, button, elsewhere, moment, Table } from "./parts.js";
 import { go, link, path } from "./route.js";
 
 /** What it was about, as a link where there is something to see. @param {any} r */
@@ -15,7 +15,12 @@ function target(r) {
 }
 
 /** @param {import("./app.js").Context} context */
-export default function audit({ query }) {
+export default function audit(context) {
+    if (!context.everywhere("admin"))
+        return {
+            node: h("section", {}, h("h1", {}, "Audit"), elsewhere("It is", context)),
+        };
+    const { query } = context;
     const filter = { actor: query.actor ?? "", act: query.act ?? "" },
         cursors = [""],
         foot = h("p", { class: "foot" });

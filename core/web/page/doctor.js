@@ -1,10 +1,14 @@
 // doctor.js - what may be wrong with the store, and mending it.
 import { follow, get, post } from "./api.js";
 import { fill, h } from "./dom.js";
-import { button, problem } from "./parts.js";
+import { button, elsewhere, problem } from "./parts.js";
 
 /** @param {import("./app.js").Context} context */
-export default function doctor({ may }) {
+export default function doctor(context) {
+    if (!context.everywhere("see"))
+        return {
+            node: h("section", {}, h("h1", {}, "Doctor"), elsewhere("What it finds is", context)),
+        };
     const list = h("div", { "aria-live": "polite" });
 
     /** @param {() => Promise<any>} look */
@@ -50,7 +54,8 @@ export default function doctor({ may }) {
                 "p",
                 { class: "acts" },
                 button("Look again", () => show(() => get("check"))),
-                may("admin") && button("Mend what can be mended", () => show(mend)),
+                context.everywhere("admin") &&
+                    button("Mend what can be mended", () => show(mend)),
             ),
             list,
         ),

@@ -3,6 +3,7 @@
 // The server looks at a bounded number of tasks for each question; the groups of all answers are
 // added up here, while a look goes on that can be stopped.
 import { follow, get, post } from "./api.js";
+import { chooseQueue } from "./choose.js";
 import { fill, h, refill, say } from "./dom.js";
 import { count } from "./format.js";
 import { ask, button, moment, Table } from "./parts.js";
@@ -34,9 +35,17 @@ function addUp(groups, one) {
 }
 
 /** @param {import("./app.js").Context} context */
-export default function failures({ query, may, signal }) {
+export default function failures({ query, may, everywhere, signal }) {
     const state = ["retry", "archived"].includes(query.state) ? query.state : "",
-        scope = { queue: query.queue, type: query.type, state },
+        scope = { queue: query.queue, type: query.type, state };
+    if (!everywhere("see") && !query.queue) {
+        const choice = chooseQueue("Failures are counted", "/failures", scope);
+        return {
+            node: h("section", {}, h("h1", {}, "Failures"), choice.node),
+            refresh: choice.refresh,
+        };
+    }
+    const right = (/** @type {string} */ name) => may(name, query.queue),
         foot = h("p", { class: "foot", "aria-live": "polite" }),
         progress = h("p", { class: "acts" });
     let running = false,
@@ -99,11 +108,11 @@ export default function failures({ query, may, signal }) {
                 title: "",
                 show: (g) =>
                     g.fingerprint !== undefined && [
-                        may("operate") && button(TITLES.run, () => onAll(g, "run")),
-                        may("operate") &&
+                        right("operate") && button(TITLES.run, () => onAll(g, "run")),
+                        right("operate") &&
                             g.retry > 0 &&
                             button(TITLES.archive, () => onAll(g, "archive")),
-                        may("admin") &&
+                        right("admin") &&
                             button(TITLES.delete, () => onAll(g, "delete"), { class: "danger" }),
                     ],
             },

@@ -29,7 +29,7 @@ export default function groups({ may }) {
             {
                 title: "",
                 show: (g) =>
-                    may("operate") &&
+                    may("operate", g.queue) &&
                     button("Run each by itself", async () => {
                         await post("acts", {
                             act: "run",

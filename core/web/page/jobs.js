@@ -5,12 +5,16 @@ import { count } from "./format.js";
 import { badge, button, Table } from "./parts.js";
 
 /** @param {import("./app.js").Context} context */
-export default function jobs({ may }) {
+export default function jobs({ me, may, everywhere }) {
+    const mine = (/** @type {any} */ j) =>
+        everywhere("operate") ||
+        (may("operate") && (j.by === me.name || (j.queue && may("operate", j.queue))));
     const table = new Table(
         "Jobs",
         [
             { title: "Job", number: true, show: (j) => j.job },
             { title: "Act", show: (j) => j.act },
+            { title: "Queue", show: (j) => j.queue ?? "" },
             { title: "State", show: (j) => badge(j.state) },
             {
                 title: "Done",
@@ -23,7 +27,7 @@ export default function jobs({ may }) {
             {
                 title: "",
                 show: (j) =>
-                    may("operate") && ["waiting", "running"].includes(j.state)
+                    mine(j) && ["waiting", "running"].includes(j.state)
                         ? button("Stop", async () => {
                               await remove(`acts/${j.job}`);
                               await view.again();

@@ -2,7 +2,7 @@
 import { get } from "./api.js";
 import { fill, h, refill, say } from "./dom.js";
 import { count, duration } from "./format.js";
-import { problem, Table } from "./parts.js";
+import { elsewhere, problem, Table } from "./parts.js";
 import { bars, Flow } from "./plot.js";
 import { link, path } from "./route.js";
 import { series } from "./series.js";
@@ -45,12 +45,13 @@ function since(totals) {
 }
 
 /** @param {import("./app.js").Context} context */
-export default function overview({ everywhere }) {
+export default function overview(context) {
+    const all = context.everywhere("see");
     const cards = h("div", { class: "cards" }),
         warnings = h("div"),
         days = h("div"),
         heading = h("p", { class: "where" }),
-        plots = everywhere ? series() : null;
+        plots = all ? series() : null;
     const flow = new Flow("Events per second", [
         ["enqueued", "new"],
         ["done", "good"],
@@ -114,7 +115,7 @@ export default function overview({ everywhere }) {
             ),
         );
         // The doctor's look is dear.
-        if (Date.now() - findings > DOCTOR_MS) {
+        if (all && Date.now() - findings > DOCTOR_MS) {
             findings = Date.now();
             get("check")
                 .then((found) => {
@@ -144,10 +145,11 @@ export default function overview({ everywhere }) {
             {},
             h("h1", {}, "Overview"),
             heading,
+            !all && h("p", { class: "where" }, `Of your queues: ${context.queues("see")}`),
             warnings,
             cards,
             h("div", { class: "plots" }, flow.node, days),
-            plots?.node,
+            plots?.node ?? elsewhere("Plots of the last hours are", context),
             h("h2", {}, link("/queues", null, "Queues")),
             queues.node,
         ),

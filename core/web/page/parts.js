@@ -259,6 +259,15 @@ function branch(value) {
     );
 }
 
+/**
+ * What is for who may see all queues, for who may not.
+ * @param {string} what
+ * @param {import("./app.js").Context} context
+ */
+export function elsewhere(what, { queues }) {
+    return h("p", { class: "empty" }, `${what} for all queues together; you see ${queues("see")}.`);
+}
+
 /** @param {string} state */
 export function badge(state) {
     return h("span", { class: `badge ${state}` }, state);

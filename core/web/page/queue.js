@@ -108,8 +108,8 @@ export default function queue({ words, may }) {
         );
         refill(
             acts,
-            may("operate") && pause(view, seen),
-            may("admin") &&
+            may("operate", name) && pause(view, seen),
+            may("admin", name) &&
                 button(
                     "Remove the queue",
                     async () => {

@@ -51,7 +51,7 @@ export default function queues({ may, query }) {
                 show: (q) => [
                     q.unserved ? h("span", { class: "badge bad" }, "nobody serves it") : null,
                     q.paused ? h("span", { class: "badge warn" }, "paused") : null,
-                    may("operate") ? pause(view, q) : null,
+                    may("operate", q.queue) ? pause(view, q) : null,
                 ],
             },
         ],

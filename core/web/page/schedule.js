@@ -223,7 +223,7 @@ function strip(ticks, e) {
           );
 }
 
-/** @param {any} e @param {any} view @param {(right: string) => boolean} may */
+/** @param {any} e @param {any} view @param {import("./app.js").Context["may"]} may */
 function buttons(e, view, may) {
     const act = (/** @type {string} */ name, /** @type {string} */ said) => async () => {
         await post(at`schedules/${e.name}/` + name);
@@ -231,12 +231,12 @@ function buttons(e, view, may) {
         return said;
     };
     return [
-        may("operate") && button("Run now", act("run", "A task is in")),
-        may("operate") &&
+        may("operate", e.queue) && button("Run now", act("run", "A task is in")),
+        may("operate", e.queue) &&
             (e.paused
                 ? button("Unpause", act("unpause", "It ticks again"))
                 : button("Pause", act("pause", "It ticks no more"))),
-        may("admin") &&
+        may("admin", e.queue) &&
             button(
                 "Remove",
                 async () => {
@@ -252,7 +252,7 @@ function buttons(e, view, may) {
 }
 
 /** @param {import("./app.js").Context} context */
-export default function schedule({ words, may }) {
+export default function schedule({ words, may, everywhere }) {
     const name = words[1];
     if (!name)
         return {
@@ -260,7 +260,7 @@ export default function schedule({ words, may }) {
                 "section",
                 {},
                 h("h1", {}, "A new cron entry"),
-                may("operate")
+                everywhere("operate")
                     ? formOf(null)
                     : h("p", { class: "empty" }, "Your role does not add any."),
             ),
@@ -293,13 +293,13 @@ export default function schedule({ words, may }) {
                 ["Jitter", duration(seen.jitter_ms)],
                 ["Source", seen.foreign ? "a Go scheduler" : seen.source],
             ]),
-            may("payload") && [h("h2", {}, "Payload"), payload(seen.payload)],
+            may("payload", seen.queue) && [h("h2", {}, "Payload"), payload(seen.payload)],
         );
         refill(next, meaning(cron, 5));
         refill(past, strip(ticks.items, seen));
         // A form that somebody may be writing in is made anew only when the entry is another one.
         const text = JSON.stringify([seen.spec, seen.tz, seen.type, seen.payload, seen.paused]);
-        if (text !== drawn && !seen.foreign && may("operate") && may("payload")) {
+        if (text !== drawn && !seen.foreign && everywhere("operate") && everywhere("payload")) {
             drawn = text;
             fill(change, h("details", {}, h("summary", {}, "Change it"), formOf(seen)));
         }

@@ -5,7 +5,7 @@ import { ask, button, moment, Table } from "./parts.js";
 import { link, path } from "./route.js";
 
 /** @param {import("./app.js").Context} context */
-export default function schedules({ may }) {
+export default function schedules({ may, everywhere }) {
     const table = new Table(
         "Cron entries",
         [
@@ -44,13 +44,13 @@ export default function schedules({ may }) {
                     e.foreign
                         ? "of a Go scheduler"
                         : [
-                              may("operate") &&
+                              may("operate", e.queue) &&
                                   button("Run now", async () => {
                                       await post(at`schedules/${e.name}/run`);
                                       await view.again();
                                       return `${e.name}: a task is in`;
                                   }),
-                              may("operate") &&
+                              may("operate", e.queue) &&
                                   button(e.paused ? "Unpause" : "Pause", async () => {
                                       await post(
                                           at`schedules/${e.name}/` +
@@ -58,7 +58,7 @@ export default function schedules({ may }) {
                                       );
                                       await view.again();
                                   }),
-                              may("admin") &&
+                              may("admin", e.queue) &&
                                   button(
                                       "Remove",
                                       async () => {
@@ -87,7 +87,8 @@ export default function schedules({ may }) {
             "section",
             {},
             h("h1", {}, "Schedules"),
-            may("operate") && h("p", { class: "acts" }, link("/new-schedule", null, "A new entry")),
+            everywhere("operate") &&
+                h("p", { class: "acts" }, link("/new-schedule", null, "A new entry")),
             table.node,
         ),
         refresh: async () => table.show((await get("schedules")).items),

@@ -42,7 +42,14 @@ export function search(what, signal) {
         ({ task: t }) => `${t.queue}\n${t.id}`,
     );
 
-    async function look() {
+    let looking = Promise.resolve();
+    // One look after the other: they add to the same list.
+    const look = () => {
+        looking = looking.catch(() => undefined).then(goOn);
+        return looking;
+    };
+
+    async function goOn() {
         const most = found.length + SHOWN;
         stopped = false;
         fill(
@@ -63,6 +70,15 @@ export function search(what, signal) {
         if (!cursor) say(foot, `${count(found.length)} found in ${count(scanned)} tasks.`);
     }
     return {
+        found: () => found.map((one) => one.task),
+        again: async () => {
+            stopped = true;
+            await looking.catch(() => undefined);
+            found = [];
+            cursor = "";
+            scanned = 0;
+            await look();
+        },
         node: h("div", {}, acts, table.node, foot),
         refresh: async () => {
             if (begun) return;

@@ -1,7 +1,7 @@
 // settings.js - what the server runs with.
 import { get } from "./api.js";
 import { h, refill } from "./dom.js";
-import { facts } from "./parts.js";
+import { elsewhere, facts } from "./parts.js";
 
 const TITLES = /** @type {Record<string, string>} */ ({
     version: "Version",
@@ -45,10 +45,31 @@ const pairs = (values, titles) =>
                 /** @type {[string, string]} */ ([titles[name] ?? name, word(value)]),
         );
 
-export default function settings() {
-    const body = h("div");
+/** What he may do, and where. @param {import("./app.js").Context} context */
+const grants = ({ me }) => [
+    h("h2", {}, "You"),
+    facts([
+        ["Name", me.name],
+        ...(me.grants ?? [{ queues: null, rights: me.rights }]).map(
+            ({ queues, rights }) =>
+                /** @type {[string, string]} */ ([
+                    queues === null ? "In all queues" : `In ${queues.replaceAll(",", ", ")}`,
+                    rights.join(", "),
+                ]),
+        ),
+    ]),
+];
+
+/** @param {import("./app.js").Context} context */
+export default function settings(context) {
+    const body = h("div"),
+        head = h("h1", {}, "Settings");
+    if (!context.everywhere("see"))
+        return {
+            node: h("section", {}, head, elsewhere("They are", context), grants(context)),
+        };
     return {
-        node: h("section", {}, h("h1", {}, "Settings"), body),
+        node: h("section", {}, head, body, grants(context)),
         refresh: async () => {
             const seen = await get("settings");
             refill(

@@ -12,7 +12,7 @@ const WAITS = ["pending", "scheduled", "retry", "aggregating", "archived"];
 /** @param {string} word */
 const quoted = (word) => `'${word.replaceAll("'", "'\\''")}'`;
 
-/** @param {any} task @param {(right: string) => boolean} may @param {any} view */
+/** @param {any} task @param {import("./app.js").Context["may"]} may @param {any} view */
 function buttons(task, may, view) {
     const where = at`queues/${task.queue}/tasks/${task.id}`;
     const act = (/** @type {string} */ name, /** @type {string} */ said) => async () => {
@@ -22,7 +22,7 @@ function buttons(task, may, view) {
     };
     const state = task.state,
         made = [];
-    if (may("operate")) {
+    if (may("operate", task.queue)) {
         if (["scheduled", "retry", "archived", "aggregating"].includes(state))
             made.push(button("Run now", act("run", "It is pending")));
         if (["pending", "scheduled", "retry"].includes(state))
@@ -53,8 +53,9 @@ function buttons(task, may, view) {
                 }),
             );
     }
-    if (may("enqueue") && may("payload")) made.push(button("Enqueue again", () => clone(task)));
-    if (may("admin")) {
+    if (may("enqueue", task.queue) && may("payload", task.queue))
+        made.push(button("Enqueue again", () => clone(task)));
+    if (may("admin", task.queue)) {
         if (WAITS.includes(state) && typeof task.payload === "string")
             made.push(button("Edit the payload", () => edit(task, where, view)));
         if (state !== "active")
@@ -265,7 +266,7 @@ export default function task({ words, may }) {
                 h("pre", { class: "error" }, seen.last_error),
             ],
             h("h2", {}, "Payload"),
-            may("payload")
+            may("payload", queue)
                 ? payload(seen.payload)
                 : h(
                       "p",

@@ -1,8 +1,10 @@
 // tasks.js - finding tasks by one box, and doing something to those that are found.
 import { at, follow, get, post, remove } from "./api.js";
+import { chooseQueue } from "./choose.js";
+import { ChosenTable } from "./columns.js";
 import { fill, h, refill, say } from "./dom.js";
-import { bytes, headline } from "./format.js";
-import { ask, badge, button, moment, note, Table } from "./parts.js";
+import { bytes, duration, headline } from "./format.js";
+import { ask, badge, button, moment, note } from "./parts.js";
 import { go, link, path } from "./route.js";
 import { search } from "./search.js";
 
@@ -10,7 +12,6 @@ const WORDS = [
     ...["queue", "state", "type", "error", "fingerprint", "id", "group", "older", "younger"],
     "text",
 ];
-const SEARCHED = ["text", "queue", "state", "type"];
 const STATES = ["pending", "scheduled", "active", "retry", "aggregating", "completed", "archived"];
 
 /**
@@ -48,7 +49,7 @@ const ACTS = [
 const reason = (end) => end.reason.message;
 
 /** @param {import("./app.js").Context} context */
-export default function tasks({ query, may, signal }) {
+export default function tasks({ query, may, everywhere, signal }) {
     const filter = Object.fromEntries(
         WORDS.filter((name) => query[name]).map((name) => [name, query[name]]),
     );
@@ -61,11 +62,15 @@ export default function tasks({ query, may, signal }) {
             placeholder: "state:retry type:mail* queue:default older:1h, or a text in tasks",
         })
     );
-    const searching = filter.text
-        ? search(Object.fromEntries(SEARCHED.map((name) => [name, filter[name]])), signal)
-        : null;
-    const chosen = new Set(),
-        foot = h("p", { class: "foot", "aria-live": "polite" }),
+    const elsewhere =
+        filter.text && !filter.queue && !everywhere("see")
+            ? chooseQueue("A text is searched for", "/tasks", filter)
+            : null;
+    const searching = filter.text && !elsewhere ? search(filter, signal) : null;
+    /** @type {Map<string, any>} */
+    const chosen = new Map();
+    const keyOf = (/** @type {any} */ t) => JSON.stringify([t.queue, t.id]);
+    const foot = h("p", { class: "foot", "aria-live": "polite" }),
         acts = h("p", { class: "acts" });
     /** @type {string[]} */
     const cursors = [""];
@@ -73,32 +78,36 @@ export default function tasks({ query, may, signal }) {
     let next;
     /** @type {any[]} */
     let items = [];
-    const mine = ACTS.filter((a) => may(a.right));
-    /** @type {import("./parts.js").Column} */
+    // On all that match: of who may act in some queues only, the server leaves out the others.
+    const mine = ACTS.filter((a) => may(a.right, filter.queue));
+    /** @type {import("./columns.js").Chosen} */
     const choice = {
         title: "",
+        fixed: true,
         unseen: "Chosen",
         class: "check",
         show: (t) => {
-            const key = `${t.queue}\n${t.id}`;
+            const key = keyOf(t);
+            if (!ACTS.some((a) => may(a.right, t.queue))) return "";
             return h("input", {
                 type: "checkbox",
                 "aria-label": `Choose ${t.id}`,
                 ...(chosen.has(key) ? { checked: true } : {}),
                 onchange: (/** @type {Event} */ e) => {
-                    if (/** @type {HTMLInputElement} */ (e.target).checked) chosen.add(key);
+                    if (/** @type {HTMLInputElement} */ (e.target).checked) chosen.set(key, t);
                     else chosen.delete(key);
                     drawActs();
                 },
             });
         },
     };
-    const table = new Table(
+    const table = new ChosenTable(
         "Tasks",
         [
             ...(mine.length ? [choice] : []),
             {
                 title: "Type",
+                fixed: true,
                 show: (t) =>
                     link(path("queues", t.queue, "tasks", t.id), null, t.type || "(unreadable)"),
             },
@@ -123,8 +132,37 @@ export default function tasks({ query, may, signal }) {
             },
             { title: "Payload", number: true, show: (t) => bytes(t.payload_size) },
             { title: "Error", class: "error", show: (t) => headline(t.last_error ?? "") },
+            { title: "Enqueued", more: true, show: (t) => moment(t.enqueued_at_ms) },
+            { title: "Failed", more: true, show: (t) => moment(t.last_failed_at_ms) },
+            { title: "Group", more: true, show: (t) => t.group ?? "" },
+            {
+                title: "Schedule",
+                more: true,
+                show: (t) => t.schedule && link(path("schedules", t.schedule), null, t.schedule),
+            },
+            { title: "Worker", more: true, class: "id", show: (t) => t.worker ?? "" },
+            {
+                title: "Progress",
+                more: true,
+                show: (t) =>
+                    [
+                        t.progress_done,
+                        t.progress_total ? ` of ${t.progress_total}` : "",
+                        t.progress_text ? `, ${t.progress_text}` : "",
+                    ].join(""),
+            },
+            {
+                title: "Crashes",
+                more: true,
+                number: true,
+                show: (t) => (t.crashes ? t.crashes : ""),
+            },
+            { title: "Timeout", more: true, number: true, show: (t) => duration(t.timeout_ms) },
+            { title: "Deadline", more: true, show: (t) => moment(t.deadline_ms) },
+            { title: "Expires", more: true, show: (t) => moment(t.expires_at_ms) },
         ],
-        (t) => `${t.queue}\n${t.id}`,
+        keyOf,
+        "gofer-columns",
     );
 
     async function look() {
@@ -157,9 +195,8 @@ export default function tasks({ query, may, signal }) {
         );
     }
 
-    /** @param {string} act @param {string} key */
-    function one(act, key) {
-        const [queue, id] = key.split("\n");
+    /** @param {string} act @param {any} task */
+    function one(act, { queue, id }) {
         return act === "delete"
             ? remove(at`queues/${queue}/tasks/${id}`)
             : post(at`queues/${queue}/tasks/${id}/` + act);
@@ -167,13 +204,13 @@ export default function tasks({ query, may, signal }) {
 
     /** @param {{act: string, title: string}} what */
     async function onChosen({ act, title }) {
-        const keys = [...chosen];
+        const keys = [...chosen.keys()];
         if (
             act === "delete" &&
             !(await ask(`Delete ${keys.length} tasks?`, "They are gone then.", "Delete them"))
         )
             return undefined;
-        const ends = await Promise.allSettled(keys.map((key) => one(act, key)));
+        const ends = await Promise.allSettled(keys.map((key) => one(act, chosen.get(key))));
         const failed = ends.filter((end) => end.status === "rejected");
         ends.forEach((end, i) => end.status === "fulfilled" && chosen.delete(keys[i]));
         await view.again();
@@ -189,7 +226,9 @@ export default function tasks({ query, may, signal }) {
             say(foot, `Counting: ${job.done.toLocaleString()}`),
         );
         const n = counted.done;
-        const samples = items.slice(0, 3).map((t) => h("li", {}, `${t.type} ${t.id}`));
+        const samples = (searching ? searching.found() : items)
+            .slice(0, 3)
+            .map((t) => h("li", {}, `${t.type} ${t.id}`));
         const text = h(
             "div",
             {},
@@ -207,7 +246,7 @@ export default function tasks({ query, may, signal }) {
         const job = await follow((await post("acts", { ...filter, act })).job, (j) =>
             say(foot, `${title}: ${j.done.toLocaleString()} of ${n.toLocaleString()}`),
         );
-        await view.again();
+        await (searching ? searching.again() : view.again());
         return job.state === "done"
             ? `${title}: ${job.done.toLocaleString()} tasks`
             : `${title} was ${job.state}: ${job.error ?? ""}`;
@@ -219,7 +258,9 @@ export default function tasks({ query, may, signal }) {
             chosen.size
                 ? [
                       `${chosen.size} chosen: `,
-                      mine.map((a) =>
+                      ACTS.filter((a) =>
+                          [...chosen.values()].every((t) => may(a.right, t.queue)),
+                      ).map((a) =>
                           button(a.title, () => onChosen(a), {
                               class: a.act === "delete" ? "danger" : null,
                           }),
@@ -269,9 +310,10 @@ export default function tasks({ query, may, signal }) {
                     return [" ", node];
                 }),
             ),
-            searching ? searching.node : [acts, table.node, foot],
+            elsewhere?.node ?? [acts, searching?.node ?? table.node, foot],
         ),
-        refresh: searching ? searching.refresh : look,
+        refresh: elsewhere?.refresh ?? searching?.refresh ?? look,
     };
+    if (searching) drawActs();
     return view;
 }

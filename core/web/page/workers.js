@@ -6,8 +6,15 @@ import { ask, badge, button, moment, Table } from "./parts.js";
 import { link, path } from "./route.js";
 
 /** @param {import("./app.js").Context} context */
-export default function workers({ may }) {
+export default function workers({ may, everywhere }) {
     const detail = h("div");
+    // Whose queues are all his; the weight is behind the last '='.
+    const mine = (/** @type {any} */ w) =>
+        everywhere("operate") ||
+        (!w.serves_others &&
+            w.queues
+                .split(" ")
+                .every((/** @type {string} */ one) => may("operate", one.replace(/=[^=]*$/, ""))));
     const set =
         (/** @type {any} */ w, /** @type {any} */ what, /** @type {string} */ said) => async () => {
             await patch(at`workers/${w.worker}`, what);
@@ -41,7 +48,7 @@ export default function workers({ may }) {
             {
                 title: "",
                 show: (w) =>
-                    may("operate") && [
+                    mine(w) && [
                         button(
                             "−",
                             set(
