@@ -7,6 +7,7 @@
 #include "api.h"
 #include "body.h"
 #include "jobs.h"
+#include "search.h"
 
 enum {
     SMALL_QUEUE = 1000,     // tasks of a queue that is deleted at once
@@ -14,7 +15,7 @@ enum {
 };
 
 // Members of the body in this order; those before OLDER are texts of a plan.
-enum { ACT, QUEUE, STATE, TYPE, ERROR, ID, GROUP, FINGERPRINT, OLDER, YOUNGER, MEMBERS };
+enum { ACT, QUEUE, STATE, TYPE, ERROR, ID, GROUP, FINGERPRINT, TEXT, OLDER, YOUNGER, MEMBERS };
 
 static bool take_text(web_call *call, const web_member *member, char out[WEB_FILTER_ROOM])
 {
@@ -63,11 +64,11 @@ static bool read_plan(web_call *call, web_job_plan *plan)
         [ACT] = { .name = "act" }, [QUEUE] = { .name = "queue" }, [STATE] = { .name = "state" },
         [TYPE] = { .name = "type" }, [ERROR] = { .name = "error" }, [ID] = { .name = "id" },
         [GROUP] = { .name = "group" }, [FINGERPRINT] = { .name = "fingerprint" },
-        [OLDER] = { .name = "older" }, [YOUNGER] = { .name = "younger" },
+        [TEXT] = { .name = "text" }, [OLDER] = { .name = "older" }, [YOUNGER] = { .name = "younger" },
     };
     char *const texts[MEMBERS] = { [QUEUE] = plan->queue, [STATE] = plan->state,
         [TYPE] = plan->type, [ERROR] = plan->error, [ID] = plan->id, [GROUP] = plan->group,
-        [FINGERPRINT] = plan->fingerprint };
+        [FINGERPRINT] = plan->fingerprint, [TEXT] = plan->text };
     if (!web_body_read(call, m, MEMBERS) || !take_act(call, &m[ACT], &plan->act))
         return false;
     for (int i = QUEUE; i < OLDER; i++)
@@ -76,6 +77,11 @@ static bool read_plan(web_call *call, web_job_plan *plan)
     if ((*plan->error || *plan->fingerprint)
         && !web_sees_payloads(call, *plan->queue ? plan->queue : NULL)) {
         web_fail(call, 403, "EDENIED", "the texts of errors are not for you to search");
+        return false;
+    }
+    if (*plan->text && *plan->state && !web_act_allows(plan->act, plan->state)) {
+        web_fail(call, 409, "ESTATE", "%s: not possible for %.40s tasks", web_act_name(plan->act),
+            plan->state);
         return false;
     }
     return take_duration(call, &m[OLDER], &plan->older_ms)
@@ -114,6 +120,8 @@ void web_api_jobs_add(web_call *call)
     plan.right = plan.act == GOFER_ACT_DELETE ? WEB_ADMIN : WEB_OPERATE;
     if (*plan.queue && !web_may(call, plan.right, plan.queue))
         return;
+    plan.reader = *call->scope;
+    plan.masks = call->view.masks;
     int64_t number = begin_job(call, &plan);
     if (number)
         reply_job(call, number, 200);

@@ -227,20 +227,7 @@ void web_api_tasks(web_call *call)
 {
     int64_t limit = 30;
     gofer_filter filter;
-    gofer_filter_init(&filter);
-    filter.type = web_query_word(call, "type");
-    filter.error = web_query_word(call, "error");
-    filter.id = web_query_word(call, "id");
-    filter.group = web_query_word(call, "group");
-    filter.fingerprint = web_query_word(call, "fingerprint");
-    if ((filter.error || filter.fingerprint)
-        && !web_sees_payloads(call, web_query_word(call, "queue"))) {
-        web_fail(call, 403, "EDENIED", "the texts of errors are not for you to search");
-        return;
-    }
-    if (web_query_duration(call, "older", &filter.older_ms)
-        && web_query_duration(call, "younger", &filter.younger_ms)
-        && web_query_number(call, "limit", 1, 1000, &limit))
+    if (web_query_filter(call, &filter) && web_query_number(call, "limit", 1, 1000, &limit))
         REPLY(call, gofer_client_find(call->client, web_query_word(call, "queue"),
             web_query_word(call, "state"), &filter, web_query_word(call, "cursor"), (int32_t)limit,
             &info));

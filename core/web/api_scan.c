@@ -9,16 +9,14 @@
 #include "api.h"
 #include "clock.h"
 #include "copy.h"
+#include "search.h"
 #include "util/fingerprint.h"
 
 enum {
     SCAN_TASKS = 20000,
     SCAN_MS = 500,
     PAGE = 1000,
-    SEARCH_PAGE = 100,          // each is read whole
     SEARCH_FOUND = 50,          // enough for an answer
-    SEARCH_BYTES = 64 << 10,    // longer payloads and results are not read
-    TEXT_MAX = 256,
     GROUPS = 500,               // enough for an answer; a page more may come to them
     LINE_MAX = 512
 };
@@ -41,8 +39,8 @@ static bool begin(scan *s, web_call *call, int32_t page)
     *s = (scan){ .call = call, .queue = web_query_word(call, "queue"),
         .state = web_query_word(call, "state"), .page = page,
         .begun_ms = web_ms(CLOCK_MONOTONIC) };
-    gofer_filter_init(&s->filter);
-    s->filter.type = web_query_word(call, "type");
+    if (!web_query_filter(call, &s->filter))
+        return false;
     s->cursor = cursor && *cursor ? strdup(cursor) : NULL;
     if (cursor && *cursor && !s->cursor)
         web_fail(call, 503, "ENOMEM", "there is no memory for the request");
@@ -96,60 +94,6 @@ static void finish(scan *s)
 
 // ---- searching
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c | 32) : c;
-}
-
-// In bytes, without regard to the case of ASCII letters. The text is in lower case.
-static bool holds(const char *bytes, size_t size, const char *text, size_t text_size)
-{
-    for (size_t at = 0; bytes && at + text_size <= size; at++) {
-        size_t i = 0;
-        while (i < text_size && lower(bytes[at + i]) == text[i])
-            i++;
-        if (i == text_size)
-            return true;
-    }
-    return false;
-}
-
-static const char *found_among(const gofer_info *task, const char *const *fields,
-    const char *text)
-{
-    for (; *fields; fields++) {
-        size_t size = 0;
-        const char *bytes = gofer_info_bytes(task, *fields, &size);
-        if (!bytes && (bytes = gofer_info_text(task, *fields)))
-            size = strlen(bytes);
-        if (size <= SEARCH_BYTES && holds(bytes, size, text, strlen(text)))
-            return *fields;
-    }
-    return NULL;
-}
-
-// The field that holds the text; NULL: none does.
-static const char *found_in(web_call *call, const gofer_info *task, const char *text)
-{
-    static const char *const plain[] = { "id", "type", "group", "schedule", NULL },
-        *const error[] = { "last_error", NULL }, *const whole[] = { "payload", "result", NULL };
-    gofer_info *read = NULL;
-    const char *field = found_among(task, plain, text);
-    if (field || !web_sees_payloads(call, gofer_info_text(task, "queue")))
-        return field;
-    if ((field = found_among(task, error, text)))
-        return field;
-    // What is masked is not told by what finds it either.
-    if (call->view.masks && web_masks_know(call->view.masks, gofer_info_text(task, "type")))
-        return NULL;
-    // One that has gone meanwhile is no failure of the search.
-    if (gofer_client_task(call->client, gofer_info_text(task, "queue"),
-            gofer_info_text(task, "id"), &read) == GOFER_OK)
-        field = found_among(read, whole, text);
-    gofer_info_free(read);
-    return field;
-}
-
 static bool put_found(web_call *call, const gofer_info *task, const char *field, bool first)
 {
     web_text *body = &call->reply.body;
@@ -166,32 +110,26 @@ static bool put_found(web_call *call, const gofer_info *task, const char *field,
     return true;
 }
 
-static bool read_text(web_call *call, char text[TEXT_MAX + 1])
-{
-    const char *given = web_query_word(call, "text");
-    size_t size = given ? strlen(given) : 0;
-    if (size == 0 || size > TEXT_MAX) {
-        web_fail(call, 400, "EINVAL", "text= is %s", size ? "longer than 256 bytes" : "missing");
-        return false;
-    }
-    for (size_t i = 0; i <= size; i++)
-        text[i] = lower(given[i]);
-    return true;
-}
-
 void web_api_search(web_call *call)
 {
-    char text[TEXT_MAX + 1];
+    const char *text = web_query_word(call, "text");
+    web_searcher searcher = { .client = call->client, .scope = call->scope,
+        .masks = call->view.masks };
     scan s;
     size_t found = 0;
-    if (!read_text(call, text) || !begin(&s, call, SEARCH_PAGE))
+    if (!web_search_for(&searcher, text)) {
+        web_fail(call, 400, "EINVAL", text && *text ? "text= is longer than %d bytes"
+            : "text= is missing", WEB_SEARCH_MAX);
+        return;
+    }
+    if (!begin(&s, call, WEB_SEARCH_PAGE))
         return;
     web_text_put(&call->reply.body, "{\"items\":[");
     do {
         gofer_info *page = next_page(&s);
         for (size_t i = 0; call->reply.status == 0 && i < gofer_info_count(page); i++) {
             const gofer_info *task = gofer_info_at(page, i);
-            const char *field = found_in(call, task, text);
+            const char *field = web_search_in(&searcher, task);
             if (field && !put_found(call, task, field, found++ == 0))
                 break;
         }

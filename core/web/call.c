@@ -64,6 +64,23 @@ bool web_sees_payloads(const web_call *call, const char *queue)
                  : web_scope_within(call->scope, WEB_SEE, WEB_PAYLOAD);
 }
 
+bool web_query_filter(web_call *call, gofer_filter *out)
+{
+    gofer_filter_init(out);
+    out->type = web_query_word(call, "type");
+    out->error = web_query_word(call, "error");
+    out->id = web_query_word(call, "id");
+    out->group = web_query_word(call, "group");
+    out->fingerprint = web_query_word(call, "fingerprint");
+    if ((out->error || out->fingerprint)
+        && !web_sees_payloads(call, web_query_word(call, "queue"))) {
+        web_fail(call, 403, "EDENIED", "the texts of errors are not for you to search");
+        return false;
+    }
+    return web_query_duration(call, "older", &out->older_ms)
+        && web_query_duration(call, "younger", &out->younger_ms);
+}
+
 int web_http_of(gofer_status status)
 {
     switch (status) {

@@ -102,6 +102,8 @@ const char *web_query_word(const web_call *call, const char *name);     // NULL:
 // A number of the query into *out, which keeps its value if none is given. False: it is answered.
 bool web_query_number(web_call *call, const char *name, int64_t min, int64_t max, int64_t *out);
 bool web_query_duration(web_call *call, const char *name, int64_t *out);
+// What tasks are looked for by; the texts are the call's.
+bool web_query_filter(web_call *call, gofer_filter *out);
 
 // May he do a thing with a queue, other than those that path and query name? False: it is answered.
 bool web_may(web_call *call, unsigned right, const char *queue);

@@ -12,6 +12,7 @@
 #include "checks.h"
 #include "clock.h"
 #include "queues.h"
+#include "search.h"
 
 enum { FLUSH_MS = 30000 };
 
@@ -45,6 +46,11 @@ static const char *const acts[] = {
     [GOFER_ACT_DELETE] = "delete", [GOFER_ACT_CANCEL] = "cancel",
     [WEB_ACT_QUEUE_DELETE] = "queue.delete", [WEB_ACT_REPAIR] = "store.repair",
 };
+
+const char *web_act_name(int32_t act)
+{
+    return acts[act];
+}
 
 int32_t web_act_of(const char *name)
 {
@@ -107,6 +113,16 @@ static void filter_of(const web_job_plan *plan, gofer_filter *out)
     out->younger_ms = plan->younger_ms;
 }
 
+static gofer_status act_on_found(turn *t, const char *queue, const gofer_filter *filter,
+    int64_t *done)
+{
+    const web_job_plan *plan = &t->job->plan;
+    web_searcher s = { .client = t->jobs->client, .scope = &plan->reader, .masks = plan->masks };
+    (void)web_search_for(&s, plan->text);       // it fits there if it did in the plan
+    return web_search_act(&s, &(web_search_plan){ .act = plan->act, .queue = queue,
+        .state = given(plan->state), .filter = filter, .progress = on_progress, .user = t }, done);
+}
+
 static gofer_status act_on(turn *t, const char *queue)
 {
     const web_job_plan *plan = &t->job->plan;   // only its state changes while it is here
@@ -114,8 +130,9 @@ static gofer_status act_on(turn *t, const char *queue)
     gofer_filter filter;
     filter_of(plan, &filter);
     int32_t act = plan->act == WEB_ACT_QUEUE_DELETE ? GOFER_ACT_DELETE : plan->act;
-    gofer_status st = gofer_client_act(t->jobs->client, act, queue, given(plan->state), &filter,
-        on_progress, t, &done);
+    gofer_status st = *plan->text ? act_on_found(t, queue, &filter, &done)
+        : gofer_client_act(t->jobs->client, act, queue, given(plan->state), &filter,
+              on_progress, t, &done);
     pthread_mutex_lock(&t->jobs->lock);
     t->done += done;
     t->looked = t->job->looked;
@@ -216,6 +233,24 @@ static gofer_status repair(turn *t, char why[WEB_WHY_ROOM])
 
 // ---- a job's run
 
+// What an act was on, for the audit; NULL: on nothing that has a name.
+static const char *target_of(const web_job_plan *plan, char room[AUDIT_TARGET_ROOM])
+{
+    gofer_filter filter;
+    if (plan->act == WEB_ACT_QUEUE_DELETE)
+        return plan->queue;
+    if (plan->act == WEB_ACT_REPAIR)
+        return NULL;
+    filter_of(plan, &filter);
+    const char *told = audit_filter_text(room, given(plan->state), &filter);
+    if (!*plan->text)
+        return told;
+    char rest[AUDIT_TARGET_ROOM];
+    memcpy(rest, room, sizeof rest);
+    snprintf(room, AUDIT_TARGET_ROOM, "text=%.255s %.240s", plan->text, rest);
+    return room;
+}
+
 // That it has begun, and how it has ended. To count changes nothing.
 static void note(web_jobs *jobs, const web_job_plan *plan, audit_note n)
 {
@@ -225,18 +260,13 @@ static void note(web_jobs *jobs, const web_job_plan *plan, audit_note n)
         [WEB_ACT_QUEUE_DELETE] = "queue.delete", [WEB_ACT_REPAIR] = "store.repair",
     };
     char target[AUDIT_TARGET_ROOM];
-    gofer_filter filter;
     if (plan->act == GOFER_ACT_COUNT)
         return;
-    filter_of(plan, &filter);
     n.actor = plan->who;
     n.address = given(plan->address);
     n.act = noted[plan->act];
     n.queue = given(plan->queue);
-    if (plan->act == WEB_ACT_QUEUE_DELETE)
-        n.target = plan->queue;
-    else if (plan->act != WEB_ACT_REPAIR)
-        n.target = audit_filter_text(target, given(plan->state), &filter);
+    n.target = target_of(plan, target);
     web_audit_note(jobs->audit, n);
 }
 

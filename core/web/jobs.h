@@ -28,12 +28,15 @@ typedef struct web_job_plan {
     int32_t act;                // a GOFER_ACT_ or WEB_ACT_ value
     char    queue[WEB_FILTER_ROOM], state[WEB_FILTER_ROOM], type[WEB_FILTER_ROOM],
             error[WEB_FILTER_ROOM], id[WEB_FILTER_ROOM], group[WEB_FILTER_ROOM],
-            fingerprint[WEB_FILTER_ROOM], who[WEB_FILTER_ROOM], address[WEB_FILTER_ROOM];
+            fingerprint[WEB_FILTER_ROOM], text[WEB_FILTER_ROOM],
+            who[WEB_FILTER_ROOM], address[WEB_FILTER_ROOM];
     int64_t older_ms, younger_ms;
     web_scope scope;            // of who began it; no grants: he has all queues
     unsigned right;             //   that the act needs there
     int64_t total;              // tasks that there were; 0: not known
     bool attended;              // who began it waits for it, and notes it if it ends meanwhile
+    web_scope reader;           // with a text: where he may see what, and what nobody may. The
+    const struct web_masks *masks;      //   masks are borrowed; NULL: none
 } web_job_plan;
 
 // Who looks at jobs: with a scope, those that he began and those of queues that he may see.
@@ -60,6 +63,7 @@ struct web_checks;
 web_jobs *web_jobs_new(gofer_client *client, struct web_audit *audit, struct web_checks *checks);
 void web_jobs_free(web_jobs *jobs);             // stops what runs; NULL is fine
 
+const char *web_act_name(int32_t act);          // "archive"
 int32_t web_act_of(const char *name);           // of those on many tasks; -1: no such
 
 // The number of a job that will run; 0: too many wait.

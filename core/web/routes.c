@@ -50,7 +50,8 @@ const web_route web_routes[] = {
       "queue state type error fingerprint id group older younger cursor limit",
       web_api_tasks,
       "A page of the tasks that match all that is given.", NULL },
-    { "GET", API "search", WEB_SEE, 0, "text queue state type cursor", web_api_search,
+    { "GET", API "search", WEB_SEE, 0,
+      "text queue state type error fingerprint id group older younger cursor", web_api_search,
       "Tasks with a text in them: id, type, group and, for who may see them, error, payload and "
       "result. One call looks at 20,000 tasks at the most, for half a second: `scanned` says at "
       "how many, `next_cursor` goes on.", NULL },
@@ -138,7 +139,8 @@ const web_route web_routes[] = {
     { "POST", API "acts", WEB_OPERATE, WEB_TAKES_BODY | WEB_NO_STORE | WEB_MINDS_QUEUES, NULL,
       web_api_jobs_add,
       "Begin an act on all tasks that match: {\"act\": \"archive\", \"queue\": \"mail\"}; what "
-      "matches is said as in the query of tasks. The answer has the job's number.", "tasks.*" },
+      "matches is said as in the query of tasks, `text` as in that of search. The answer has the "
+      "job's number.", "tasks.*" },
     { "GET", API "acts", WEB_SEE, WEB_NO_STORE | WEB_MINDS_QUEUES, NULL, web_api_jobs,
       "The latest of these jobs.", NULL },
     { "GET", API "acts/{job}", WEB_SEE, WEB_NO_STORE | WEB_MINDS_QUEUES, NULL, web_api_job,

@@ -54,6 +54,9 @@ def test_a_text_is_found_where_it_stands(web, store):
         == ["needle-1"]
     assert whole(web, "/api/v1/search", text="needle", state="archived") == ([], 0)
     assert whole(web, "/api/v1/search", text="nowhere")[0] == []
+    assert [i["task"]["id"] for i in
+            whole(web, "/api/v1/search", text="needle", type="mail", id="a", younger="1h")[0]] \
+        == ["a"]
     for wrong in ("", "text=", f"text={'x' * 257}", "text=a&cursor=nonsense"):
         assert web(f"/api/v1/search?{wrong}").status == 400, wrong
 
@@ -74,6 +77,58 @@ def test_a_search_of_many_goes_on_by_its_cursor(web, store):
     items, scanned = whole(web, "/api/v1/search", text="needle")
     assert [item["task"]["id"] for item in items] == [f"id{i:05}" for i in range(0, 2000, 10)]
     assert scanned == 2000
+
+
+# ---- acts on all that hold a text
+
+
+def acted(web, act, token=None, **what):
+    """The end of such a job."""
+    began = web.post("/api/v1/acts", {"act": act, **what}, token=token)
+    assert began.status == 200, began
+    return wait_for(lambda: (got := web(f"/api/v1/acts/{began.json['job']}").json)["state"]
+                    not in ("waiting", "running") and got)
+
+
+def test_all_that_hold_a_text_are_acted_on(web, store):
+    batch(store, *({"type": "t", "id": f"id{i:04}", "queue": f"q{i % 2}",
+                    "payload": "a Needle" if i % 3 == 0 else "hay"} for i in range(600)))
+    counted = acted(web, "count", text="needle")
+    assert counted["state"] == "done" and counted["done"] == 200 and counted["looked"] == 600
+    assert acted(web, "count", text="needle", queue="q0")["done"] == 100
+    assert acted(web, "count", text="needle", id="id00*")["done"] == 34
+    assert acted(web, "archive", text="NEEDLE", queue="q0")["done"] == 100
+    assert store.states("q0")["archived"] == 100 and store.states("q1")["archived"] == 0
+    # Those that are set aside are passed over, or it would find them again for ever.
+    assert acted(web, "archive", text="needle")["done"] == 100
+    assert acted(web, "run", text="needle", queue="q1")["done"] == 100
+    assert acted(web, "cancel", text="needle", queue="q1")["done"] == 100
+    assert acted(web, "delete", text="needle", state="archived")["done"] == 200
+    for queue in ("q0", "q1"):
+        assert store.states(queue)["pending"] == 200 and store.states(queue)["archived"] == 0
+    assert acted(web, "delete", text="needle")["done"] == 0
+    target = [it["target"] for it in web("/api/v1/audit?act=tasks.delete").json["items"]]
+    assert "text=needle state=archived" in target
+    wrong = web.post("/api/v1/acts", {"act": "run", "text": "x", "state": "pending"})
+    assert wrong.status == 409 and wrong.why == "run: not possible for pending tasks"
+    assert web.post("/api/v1/acts", {"act": "run", "text": "x" * 256}).status == 400
+
+
+def test_an_act_by_a_text_is_on_what_one_may_see(store):
+    """Nobody acts on others' queues so, nor learns from it what is masked."""
+    batch(store, {"type": "mail", "id": "a", "payload": "needle"},
+          {"type": "user", "id": "b", "payload": '{"password": "needle"}'},
+          {"type": "mail", "id": "c", "payload": "needle", "queue": "q"})
+    web = Web(store, "--mask", "user.password")
+    web.token = web.add_token("root", "admin")
+    assert acted(web, "count", text="needle")["done"] == 2
+    some = store("web", "token", "add", "some", "--role", "operate", "--queues", "q",
+                 "--tokens", store.folder / "web-tokens").out.strip()
+    assert acted(web, "archive", some, text="needle")["done"] == 1
+    assert store.states()["pending"] == 2 and store.states("q")["archived"] == 1
+    assert acted(web, "archive", text="needle")["done"] == 1
+    assert store.states()["pending"] == 1
+    web.close()
 
 
 # ---- what fails
