@@ -64,7 +64,8 @@ static bool read_plan(web_call *call, web_job_plan *plan)
         [ACT] = { .name = "act" }, [QUEUE] = { .name = "queue" }, [STATE] = { .name = "state" },
         [TYPE] = { .name = "type" }, [ERROR] = { .name = "error" }, [ID] = { .name = "id" },
         [GROUP] = { .name = "group" }, [FINGERPRINT] = { .name = "fingerprint" },
-        [TEXT] = { .name = "text" }, [OLDER] = { .name = "older" }, [YOUNGER] = { .name = "younger" },
+        [TEXT] = { .name = "text" }, [OLDER] = { .name = "older" },
+        [YOUNGER] = { .name = "younger" },
     };
     char *const texts[MEMBERS] = { [QUEUE] = plan->queue, [STATE] = plan->state,
         [TYPE] = plan->type, [ERROR] = plan->error, [ID] = plan->id, [GROUP] = plan->group,

@@ -47,7 +47,8 @@ typedef enum web_match {
 enum { WEB_ALLOW_MAX = 64 };
 
 // Finds the route of a path as it came (escapes and all, no query) and puts its words, decoded,
-// into call->path; "~." and "~.." stand for the names "." and "..". They point into `room`, which has strlen(path) + 1 bytes.
+// into call->path; "~." and "~.." stand for the names "." and "..". They point into `room`, which
+// has strlen(path) + 1 bytes.
 web_match web_route_find(const char *method, const char *path, const web_route **out,
     web_call *call, char *room, char allow[WEB_ALLOW_MAX]);
 

@@ -14,7 +14,7 @@
 #include "masks.h"
 #include "scope.h"
 
-enum { WEB_SEARCH_MAX = 255, WEB_SEARCH_PAGE = 100 };   // bytes; tasks of a page: each is read whole
+enum { WEB_SEARCH_MAX = 255, WEB_SEARCH_PAGE = 100 };   // bytes; tasks, each read whole
 
 typedef struct web_searcher {
     gofer_client    *client;

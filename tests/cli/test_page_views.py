@@ -116,6 +116,93 @@ def test_whatever_its_name_it_has_a_view(admin, gofer, name):
     admin.sees("@daily")
 
 
+def test_a_look_is_stopped_and_goes_on(page, gofer):
+    lines = [{"type": "act", "queue": "many"} for _ in range(1000)]
+    gofer("enqueue", "--batch", input="\n".join(map(json.dumps, lines)))
+    page.open("/tasks")
+    # The second question waits until it may go.
+    page.run("""
+        const ask = window.fetch;
+        let asked = 0;
+        const held = new Promise(go => window.letGo = go);
+        window.fetch = async (...how) => {
+            if (how[0].includes('/search') && asked++ === 1) await held;
+            return ask(...how);
+        };""")
+    page.run("history.pushState(null, '', '/tasks?text=act'); dispatchEvent(new Event('popstate'))")
+    page.sees("100 found")
+    page.click("Stop looking")
+    page.run("window.letGo()")
+    page.sees("200 found")
+    page.click("Look further")
+    page.sees("700 found")
+    page.click("Look further")
+    page.sees("1,000 found in 1,000 tasks.")
+
+
+def test_a_job_is_stopped(admin, gofer, web):
+    """One of so many that most of them still wait."""
+    lines = [{"type": "act", "queue": "many"} for _ in range(5000)]
+    gofer("enqueue", "--batch", input="\n".join(map(json.dumps, lines)))
+    token = web.add_token("operator", "operate")
+    for _ in range(30):
+        assert web.post("/api/v1/acts", {"act": "count", "text": "nowhere"}, token=token).status \
+            == 200
+    admin.go("/jobs", "Jobs")
+    row = 'tr[data-key="30"]'
+    admin.click("Stop", row)
+    admin.sees("stopped", row)
+    assert not admin.named("Stop", row)
+    assert web("/api/v1/acts/30", token=token).json["state"] == "stopped"
+    web.stop()
+
+
+def test_columns_are_chosen_and_kept(page, gofer):
+    gofer("cron", "add", "nightly", "@daily", "report")
+    gofer("cron", "run", "nightly")
+    heads = "thead th"
+    page.open("/tasks")
+    page.sees("report")
+    assert "Schedule" not in page.text(heads) and "Payload" in page.text(heads)
+    page.click("Columns")
+    page.click("Schedule")
+    page.click("Payload")
+    page.sees("Schedule", heads)
+    page.misses("Payload", heads)
+    page.sees("nightly", "tbody")
+    page.open("/tasks")
+    page.sees("nightly", "tbody")
+    page.misses("Payload", heads)
+    page.click("Columns")
+    page.click("As at first")
+    page.sees("Payload", heads)
+    page.misses("Schedule", heads)
+    page.open("/tasks")
+    page.sees("Payload", heads)
+
+
+LABELS = """
+const [step, rows, done] = arguments;
+import(document.querySelector('script[type=module]').src.replace('app.js', 'lines.js'))
+    .then(({ Lines }) => {
+        const plot = new Lines('x', [['a', 'new']], String);
+        plot.show(Array.from({ length: rows }, (_, i) =>
+            ({ at: Date.UTC(2026, 0, 1, 12) + i * step, values: [i] })));
+        done([...plot.plot.querySelectorAll('text.axis:not(.end)')].map(e => e.textContent));
+    });
+"""
+
+
+@pytest.mark.parametrize("step, rows", ((10000, 3), (10000, 12), (10000, 360), (3600000, 24),
+                                        (3600000, 192)))
+def test_no_two_labels_of_a_plot_are_the_same(page, step, rows):
+    page.open("/tasks")
+    labels = page.driver.execute_async_script(LABELS, step, rows)
+    assert len(labels) >= 2 and len(set(labels)) == len(labels)
+    seconds = [label.count(":") == 2 for label in labels]
+    assert all(seconds) if rows < 36 and step == 10000 else not any(seconds)
+
+
 def test_who_has_no_token_is_asked_for_one(page, web):
     token = web.add_token("ann", "operate")
     page.expects("401")

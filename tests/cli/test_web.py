@@ -358,8 +358,8 @@ def test_bodies_that_are_wrong_are_refused(web, store):
     assert web(at + "/run", "POST", b"{}", headers=js).status == 400
 
 
-NAMES = (".", "..", "~.", "~~..", "~a", "...", "a/b", "/", "a b", "50%", "%2E", "%2f", "\u00e4\u20ac\U0001f600",
-         "a?b#c", "a+b&c=d;e", "a:b", "\\")
+NAMES = (".", "..", "~.", "~~..", "~a", "...", "a/b", "/", "a b", "50%", "%2E", "%2f",
+         "\u00e4\u20ac\U0001f600", "a?b#c", "a+b&c=d;e", "a:b", "\\")
 
 
 def word(name):

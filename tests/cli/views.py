@@ -34,6 +34,8 @@ VIEWS = (
     View("/failures", "Failures", "exit code 1"),
     View("/failures?state=archived", "Failures", "exit code 1"),
     View("/types", "Types", "good"),
+    View("/types/good?queue=default", "good", "How long tasks ran"),
+    View("/types/bad?hours=192", "bad", "In all queues"),
     View("/schedules", "Schedules", "nightly"),
     View("/schedules/nightly", "nightly", "03:00"),
     View("/new-schedule", "A new cron entry"),
@@ -177,6 +179,12 @@ def spoil(store):
             redis("DEL", "asynq:{spoilt}:t:1")
 
 
+def worse(store):
+    """Something that has failed, and is to be tried again."""
+    store.enqueue("worse", "x", "--queue", "worse", "--retry-policy", "fixed:1h")
+    store("worker", "--drain", "--queue", "worse", "--shell", "worse=exit 3", code=None)
+
+
 class Act(NamedTuple):
     path: str
     needs: list  # tasks, as lines of a batch; words of a command; functions of the store
@@ -300,6 +308,55 @@ ACTS = (
         ),
         states("many", pending=0, size=0),
     ),
+    # ---- all that a text is found in: the look goes on when it is asked to
+    Act(
+        "/tasks?text=act&queue=found",
+        tasks(*map(str, range(1200)), queue="found"),
+        (
+            sees("500 found"),
+            click("Look further"),
+            sees("1,000 found"),
+            click("Look further"),
+            sees("1,200 found in 1,200 tasks."),
+        ),
+        states("found", pending=1200),
+    ),
+    Act(
+        "/tasks?text=NEEDLE&queue=needles",
+        [
+            *tasks("1", "2", "3", queue="needles", payload="a needle"),
+            *tasks("4", queue="needles", payload="hay"),
+        ],
+        (
+            sees("3 found in 4 tasks"),
+            click("Archive"),
+            sees("3 tasks match", SURE),
+            sees("act 1", SURE),
+            click("Archive"),
+            sees("archived"),
+        ),
+        states("needles", pending=1, archived=3),
+    ),
+    # ---- groups
+    Act(
+        "/groups",
+        tasks("1", "2", queue="grouped", group="g9"),
+        (click("Run each by itself", r"grouped\a g9"),),
+        states("grouped", pending=2, aggregating=0),
+    ),
+    # ---- names that are dots
+    Act(
+        "/queues",
+        tasks("1", queue="."),
+        (click("Pause", "."),),
+        states(".", paused=True),
+    ),
+    Act(
+        "/queues/~./tasks/~..",
+        later("..", queue="."),
+        (click("Run now"),),
+        task("..", queue=".", state="pending"),
+    ),
     # ---- queues
     Act(
         "/queues",
@@ -327,12 +384,23 @@ ACTS = (
     ),
     # ---- failures
     Act(
-        "/failures?state=archived",
+        "/failures?queue=default&state=archived",
         [],
         (click("Delete them"), sees("exit code 1", SURE), click("Delete them")),
         gone("dead", queue="default"),
     ),
-    Act("/failures", [], (click("Run them"),), task("again", queue="default", retried=2)),
+    Act(
+        "/failures?queue=default",
+        [],
+        (click("Run them"),),
+        task("again", queue="default", retried=2),
+    ),
+    Act(
+        "/failures?queue=worse",
+        [worse],
+        (click("Archive them"), sees("exit code 3", SURE), click("Archive them")),
+        states("worse", retry=0, archived=1),
+    ),
     # ---- schedules
     Act(
         "/schedules",

@@ -66,8 +66,8 @@ export const login = (token) => send("POST", "/login", { token });
 export const logout = () => send("POST", "/logout");
 
 /**
- * A name as a word of a path. Browsers leave out "." and "..", however they are escaped: these get a
- * sign in front, which the server and `here` take away.
+ * A name as a word of a path. Browsers leave out "." and "..", however they are escaped: these get
+ * a sign in front, which the server and `here` take away.
  * @param {string} name
  */
 export const word = (name) => encodeURIComponent(/^~*\.\.?$/.test(name) ? `~${name}` : name);

@@ -26,6 +26,7 @@ const VIEWS = [
 const FILES = [
     ...["queue", "task", "schedule", "missing", "series", "lines", "search", "choose"],
     "columns",
+    "type",
 ];
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
@@ -49,6 +50,7 @@ function module(words) {
     if (words[0] === "queues" && words[2] === "tasks") return { file: "task", nav: "tasks" };
     if (words[0] === "schedules" && words.length === 2)
         return { file: "schedule", nav: "schedules" };
+    if (words[0] === "types" && words.length === 2) return { file: "type", nav: "types" };
     if (words[0] === "new-schedule") return { file: "schedule", nav: "schedules" };
     if (words[0] === "queues" && words.length === 2) return { file: "queue", nav: "queues" };
     const known = VIEWS.find((view) => view.path.length && view.path[0] === words[0]);

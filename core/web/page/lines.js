@@ -10,9 +10,13 @@ const WIDTH = 600,
 
 /** @typedef {{at: number, values: number[]}} Row */
 
-/** In the viewer's zone: an hour within a day, else the day with it. @param {number} ms */
-const hour = (ms) =>
-    new Date(ms).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+/** In the viewer's zone. @param {number} ms @param {boolean} fine with seconds */
+const clock = (ms, fine) =>
+    new Date(ms).toLocaleTimeString(undefined, {
+        hour: "2-digit",
+        minute: "2-digit",
+        second: fine ? "2-digit" : undefined,
+    });
 /** @param {number} ms */
 const day = (ms) =>
     new Date(ms).toLocaleDateString(undefined, { weekday: "short", day: "numeric" });
@@ -64,11 +68,18 @@ export class Lines {
         return LEFT + (i * (WIDTH - LEFT - 4)) / Math.max(1, this.rows.length - 1);
     }
 
-    /** @param {number} ms */
-    label(ms) {
+    /**
+     * A time within a day, else the day with it; with seconds, if a step of rows is less than a
+     * minute: two of them would be called the same.
+     * @param {number} ms
+     * @param {number} [step] of rows between two labels
+     */
+    label(ms, step = 1) {
         const first = this.rows[0]?.at ?? ms,
-            last = this.rows[this.rows.length - 1]?.at ?? ms;
-        return last - first > 36 * 3600000 ? `${day(ms)} ${hour(ms)}` : hour(ms);
+            last = this.rows[this.rows.length - 1]?.at ?? ms,
+            apart = (step * (last - first)) / Math.max(1, this.rows.length - 1),
+            text = clock(ms, apart < 60000);
+        return last - first > 36 * 3600000 ? `${day(ms)} ${text}` : text;
     }
 
     /** @param {Row[]} rows */
@@ -85,9 +96,9 @@ export class Lines {
         }
         const step = Math.max(1, Math.ceil(rows.length / 6));
         rows.forEach((row, i) => {
-            if (i % step || this.x(i) > WIDTH - 40) return;
+            if (i % step || this.x(i) > WIDTH - 50) return;
             const text = s("text", { x: this.x(i), y: HEIGHT - 4, class: "axis" });
-            text.textContent = this.label(row.at);
+            text.textContent = this.label(row.at, step);
             parts.push(text);
         });
         this.kinds.forEach(([, style], k) => {

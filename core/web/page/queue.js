@@ -5,7 +5,7 @@ import { count, duration } from "./format.js";
 import { ask, button, facts, moment, Table } from "./parts.js";
 import { bars } from "./plot.js";
 import { pause } from "./queues.js";
-import { go, link } from "./route.js";
+import { go, link, path } from "./route.js";
 import { series } from "./series.js";
 
 /** All tasks of a queue, kept ones too. @param {any} q */
@@ -21,7 +21,7 @@ export default function queue({ words, may }) {
     const types = new Table(
         "Types of this queue in the last hour",
         [
-            { title: "Type", show: (t) => link("/tasks", { queue: name, type: t.type }, t.type) },
+            { title: "Type", show: (t) => link(path("types", t.type), { queue: name }, t.type) },
             { title: "Done", number: true, show: (t) => count(t.done) },
             { title: "Failed", number: true, show: (t) => count(t.failed) },
             { title: "Wait 50 %", number: true, show: (t) => duration(t.wait_p50_ms) },

@@ -23,7 +23,11 @@ export function rightsOf(me) {
     const grants = me.grants ?? [{ queues: null, rights: me.rights }],
         having = (/** @type {string} */ right) => grants.filter((g) => g.rights.includes(right));
     return {
-        /** For this queue; for any, if none is named. @param {string} right @param {string} [queue] */
+        /**
+         * For this queue; for any, if none is named.
+         * @param {string} right
+         * @param {string} [queue]
+         */
         may: (right, queue) =>
             having(right).some((g) => !queue || g.queues === null || names(g.queues, queue)),
         /** For all queues. @param {string} right */

@@ -63,15 +63,20 @@ function plots(fine) {
     return made;
 }
 
-/** @param {string} [queue] none: all together */
-export function series(queue) {
-    const asked = Number(here().query.hours),
-        hours = RANGES.some(([range]) => range === asked) ? asked : 1,
+/**
+ * @param {string} [queue] none: all together
+ * @param {string} [type] of which there is nothing finer than hours
+ */
+export function series(queue, type) {
+    const ranges = RANGES.filter(([range]) => !type || range > 1),
+        first = ranges[0][0],
+        asked = Number(here().query.hours),
+        hours = ranges.some(([range]) => range === asked) ? asked : first,
         fine = hours === 1,
         made = plots(fine),
         foot = h("p", { class: "foot" });
     let fetched = 0;
-    const ranges = RANGES.map(([range, title]) =>
+    const choices = ranges.map(([range, title]) =>
         h(
             "button",
             {
@@ -80,7 +85,7 @@ export function series(queue) {
                 onclick: () =>
                     go(path(...here().words), {
                         ...here().query,
-                        hours: range === 1 ? "" : range,
+                        hours: range === first ? "" : range,
                     }),
             },
             title,
@@ -89,7 +94,7 @@ export function series(queue) {
     const node = h(
         "div",
         {},
-        h("p", { class: "ranges" }, ranges),
+        h("p", { class: "ranges" }, choices),
         h(
             "div",
             { class: "plots" },
@@ -102,7 +107,7 @@ export function series(queue) {
         refresh: async () => {
             if (Date.now() - fetched < (fine ? FRESH_MS.fine : FRESH_MS.hours)) return;
             fetched = Date.now();
-            const seen = await get("series", { hours, queue }).catch((error) => {
+            const seen = await get("series", { hours, queue, type }).catch((error) => {
                 fetched = 0;
                 throw error;
             });

@@ -3,7 +3,7 @@ import { get } from "./api.js";
 import { h } from "./dom.js";
 import { count, duration } from "./format.js";
 import { Table } from "./parts.js";
-import { link } from "./route.js";
+import { link, path } from "./route.js";
 
 /** @param {any} t */
 const share = (t) => ((100 * t.failed) / (t.done + t.failed)).toFixed(1);
@@ -16,9 +16,9 @@ export default function types({ query }) {
         [
             {
                 title: "Type",
-                show: (t) => link("/tasks", { queue: t.queue, type: t.type }, t.type),
+                show: (t) => link(path("types", t.type), { queue: t.queue }, t.type),
             },
-            { title: "Queue", show: (t) => t.queue },
+            { title: "Queue", show: (t) => link(path("queues", t.queue), null, t.queue) },
             { title: "Done", number: true, show: (t) => count(t.done) },
             {
                 title: "Failed",
