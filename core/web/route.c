@@ -65,7 +65,7 @@ static bool fits(const char *pattern, const char *path)
 }
 
 // Browsers, and most who make requests, leave out segments that are "." or "..", escaped or not:
-// these come as "~." and "~..", which themselves come with one '~' more. Other words are as they are.
+// these come as "~." and "~..", which themselves come with one '~' more. Others are as they are.
 static void take_tilde(char *word)
 {
     size_t tildes = strspn(word, "~");
