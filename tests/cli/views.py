@@ -62,15 +62,23 @@ def fill(store):
     )
     store.enqueue("bad", "x", "--id", "again", "--retry-policy", "fixed:1h")
     store.enqueue("bad", "x", "--id", "dead", "--retry", "0")
+    store.enqueue("worse", "x", "--id", "worse", "--retry-policy", "fixed:1h")
     store.enqueue("later", "x", "--in", "1h", "--id", "later")
     store.enqueue("mail", "x", "--group", "g1", "--id", "grouped")
     store.enqueue("waits", "x", "--queue", "other", "--id", "waits")
     store("cron", "add", "nightly", "0 3 * * *", "report")
     worker = store.worker(
-        "--shell", "good=echo fine", "--shell", "bad=echo no >&2; exit 1", "--concurrency", "10"
+        "--shell",
+        "good=echo fine",
+        "--shell",
+        "bad=echo no >&2; exit 1",
+        "--shell",
+        "worse=exit 3",
+        "--concurrency",
+        "10",
     )
     until(
-        lambda: (now := store.states())["completed"] and now["retry"] and now["archived"],
+        lambda: (now := store.states())["completed"] and now["retry"] == 2 and now["archived"],
         "the tasks to have run",
     )
     return worker
@@ -177,12 +185,6 @@ def spoil(store):
         host, port = url.split("//")[1].split("/")[0].rsplit(":", 1)
         with Connection((host, int(port))) as redis:
             redis("DEL", "asynq:{spoilt}:t:1")
-
-
-def worse(store):
-    """Something that has failed, and is to be tried again."""
-    store.enqueue("worse", "x", "--queue", "worse", "--retry-policy", "fixed:1h")
-    store("worker", "--drain", "--queue", "worse", "--shell", "worse=exit 3", code=None)
 
 
 class Act(NamedTuple):
@@ -384,22 +386,22 @@ ACTS = (
     ),
     # ---- failures
     Act(
-        "/failures?queue=default&state=archived",
+        "/failures?type=bad&state=archived",
         [],
         (click("Delete them"), sees("exit code 1", SURE), click("Delete them")),
         gone("dead", queue="default"),
     ),
     Act(
-        "/failures?queue=default",
+        "/failures?type=bad",
         [],
         (click("Run them"),),
         task("again", queue="default", retried=2),
     ),
     Act(
-        "/failures?queue=worse",
-        [worse],
+        "/failures?type=worse",
+        [],
         (click("Archive them"), sees("exit code 3", SURE), click("Archive them")),
-        states("worse", retry=0, archived=1),
+        task("worse", queue="default", state="archived"),
     ),
     # ---- schedules
     Act(
