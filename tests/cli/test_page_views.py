@@ -154,7 +154,6 @@ def test_a_job_is_stopped(admin, gofer, web):
     admin.sees("stopped", row)
     assert not admin.named("Stop", row)
     assert web("/api/v1/acts/30", token=token).json["state"] == "stopped"
-    web.stop()
 
 
 def test_columns_are_chosen_and_kept(page, gofer):
