@@ -116,8 +116,11 @@ def test_whatever_its_name_it_has_a_view(admin, gofer, name):
     admin.sees("at 00:00 every day")
 
 
+FOOT = "p.foot"     # all rows are slow to read
+
+
 def test_a_look_is_stopped_and_goes_on(page, gofer):
-    lines = [{"type": "act", "queue": "many"} for _ in range(1000)]
+    lines = [{"type": "act", "queue": "many"} for _ in range(300)]
     gofer("enqueue", "--batch", input="\n".join(map(json.dumps, lines)))
     page.open("/tasks")
     # The second question waits until it may go.
@@ -130,14 +133,12 @@ def test_a_look_is_stopped_and_goes_on(page, gofer):
             return ask(...how);
         };""")
     page.run("history.pushState(null, '', '/tasks?text=act'); dispatchEvent(new Event('popstate'))")
-    page.sees("100 found")
+    page.sees("100 found", FOOT)
     page.click("Stop looking")
     page.run("window.letGo()")
-    page.sees("200 found")
+    page.sees("200 found", FOOT)
     page.click("Look further")
-    page.sees("700 found")
-    page.click("Look further")
-    page.sees("1,000 found in 1,000 tasks.")
+    page.sees("300 found in 300 tasks.", FOOT)
 
 
 def test_a_job_is_stopped(admin, gofer, web):
