@@ -22,6 +22,6 @@ def test_every_act(admin, store):
     # What was done to all that match were jobs, which are told of.
     admin.go("/jobs", "Jobs")
     jobs = admin.text("tbody").splitlines()
-    assert sum("\tarchive\tdone\t60\t" in job for job in jobs) == 1, jobs
-    assert sum("\tdelete\tdone\t1,100\t" in job for job in jobs) == 1, jobs
+    assert sum("\tarchive\tall\tdone\t60\t" in job for job in jobs) == 1, jobs
+    assert sum("\tdelete\tmany\tdone\t1,100\t" in job for job in jobs) == 1, jobs
     assert not any("failed" in job for job in jobs), jobs
