@@ -191,7 +191,7 @@ def test_keys_lead_around_and_are_listed(admin, gofer):
     until(lambda: admin.run("return performance.getEntriesByType('resource')"
                             ".some(e => e.name.endsWith('/shortcuts.js'))"), "the keys to be heard")
     admin.keys("?")
-    for words in ("Search tasks", "The next row", "Doctor"):
+    for words in ("Search here, or in tasks", "The next row", "Doctor"):
         admin.sees(words, "dialog")
     admin.keys("ESCAPE")
     until(lambda: not admin.all("dialog"), "the list to go")
@@ -212,17 +212,22 @@ def test_keys_lead_around_and_are_listed(admin, gofer):
     admin.keys("ESCAPE")
     admin.keys("g", "q")
     admin.ready("Queues")
+    admin.keys("/")                 # this view has a field of its own
+    assert (focus(admin)["tag"], focus(admin)["name"]) == ("input", "Name")
+    admin.keys("ESCAPE")
+    admin.keys("g", "w")
+    admin.ready("Workers")
     admin.keys("/")
     admin.ready("Tasks")
-    until(lambda: focus(admin)["tag"] == "input", "the focus to be in the box")
+    until(lambda: focus(admin)["name"] == "Search tasks", "the focus to be in the box")
     admin.keys("ESCAPE")
     admin.keys("u")
-    admin.ready("Queues")
+    admin.ready("Workers")
     admin.keys("?")
     admin.click("Keys without Tab, Enter and Esc are on")
     admin.click("Close")
     admin.keys("g", "d")
-    assert admin.path == "/queues"
+    assert admin.path == "/workers"
     admin.run("localStorage.clear()")
 
 

@@ -46,6 +46,7 @@ function row(step) {
     if (rows[next]) first(rows[next])?.focus();
 }
 
+/** The focus to the field of this view, or to that of tasks. */
 function search() {
     const box = () =>
         /** @type {HTMLInputElement|null} */ (document.querySelector("main input[type=search]"));
@@ -58,7 +59,7 @@ function search() {
 
 const KEYS = [
     { key: "?", what: "These keys", act: () => list() },
-    { key: "/", what: "Search tasks", act: search },
+    { key: "/", what: "Search here, or in tasks", act: search },
     { key: "j", what: "The next row", act: () => row(1) },
     { key: "k", what: "The row before", act: () => row(-1) },
     { key: "u", what: "Back to where you were", act: () => history.back() },
