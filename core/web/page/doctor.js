@@ -54,8 +54,7 @@ export default function doctor(context) {
                 "p",
                 { class: "acts" },
                 button("Look again", () => show(() => get("check"))),
-                context.everywhere("admin") &&
-                    button("Mend what can be mended", () => show(mend)),
+                context.everywhere("admin") && button("Mend what can be mended", () => show(mend)),
             ),
             list,
         ),

@@ -36,19 +36,19 @@ export function when(ms, now = Date.now()) {
 
 const LAST_MS = 8.64e15; // that a Date knows: a store of others may have any number
 
+const MOMENT = new Intl.DateTimeFormat(undefined, {
+    year: "numeric",
+    month: "2-digit",
+    day: "2-digit",
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    timeZoneName: "short",
+}); // dear to make
+
 /** @param {number|undefined} ms */
 export function time(ms) {
-    return ms && Math.abs(ms) <= LAST_MS
-        ? new Date(ms).toLocaleString(undefined, {
-              year: "numeric",
-              month: "2-digit",
-              day: "2-digit",
-              hour: "2-digit",
-              minute: "2-digit",
-              second: "2-digit",
-              timeZoneName: "short",
-          })
-        : "";
+    return ms && Math.abs(ms) <= LAST_MS ? MOMENT.format(ms) : "";
 }
 
 /** @param {number|string|undefined} n */
@@ -81,18 +81,17 @@ export function headline(text) {
 
 class GoferTime extends HTMLElement {
     static observedAttributes = ["ms"];
-    connectedCallback() {
-        this.draw();
+    get ms() {
+        return Number(this.getAttribute("ms"));
     }
     attributeChangedCallback() {
+        const ms = this.ms;
+        this.title =
+            ms && Math.abs(ms) <= LAST_MS ? `${time(ms)}\n${new Date(ms).toISOString()}` : "";
         this.draw();
     }
     draw() {
-        const ms = Number(this.getAttribute("ms"));
-        const text = when(ms);
-        say(this, text);
-        this.title =
-            ms && Math.abs(ms) <= LAST_MS ? `${time(ms)}\n${new Date(ms).toISOString()}` : "";
+        say(this, when(this.ms));
     }
 }
 customElements.define("gofer-time", GoferTime);

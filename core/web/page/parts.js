@@ -77,18 +77,32 @@ export class Table {
         return [c.number && "number", c.class].filter(Boolean).join(" ") || null;
     }
 
+    /** What is shown of an item, in cells. @param {(c: Column) => unknown} of */
+    row(of) {
+        return h(
+            "tr",
+            {},
+            this.columns.map((c) => h("td", { class: this.style(c) }, of(c))),
+        );
+    }
+
+    /** Rows behind those that are there, which stay as they are. @param {any[]} items */
+    add(items) {
+        for (const item of items) {
+            const row = this.row((c) => c.show(item));
+            row.setAttribute("data-key", this.key(item));
+            this.body.append(row);
+        }
+        this.empty.hidden = this.body.childElementCount > 0;
+    }
+
     /** @param {any[]} items */
     show(items) {
         keyed(
             this.body,
             items,
             this.key,
-            () =>
-                h(
-                    "tr",
-                    {},
-                    this.columns.map((c) => h("td", { class: this.style(c) })),
-                ),
+            () => this.row(() => null),
             (row, item) =>
                 this.columns.forEach((c, i) => {
                     const cell = row.children[i],

@@ -16,8 +16,9 @@ const NAMES = /** @type {Record<string, string>} */ ({ last_error: "error" });
 export function search(what, signal) {
     const foot = h("p", { class: "foot", "aria-live": "polite" }),
         acts = h("p", { class: "acts" });
-    /** @type {any[]} */
-    let found = [];
+    const keyOf = (/** @type {any} */ { task: t }) => JSON.stringify([t.queue, t.id]);
+    /** @type {Map<string, any>} */
+    const found = new Map();
     let cursor = "",
         scanned = 0,
         stopped = false,
@@ -39,8 +40,16 @@ export function search(what, signal) {
             { title: "Id", class: "id", show: ({ task: t }) => t.id },
             { title: "Enqueued", show: ({ task: t }) => moment(t.enqueued_at_ms) },
         ],
-        ({ task: t }) => `${t.queue}\n${t.id}`,
+        keyOf,
     );
+
+    // Rows are only added: a task that moved on while one looked is met again, and is there.
+    /** @param {any[]} items */
+    function add(items) {
+        const fresh = items.filter((one) => !found.has(keyOf(one)));
+        for (const one of fresh) found.set(keyOf(one), one);
+        table.add(fresh);
+    }
 
     let looking = Promise.resolve();
     // One look after the other: they add to the same list.
@@ -50,7 +59,7 @@ export function search(what, signal) {
     };
 
     async function goOn() {
-        const most = found.length + SHOWN;
+        const most = found.size + SHOWN;
         stopped = false;
         fill(
             acts,
@@ -60,21 +69,21 @@ export function search(what, signal) {
         );
         do {
             const page = await get("search", { ...what, cursor }, signal);
-            found = found.concat(page.items);
+            add(page.items);
             scanned += page.scanned;
             cursor = page.next_cursor ?? "";
-            table.show(found);
-            say(foot, `${count(found.length)} found; ${count(scanned)} tasks looked at so far`);
-        } while (cursor && !stopped && found.length < most && !signal.aborted);
+            say(foot, `${count(found.size)} found; ${count(scanned)} tasks looked at so far`);
+        } while (cursor && !stopped && found.size < most && !signal.aborted);
         fill(acts, cursor && button("Look further", look));
-        if (!cursor) say(foot, `${count(found.length)} found in ${count(scanned)} tasks.`);
+        if (!cursor) say(foot, `${count(found.size)} found in ${count(scanned)} tasks.`);
     }
     return {
-        found: () => found.map((one) => one.task),
+        found: () => [...found.values()].map((one) => one.task),
         again: async () => {
             stopped = true;
             await looking.catch(() => undefined);
-            found = [];
+            found.clear();
+            fill(table.body);
             cursor = "";
             scanned = 0;
             await look();
