@@ -1,68 +1,98 @@
 // find.c - which queues hold a task of an id.
 //
 // Nothing in Asynq's layout leads from an id to its queue, so each is asked whether it has the
-// task's key: many keys in one command where the server takes keys of several slots at once, and
-// then one by one those of a command that found some.
+// task's key: a script asks for many at once and halves where some are there, so that one queue and
+// a thousand take one exchange and about as many commands. Where the server does not take keys of
+// several slots at once, each is asked by itself.
 #include "broker/redis/inspect/inspect.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/error.h"
 
 enum {
     KEYS = 2048,                         // in one pipeline,
-    TOGETHER = 64                        //   and in one command
+    TOGETHER = 1024                      //   and in one script
+};
+
+static const gf_rd_script find_script = {
+    .name = "find a task",
+    .text = gf_rd_lua_find_task,
+    .allow_oom = true,
 };
 
 typedef struct finding {
     gf_rd_store *s;
-    const char  *id;
+    char         rest[GF_NAME_MAX + 3];  // the task's key in a queue
     gf_names     names;                  // of all queues
-    bool        *here;                   // of each: it may hold the task; then: it does
+    bool        *here;                   // of each: it holds the task
     gf_rd_key   *keys;                   // KEYS of them, and
-    gf_rd_cmd   *cmds;                   //   as many, and which of the queues
-    size_t      *first;                  //   is the first of each
+    gf_rd_cmd   *cmds;                   //   at most as many
 } finding;
 
-// Asks for those that may hold it, `together` in one command. *at: from which on; behind what was
-// asked in this pipeline.
-static gofer_status ask_some(finding *f, size_t together, size_t *at)
+static void add_keys(finding *f, gf_rd_cmd *cmd, size_t from, size_t count, gf_rd_key *keys)
 {
-    char rest[GF_NAME_MAX + 3];
-    size_t from = *at, keys = 0, count = 0;
-    snprintf(rest, sizeof rest, "t:%s", f->id);
-    for (; *at < f->names.count && keys < KEYS; ++*at) {
-        if (!f->here[*at])
-            continue;
-        if (keys % together == 0) {
-            f->cmds[count] =
-                (gf_rd_cmd){ .slot = gf_rd_queue_slot(f->names.names[*at]), .reads = true };
-            gf_rd_add(&f->cmds[count].args, "EXISTS");
-            f->first[count++] = *at;
-        }
-        gf_rd_key_of(&f->keys[keys], f->names.names[*at], rest);
-        gf_rd_add(&f->cmds[count - 1].args, f->keys[keys++].text);
-    }
-    gofer_status st = GOFER_OK;
-    if (count > 0)
-        st = gf_rd_run_whole(f->s->net, f->cmds, count, gf_rd_timeout(f->s), GOFER_OK);
+    bool alone = count == 1;
+    *cmd = (gf_rd_cmd){ .slot = gf_rd_queue_slot(f->names.names[from]), .reads = true };
+    if (alone)
+        gf_rd_add(&cmd->args, "EXISTS");
+    else
+        gf_rd_script_begin(cmd, &find_script, f->names.names[from], true);
+    cmd->reads = true;
     for (size_t i = 0; i < count; i++) {
-        bool found = gf_rd_reply_int(f->cmds[i].reply, 0) > 0;
-        size_t end = i + 1 < count ? f->first[i + 1] : *at;
-        for (size_t k = i ? f->first[i] : from; k < end; k++)
-            f->here[k] &= found;
+        gf_rd_key_of(&keys[i], f->names.names[from + i], f->rest);
+        gf_rd_add(&cmd->args, keys[i].text);
+    }
+    cmd->key_count = alone ? 0 : count;
+}
+
+static void note_found(finding *f, const redisReply *reply, size_t from, size_t count)
+{
+    if (count == 1)
+        f->here[from] = gf_rd_reply_int(reply, 0) > 0;
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
+        int64_t at = gf_rd_reply_int(reply->element[i], 0);
+        if (at > 0 && (size_t)at <= count)
+            f->here[from + (size_t)at - 1] = true;
+    }
+}
+
+// Asks for `count` queues from `from` on, `together` in one command.
+static gofer_status ask_some(finding *f, size_t from, size_t count, size_t together, bool *parted)
+{
+    size_t cmds = (count + together - 1) / together;
+    for (size_t i = 0, at = 0; i < cmds; i++, at += together)
+        add_keys(f, &f->cmds[i], from + at, count - at < together ? count - at : together,
+            f->keys + at);
+    gofer_status st = gf_rd_run_whole(f->s->net, f->cmds, cmds, gf_rd_timeout(f->s), GOFER_OK);
+    *parted = st != GOFER_OK && gf_rd_is_parted(f->cmds, cmds);
+    for (size_t i = 0, at = 0; i < cmds; i++, at += together) {
+        if (st == GOFER_OK)
+            note_found(f, f->cmds[i].reply, from + at,
+                count - at < together ? count - at : together);
         gf_rd_cmd_clear(&f->cmds[i]);
     }
     return st;
 }
 
-static gofer_status ask_all(finding *f, size_t together)
+static gofer_status ask_all(finding *f)
 {
+    size_t together = gf_rd_net_server(f->s->net).is_cluster ? 1 : TOGETHER;
     gofer_status st = GOFER_OK;
-    for (size_t at = 0; at < f->names.count && st == GOFER_OK;)
-        st = ask_some(f, together, &at);
+    for (size_t at = 0; at < f->names.count && st == GOFER_OK;) {
+        size_t count = f->names.count - at < KEYS ? f->names.count - at : KEYS;
+        bool parted;
+        st = ask_some(f, at, count, together, &parted);
+        if (parted && together > 1) {
+            together = 1;
+            st = GOFER_OK;
+        } else {
+            at += count;
+        }
+    }
     return st;
 }
 
@@ -81,22 +111,16 @@ static void keep_found(finding *f)
 
 gofer_status gf_rd_locate(gf_broker *b, const char *id, gf_names *out)
 {
-    finding f = { .s = (gf_rd_store *)b, .id = id };
+    finding f = { .s = (gf_rd_store *)b };
+    snprintf(f.rest, sizeof f.rest, "t:%s", id);
     gofer_status st = gf_rd_names_inspect(b, &f.names);
     if (st != GOFER_OK)
         return st;
-    f.here = gf_alloc(f.names.count + 1);
-    f.keys = gf_alloc(KEYS * sizeof *f.keys);
-    f.cmds = gf_calloc(KEYS, sizeof *f.cmds);
-    f.first = gf_alloc(KEYS * sizeof *f.first);
-    if (!f.here || !f.keys || !f.cmds || !f.first)
-        st = gf_fail_nomem("a search");
-    else
-        memset(f.here, true, f.names.count);
-    if (st == GOFER_OK && !gf_rd_net_server(f.s->net).is_cluster)
-        st = ask_all(&f, TOGETHER);
-    if (st == GOFER_OK)
-        st = ask_all(&f, 1);
+    size_t most = f.names.count < KEYS ? f.names.count : KEYS;
+    f.here = gf_calloc(f.names.count + 1, sizeof *f.here);
+    f.keys = gf_calloc(most + 1, sizeof *f.keys);
+    f.cmds = gf_calloc(most + 1, sizeof *f.cmds);
+    st = f.here && f.keys && f.cmds ? ask_all(&f) : gf_fail_nomem("a search");
     if (st == GOFER_OK) {
         keep_found(&f);
         *out = f.names;
@@ -106,6 +130,5 @@ gofer_status gf_rd_locate(gf_broker *b, const char *id, gf_names *out)
     gf_free(f.here);
     gf_free(f.keys);
     gf_free(f.cmds);
-    gf_free(f.first);
     return st;
 }

@@ -100,7 +100,7 @@ typedef struct sweeping {
     size_t       together;
 } sweeping;
 
-static bool is_parted(const gf_rd_cmd *cmds, size_t count)
+bool gf_rd_is_parted(const gf_rd_cmd *cmds, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (cmds[i].reply && cmds[i].reply->type == REDIS_REPLY_ERROR &&
@@ -139,7 +139,7 @@ static gofer_status sweep_some(sweeping *g, char *const *names, size_t count)
     }
     gofer_status st = gf_rd_run_whole(g->store->net, g->cmds, cmds, gf_rd_timeout(g->store),
         GOFER_OK);
-    bool parted = st != GOFER_OK && each > 1 && is_parted(g->cmds, cmds);
+    bool parted = st != GOFER_OK && each > 1 && gf_rd_is_parted(g->cmds, cmds);
     for (size_t i = 0; i < cmds && st == GOFER_OK; i++) {
         size_t at = i * each;
         st = read_some(g, g->cmds[i].reply, names + at, count - at < each ? count - at : each);

@@ -51,6 +51,10 @@ gofer_status gf_rd_rows(gf_rd_store *s, const gf_rd_asked_page *asked, char **ne
 // are being aggregated.
 gofer_status gf_rd_group_sets(gf_rd_store *s, const char *queue, redisReply **out);
 
+// A command was refused because its keys are of several slots: what looks like a single server is
+// many behind a proxy.
+bool gf_rd_is_parted(const gf_rd_cmd *cmds, size_t count);
+
 // OK: the queue is in asynq:queues or has keys; else ENOTFOUND, or why we do not know.
 gofer_status gf_rd_queue_need(gf_rd_store *s, const char *queue);
 // Text of a reply that may be anybody's: valid UTF-8, gf_free; NULL: no memory.
