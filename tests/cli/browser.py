@@ -178,11 +178,12 @@ class Page:
         self._do(name, within, act)
 
     def keys(self, *keys):
-        """To what has the focus; names as "TAB", or text."""
+        """As a keyboard has them, whatever has the focus; names as "TAB", or text."""
+        from selenium.webdriver import ActionChains
         from selenium.webdriver.common.keys import Keys
 
-        element = self.driver.switch_to.active_element
-        element.send_keys(*(getattr(Keys, key, key) for key in keys))
+        names = [getattr(Keys, key, key) for key in keys]
+        ActionChains(self.driver, duration=0).send_keys(*names).perform()
 
     def log_in(self, token):
         """From any view: the browser has the cookie then."""

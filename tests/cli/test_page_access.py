@@ -4,8 +4,8 @@ import importlib.util
 import pathlib
 
 import pytest
-from browser import Page, until
-from views import ACTS, VIEWS, fill, prepare
+from browser import until
+from views import VIEWS, View, fill
 
 pytestmark = pytest.mark.usefixtures("has_web")
 
@@ -27,6 +27,15 @@ return {tag: e.localName, number: window.numbers ? window.numbers.indexOf(e) : -
         && parseFloat(style.outlineWidth) >= 2};
 """
 
+# What gets the focus from here on.
+HEAR = """
+window.heard = [];
+addEventListener('focusin', () => {
+    const now = (() => {%s})();
+    window.heard.push(now);
+}, {signal: (window.hearing?.abort(), window.hearing = new AbortController()).signal});
+""" % FOCUS
+
 # All that can have the focus, in the order of the page.
 NUMBER = """
 window.numbers = [...document.querySelectorAll('a[href],button,input,select,textarea,summary')]
@@ -41,6 +50,15 @@ return [document.documentElement.scrollWidth - wide,
         && !e.closest('.table,pre,svg,.unseen,.skip') && e.getBoundingClientRect().right > wide + 1)
         .map(e => e.outerHTML.slice(0, 150))];
 """
+
+
+MOVING = """
+return [...document.querySelectorAll('*')].filter(e => {
+    const s = getComputedStyle(e);
+    return parseFloat(s.transitionDuration) > 0 || parseFloat(s.animationDuration) > 0;
+}).map(e => e.outerHTML.slice(0, 100))"""
+
+PARTS = 2       # of the walk through all views: each is a test, which has a bound on its time
 
 
 @pytest.fixture(scope="session")
@@ -65,10 +83,10 @@ def media(page):
 
 @pytest.fixture
 def size(page):
-    """A function: how large the window is to the page."""
-    def resize(width, height):
+    """A function: how large the window is to the page; without arguments as it was."""
+    def resize(width=0, height=0):
         page.devtools("Emulation.setDeviceMetricsOverride", width=width, height=height,
-                      deviceScaleFactor=1, mobile=False)
+                      deviceScaleFactor=1 if width else 0, mobile=False)
     yield resize
     page.devtools("Emulation.clearDeviceMetricsOverride")
 
@@ -86,73 +104,79 @@ def focus(page):
     return page.run(FOCUS)
 
 
-def press(page, *keys):
-    """Keys as a keyboard has them: to the window, whatever has the focus there."""
-    from selenium.webdriver import ActionChains
-    from selenium.webdriver.common.keys import Keys
-
-    ActionChains(page.driver, duration=0).send_keys(*(getattr(Keys, k, k) for k in keys)).perform()
+def axe_finds(page, rule=None):
+    return page.driver.execute_async_script(AXE, rule)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(admin, gofer, axe, media, scheme):
+CONTRAST = "color-contrast"     # nothing else depends on the scheme
+
+
+def sound(page, media):
+    """axe-core has nothing to say, light or dark."""
+    media(color_scheme="light")
+    assert axe_finds(page) == []
+    media(color_scheme="dark")
+    assert axe_finds(page, CONTRAST) == []
+
+
+def reached(page):
+    """Tab leads to all that can be done, and one sees where one is."""
+    page.hide()             # it stays as it is
+    everything = page.run(NUMBER)
+    page.run(HEAR)
+    missed = set(range(len(everything)))
+    while missed:
+        page.keys(*["TAB"] * len(missed))
+        heard = page.run("return window.heard.splice(0)")
+        now = {one["number"] for one in heard} & missed
+        assert all(one["seen"] for one in heard), heard
+        assert now, [everything[i] for i in missed]
+        missed -= now
+    page.hide(False)
+
+
+def fitting(page, size):
+    for width, height in ((360, 740), (3840, 2160)):
+        size(width, height)
+        assert page.run(WIDTHS) == [0, []], width
+    size()
+
+
+def still(page, media):
+    """Who wants no motion gets none."""
+    media(reduced_motion="reduce")
+    assert page.run(MOVING) == []
+    media()
+
+
+QUEUE, ONE = "a-long-queue-" + "q" * 80, "i" * 120
+LONG = (View(f"/queues/{QUEUE}", QUEUE), View(f"/queues/{QUEUE}/tasks/{ONE}", ONE))
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_view_is_for_everybody(admin, gofer, axe, media, size, part):
     fill(gofer)
-    media(color_scheme=scheme)
+    gofer.enqueue("a-very-long-type-" + "x" * 100, '{"k":"' + "y" * 300 + '"}', "--queue", QUEUE,
+                  "--id", ONE)
     admin.run(axe)
-    rule = "color-contrast" if scheme == "dark" else None   # nothing else depends on it
-    for view in VIEWS:
+    for view in (*VIEWS, *LONG)[part::PARTS]:
         visit(admin, view.path, view.title)
         admin.sees(view.sees)
-        assert admin.driver.execute_async_script(AXE, rule) == [], view.path
-    visit(admin, "/queues/default/tasks/later", "later")
+        sound(admin, media)
+        still(admin, media)
+        fitting(admin, size)
+        reached(admin)
+
+
+def test_axe_finds_nothing_against_questions(admin, gofer, axe, media):
+    gofer.enqueue("t", "x", "--id", "one", "--in", "1h")
+    admin.run(axe)
+    visit(admin, "/queues/default/tasks/one", "one")
     for name, leave in (("Delete", "Leave it"), ("Keys", "Close")):
         admin.click(name)
         admin.find(leave)
-        assert admin.driver.execute_async_script(AXE, rule) == [], name
+        sound(admin, media)
         admin.click(leave)
-
-
-def test_tab_reaches_all_that_can_be_done_and_shows_where_one_is(admin, gofer):
-    fill(gofer)
-    for view in VIEWS:
-        visit(admin, view.path, view.title)
-        admin.sees(view.sees)
-        admin.hide()            # it stays as it is
-        everything = admin.run(NUMBER)
-        admin.run("window.numbers[0].focus()")
-        reached = [0]
-        while len(reached) < len(everything):
-            press(admin, "TAB")
-            now = focus(admin)
-            if now["tag"] == "body" or now["number"] in reached:
-                break
-            assert now["seen"], (view.path, now)
-            if now["number"] >= 0:
-                reached.append(now["number"])
-        missed = set(range(len(everything))) - set(reached)
-        assert not missed, (view.path, [everything[i] for i in missed])
-        admin.hide(False)
-
-
-class Keyboard(Page):
-    """A page that is never clicked: what is named gets the focus and a key."""
-
-    def click(self, name, within=None):
-        self._do(name, within, lambda e: e.send_keys(
-            " " if e.get_attribute("type") == "checkbox" else "\n"))
-
-
-def test_every_act_is_done_by_keys(admin, gofer):
-    fill(gofer)
-    prepare(gofer)
-    admin.devtools("Browser.grantPermissions",
-                   permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
-    by_keys = Keyboard(admin.driver, admin.address)
-    for act in ACTS:
-        visit(admin, act.path)
-        for step in act.steps:
-            step(by_keys)
-        until(lambda: act.done(gofer), lambda: f"the store to have changed by {act.path}")
 
 
 def test_the_focus_stays_while_the_view_is_drawn_anew(admin, gofer):
@@ -229,33 +253,6 @@ def test_keys_lead_around_and_are_listed(admin, gofer):
     admin.keys("g", "d")
     assert admin.path == "/workers"
     admin.run("localStorage.clear()")
-
-
-def test_it_fits_a_phone_and_a_wall(admin, gofer, size):
-    fill(gofer)
-    queue, one = "a-long-queue-" + "q" * 80, "i" * 120
-    gofer.enqueue("a-very-long-type-" + "x" * 100, '{"k":"' + "y" * 300 + '"}', "--queue", queue,
-                  "--id", one)
-    views = [(view.path, view.title) for view in VIEWS]
-    views += [(f"/queues/{queue}", queue), (f"/queues/{queue}/tasks/{one}", one)]
-    for width, height in ((360, 740), (3840, 2160)):
-        size(width, height)
-        for path, title in views:
-            visit(admin, path, title)
-            assert admin.run(WIDTHS) == [0, []], (width, path)
-
-
-def test_who_wants_no_motion_gets_none(admin, gofer, media):
-    fill(gofer)
-    media(reduced_motion="reduce")
-    for view in VIEWS:
-        visit(admin, view.path, view.title)
-        moving = admin.run("""
-            return [...document.querySelectorAll('*')].filter(e => {
-                const s = getComputedStyle(e);
-                return parseFloat(s.transitionDuration) > 0 || parseFloat(s.animationDuration) > 0;
-            }).map(e => e.outerHTML.slice(0, 100))""")
-        assert moving == [], view.path
 
 
 def test_on_paper_it_is_what_it_shows(admin, gofer, media):
