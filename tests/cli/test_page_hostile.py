@@ -80,8 +80,9 @@ def test_texts_stay_texts(page, store):
     store("worker", "--drain", "--queue", "runs", "--lua", script)
     assert len(made) > 40
     assert store.states("runs")["completed"] == store.states("runs")["archived"] == len(TEXTS) + 3
+    page.open()
     for view in VIEWS:
-        page.open(view.path.replace("default", "runs").replace("kept", "markup-fails"))
+        page.go(view.path.replace("default", "runs").replace("kept", "markup-fails"))
         is_untouched(page)
         assert page.complaints() == [], view
     # Views are the same for both stores: of one all tasks are looked at, of the other some.

@@ -382,6 +382,18 @@ ACTS = (
         (click("Remove the queue"), write("Type remove to go on", "remove"), click("Remove it")),
         lambda store: store.states("remove") == {},
     ),
+    Act(
+        "/queues/remove-many",
+        tasks(*map(str, range(1001)), queue="remove-many"),
+        (
+            click("Remove the queue"),
+            sees("1,001 tasks", SURE),
+            write("Type remove-many to go on", "remove-many"),
+            click("Remove it"),
+            sees("removes remove-many", "#notes"),
+        ),
+        lambda store: store.states("remove-many") == {},
+    ),
     # ---- failures
     Act(
         "/failures?type=bad&state=archived",
