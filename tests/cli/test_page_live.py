@@ -5,6 +5,7 @@ import time
 import pytest
 from browser import until
 from conftest import needs_redis
+from proxy import DELAY, PASS, Proxy
 from topology import Running, Setup
 from webserver import Web
 
@@ -99,6 +100,33 @@ def test_a_store_that_goes_and_comes_back(browse, gofer):
         page.sees("after")
         page.leave()
         web.close()
+
+
+def test_a_repair_that_is_slow_is_a_job(browse, gofer, redis):
+    """The doctor says as which, waits for its end, and shows what it found."""
+    host, port = gofer.env["GOFER_URL"].split("//")[1].split("/")[0].rsplit(":", 1)
+    proxy = Proxy((host, int(port)))
+    gofer.env["GOFER_URL"] = f"redis://{proxy.address}"
+    web = Web(gofer)
+    page = browse(web.address)
+    page.open()
+    page.log_in(web.add_token("root", "admin"))
+    gofer.enqueue("t", "--queue", "lost", "--in", "1h")
+    redis("SREM", "asynq:queues", "lost")
+    page.go("/doctor", "Doctor")
+    page.sees("queue-unlisted")
+    proxy.delay_s, proxy.mode = 0.4, DELAY
+    page.click("Mend what can be mended")
+    page.sees("Mending, as job 1")
+    proxy.mode = PASS
+    page.sees("1 mended.")
+    assert redis("SISMEMBER", "asynq:queues", "lost") == 1
+    page.go("/jobs", "Jobs")
+    page.sees("store.repair")
+    page.sees("done", "tbody")
+    page.leave()
+    web.close()
+    proxy.refuse()
 
 
 def test_nobody_looks(page, gofer):

@@ -120,6 +120,45 @@ def test_who_has_some_queues_is_told_so(full, page, web):
     assert page.complaints() == []
 
 
+def test_who_is_in_several_groups_of_a_proxy_has_what_all_of_them_have(full, browse):
+    """He sees all queues, and acts in some."""
+    web = Web(full, "--auth-header", "X-User", "--role-header", "X-Groups", "--role-map", "all=see",
+              "--role-map", "mailers=operate:other,secrets", "--trusted-proxy", "127.0.0.1")
+    full("cron", "add", "mine", "@daily", "report", "--queue", "other")
+    page = browse(web.address)
+    page.devtools("Network.enable")
+    page.devtools("Network.setExtraHTTPHeaders",
+                  headers={"X-User": "ann", "X-Groups": "all, mailers"})
+    page.open("/", "Overview")
+    page.sees("ann", "header")
+    page.sees("How long the oldest has waited")     # which is of all queues together
+    page.go("/queues", "Queues")
+    assert page.named("Pause", 'tr[data-key="other"]')
+    assert not page.named("Pause", 'tr[data-key="default"]')
+    page.go("/tasks", "Tasks")
+    page.sees("secret-err")
+    assert page.named("Choose secret-err") and page.named("Choose waits")
+    assert not page.named("Choose later")
+    page.go("/queues/default/tasks/kept", "kept")
+    page.sees("your role does not show it")
+    assert not page.named("Cancel") and not page.named("Run now")
+    page.go("/schedules", "Schedules")
+    assert page.named("Run now", 'tr[data-key="mine"]')
+    assert not page.named("Run now", 'tr[data-key="nightly"]')
+    for path, title in (("/workers", "Workers"), ("/settings", "Settings")):
+        page.go(path, title)
+        assert not page.named("Quiet")
+    page.sees("In all queues\nsee, metrics")
+    page.sees("In other, secrets\nsee, payload, enqueue, operate")
+    page.go("/queues/secrets/tasks/secret-err", "secret-err")
+    page.sees(SECRET)
+    page.click("Run now")
+    until(lambda: full.states("secrets")["pending"], "the task to be pending")
+    page.leave()
+    page.devtools("Network.setExtraHTTPHeaders", headers={})
+    web.close()
+
+
 def test_an_admin_is_offered_all(full, page, web):
     log_in(page, web, "admin")
     names, boxes = offered(page, ACTING)
