@@ -108,6 +108,7 @@ class Gofer:
         self.env = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "GOFER_URL")}
         self.env.update(GOFER_URL=f"sqlite:{self.db}", TZ="UTC", TERM="xterm")
         self.workers = []
+        self.servers = []       # processes of `gofer web`
 
     def __call__(self, *args, input=b"", code=0, env=None, before=(), **how):
         """Run to the end, by the command `before` if there is one, and check the exit code (None:
@@ -163,11 +164,12 @@ class Gofer:
         return next((q for q in items if q["queue"] == queue), {})
 
     def close(self):
-        for worker in self.workers:
-            if worker.process.poll() is None:
-                worker.process.kill()
-            worker.process.wait()
-            worker.process.stdout.close()
+        """Whatever a test that failed has left ends with it."""
+        for process in [*(worker.process for worker in self.workers), *self.servers]:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            process.stdout.close()
 
 
 @pytest.fixture
@@ -220,3 +222,10 @@ def web(request, gofer):
     it = Web(gofer)
     yield it
     it.close()
+
+
+@pytest.fixture
+def admin_web(store, web):
+    """A server of either store, to which its requests come from one who may do everything."""
+    web.token = web.add_token("root", "admin")
+    return web

@@ -9,19 +9,11 @@ import urllib.parse
 
 import pytest
 import api_page
-from conftest import PATIENCE, ROOT, needs_redis, wait_for
+from conftest import PATIENCE, ROOT, admin_web as web, needs_redis, wait_for  # noqa: F401
 from topology import Running
 from webserver import Web
 
 pytestmark = pytest.mark.usefixtures("has_web")
-
-
-@pytest.fixture
-def web(store):
-    it = Web(store)
-    it.token = it.add_token("root", "admin")
-    yield it
-    it.close()
 
 
 def test_the_first_line_is_its_address_and_a_signal_ends_it(gofer):

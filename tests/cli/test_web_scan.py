@@ -3,18 +3,10 @@ import json
 import urllib.parse
 
 import pytest
-from conftest import PATIENCE, wait_for
+from conftest import PATIENCE, admin_web as web, wait_for  # noqa: F401
 from webserver import Web
 
 pytestmark = pytest.mark.usefixtures("has_web")
-
-
-@pytest.fixture
-def web(store):
-    it = Web(store)
-    it.token = it.add_token("root", "admin")
-    yield it
-    it.close()
 
 
 def whole(web, path, **query):

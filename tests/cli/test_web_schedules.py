@@ -1,18 +1,9 @@
 """gofer web: cron entries, and the server's settings, on both stores."""
 import pytest
-from conftest import wait_for
+from conftest import admin_web as web, wait_for  # noqa: F401
 from webserver import Web
 
 pytestmark = pytest.mark.usefixtures("has_web")
-
-
-@pytest.fixture
-def web(store):
-    it = Web(store)
-    it.token = it.add_token("root", "admin")
-    yield it
-    it.close()
-
 
 AT = "/api/v1/schedules/nightly"
 

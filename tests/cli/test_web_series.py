@@ -3,21 +3,13 @@ import json
 import os
 
 import pytest
-from conftest import needs_redis
+from conftest import admin_web as web, needs_redis  # noqa: F401
 from topology import Running
 from webserver import Web
 
 pytestmark = pytest.mark.usefixtures("has_web")
 
 HOUR_MS = 3600 * 1000
-
-
-@pytest.fixture
-def web(store):
-    it = Web(store)
-    it.token = it.add_token("root", "admin")
-    yield it
-    it.close()
 
 
 def test_hours_come_from_the_store(web, store):

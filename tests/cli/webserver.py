@@ -49,6 +49,7 @@ class Web:
                 [gofer.bin, "web", *map(str, args)], stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=err, cwd=gofer.folder,
                 env={**gofer.env, **(env or {})})
+        gofer.servers.append(self.process)
         self.address = self.process.stdout.readline().decode().strip()
         self.url = urllib.parse.urlsplit(self.address)
         self.token = token
