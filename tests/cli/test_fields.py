@@ -136,6 +136,13 @@ def tokens(run, path):
         run("web token", *words, "--tokens", path)
 
 
+def measure(run):
+    words = ["--tasks", "10", "--rounds", "1", "--time", "50ms", "--json"]
+    ground, *figures = run.gofer("bench", *words).out.splitlines()
+    run.hold("bench", "first", [ground])
+    run.hold("bench", "then", figures)
+
+
 def test_what_every_command_prints(store, tmp_path):
     run = Held(store)
     if run("version")["web"]:
@@ -148,6 +155,7 @@ def test_what_every_command_prints(store, tmp_path):
     run_all(run, store)
     act_on_tasks(run)
     run("audit")
+    measure(run)
     look(run)
     act_on_entries(run, tmp_path)
     store.enqueue("ok", "--queue", "brief")

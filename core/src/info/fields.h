@@ -618,6 +618,45 @@ FIELD(pinged, url, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its URL, without the pass
 FIELD(pinged, ok, BOOL, none, ALWAYS, BOTH, "0.1.0", "True.")
 FIELD(pinged, ms, NUMBER, ms, ALWAYS, BOTH, "0.1.0", "How long the answer took.")
 
+KIND(bench_ground, "", "On what a benchmark was run.")
+FIELD(bench_ground, version, TEXT, none, ALWAYS, BOTH, "0.1.0", "Of gofer.")
+FIELD(bench_ground, url, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "The store's URL, without the password.")
+FIELD(bench_ground, store, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "redis, valkey, sqlite, memory or unknown.")
+FIELD(bench_ground, store_version, TEXT, none, NULLABLE, BOTH, "0.1.0",
+    "Of a server; null: not known.")
+FIELD(bench_ground, durability, TEXT, none, ALWAYS, BOTH, "0.1.0", "What is on disk, and when.")
+FIELD(bench_ground, limit, TEXT, none, NULLABLE, BOTH, "0.1.0",
+    "What the phase limit measured: a synced write or a round trip; null: neither.")
+FIELD(bench_ground, machine, TEXT, none, ALWAYS, BOTH, "0.1.0", "The processor.")
+FIELD(bench_ground, cores, INT, count, ALWAYS, BOTH, "0.1.0", "How many there are.")
+FIELD(bench_ground, system, TEXT, none, ALWAYS, BOTH, "0.1.0", "The operating system.")
+FIELD(bench_ground, load, NUMBER, none, ALWAYS, BOTH, "0.1.0",
+    "The system's load average of one minute, before it began.")
+FIELD(bench_ground, queue, TEXT, none, ALWAYS, BOTH, "0.1.0", "The benchmark's own.")
+FIELD(bench_ground, rounds, INT, count, ALWAYS, BOTH, "0.1.0", "As asked for.")
+FIELD(bench_ground, tasks, INT, count, ALWAYS, BOTH, "0.1.0", "Of a phase, at most.")
+FIELD(bench_ground, phase_ms, INT, ms, ALWAYS, BOTH, "0.1.0",
+    "How long a phase of a round puts tasks in, at most.")
+FIELD(bench_ground, payload, INT, bytes, ALWAYS, BOTH, "0.1.0", "Of each task.")
+FIELD(bench_ground, threads, INT, count, ALWAYS, BOTH, "0.1.0", "Of the phase threads.")
+FIELD(bench_ground, slots, INT, count, ALWAYS, BOTH, "0.1.0", "Of the worker.")
+
+KIND(bench_figure, "", "A figure of a benchmark.")
+FIELD(bench_figure, phase, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "limit, enqueue, threads, bulk, drain, live, idle or load.")
+FIELD(bench_figure, figure, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "rate, call, start_p50, start_p99 (from the call of enqueue to the start), client_cpu or "
+    "worker_cpu (for each task).")
+FIELD(bench_figure, unit, TEXT, none, ALWAYS, BOTH, "0.1.0", "/s or us.")
+FIELD(bench_figure, median, NUMBER, none, ALWAYS, BOTH, "0.1.0", "Of the rounds.")
+FIELD(bench_figure, lowest, NUMBER, none, ALWAYS, BOTH, "0.1.0", "Of the rounds.")
+FIELD(bench_figure, highest, NUMBER, none, ALWAYS, BOTH, "0.1.0", "Of the rounds.")
+FIELD(bench_figure, rounds, INT, count, ALWAYS, BOTH, "0.1.0", "How many measured it.")
+FIELD(bench_figure, per_limit, NUMBER, none, MAYBE, BOTH, "0.1.0",
+    "Tasks in the median time of the limit or, of a time, how many of these it is.")
+
 KIND(migration, "", "What went to another store.")
 FIELD(migration, queues, ARRAY(migrated_queue), none, ALWAYS, BOTH, "0.1.0", "Each queue.")
 FIELD(migration, moved, INT, count, MAYBE, BOTH, "0.1.0",
@@ -719,6 +758,8 @@ ANSWER("stats", "", RECORD(totals))
 ANSWER("audit", "", RECORD(audit_listing))
 ANSWER("ping", "", RECORD(pinged))
 ANSWER("doctor", "", LIST(finding))
+ANSWER("bench", "first", RECORD(bench_ground))
+ANSWER("bench", "then", LINES(bench_figure))
 ANSWER("migrate", "", RECORD(migration))
 ANSWER("version", "", RECORD(versions))
 
