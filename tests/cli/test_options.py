@@ -160,6 +160,7 @@ def test_a_number_in_its_range_is_not_refused_by_another(gofer):
         "cron history": ["e"],
         "task edit": ["x", "p"],
         "worker": ["--exec", "t=true", "--drain"],
+        "bench": "memory: --phase bulk --time 10ms --tasks 1 --rounds 1".split(),
     }
     for command, option, least, most in options_with_a_range(gofer):
         if (command, option) in [(["enqueue"], "count"), (["events"], "count")]:
