@@ -68,11 +68,11 @@ class Waits:
         self._at: Optional[weakref.ref[EndWaits]] = None  # by which waits
         self._thread: Optional[threading.Thread] = None
         self._pipe: tuple[int, int] | None = None
-        self._forget: Callable[[], object] = int  # the word that wakes the thread to its end
+        self._forget: Callable[[], object] = int  # the close that wakes the thread to its end
 
     def after_fork_in_child(self) -> None:
         pipe = self._pipe
-        self._forget()  # the descriptor will be another file's
+        self._forget()  # else it is closed twice
         self._beginning = Turn()
         self._start()
         for descriptor in pipe or ():
@@ -166,7 +166,9 @@ class Waits:
                 self._pipe = os.pipe()
                 os.set_blocking(self._pipe[0], False)
                 os.set_blocking(self._pipe[1], False)
-                farewell = weakref.finalize(self, os.write, self._pipe[1], b".")
+                # One step, of what nobody else closes: the thread, which may have found out before,
+                # closes the other end alone.
+                farewell = weakref.finalize(self, os.close, self._pipe[1])
                 farewell.atexit = False
                 self._forget = farewell.detach
             thread = threading.Thread(
@@ -293,8 +295,7 @@ def _serve(pipe: tuple[int, int], ref: weakref.ref[Waits]) -> None:
         idle.poll()
         waits = ref()
         if waits is None:
-            for descriptor in pipe:
-                os.close(descriptor)
+            os.close(pipe[0])
             return
         if not waits._entries:  # a wait that was given up, or a fork
             try:

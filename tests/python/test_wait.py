@@ -10,7 +10,9 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gofer
@@ -187,6 +189,53 @@ def test_an_application_is_forgotten_with_its_waits(url: str) -> None:
     gc.collect()
     thread.join(60)
     assert not thread.is_alive()
+
+
+def gone_on_with(thread: threading.Thread) -> bool:
+    """Whether the thread of waits is at work on them, or about to be."""
+    assert thread.ident is not None
+    frame = sys._current_frames()[thread.ident]
+    return frame.f_code.co_name != "_serve" or "waits" in frame.f_locals
+
+
+def test_waits_that_go_write_to_no_descriptor_of_others(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their thread may see that they are gone before their farewell has run."""
+    hushed: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: hushed.append(what.exc_value))
+    app = gofer.Gofer(url)
+    with pytest.raises(gofer.Timeout):
+        app.enqueue("t").wait(timeout=0.01)
+    waits = app._connection.waits
+    thread, pipe = waits._thread, waits._pipe
+    assert thread is not None and pipe is not None
+    taken = []
+
+    with (tmp_path / "other").open("wb") as other:
+
+        def before_the_farewell(gone: object) -> None:
+            os.write(pipe[1], b".")
+            thread.join(60)
+            for number in pipe:
+                try:
+                    os.fstat(number)
+                except OSError:  # it is free: another file is given it
+                    os.dup2(other.fileno(), number)
+                    taken.append(number)
+
+        mine = weakref.ref(waits, before_the_farewell)  # the youngest is called first
+        app.close()
+        end = time.monotonic() + 60
+        while gone_on_with(thread):  # the last who lets go of it shall be this thread
+            assert time.monotonic() < end, "the thread keeps it"
+            time.sleep(0.001)
+        del waits, app
+        gc.collect()
+        assert mine() is None and not thread.is_alive() and not hushed
+        assert taken and os.fstat(other.fileno()).st_size == 0
+        for number in taken:
+            os.close(number)  # it is still that file's
 
 
 def test_a_signal_interrupts_a_wait(url: str, app: gofer.Gofer, awaited: Awaited) -> None:
