@@ -18,7 +18,7 @@ import pytest
 # Interrupted again and again, at moments by chance, in one process. What was cut must not hold up
 # another thread, a fork, or the end of the program.
 PROGRAM = """
-import asyncio, os, random, signal, sys, threading, time
+import asyncio, os, queue, random, signal, sys, threading, time
 import gofer
 
 url, case, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
@@ -64,8 +64,24 @@ def run():
 def strike(number, frame):
     raise KeyboardInterrupt
 
+# One that is raised in a finalizer or in the callback of a weak reference (the modules' locks have
+# such) is dropped by Python, which tells of it and goes on. So it is struck again.
+def dropped(what):
+    if not isinstance(what.exc_value, KeyboardInterrupt) or "gofer" in repr(what.object):
+        sys.__unraisablehook__(what)
+
+def strike_until(over):
+    time.sleep(delay)
+    while True:
+        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            return over.get(timeout=10)
+        except queue.Empty:
+            pass
+
 # Signals that asyncio and the worker deal with themselves come from outside; others from a timer.
 outside = case in ("aenqueue", "run")
+sys.unraisablehook = dropped
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGALRM, strike)
 end = time.monotonic() + seconds
@@ -74,20 +90,23 @@ while time.monotonic() < end or not interrupted:
     tried += 1
     try:
         if outside:
-            timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))
-            timer.start()
+            over = queue.SimpleQueue()
+            striker = threading.Thread(target=strike_until, args=(over,), daemon=True)
+            striker.start()
         else:
             signal.setitimer(signal.ITIMER_REAL, delay)
         globals()[case]()
         if outside:
-            timer.join()
+            over.put(None)
+            striker.join()
             time.sleep(0.01)
         else:
             signal.setitimer(signal.ITIMER_REAL, 0)
     except KeyboardInterrupt:
         interrupted += 1
         if outside:
-            timer.join()
+            over.put(None)
+            striker.join()
 signal.signal(signal.SIGALRM, signal.SIG_IGN)
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 
