@@ -31,7 +31,7 @@ HERE = Path(__file__).resolve().parent
 Macros = List[Tuple[str, Optional[str]]]
 
 
-# Functions of Python that the library calls: python/gofer/client.py and pull.py have them.
+# Functions of Python that the library calls: python/gofer/client/acting.py and pull.py have them.
 CALLBACKS = """
 extern "Python" int32_t gofer_py_progress(void *user, int64_t looked, int64_t done);
 extern "Python" int32_t gofer_py_aggregate(gofer_group *group, void *user);

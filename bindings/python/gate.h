@@ -5,7 +5,7 @@
  * to nothing. And a signal handler of Python, which may raise anywhere, runs between two calls of C
  * and never within one: what is counted here is never left counted by mistake.
  *
- * Read by cffi (build_gofer.py) and by the compiler. Python's side is python/gofer/client.py.
+ * Read by cffi (build_gofer.py) and by the compiler. Python's side is python/gofer/client.
  *
  * Threads: any, but for gofer_py_gate_free. No locks. */
 #ifndef GOFER_PY_GATE_H

@@ -229,11 +229,9 @@ class GroupInfo:
 
 
 @dataclass(frozen=True)
-class Figures:
-    """How long tasks of one queue and type waited and ran, right within 10 %."""
+class _Timings:
+    """How many tasks ended, and how long they waited and ran, right within 10 %."""
 
-    queue: str = text_of("queue")
-    type: str = text_of("type")
     done: int = number_of("done")
     failed: int = number_of("failed")
     wait_p50: timedelta = span_of("wait_p50_ms")
@@ -248,21 +246,19 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class HourFigures:
+class Figures(_Timings):
+    """How long tasks of one queue and type waited and ran, right within 10 %."""
+
+    queue: str = text_of("queue")
+    type: str = text_of("type")
+
+
+@dataclass(frozen=True)
+class HourFigures(_Timings):
     """How long tasks waited and ran in one hour, right within 10 %."""
 
     at: Optional[datetime] = time_if("at_ms")
     """When the hour began."""
-    done: int = number_of("done")
-    failed: int = number_of("failed")
-    wait_p50: timedelta = span_of("wait_p50_ms")
-    wait_p90: timedelta = span_of("wait_p90_ms")
-    wait_p99: timedelta = span_of("wait_p99_ms")
-    wait_max: timedelta = span_of("wait_max_ms")
-    run_p50: timedelta = span_of("run_p50_ms")
-    run_p90: timedelta = span_of("run_p90_ms")
-    run_p99: timedelta = span_of("run_p99_ms")
-    run_max: timedelta = span_of("run_max_ms")
 
 
 @dataclass(frozen=True)

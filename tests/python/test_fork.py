@@ -307,7 +307,8 @@ class Struck(Exception): ...
 def strike(step: int, function: Callable[[], object]) -> bool:
     """Call it, and raise Struck at this step of the interpreter in the files that hold and count.
     Whether it came so far."""
-    files = {gofer.holds.__file__, gofer.connection.__file__, gofer.client.__file__}
+    modules = gofer.holds, gofer.connection, gofer.client, gofer.client.opened
+    files = {module.__file__ for module in modules}
     left = step
 
     def trace(frame: Any, event: str, arg: object) -> Any:
