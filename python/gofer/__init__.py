@@ -48,6 +48,7 @@ from .task import NO_TIMEOUT, Enqueuer, Handle, Item, NoTimeout, Options, Result
 from .times import Duration, Moment
 
 if TYPE_CHECKING:
+    from .counts import CallFigures, TimeCount, TypeFigures, WorkerFigures, WorkerStats
     from .inspection import (
         Action,
         Attempt,
@@ -89,22 +90,23 @@ if TYPE_CHECKING:
     __version__: str
 
 # What most programs never need: loaded when one is first asked for.
-_LATE = ("logs", "msgpack", "inspection", "schedules")
+_LATE = ("logs", "msgpack", "inspection", "schedules", "counts")
 
 __all__ = [
     "Action", "Attempt", "AuditRecord", "Batch", "BatchError", "binary", "BrokerError",
-    "BytesCodec", "ChildProcess", "Client", "Codec", "Context", "Corrupt", "cron_check", "CronInfo",
-    "current", "DayInfo", "Denied", "Depends", "Drop", "Duplicate", "Duration", "Empty", "Enqueuer",
-    "Entry", "EntryOption", "Event", "Events", "Figures", "Filter", "Finding", "Forked", "GiveUp",
-    "Gofer", "GoferError", "GroupedTask", "GroupInfo", "Handle", "HandlerFailed", "HourFigures",
-    "Info", "INJECTED", "Inspector", "InvalidArgument", "Item", "JsonCodec", "Listener", "LogLine",
-    "Missed", "Moment", "MsgpackCodec", "NO_TIMEOUT", "NoMemory", "NoSpace", "NotFound",
-    "NoTimeout", "Options", "Outcome", "Overlap", "Page", "PayloadMismatch", "Progress", "Put",
-    "QueueInfo", "Result", "RetryIn", "RunningTask", "Schedules", "Severity", "Snooze", "Stale",
-    "State", "StoreInfo", "Synced", "Task", "TaskCancelled", "TaskControl", "TaskExists",
-    "TaskFailed", "TaskFilter", "TaskInfo", "TaskLogHandler", "TaskOptions", "TaskProgress",
-    "TaskTimeout", "Tick", "Ticked", "Timeout", "TooBig", "Uncertain", "Unsupported", "version",
-    "VersionMismatch", "WorkerInfo", "WrongState",
+    "BytesCodec", "CallFigures", "ChildProcess", "Client", "Codec", "Context", "Corrupt",
+    "cron_check", "CronInfo", "current", "DayInfo", "Denied", "Depends", "Drop", "Duplicate",
+    "Duration", "Empty", "Enqueuer", "Entry", "EntryOption", "Event", "Events", "Figures", "Filter",
+    "Finding", "Forked", "GiveUp", "Gofer", "GoferError", "GroupedTask", "GroupInfo", "Handle",
+    "HandlerFailed", "HourFigures", "Info", "INJECTED", "Inspector", "InvalidArgument", "Item",
+    "JsonCodec", "Listener", "LogLine", "Missed", "Moment", "MsgpackCodec", "NO_TIMEOUT",
+    "NoMemory", "NoSpace", "NotFound", "NoTimeout", "Options", "Outcome", "Overlap", "Page",
+    "PayloadMismatch", "Progress", "Put", "QueueInfo", "Result", "RetryIn", "RunningTask",
+    "Schedules", "Severity", "Snooze", "Stale", "State", "StoreInfo", "Synced", "Task",
+    "TaskCancelled", "TaskControl", "TaskExists", "TaskFailed", "TaskFilter", "TaskInfo",
+    "TaskLogHandler", "TaskOptions", "TaskProgress", "TaskTimeout", "Tick", "Ticked", "TimeCount",
+    "Timeout", "TooBig", "TypeFigures", "Uncertain", "Unsupported", "version", "VersionMismatch",
+    "WorkerFigures", "WorkerInfo", "WorkerStats", "WrongState",
 ]  # fmt: skip
 
 

@@ -25,17 +25,21 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from .child.interrupt import interrupt, kind_of, settle
+from .client import version
 from .context import Context
 from .errors import WrongState
 from .flow import TaskCancelled, TaskTimeout
 from .pull import Pull
 from .running.delivery import Control, Delivery, Ending
 from .running.runner import Runner
+from .snapshot import read
 
 if TYPE_CHECKING:
     import asyncio
 
     from .app import Gofer
+    from .counts import WorkerFigures, WorkerStats
+    from .info import Info
     from .put import Put
 
 Queues = Union[str, Sequence[str], Mapping[str, int], None]
@@ -116,6 +120,7 @@ class Worker:
         self._threads: list[threading.Thread] = []
         self._fetcher: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._last: tuple[Info, Info] | None = None  # what the library's worker told at its end
         self.runs_tasks = self.aggregates = True
         """What it does; for the tests of applications (testing.py)."""
         self.failed_groups: dict[tuple[str, str], str] = {}
@@ -165,6 +170,38 @@ class Worker:
         while not self._pull.wait(200):
             pass
         return self._finish()
+
+    def stats(self) -> WorkerStats:
+        """What it is at, and has done since its start; of one that has ended, as it was then.
+        Threads: any. WrongState: it was never started."""
+        from .counts import WorkerStats
+
+        return read(WorkerStats, self._told()[0])
+
+    def figures(self) -> WorkerFigures:
+        """The same by queue and type, with how long tasks waited and ran, and how long the store
+        took to answer. As stats."""
+        from .counts import WorkerFigures
+
+        return read(WorkerFigures, self._told()[1])
+
+    def metrics(self) -> str:
+        """Both as text for Prometheus ("text/plain; version=0.0.4"), with the names that `gofer
+        worker --metrics` has: for a route of your program's own. As stats."""
+        from .exposition import text_of
+
+        return text_of(self.stats(), self.figures(), version())
+
+    def _told(self) -> tuple[Info, Info]:
+        pull = self._pull
+        if pull is not None:
+            try:
+                return pull.stats(), pull.figures()
+            except WrongState:
+                pass  # it has ended just now
+        if self._last is None:
+            raise WrongState("this worker was never started")
+        return self._last
 
     def __enter__(self) -> Worker:
         self.start()
@@ -233,8 +270,10 @@ class Worker:
 
     def _finish(self) -> Mapping[str, int]:
         """The library's worker has ended."""
-        pull, self._pull = self._pull, None
+        pull = self._pull
         assert pull is not None and self._fetcher is not None
+        self._last = pull.stats(), pull.figures()  # in this order: who asks finds one of them
+        self._pull = None
         self._fetcher.join()
         for _ in self._threads:
             self._line.put(None)
@@ -247,7 +286,7 @@ class Worker:
             self._call_hooks(self._app.stops)
         finally:
             self._close_loop()
-        info = pull.stats()
+        info = self._last[0]
         figures = {name: info.number(name) or 0 for name in ("processed", "failed", "retried",
             "archived", "revoked", "cancelled")}  # fmt: skip
         pull.free()

@@ -74,6 +74,7 @@ class Pull:
             told = c_text(pattern, "group pattern"), _aggregate_function(), user, ffi.NULL
             check(lib.gofer_worker_aggregate(self._worker, *told))
         self.stopping = False
+        self._freed = False
         self._lock = Turn()  # tasks are interrupted at any line, and their calls with them
         self._tasks: dict[int, Any] = {}
         self._refs = itertools.count(1)
@@ -160,8 +161,18 @@ class Pull:
     # ---- its life ---------------------------------------------------------------
 
     def stats(self) -> Info:
+        """Errors, as of figures: WrongState (it has been freed)."""
+        return self._look(lib.gofer_worker_stats)
+
+    def figures(self) -> Info:
+        return self._look(lib.gofer_worker_figures)
+
+    def _look(self, function: Any) -> Info:
         out = ffi.new("gofer_info **")
-        check(lib.gofer_worker_stats(self._worker, out))
+        with self._lock.take():
+            if self._freed:
+                raise WrongState("this worker has ended")
+            check(function(self._worker, out))
         return Info(ffi.gc(out[0], lib.gofer_info_free))
 
     def stop(self) -> None:
@@ -179,6 +190,8 @@ class Pull:
 
     def free(self) -> None:
         """After the last take. Tasks that still run may be finished later, to no effect."""
+        with self._lock.take():
+            self._freed = True
         ffi.release(self._worker)
         _groups.pop(self._number, None)
 

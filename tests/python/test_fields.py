@@ -43,12 +43,12 @@ CLASSES: dict[type, str] = {
     gofer.Entry: "entry", gofer.EntryOption: "entry_option", gofer.Ticked: "ticked",
     gofer.Synced: "synced",
     gofer.CronInfo: "cron_explained", gofer.Tick: "cron_tick",
+    gofer.WorkerStats: "worker_counts", gofer.WorkerFigures: "worker_figures",
+    gofer.TypeFigures: "worker_type", gofer.CallFigures: "worker_call",
+    gofer.TimeCount: "time_count",
 }  # fmt: skip
-# Python has a generic page of its own, and neither migrates nor runs workers.
-WITHOUT_CLASS = {
-    "task_page", "migrated", "migrated_entries", "worker_counts", "worker_figures", "worker_type",
-    "worker_call", "time_count",
-}  # fmt: skip
+# Python has a generic page of its own, and does not migrate.
+WITHOUT_CLASS = {"task_page", "migrated", "migrated_entries"}
 SNAPSHOTS = {name: kind for name, kind in schema.KINDS.items() if kind["x-functions"]}
 READ_BY_HANDLERS = {"dead_task", "grouped_task"}
 # What need not be seen here: losses, what takes a worker's death or a Go scheduler, what is over in

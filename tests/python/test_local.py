@@ -6,11 +6,13 @@ import asyncio
 import contextvars
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import gofer
@@ -162,26 +164,6 @@ def test_a_stop_puts_back_what_runs(app: gofer.Gofer) -> None:
     assert info.state == "pending" and info.retried == 0
 
 
-def test_a_saturated_worker_sleeps(memory: gofer.Gofer) -> None:
-    go = threading.Event()
-
-    @memory.task
-    def task() -> None:
-        go.wait(60)
-
-    for _ in range(50):
-        task.enqueue()
-    worker = memory.worker(threads=2)
-    worker.start()
-    time.sleep(0.2)
-    before = time.process_time()
-    time.sleep(1)
-    used = time.process_time() - before
-    go.set()
-    worker.stop()
-    assert used < 0.5, f"{used} s of CPU in one second of waiting"
-
-
 def test_hooks_of_its_life(memory: gofer.Gofer) -> None:
     told: list[str] = []
     value: contextvars.ContextVar[str] = contextvars.ContextVar("value", default="unset")
@@ -248,3 +230,127 @@ def test_a_saturated_worker_sleeps(app: gofer.Gofer) -> None:
             used.append(time.process_time() - began)
         gate.set()
     assert min(used) < 0.25
+
+
+def test_what_it_has_done(memory: gofer.Gofer) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    @memory.task(name="hold", queue="mail", retry=0)
+    def hold(fail: bool) -> None:
+        begun.set()
+        go.wait(60)
+        if fail:
+            raise ValueError("broken")
+
+    worker = memory.worker(threads=2, tasks=1)
+    for ask in (worker.stats, worker.figures, worker.metrics):
+        with pytest.raises(gofer.WrongState):
+            ask()
+    for fail in (True, False, False):
+        hold.enqueue(fail)
+    with worker:
+        assert begun.wait(60)
+        stats = worker.stats()
+        assert stats.state == "active" and stats.running >= 1 and stats.concurrency == 2
+        assert stats.started_at is not None and stats.processed == 0
+        go.set()
+        while worker.stats().processed < 3:
+            time.sleep(0.002)
+    stats = worker.stats()  # as it was at its end
+    assert (stats.state, stats.processed, stats.failed, stats.archived) == ("ended", 3, 1, 1)
+    (each,) = worker.figures().types
+    assert (each.queue, each.type) == ("mail", "hold")
+    assert (each.done, each.archived, each.failed) == (2, 1, 1)
+    assert sum(time.count for time in each.runs) == sum(time.count for time in each.waits) == 3
+    assert "exchange" in {call.call for call in worker.figures().calls}
+
+
+def test_who_asks_meanwhile_is_answered(memory: gofer.Gofer) -> None:
+    """Also while the worker ends, and starts again."""
+    worker, over, told = memory.worker(threads=1), threading.Event(), 0
+
+    def ask() -> None:
+        nonlocal told
+        while not over.is_set():
+            worker.metrics()
+            told += 1
+
+    worker.start()
+    worker.stop()
+    asker = threading.Thread(target=ask)
+    asker.start()
+    for _ in range(5):
+        worker.start()
+        worker.stop()
+    over.set()
+    asker.join(60)
+    assert not asker.is_alive() and told > 0
+
+
+def families(text: str) -> dict[str, list[str]]:
+    """What is told of each metric, and the names of its samples with their labels."""
+    found: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        if line.startswith("#"):
+            name = line.split(" ")[2]
+            found.setdefault(name, []).append(line)
+        else:
+            found[name].append(line.rsplit(" ", 1)[0])
+    return found
+
+
+def test_its_metrics_are_those_of_a_worker_process(
+    app: gofer.Gofer, url: str, tmp_path: Path
+) -> None:
+    binary = os.environ.get("GOFER_BIN")
+    if not binary:
+        pytest.skip("GOFER_BIN is not set: no worker to compare with")
+
+    @app.task(name='quoted"and\\', retry=0)
+    def task() -> None: ...
+
+    def through(run: Callable[[], str]) -> dict[str, list[str]]:
+        task.enqueue()
+        return families(run())
+
+    def here() -> str:
+        worker = app.worker(threads=1)
+        worker.run(drain=True)
+        return worker.metrics()
+
+    def there() -> str:
+        path = tmp_path / "m.sock"
+        command = [binary, "--url", url, "worker", "--metrics", f"unix:{path}", "--exec", "*=true"]
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as child:
+            try:
+                while True:
+                    text = scraped(path)
+                    if 'outcome="done"} 1' in text:
+                        return text
+                    assert child.poll() is None
+                    time.sleep(0.02)
+            finally:
+                child.terminate()
+
+    ours, theirs = through(here), through(there)
+    theirs = {name: told for name, told in theirs.items() if not name.startswith("process_")}
+    assert ours.keys() == theirs.keys()
+    for name, told in theirs.items():
+        if not name.startswith("gofer_broker_"):  # what was asked of the store differs
+            assert ours[name] == told
+        else:
+            assert ours[name][:2] == told[:2]
+
+
+def scraped(path: Path) -> str:
+    """What a server at this socket tells; nothing, if there is none yet."""
+    with socket.socket(socket.AF_UNIX) as link:
+        try:
+            link.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return ""
+        link.sendall(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        told = b""
+        while more := link.recv(65536):
+            told += more
+    return told.decode().partition("\r\n\r\n")[2]
