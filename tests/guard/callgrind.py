@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, List
+from typing import Dict, List, Tuple
 
-NAMED = re.compile(r"c?fn=\((\d+)\)(?: (.+))?")
+NAMED = re.compile(r"(c?f[nlie])=\((\d+)\)(?: (.+))?")
 
 
 class Profile:
-    """One run of a program."""
+    """One run of a program. Calls that the file `besides` makes are not counted."""
 
-    def __init__(self) -> None:
+    def __init__(self, besides: str = "") -> None:
+        self.besides = besides
         self.events: List[str] = []
         self._totals: List[int] = []
         self._calls: Dict[str, int] = {}
@@ -43,7 +44,8 @@ class Profile:
             self._totals = [int(word) for word in line.split()[1:]]
         elif line.startswith("calls="):
             count = int(line[len("calls=") :].split()[0])
-            self._calls[current.callee] = self._calls.get(current.callee, 0) + count
+            if not self.besides or not current.file.endswith(self.besides):
+                self._calls[current.callee] = self._calls.get(current.callee, 0) + count
             current.inclusive = True  # the next line is the callee's costs
         elif line[:1].isdigit() or line[:1] in ("+", "-", "*"):
             if not current.inclusive:
@@ -60,23 +62,26 @@ class Reader:
     """Where in the file we are; names are spelled out once and have numbers from then on."""
 
     def __init__(self) -> None:
-        self.names: Dict[str, str] = {}
-        self.function = self.callee = ""
+        self.names: Dict[Tuple[str, str], str] = {}
+        self.file = self.function = self.callee = ""
         self.inclusive = False
 
     def follow(self, line: str) -> bool:
-        """True if the line says which function comes."""
+        """True if the line says which file or function comes."""
         found = NAMED.match(line)
         if not found:
             return False
-        number, name = found.groups()
+        kind, number, name = found.groups()
+        key = ("function" if kind.endswith("n") else "file", number)
         if name:
-            self.names[number] = name
-        if line.startswith("c"):
-            self.callee = self.names[number]
-        else:
-            self.function = self.names[number]
-        return True
+            self.names[key] = name
+        if kind == "fl":
+            self.file = self.names[key]
+        elif kind == "fn":
+            self.function = self.names[key]
+        elif kind == "cfn":
+            self.callee = self.names[key]
+        return True  # the rest says whose code is inlined here
 
 
 def plain(name: str) -> str:
@@ -84,8 +89,8 @@ def plain(name: str) -> str:
     return re.sub(r"(@.*|'\d+)+$", "", name)
 
 
-def read(path: str) -> Profile:
-    profile, reader = Profile(), Reader()
+def read(path: str, besides: str = "") -> Profile:
+    profile, reader = Profile(besides), Reader()
     with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
             if not reader.follow(line):

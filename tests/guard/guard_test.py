@@ -67,12 +67,14 @@ PROFILE = """\
 version: 1
 creator: callgrind
 events: Ir sysCount
+fl=(1) /src/main.c
 fn=(1) main
 10 100
 cfn=(2) malloc
 calls=3 20
 10 60
 +2 5 1
+fl=(2) /libc/malloc.c
 fn=(2)
 20 60
 cfn=(3) malloc'2
@@ -91,6 +93,7 @@ class Read(unittest.TestCase):
             path = pathlib.Path(folder) / "callgrind.out"
             path.write_text(PROFILE)
             self.profile = callgrind.read(str(path))
+            self.besides = callgrind.read(str(path), besides="/main.c")
 
     def test_totals(self) -> None:
         self.assertEqual(self.profile.total("Ir"), 175)
@@ -100,6 +103,10 @@ class Read(unittest.TestCase):
         self.assertEqual(self.profile.calls("malloc"), 4)
         self.assertEqual(self.profile.calls("malloc", "free"), 4)
         self.assertEqual(self.profile.calls("free"), 0)
+
+    def test_calls_of_a_file_are_left_out(self) -> None:
+        self.assertEqual(self.besides.calls("malloc"), 1)
+        self.assertEqual(self.besides.total("Ir"), 175)
 
     def test_own_costs_are_without_those_of_callees(self) -> None:
         self.assertEqual(self.profile.own("Ir", "main"), 105)
