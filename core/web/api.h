@@ -51,6 +51,7 @@ void web_api_audit(web_call *call);
 
 // ---- api_login.c
 void web_api_login(web_call *call);
+void web_api_login_password(web_call *call);
 void web_api_logout(web_call *call);
 
 // ---- api_scan.c

@@ -1,4 +1,4 @@
-// api_login.c - logging in and out by a browser: a token for a cookie.
+// api_login.c - logging in and out by a browser: a token, or a name and password, for a cookie.
 //
 // The cookie is for this host alone (__Host-, where TLS allows that name), not for scripts, and not
 // sent from pages of other sites.
@@ -17,23 +17,15 @@ static void set_cookie(web_call *call, const char *id, const char *life)
         call->secure ? WEB_COOKIE_SECURE : WEB_COOKIE, id, call->secure ? "; Secure" : "", life);
 }
 
-static void login(web_call *call, const char *token)
+static void let_in(web_call *call, web_visitor *v, const char *id)
 {
-    char id[WEB_COOKIE_SIZE];
-    web_visitor v = web_access_login(call->access, call->address, token, id);
-    if (v.status == 429) {
-        web_fail(call, 429, "EDENIED", "too many tokens that are not known: wait a minute");
-    } else if (v.status) {
-        web_fail(call, v.status, "EDENIED", "the token is not known");
-    } else {
-        set_cookie(call, id, "");
-        call->rights = web_scope_rights(&v.scope);
-        call->scope = &v.scope;
-        call->who = v.name;
-        web_api_me(call);
-        call->scope = NULL;
-        call->who = "-";
-    }
+    set_cookie(call, id, "");
+    call->rights = web_scope_rights(&v->scope);
+    call->scope = &v->scope;
+    call->who = v->name;
+    web_api_me(call);
+    call->scope = NULL;
+    call->who = "-";
 }
 
 void web_api_login(web_call *call)
@@ -45,10 +37,36 @@ void web_api_login(web_call *call)
         web_fail(call, 400, "EINVAL", "the body needs 'token'");
         return;
     }
-    char *text = web_member_text(call, &token);
-    if (text)
-        login(call, text);
+    char id[WEB_COOKIE_SIZE], *text = web_member_text(call, &token);
+    web_visitor v = text ? web_access_login(call->access, call->address, text, id)
+                         : (web_visitor){ .status = 400 };
+    if (text && v.status)
+        web_deny(call, v.status, "token");
+    else if (text)
+        let_in(call, &v, id);
     free(text);
+}
+
+void web_api_login_password(web_call *call)
+{
+    web_member members[] = { { .name = "name" }, { .name = "password" } };
+    if (!web_body_read(call, members, 2))
+        return;
+    if (!web_member_there(&members[0]) || !web_member_there(&members[1])) {
+        web_fail(call, 400, "EINVAL", "the body needs 'name' and 'password'");
+        return;
+    }
+    char id[WEB_COOKIE_SIZE], *name = web_member_text(call, &members[0]);
+    char *password = name ? web_member_text(call, &members[1]) : NULL;
+    web_visitor v = !password      ? (web_visitor){ .status = 400 }
+        : call->in_the_open        ? (web_visitor){ .status = 403 }
+        : web_access_login_name(call->access, call->address, name, password, id);
+    if (password && v.status)
+        web_deny(call, v.status, "password");
+    else if (password)
+        let_in(call, &v, id);
+    free(name);
+    free(password);
 }
 
 void web_api_logout(web_call *call)

@@ -134,6 +134,20 @@ void web_fail(web_call *call, int http, const char *code, const char *format, ..
     put_error(call, code, message);
 }
 
+void web_deny(web_call *call, int status, const char *what)
+{
+    if (status == 429)
+        web_fail(call, 429, "EDENIED", "too many %ss that are not known: wait a minute", what);
+    else if (status == 403)
+        web_fail(call, 403, "EDENIED", "a %s is taken over TLS, from this machine or from a "
+            "trusted proxy alone", what);
+    else if (status == 503)
+        web_fail(call, 503, "EUNSUPPORTED", "the %s cannot be looked at; the server's log says why",
+            what);
+    else
+        web_fail(call, 401, "EDENIED", "the %s is not known", what);
+}
+
 void web_fail_status(web_call *call, gofer_status status)
 {
     call->reply.status = web_http_of(status);

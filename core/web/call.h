@@ -90,6 +90,7 @@ typedef struct web_call {
     const char   *address;  // the visitor's, as the nearest trusted proxy saw it; "": a Unix socket
     const char   *session;  // the cookie's value; NULL: not there
     bool          secure;   // it came over TLS, at least as far as the proxy
+    bool          in_the_open;  // others on its way may have read it
     const char   *body;     // JSON; NULL: none
     size_t        body_size;
     web_reply     reply;
@@ -120,6 +121,8 @@ void web_reply_made(web_call *call, gofer_status status, gofer_info *info);
 void web_reply_done(web_call *call, gofer_status status);       // {"ok":true}, or the error
 void web_fail(web_call *call, int http, const char *code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+// Why somebody is not let in by his "token" or "password": a status of web_visitor's.
+void web_deny(web_call *call, int status, const char *what);
 // What this thread's last failing call said.
 void web_fail_status(web_call *call, gofer_status status);
 int  web_http_of(gofer_status status);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "util/base64.h"
 #include "util/utf8.h"
 
 bool web_claim_cookie(const char *header, const char *name, char *room, size_t size)
@@ -25,6 +26,29 @@ bool web_claim_cookie(const char *header, const char *name, char *room, size_t s
         at += strspn(at, "; ");
     }
     return false;
+}
+
+bool web_claim_basic(const char *header, char name[WEB_CLAIM_NAME],
+    char password[WEB_CLAIM_PASSWORD])
+{
+    static const char basic[] = "Basic ";
+    enum { TEXT_MAX = GF_BASE64_ROOM(WEB_CLAIM_NAME + WEB_CLAIM_PASSWORD) };
+    char both[TEXT_MAX];
+    size_t length = strlen(header), size;
+    if (length < sizeof basic || length - (sizeof basic - 1) >= TEXT_MAX
+        || strncasecmp(header, basic, sizeof basic - 1) != 0
+        || !gf_base64_decode(header + sizeof basic - 1, length - (sizeof basic - 1), both, &size)
+        || memchr(both, '\0', size))
+        return false;
+    const char *colon = memchr(both, ':', size);
+    size_t named = colon ? (size_t)(colon - both) : 0, rest = colon ? size - named - 1 : 0;
+    if (named == 0 || named >= WEB_CLAIM_NAME || rest == 0 || rest >= WEB_CLAIM_PASSWORD)
+        return false;
+    memcpy(name, both, named);
+    name[named] = '\0';
+    memcpy(password, colon + 1, rest);
+    password[rest] = '\0';
+    return true;
 }
 
 // The last word of a list with commas, without the blanks around it.

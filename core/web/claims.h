@@ -14,6 +14,10 @@ enum { WEB_ADDRESS_ROOM = INET6_ADDRSTRLEN };
 
 // The value of a cookie of the header Cookie into room; false: it is not there, empty or too long.
 bool web_claim_cookie(const char *header, const char *name, char *room, size_t size);
+// Name and password of Authorization: Basic. False: it is none, or one of the two is too long.
+enum { WEB_CLAIM_NAME = 64, WEB_CLAIM_PASSWORD = 1025 };
+bool web_claim_basic(const char *header, char name[WEB_CLAIM_NAME],
+    char password[WEB_CLAIM_PASSWORD]);
 // The last address of X-Forwarded-For, which is the one that the nearest proxy saw. False: it is
 // none.
 bool web_claim_for(const char *header, char out[WEB_ADDRESS_ROOM]);

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "listen.h"
+
 // The part of "name:port" or "[address]:port" before the port.
 static size_t name_size(const char *host)
 {
@@ -75,4 +77,9 @@ web_refusal web_guard_check(const web_guard *guard, const web_said *said)
     if (said->has_body && !is_json(said->content_type))
         return (web_refusal){ 400, "Content-Type is not application/json" };
     return (web_refusal){ 0, NULL };
+}
+
+bool web_guard_in_the_open(bool secure, bool trusted, const struct sockaddr *from)
+{
+    return !secure && !trusted && !(from && web_is_loopback(from));
 }

@@ -7,7 +7,9 @@
 #ifndef WEB_GUARD_H
 #define WEB_GUARD_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
 
 typedef struct web_guard {
     const char *const *hosts;       // names besides the loopback ones; without ports
@@ -27,6 +29,10 @@ typedef struct web_refusal {
     int         status;
     const char *why;                // static
 } web_refusal;
+
+// May others on its way have read it? Not what came over TLS, from this machine, or from a proxy of
+// ours (or by a Unix socket).
+bool web_guard_in_the_open(bool secure, bool trusted, const struct sockaddr *from);
 
 // NULL in .why: welcome.
 web_refusal web_guard_check(const web_guard *guard, const web_said *said);

@@ -90,7 +90,7 @@ static bool split(const char *address, char *host, size_t room, char port[PORT_M
     return from < to && (size_t)snprintf(host, room, "%.*s", (int)(to - from), from) < room;
 }
 
-static bool is_loopback(const struct sockaddr *at)
+bool web_is_loopback(const struct sockaddr *at)
 {
     if (at->sa_family == AF_INET)
         return ntohl(((const struct sockaddr_in *)(const void *)at)->sin_addr.s_addr) >> 24 == 127;
@@ -142,7 +142,7 @@ static const char *listen_tcp(web_listener *out, const char *address, const char
         return because(why, size, address, gai_strerror(error));
     for (struct addrinfo *at = found; at && out->fd < 0; at = at->ai_next) {
         out->fd = try_one(at);
-        out->local = is_loopback(at->ai_addr);
+        out->local = web_is_loopback(at->ai_addr);
     }
     error = errno;
     freeaddrinfo(found);

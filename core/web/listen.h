@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
 
 enum { WEB_ADDRESS_MAX = 160 };
 
@@ -20,5 +21,6 @@ typedef struct web_listener {
 const char *web_listen(web_listener *out, const char *address, const char *base, bool tls,
     char *why, size_t size);
 void web_unlisten(web_listener *l);
+bool web_is_loopback(const struct sockaddr *at);
 
 #endif

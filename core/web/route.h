@@ -15,6 +15,7 @@ enum {
     WEB_IS_STREAM = 1 << 2,     // an open end: events
     WEB_IS_TEXT = 1 << 3,       // its answer is no JSON
     WEB_IS_PAGE = 1 << 4,       // its query is the page's own
+    WEB_TAKES_PASSWORD = 1 << 6, // runs where passwords are proven, one at a time
     WEB_MINDS_QUEUES = 1 << 5   // who has the right for some queues alone may come, too: what the
                                 //   route does and answers is for these. Without it, and without
                                 //   {queue} in its path, a route is for who has it for all

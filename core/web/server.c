@@ -43,7 +43,11 @@ typedef struct request {
     const web_route       *route;   // NULL: it was refused before
     web_call               call;
     char                  *room;    // of the decoded words
-    web_text               body;
+    web_text               target, body;
+    const char            *query;   // in the target
+    char                  *query_room;
+    enum { NO_PROOF, UNPROVEN, PROVEN, ADMITTED } proof;    // of a password
+    web_visitor            proven;
     web_scope              scope;
     char                   who[WEB_NAME_MAX], session[WEB_COOKIE_SIZE], address[WEB_ADDRESS_ROOM];
     char                   allow[WEB_ALLOW_MAX];    // of a 405
@@ -261,13 +265,13 @@ static bool is_meant_for_us(request *r, const char *method)
 static void deny(request *r, int status, bool trusted)
 {
     const char *user = r->server->opts.user_header;
-    if (status == 429)
-        web_fail(&r->call, 429, "EDENIED", "too many tokens that are not known: wait a minute");
-    else if (status == 400)
+    const char *shown = header(r, "Authorization");
+    if (status == 400)
         web_fail(&r->call, 400, "EINVAL", "%s is not a name of 1 to %d bytes", user,
             WEB_NAME_MAX - 1);
-    else if (status == 401)
-        web_fail(&r->call, 401, "EDENIED", "the token is not known");
+    else if (status)
+        web_deny(&r->call, status, shown && strncasecmp(shown, "Basic ", 6) == 0 ? "password"
+                                                                              : "token");
     else if (strcmp(r->who, "-") != 0)
         web_fail(&r->call, 403, "EDENIED", "%s may not do this", r->who);
     else if (user && trusted)
@@ -297,24 +301,38 @@ static bool has_right_to_ask(const request *r)
     return r->route->flags & WEB_MINDS_QUEUES || find_queue(r->call.path, r->call.path_count);
 }
 
-static web_visitor visitor_of(request *r, bool trusted)
+static web_shown shown_by(request *r, bool trusted)
 {
     const web_server_options *opts = &r->server->opts;
     const char *user = opts->user_header ? header(r, opts->user_header) : NULL;
     const char *groups = opts->role_header ? header(r, opts->role_header) : user;
-    return web_access_of(opts->access, &(web_shown){
+    return (web_shown){
         .address = r->address, .trusted = trusted, .authorization = header(r, "Authorization"),
-        .session = r->call.session, .user = user, .groups = groups ? groups : "" });
+        .in_the_open = r->call.in_the_open, .session = r->call.session, .user = user,
+        .groups = groups ? groups : "" };
 }
 
+static web_visitor visitor_of(request *r, bool trusted)
+{
+    web_shown shown = shown_by(r, trusted);
+    return web_access_of(r->server->opts.access, &shown);
+}
+
+// False: it is answered, or a password has to be proven first.
 static bool may(request *r)
 {
     const web_server_options *opts = &r->server->opts;
-    bool trusted = opts->trusted(opts->user, address_of(r->connection));
+    const struct sockaddr *from = address_of(r->connection);
+    bool trusted = opts->trusted(opts->user, from);
     r->call.secure = is_secure(r, trusted);
+    r->call.in_the_open = web_guard_in_the_open(r->call.secure, trusted, from);
     r->call.session = find_session(r);
     find_address(r, trusted);
-    web_visitor v = visitor_of(r, trusted);
+    web_visitor v = r->proof == PROVEN ? r->proven : visitor_of(r, trusted);
+    if (v.status == WEB_UNPROVEN) {
+        r->proof = UNPROVEN;
+        return false;
+    }
     memcpy(r->who, v.name, sizeof r->who);
     r->by_session = v.by_session;
     r->scope = v.scope;
@@ -365,13 +383,31 @@ static bool find_route(request *r, const char *method, const char *path)
     return match == WEB_FOUND;
 }
 
-// Answers what cannot go on; leaves the reply empty for what can.
-static void begin(request *r, const char *method, const char *target)
+// Once it is found what is asked for: who asks, and what for.
+static void admit(request *r)
 {
+    if (!may(r))
+        return;
+    if (has_body(r) && !(r->route->flags & WEB_TAKES_BODY)) {
+        web_fail(&r->call, 400, "EINVAL", "this address takes no body");
+        return;
+    }
+    if (r->route->flags & WEB_IS_PAGE
+        || !web_query_read(&r->call, r->route, r->query, r->query_room))
+        return;
+    if (!has_right_to_ask(r))
+        web_fail(&r->call, 403, "EDENIED", "%s may do this for some queues alone, and this is for "
+            "all, or another", r->who);
+}
+
+// Answers what cannot go on; leaves the reply empty for what can.
+static void begin(request *r, const char *method)
+{
+    const char *target = r->target.at;
     size_t size = strcspn(target, "?");
-    const char *query = target[size] ? target + size + 1 : "";
+    r->query = target[size] ? target + size + 1 : "";
     char path[WEB_TARGET_MAX + 1];
-    r->room = size <= WEB_TARGET_MAX ? malloc(size + 1 + 2 * strlen(query) + 2) : NULL;
+    r->room = size <= WEB_TARGET_MAX ? malloc(size + 1 + 2 * strlen(r->query) + 2) : NULL;
     if (!r->room) {
         web_fail(&r->call, 503, "ENOMEM", "there is no memory for the request");
         return;
@@ -384,18 +420,9 @@ static void begin(request *r, const char *method, const char *target)
     r->call.traceparent = header_alone(r, "traceparent");
     r->call.tracestate = header_alone(r, "tracestate");
     r->call.plain = is_asynqmon(r, path);
-    if (!is_meant_for_us(r, method) || !find_route(r, method, path) || !may(r))
-        return;
-    if (has_body(r) && !(r->route->flags & WEB_TAKES_BODY)) {
-        web_fail(&r->call, 400, "EINVAL", "this address takes no body");
-        return;
-    }
-    if (r->route->flags & WEB_IS_PAGE
-        || !web_query_read(&r->call, r->route, query, r->room + size + 1))
-        return;
-    if (!has_right_to_ask(r))
-        web_fail(&r->call, 403, "EDENIED", "%s may do this for some queues alone, and this is for "
-            "all, or another", r->who);
+    r->query_room = r->room + size + 1;
+    if (is_meant_for_us(r, method) && find_route(r, method, path))
+        admit(r);
 }
 
 // ---- streams
@@ -497,7 +524,7 @@ static void *on_target(void *user, const char *target, struct MHD_Connection *co
     r->call.web_root = server->opts.web_root;
     r->call.access = server->opts.access;
     // The headers are not there yet: only the target is, which nothing else keeps as it came.
-    web_text_put(&r->body, target);
+    web_text_put(&r->target, target);
     pthread_mutex_lock(&server->lock);
     server->count++;
     pthread_mutex_unlock(&server->lock);
@@ -514,6 +541,35 @@ static void run_route(void *user)
         web_audit_call(r->server->opts.audit, r->route->act, &r->call);
     if (r->asked)
         MHD_resume_connection(r->connection);
+}
+
+static web_pool *prover_of(const web_server *server)
+{
+    return server->opts.prover ? server->opts.prover : server->opts.pool;
+}
+
+// By the thread that proves passwords, while the connection is suspended.
+static void run_proof(void *user)
+{
+    request *r = user;
+    const web_server_options *opts = &r->server->opts;
+    web_shown shown = shown_by(r, opts->trusted(opts->user, address_of(r->connection)));
+    r->proven = web_access_prove(opts->access, &shown);
+    MHD_resume_connection(r->connection);
+}
+
+static enum MHD_Result prove(request *r)
+{
+    if (!has_body(r))
+        web_gate_whole(r->server->gate, fd_of(r->connection));
+    MHD_suspend_connection(r->connection);
+    r->proof = PROVEN;              // once the library comes again
+    if (web_pool_add(prover_of(r->server), run_proof, r))
+        return MHD_YES;
+    r->proof = NO_PROOF;
+    web_fail(&r->call, 503, "EDENIED", "too many passwords wait to be looked at: try again");
+    MHD_resume_connection(r->connection);
+    return MHD_YES;
 }
 
 static enum MHD_Result take_body(request *r, const char *bytes, size_t *size)
@@ -543,11 +599,26 @@ static enum MHD_Result run(request *r)
     }
     MHD_suspend_connection(r->connection);
     r->asked = true;
-    if (web_pool_add(r->server->opts.pool, run_route, r))
+    bool proves = r->route->flags & WEB_TAKES_PASSWORD;
+    if (web_pool_add(proves ? prover_of(r->server) : r->server->opts.pool, run_route, r))
         return MHD_YES;
-    web_fail(&r->call, 503, "EBROKER", "the store is slow, and too many requests wait for it");
+    web_fail(&r->call, 503, proves ? "EDENIED" : "EBROKER", proves
+        ? "too many passwords wait to be looked at: try again"
+        : "the store is slow, and too many requests wait for it");
     MHD_resume_connection(r->connection);
     return MHD_YES;
+}
+
+// After the head: it goes on with the body, with the proof of a password, or is answered.
+static enum MHD_Result go_on(request *r)
+{
+    if (r->proof == UNPROVEN)
+        return prove(r);
+    // A body that is on its way is read, or the answer to it might be lost.
+    if (r->call.reply.status == 0 || has_body(r))
+        return MHD_YES;
+    web_gate_whole(r->server->gate, fd_of(r->connection));
+    return send_answer(r);
 }
 
 static enum MHD_Result mhd_request(void *user, struct MHD_Connection *connection, const char *url,
@@ -561,18 +632,16 @@ static enum MHD_Result mhd_request(void *user, struct MHD_Connection *connection
     if (!r)
         return MHD_NO;      // there was no memory
     if (!r->route && r->call.reply.status == 0) {
-        web_text target = r->body;
-        r->body = (web_text){ 0 };
-        if (target.failed)
+        if (r->target.failed)
             web_fail(&r->call, 503, "ENOMEM", "there is no memory for the request");
         else
-            begin(r, method, target.at);
-        web_text_free(&target);
-        // A body that is on its way is read, or the answer to it might be lost.
-        if (r->call.reply.status == 0 || has_body(r))
-            return MHD_YES;
-        web_gate_whole(r->server->gate, fd_of(connection));
-        return send_answer(r);
+            begin(r, method);
+        return go_on(r);
+    }
+    if (r->proof == PROVEN) {
+        admit(r);
+        r->proof = ADMITTED;
+        return go_on(r);
     }
     if (*size)
         return take_body(r, bytes, size);
@@ -594,6 +663,7 @@ static void on_end(void *user, struct MHD_Connection *connection, void **context
     if (r->stream)
         web_gate_listen(server->gate, fd_of(connection), NULL);
     web_stream_close(r->stream);
+    web_text_free(&r->target);
     web_text_free(&r->body);
     web_text_free(&r->call.reply.body);
     free(r->room);

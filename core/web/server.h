@@ -30,6 +30,7 @@ typedef struct web_server_options {
     const struct web_options *options;
     web_access   *access;
     web_pool     *pool;
+    web_pool     *prover;       // one thread, for passwords; NULL: nobody has any
     web_streams  *streams;
     web_guard     guard;
     const char   *base;         // "" or "/gofer"

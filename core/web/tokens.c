@@ -1,5 +1,5 @@
 // tokens.c - the file of tokens: a line NAME:ROLE:SHA-256 for each, with :QUEUES behind it if they
-// are not all.
+// are not all. Who has a password has scrypt's figures in the place of SHA-256's (passwords.h).
 //
 // Written anew beside the old file and moved over it, so that a reader sees one or the other. Who
 // writes holds the lock on FILE.lock from before he reads, so that nobody's change is lost.
@@ -16,14 +16,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "passwords.h"
 #include "util/base64.h"
+#include "util/hex.h"
 #include "util/sha256.h"
 
-enum { SECRET = 32, LINES = 1000, FILE_MAX = 512 << 10 };
+enum { SECRET = 32, LINES = 1000, FILE_MAX = 768 << 10 };
 
 typedef struct token {
     char          name[WEB_NAME_MAX], role[WEB_ROLE_MAX], queues[WEB_QUEUES_MAX];
     unsigned char digest[WEB_DIGEST_SIZE];
+    web_scrypt    how;      // of a password
 } token;
 
 struct web_tokens {
@@ -51,13 +54,14 @@ void web_digest(const char *text, unsigned char out[WEB_DIGEST_SIZE])
     gf_sha256_end(&hash, out);
 }
 
-static int hex(char c)
-{
-    const char *digits = "0123456789abcdef", *at = c ? strchr(digits, c) : NULL;
-    return at ? (int)(at - digits) : -1;
-}
-
 // ---- reading
+
+static bool read_digest(const char *text, size_t size, token *out)
+{
+    out->how = (web_scrypt){ 0 };
+    return size == 2 * WEB_DIGEST_SIZE ? gf_hex_take(text, out->digest, WEB_DIGEST_SIZE)
+                                       : web_scrypt_read(text, size, &out->how, out->digest);
+}
 
 // One line, without its end; false: it is none of ours.
 static bool read_line(const char *line, size_t size, token *out)
@@ -67,7 +71,8 @@ static bool read_line(const char *line, size_t size, token *out)
     const char *queues = digest ? memchr(digest + 1, ':', (size_t)(end - digest - 1)) : NULL;
     const char *digest_end = queues ? queues : end;
     if (!digest || role - line >= WEB_NAME_MAX || role == line || digest - role > WEB_ROLE_MAX
-        || digest_end - digest - 1 != 2 * WEB_DIGEST_SIZE || end - digest_end > WEB_QUEUES_MAX)
+        || !read_digest(digest + 1, (size_t)(digest_end - digest - 1), out)
+        || end - digest_end > WEB_QUEUES_MAX)
         return false;
     snprintf(out->queues, sizeof out->queues, "%.*s", queues ? (int)(end - queues - 1) : 0,
         queues ? queues + 1 : "");
@@ -76,12 +81,6 @@ static bool read_line(const char *line, size_t size, token *out)
         return false;
     snprintf(out->name, sizeof out->name, "%.*s", (int)(role - line), line);
     snprintf(out->role, sizeof out->role, "%.*s", (int)(digest - role - 1), role + 1);
-    for (size_t i = 0; i < WEB_DIGEST_SIZE; i++) {
-        int high = hex(digest[1 + 2 * i]), low = hex(digest[2 + 2 * i]);
-        if (high < 0 || low < 0)
-            return false;
-        out->digest[i] = (unsigned char)(high << 4 | low);
-    }
     return true;
 }
 
@@ -199,6 +198,26 @@ bool web_tokens_find(web_tokens *tokens, const unsigned char digest[WEB_DIGEST_S
     return out->rights != 0;
 }
 
+web_password_known web_tokens_password(web_tokens *tokens, const char *name, web_scrypt *how,
+    unsigned char digest[WEB_DIGEST_SIZE])
+{
+    web_password_known known = WEB_PASSWORDS_NONE;
+    *how = web_scrypt_usual();
+    read_again(tokens);
+    for (size_t i = 0; tokens->list && i < tokens->count; i++) {
+        const token *t = &tokens->list[i];
+        if (!t->how.n)
+            continue;
+        bool his = strcmp(t->name, name) == 0;
+        known = his || known == WEB_PASSWORD_HIS ? WEB_PASSWORD_HIS : WEB_PASSWORDS_OTHERS;
+        if (his) {
+            *how = t->how;
+            memcpy(digest, t->digest, WEB_DIGEST_SIZE);
+        }
+    }
+    return known;
+}
+
 bool web_tokens_there(web_tokens *tokens)
 {
     read_again(tokens);
@@ -209,12 +228,16 @@ bool web_tokens_there(web_tokens *tokens)
 
 static bool write_list(FILE *file, const token *list, size_t count)
 {
-    fputs("# NAME:ROLE:SHA-256 of gofer's web tokens; 'gofer web token' writes it\n", file);
+    fputs("# NAME:ROLE:SHA-256 of gofer's web tokens, or NAME:ROLE:scrypt$... of passwords; "
+        "'gofer web token' writes it\n", file);
     for (size_t i = 0; i < count; i++) {
-        fprintf(file, "%s:%s:", list[i].name, list[i].role);
-        for (size_t k = 0; k < WEB_DIGEST_SIZE; k++)
-            fprintf(file, "%02x", list[i].digest[k]);
-        fprintf(file, "%s%s\n", *list[i].queues ? ":" : "", list[i].queues);
+        char digest[WEB_SCRYPT_TEXT];
+        if (list[i].how.n)
+            web_scrypt_write(&list[i].how, list[i].digest, digest);
+        else
+            *gf_hex_put(digest, list[i].digest, WEB_DIGEST_SIZE) = '\0';
+        fprintf(file, "%s:%s:%s%s%s\n", list[i].name, list[i].role, digest,
+            *list[i].queues ? ":" : "", list[i].queues);
     }
     return fflush(file) == 0 && !ferror(file) && fsync(fileno(file)) == 0;
 }
@@ -347,10 +370,10 @@ static const char *add(token *list, size_t *count, void *user, char *why, size_t
     return NULL;
 }
 
-const char *web_token_add(const char *path, const web_token *wanted, char text[WEB_TOKEN_SIZE],
-    char *why, size_t size)
+// What is known of it before its secret. NULL, or why not.
+static const char *begin(token *made, const web_token *wanted, char *why, size_t size)
 {
-    token made;
+    *made = (token){ 0 };
     if (!is_name(wanted->name))
         return because(why, size, wanted->name, "a name has 1 to 63 letters, digits or ._@-");
     if (*wanted->queues && !web_queues_valid(wanted->queues))
@@ -359,13 +382,38 @@ const char *web_token_add(const char *path, const web_token *wanted, char text[W
     if (!web_role(wanted->role) || strlen(wanted->role) >= WEB_ROLE_MAX)
         return because(why, size, wanted->role, "there is no such role: see, operate, admin, "
             "metrics, or rights with commas between them");
+    snprintf(made->name, sizeof made->name, "%s", wanted->name);
+    snprintf(made->role, sizeof made->role, "%s", wanted->role);
+    snprintf(made->queues, sizeof made->queues, "%s", wanted->queues);
+    return NULL;
+}
+
+const char *web_token_add(const char *path, const web_token *wanted, char text[WEB_TOKEN_SIZE],
+    char *why, size_t size)
+{
+    token made;
+    const char *failed = begin(&made, wanted, why, size);
+    if (failed)
+        return failed;
     if (!make_token(text))
         return because(why, size, "random bytes", strerror(errno));
-    snprintf(made.name, sizeof made.name, "%s", wanted->name);
-    snprintf(made.role, sizeof made.role, "%s", wanted->role);
-    snprintf(made.queues, sizeof made.queues, "%s", wanted->queues);
     web_digest(text, made.digest);
     return change_list(path, add, &made, why, size);
+}
+
+const char *web_password_add(const char *path, const web_token *wanted, const char *password,
+    char *why, size_t size)
+{
+    token made;
+    const char *failed = begin(&made, wanted, why, size);
+    if (!failed)
+        failed = web_password_fault(password);
+    if (failed)
+        return failed;
+    if (!web_scrypt_fresh(&made.how))
+        return because(why, size, "random bytes", strerror(errno));
+    failed = web_scrypt_run(&made.how, password, made.digest, why, size);
+    return failed ? failed : change_list(path, add, &made, why, size);
 }
 
 static const char *take_away(token *list, size_t *count, void *user, char *why, size_t size)
@@ -395,7 +443,8 @@ const char *web_token_each(const char *path, void (*each)(void *, const web_toke
     if (!list)
         return because(why, size, path, errno == EPERM ? "others may write it" : strerror(errno));
     for (size_t i = 0; i < count; i++)
-        each(user, &(web_token){ list[i].name, list[i].role, list[i].queues });
+        each(user, &(web_token){ list[i].name, list[i].role, list[i].queues,
+            list[i].how.n != 0 });
     free(list);
     return NULL;
 }

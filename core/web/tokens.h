@@ -18,10 +18,23 @@ bool web_digest_same(const unsigned char *a, const unsigned char *b);       // i
 // 43 characters of the alphabet that URLs and shells leave alone. False: there is no randomness.
 bool web_random_text(char out[WEB_SECRET_SIZE]);
 
-// What the token with this digest may do, and its name. False: there is no such token now. Reads
-// the file again if it has changed.
+// What the token or password with this digest may do, and its name. False: there is none now. Reads
+// the file again if it has changed. (No token has a password's digest: that would have to be found
+// against SHA-256.)
 bool web_tokens_find(web_tokens *tokens, const unsigned char digest[WEB_DIGEST_SIZE],
     web_grant *out, char name[WEB_NAME_MAX]);
+
+// What there is by which the password of this name can be looked at: the name's own figures, or
+// today's usual ones with no salt, which cost as much and fit nobody.
+typedef enum web_password_known {
+    WEB_PASSWORDS_NONE,         // nobody has a password
+    WEB_PASSWORDS_OTHERS,       // not this name
+    WEB_PASSWORD_HIS
+} web_password_known;
+
+struct web_scrypt;
+web_password_known web_tokens_password(web_tokens *tokens, const char *name,
+    struct web_scrypt *how, unsigned char digest[WEB_DIGEST_SIZE]);
 
 bool web_tokens_there(web_tokens *tokens);          // is there any, or a file that cannot be read?
 

@@ -22,6 +22,7 @@
 enum {
     STORE_THREADS = 4,
     STORE_JOBS = 256,           // that wait for them
+    PASSWORDS = 8,              // that wait to be proven, one after the other
     GRACE_MS = 5000,
     WHY_MAX = 256
 };
@@ -39,7 +40,7 @@ struct web {
     web_log       log;
     web_tls      *tls;              // NULL: no TLS
     web_access   *access;
-    web_pool     *pool;
+    web_pool     *pool, *prover;
     web_streams  *streams;
     web_jobs     *jobs;
     web_audit    *audit;
@@ -272,13 +273,15 @@ static bool make_parts(web *w, gofer_client *client, const web_options *opts)
         .until_tokens = !opts->anonymous, .read_only = opts->read_only, .roles = w->roles,
         .user_header = opts->user_header, .log = &w->log });
     w->pool = web_pool_new(opts->worker ? 1 : STORE_THREADS, STORE_JOBS);
-    if (!w->access || !w->pool || (!opts->worker && !make_store_parts(w, client))
-        || !name_hosts(w, opts))
+    w->prover = opts->tokens ? web_pool_new(1, PASSWORDS) : NULL;
+    if (!w->access || !w->pool || (opts->tokens && !w->prover)
+        || (!opts->worker && !make_store_parts(w, client)) || !name_hosts(w, opts))
         return false;
     web_server_options server = {
         .client = client, .worker = opts->worker, .jobs = w->jobs, .audit = w->audit,
         .access = w->access,
-        .pool = w->pool, .streams = w->streams, .recent = w->recent, .hours = w->hours,
+        .pool = w->pool, .prover = w->prover, .streams = w->streams,
+        .recent = w->recent, .hours = w->hours,
         .scrapes = w->scrapes, .totals = w->totals, .checks = w->checks,
         .options = opts->worker ? NULL : opts,
         .guard = { (const char *const *)w->hosts, w->host_count, opts->worker != NULL },
@@ -352,6 +355,7 @@ void web_free(web *w)
     if (w->streams)
         web_streams_end(w->streams);
     web_server_settle(w->server, GRACE_MS);
+    web_pool_free(w->prover);
     web_pool_free(w->pool);
     web_server_free(w->server);
     web_jobs_free(w->jobs);

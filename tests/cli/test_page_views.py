@@ -221,3 +221,17 @@ def test_who_has_no_token_is_asked_for_one(page, web):
     page.click("Log out", "header")
     page.ready("Log in")
     assert page.driver.get_cookie("gofer") is None
+
+
+def test_people_log_in_by_name_and_password(page, web):
+    web.add_password("bob", "operate", "correct horse")
+    page.expects("401")
+    page.open("/queues", "Log in")
+    page.type("Name", "bob")
+    page.type("Password", "wrong horse!")
+    page.click("Log in by name")
+    page.sees("not known", "#notes")
+    page.type("Password", "correct horse")
+    page.click("Log in by name")
+    page.ready("Queues")
+    page.sees("bob", "header")

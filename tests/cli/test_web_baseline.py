@@ -16,9 +16,12 @@ shows. Files are of this folder unless they name another.
 - tokens: 256 bit, shown once, kept as digests, in a file that others may not write; many
   writers lose nothing:
     test_web_safety (a_token_is_shown_once, many_who_add)
+- passwords: by scrypt, bounded in time and memory, read from a terminal without echo, never in
+  the open, forgotten with their line:
+    test_web_login, unit/web_access_test, unit/web_guard_test
 - five failures of an address, then 429:
-    test_web_safety and test_web_login (guesses_have_to_wait), test_web_proxy (failures_count),
-    here (the_fifth_failure)
+    test_web_safety and test_web_login (guesses_have_to_wait, guesses_of_passwords), test_web_proxy
+    (failures_count), here (the_fifth_failure)
 - login by cookie: name, attributes, idle end, logout:
     test_web_login, test_web_proxy (whether_the_cookie_is_secure), unit/web_sessions_test
 - login by a proxy: trusted addresses and Unix sockets alone, else dropped and logged:
@@ -36,6 +39,7 @@ shows. Files are of this folder unless they name another.
 - both lengths: 400; tokens in an address: 401 and in no log:
     test_web_safety (a_head_that_is_wrong, a_token_in_the_address), here (no_secret_is_logged)
 """
+import base64
 import contextlib
 import json
 import re
@@ -68,10 +72,14 @@ RIGHTS = {
 
 
 def ways_in(web, role):
-    """The headers by which one is somebody of this role: by token, by cookie, by the proxy."""
+    """The headers by which one is somebody of this role: by token, by password, by cookie, by the
+    proxy."""
     token = web.add_token(f"a-{role}", role)
     cookie = web.post("/login", {"token": token}).headers["set-cookie"].partition(";")[0]
+    web.add_password(f"b-{role}", role, "correct horse")
+    password = base64.b64encode(f"b-{role}:correct horse".encode()).decode()
     return {"token": {"Authorization": f"Bearer {token}"}, "cookie": {"Cookie": cookie},
+            "password": {"Authorization": f"Basic {password}"},
             "proxy": {"X-User": "ann", "X-Groups": f"{role}s"}}
 
 
@@ -83,7 +91,7 @@ def test_every_route_asks_for_its_right_however_one_came_in(gofer, role):
         for method, way in methods.items():
             right = way.get("security", [{"token": [None]}])[0]["token"][0]
             target = re.sub(r"\{\w+\}", "word", path)
-            if target in ("/login", "/logout"):
+            if target in ("/login", "/login/password", "/logout"):
                 continue            # it would end the session
             may = right is None or right in RIGHTS[role]
             for name, headers in ways.items():
@@ -216,7 +224,9 @@ def test_no_secret_is_logged_or_comes_back(gofer):
     cookie = web.post("/login", {"token": token}).headers["set-cookie"].partition(";")[0]
     session = cookie.partition("=")[2]
     payload = "zq-payload-zq"
-    secrets = (token, session, payload)
+    web.add_password("bob", "admin", "zq-password-zq")
+    basic = base64.b64encode(b"bob:zq-password-zq").decode()
+    secrets = (token, session, payload, "zq-password-zq", basic)
     web.post("/api/v1/tasks", {"type": "t", "id": "a", "payload": payload}, token=token)
     for secret in secrets:
         for path in (f"/{secret}", f"/api/v1/queues/{secret}", f"/api/v1/tasks?token={secret}",
@@ -225,6 +235,7 @@ def test_no_secret_is_logged_or_comes_back(gofer):
             assert answer.status in (400, 401, 403, 404), path
             assert answer.status == 400 or secret not in answer.text
         for headers in ({"Authorization": f"Bearer {secret}x"}, {"Authorization": secret},
+                        {"Authorization": f"Basic {secret}"},
                         {"Cookie": f"gofer={secret}x; other={secret}"}, {"X-User": secret},
                         {"X-Groups": secret}, {"Host": secret}, {"Origin": secret},
                         {"X-Forwarded-For": secret}, {"Last-Event-ID": secret}):
@@ -233,8 +244,9 @@ def test_no_secret_is_logged_or_comes_back(gofer):
                 assert secret not in json.dumps(answer.headers)
                 if "X-User" not in headers:     # whose name is told to himself
                     assert secret not in answer.text, (headers, path)
-        for body in (secret, {"token": secret + "x"}, {secret: 1}, {"type": secret, "at": secret}):
-            for path in ("/login", "/api/v1/tasks", "/api/v1/acts"):
+        for body in (secret, {"token": secret + "x"}, {"name": secret, "password": secret},
+                     {secret: 1}, {"type": secret, "at": secret}):
+            for path in ("/login", "/login/password", "/api/v1/tasks", "/api/v1/acts"):
                 web.post(path, body, headers={"Content-Type": "application/json"})
         for raw in (f"GET / {secret}\r\n\r\n", f"{secret}\r\n\r\n",
                     f"GET /{secret}\x00 HTTP/1.1\r\n"):

@@ -1,7 +1,18 @@
-"""Logging in by a browser: a token for a cookie, which no script reads and no other site sends."""
+"""Logging in by a browser: a token for a cookie, which no script reads and no other site sends.
+And by a name and password, which programs send with each request."""
+import base64
 import http.cookies
+import os
+import pathlib
+import pty
+import select
+import signal
+import subprocess
+import termios
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from conftest import PATIENCE, wait_for
 from webserver import Web
 
 pytestmark = pytest.mark.usefixtures("has_web")
@@ -152,3 +163,212 @@ def test_ours_is_found_among_others(web):
     _, value, _ = log_in(web, web.add_token("ann", "operate"))
     headers = {"Cookie": f"a=b; gofers=x; gofer={value}; c=d"}
     assert web("/api/v1/me", headers=headers).json["name"] == "ann"
+
+
+# ---- names and passwords
+
+PASSWORD = "correct horse: staple"
+
+
+def basic(name, password=PASSWORD):
+    text = base64.b64encode(f"{name}:{password}".encode()).decode()
+    return {"Authorization": f"Basic {text}"}
+
+
+def test_a_name_and_password_are_read_and_kept_by_scrypt(gofer, web):
+    web.add_password("bob", "operate", PASSWORD)
+    tokens = (gofer.folder / "web-tokens").read_text()
+    assert "bob:operate:scrypt$16384$8$5$" in tokens and "horse" not in tokens
+    listed = gofer("web", "token", "ls", "--tokens", gofer.folder / "web-tokens")
+    assert listed.out.split() == ["bob", "operate", "(password)"]
+    listed = gofer.json("web", "token", "ls", "--tokens", gofer.folder / "web-tokens")
+    assert listed == {"items": [{"name": "bob", "role": "operate", "password": True}]}
+    assert web("/api/v1/queues").status == 401
+    mine = web("/api/v1/me", headers=basic("bob")).json
+    assert mine["name"] == "bob" and "operate" in mine["rights"]
+    assert web.post("/api/v1/queues/default/pause", headers=basic("bob")).status == 200
+    # With a body, too, which comes after it has been proven who sends it.
+    assert web.post("/api/v1/tasks", {"type": "t"}, headers=basic("bob")).status == 200
+
+
+def test_whoever_shows_another_is_not_let_in(gofer):
+    web = Web(gofer, "--trusted-proxy", "127.0.0.1")
+    web.add_password("bob", "operate", PASSWORD)
+    web.add_token("ann", "operate")
+    wrong = [("bob", PASSWORD + "x"), ("bob", PASSWORD[:-1]), ("bob", ""), ("Bob", PASSWORD),
+             ("", PASSWORD), ("ann", PASSWORD), ("bob", "x" * 1024), ("bob", "x" * 1025)]
+    for i, (name, password) in enumerate(wrong):
+        far = {"X-Forwarded-For": f"192.0.2.{i}"}       # each has failures of his own
+        answer = web("/api/v1/queues", headers={**far, **basic(name, password)})
+        assert answer.status == 401 and "not known" in answer.why
+        if name == "bob":
+            refused = web.post("/login/password", {"name": name, "password": password},
+                               headers=far)
+            assert refused.status == 401 and "set-cookie" not in refused.headers
+    web.close()
+
+
+def test_a_password_gives_a_cookie_too_and_ends_with_its_line(gofer, web):
+    web.add_token("root", "admin")
+    web.add_password("bob", "see", PASSWORD)
+    answer = web.post("/login/password", {"name": "bob", "password": PASSWORD})
+    assert answer.status == 200 and answer.json["name"] == "bob"
+    value = http.cookies.SimpleCookie(answer.headers["set-cookie"])["gofer"].value
+    assert name_of(web, value) == "bob"
+    assert web("/api/v1/queues", headers=basic("bob")).status == 200
+    gofer("web", "token", "rm", "bob", "--tokens", gofer.folder / "web-tokens")
+    assert web("/api/v1/queues", headers=cookie(value)).status == 401
+    assert web("/api/v1/queues", headers=basic("bob")).status == 401
+    web.add_password("bob", "see", "another " + PASSWORD)
+    assert web("/api/v1/queues", headers=cookie(value)).status == 401
+    assert web("/api/v1/queues", headers=basic("bob")).status == 401
+    assert web("/api/v1/queues", headers=basic("bob", "another " + PASSWORD)).status == 200
+
+
+def test_guesses_of_passwords_have_to_wait(web):
+    web.add_password("bob", "see", PASSWORD)
+    for _ in range(5):
+        assert web("/api/v1/queues", headers=basic("bob", "a wrong guess")).status == 401
+    refused = web("/api/v1/queues", headers=basic("bob"))
+    assert refused.status == 429 and refused.headers["retry-after"] == "60"
+    assert web.post("/login/password", {"name": "bob", "password": PASSWORD}).status == 429
+
+
+@pytest.mark.parametrize("body", [{}, {"name": "bob"}, {"password": PASSWORD}, [],
+                                  {"name": 1, "password": PASSWORD},
+                                  {"name": "bob", "password": None},
+                                  {"name": "bob", "password": PASSWORD, "token": "x"}])
+def test_a_body_without_name_and_password(web, body):
+    web.add_password("bob", "see", PASSWORD)
+    answer = web.post("/login/password", body)
+    assert answer.status == 400 and "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("password, code", [
+    ("x" * 11, 2), ("", 2), ("é" * 11, 2), ("x" * 1025, 2), ("with a tab\t in it", 2),
+    (b"not utf-8 \xff\xff\xff", 2), (b"with a NUL\0 in it", 2),
+    ("x" * 12, 0), ("é" * 12, 0), ("x" * 1024, 0), ("  blanks stay  ", 0)])
+def test_what_will_do_as_a_password(gofer, web, password, code):
+    line = password if isinstance(password, bytes) else password.encode()
+    done = gofer("web", "token", "add", "bob", "--password", "--tokens",
+                 gofer.folder / "web-tokens", input=line + b"\nnext line\n", code=code)
+    assert done.out == "" and (code == 0 or "password" in done.why)
+    if code:
+        assert not (gofer.folder / "web-tokens").exists()
+    else:
+        assert web("/api/v1/me", headers=basic("bob", password)).json["name"] == "bob"
+
+
+def seconds(pid):
+    """Of the processor, that it has taken."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="n/a: no /proc")
+def test_a_program_pays_for_its_password_once(web):
+    web.add_password("bob", "see", PASSWORD)
+    start = seconds(web.process.pid)
+    assert web("/api/v1/me", headers=basic("bob")).status == 200
+    once = seconds(web.process.pid) - start
+    for _ in range(30):
+        assert web("/api/v1/me", headers=basic("bob")).status == 200
+    assert seconds(web.process.pid) - start < 10 * once
+
+
+def memory_at_the_most(pid):
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(text.partition("VmHWM:")[2].split()[0]) << 10
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="n/a: no /proc")
+def test_many_strangers_take_neither_the_loop_nor_the_memory(gofer):
+    """Each from an address of his own, as the proxy says."""
+    web = Web(gofer, "--trusted-proxy", "127.0.0.1")
+    web.add_password("bob", "see", PASSWORD)
+
+    def guess(i):
+        far = {"X-Forwarded-For": f"192.0.2.{i}"}
+        return web("/api/v1/queues", headers={**far, **basic("bob", f"a wrong guess {i}")}).status
+
+    with ThreadPoolExecutor(20) as pool:
+        guesses = [pool.submit(guess, i) for i in range(20)]
+        wait_for(lambda: any(one.done() for one in guesses), "the first answer")
+        # Eight wait, one after the other; the server answers meanwhile.
+        looks = 0
+        while not all(one.done() for one in guesses):
+            assert web("/healthz").status == 200
+            looks += 1
+        statuses = [one.result() for one in guesses]
+    assert set(statuses) == {401, 503} and statuses.count(401) >= 8
+    assert looks > 8
+    if not os.environ.get("GOFER_SANITIZED"):
+        assert memory_at_the_most(web.process.pid) < 64 << 20
+    assert web("/api/v1/queues", headers=basic("bob")).status == 200
+    web.close()
+
+
+# ---- on a terminal
+
+
+class Terminal:
+    """`gofer web token add bob --password` on one, which echoes what is typed unless told not to"""
+
+    def __init__(self, gofer):
+        self.mine, theirs = pty.openpty()
+        self.process = subprocess.Popen(
+            [gofer.bin, "web", "token", "add", "bob", "--password", "--tokens",
+             gofer.folder / "web-tokens"], stdin=theirs, stdout=theirs, stderr=theirs,
+            env=gofer.env, start_new_session=True,
+            preexec_fn=lambda: __import__("fcntl").ioctl(0, termios.TIOCSCTTY, 0))
+        os.close(theirs)
+        self.seen = b""
+
+    def sees(self, text, after=0):
+        while text not in self.seen[after:]:
+            try:
+                there = select.select([self.mine], [], [], PATIENCE)[0]
+                more = os.read(self.mine, 4096) if there else b""
+            except OSError:         # the other end is closed
+                more = b""
+            assert more, self.seen
+            self.seen += more
+        return self.seen.index(text, after) + len(text)
+
+    def types(self, text):
+        os.write(self.mine, text)
+
+    def end(self):
+        code = self.process.wait(PATIENCE)
+        os.close(self.mine)
+        return code
+
+
+def test_on_a_terminal_it_is_asked_for_twice_and_not_shown(gofer, web):
+    terminal = Terminal(gofer)
+    first = terminal.sees(b"password: ")
+    terminal.types(PASSWORD.encode() + b"\n")
+    terminal.sees(b"password, again: ", first)
+    terminal.types(PASSWORD.encode() + b"\n")
+    assert terminal.end() == 0 and b"horse" not in terminal.seen
+    assert web("/api/v1/me", headers=basic("bob")).json["name"] == "bob"
+
+
+def test_two_that_differ_are_none(gofer):
+    terminal = Terminal(gofer)
+    first = terminal.sees(b"password: ")
+    terminal.types(PASSWORD.encode() + b"\n")
+    terminal.sees(b"again: ", first)
+    terminal.types(PASSWORD.encode() + b"x\n")
+    terminal.sees(b"not the same")
+    assert terminal.end() == 2 and not (gofer.folder / "web-tokens").exists()
+
+
+def test_who_thinks_better_of_it_has_his_echo_back(gofer):
+    terminal = Terminal(gofer)
+    terminal.sees(b"password: ")
+    assert not termios.tcgetattr(terminal.mine)[3] & termios.ECHO
+    terminal.types(b"correct\x03")
+    terminal.process.wait(PATIENCE)
+    assert termios.tcgetattr(terminal.mine)[3] & termios.ECHO
+    assert terminal.end() == -signal.SIGINT and not (gofer.folder / "web-tokens").exists()

@@ -109,6 +109,10 @@ class Web:
         return self.gofer("web", "token", "add", name, "--role", role, "--tokens",
                           self.gofer.folder / "web-tokens").out.strip()
 
+    def add_password(self, name, role, password):
+        self.gofer("web", "token", "add", name, "--role", role, "--password", "--tokens",
+                   self.gofer.folder / "web-tokens", input=password + "\n")
+
     def stop(self, number=signal.SIGTERM):
         self.process.send_signal(number)
         return self.process.wait(PATIENCE)

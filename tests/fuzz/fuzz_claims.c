@@ -54,6 +54,17 @@ static void try_name(const char *text)
     free(out);
 }
 
+static void try_basic(const char *text)
+{
+    char *name = malloc(WEB_CLAIM_NAME), *password = malloc(WEB_CLAIM_PASSWORD);
+    require(name != NULL && password != NULL);
+    if (web_claim_basic(text, name, password))
+        require(*name && strlen(name) < WEB_CLAIM_NAME && !strchr(name, ':') && *password
+            && strlen(password) < WEB_CLAIM_PASSWORD);
+    free(name);
+    free(password);
+}
+
 // Whoever is in no group of the map has nothing but what is everybody's.
 static void try_groups(const char *text)
 {
@@ -104,6 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     try_cookie(text);
     try_addresses(text);
     try_name(text);
+    try_basic(text);
     try_groups(text);
     try_queues(text);
     free(text);

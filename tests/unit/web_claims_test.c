@@ -72,9 +72,31 @@ static void names_of_people(void)
         CHECK(!web_claim_name(wrong[i], out, sizeof out));
 }
 
+static void a_name_and_password(void)
+{
+    static const struct { const char *header, *name, *password; } cases[] = {
+        { "Basic YW5uOnNlY3JldA==", "ann", "secret" }, { "basic YW5uOnNlY3JldA", "ann", "secret" },
+        { "Basic YTo6Yg==", "a", ":b" },            // a::b
+        { "Basic YW5uOg==", NULL, NULL },           // ann:
+        { "Basic OnNlY3JldA==", NULL, NULL },       // :secret
+        { "Basic YW5u", NULL, NULL },               // ann
+        { "Basic YToAYg==", NULL, NULL },           // a NUL
+        { "Basic", NULL, NULL }, { "Basic ", NULL, NULL }, { "Basic !", NULL, NULL },
+        { "Bearer YTpi", NULL, NULL }, { "", NULL, NULL },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char name[WEB_CLAIM_NAME] = "", password[WEB_CLAIM_PASSWORD] = "";
+        bool found = web_claim_basic(cases[i].header, name, password);
+        if (!CHECK_INT(found, cases[i].name != NULL))
+            fprintf(stderr, "    %s\n", cases[i].header);
+        CHECK_STR(name, cases[i].name ? cases[i].name : "");
+        CHECK_STR(password, cases[i].password ? cases[i].password : "");
+    }
+}
+
 static void the_kept_inputs_of_the_fuzzer_pass(void)
 {
-    check_corpus(CORPUS, 6, LLVMFuzzerTestOneInput);
+    check_corpus(CORPUS, 7, LLVMFuzzerTestOneInput);
 }
 
 static const check_test tests[] = {
@@ -82,6 +104,7 @@ static const check_test tests[] = {
     TEST(the_last_address_counts),
     TEST(https_is_said_by_the_nearest),
     TEST(names_of_people),
+    TEST(a_name_and_password),
     TEST(the_kept_inputs_of_the_fuzzer_pass),
 };
 

@@ -1,6 +1,9 @@
 // web_guard_test.c - requests that are meant for others, or that pages of others sent.
 #include "guard.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include "check.h"
 
 static const char *const hosts[] = { "gofer.example.org", "10.0.0.1" };
@@ -109,12 +112,26 @@ static void under_tls_a_page_without_it_is_another(void)
     CHECK_INT(web_guard_check(&guard, &said).status, 0);
 }
 
+static void passwords_do_not_travel_in_the_open(void)
+{
+    struct sockaddr_in here = { .sin_family = AF_INET }, far = { .sin_family = AF_INET };
+    struct sockaddr_in6 new_here = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+    CHECK_INT(inet_pton(AF_INET, "127.0.0.9", &here.sin_addr), 1);
+    CHECK_INT(inet_pton(AF_INET, "192.0.2.1", &far.sin_addr), 1);
+    const struct sockaddr *near = (struct sockaddr *)&here, *off = (struct sockaddr *)&far;
+    CHECK(!web_guard_in_the_open(false, false, near));
+    CHECK(!web_guard_in_the_open(false, false, (struct sockaddr *)&new_here));
+    CHECK(web_guard_in_the_open(false, false, off) && web_guard_in_the_open(false, false, NULL));
+    CHECK(!web_guard_in_the_open(true, false, off) && !web_guard_in_the_open(false, true, off));
+}
+
 static const check_test tests[] = {
     TEST(only_our_names_are_answered),
     TEST(what_changes_something_comes_from_our_page),
     TEST(a_browser_may_vouch_for_a_page_that_has_no_marker),
     TEST(without_a_body_there_is_no_type_to_ask_for),
     TEST(under_tls_a_page_without_it_is_another),
+    TEST(passwords_do_not_travel_in_the_open),
 };
 
 int main(int argc, char **argv)

@@ -14,6 +14,8 @@
 #include "cli.h"
 #include "json.h"
 #include "logger.h"
+#include "passwords.h"
+#include "secret.h"
 #include "web.h"
 #ifdef GOFER_HAVE_OTLP
 #include "otlp/command_otlp.h"
@@ -228,6 +230,7 @@ const cli_command cmd_web = {
 
 typedef struct token_args {
     const char *tokens, *role, *queues;
+    int         password;
 } token_args;
 
 static const cli_option token_options[] = {
@@ -239,6 +242,9 @@ static const cli_option token_options[] = {
     { "queues", 0, CLI_TEXT, offsetof(token_args, queues), "LIST",
       "with add: only in these queues, names or patterns with commas between them: mail*,report "
       "(default: all)", 0, 0 },
+    { "password", 0, CLI_FLAG, offsetof(token_args, password), NULL,
+      "with add: not a token but a name and password, for people; it is read from the terminal, or "
+      "as a line of standard input", 0, 0 },
     CLI_OPTIONS_END
 };
 
@@ -263,10 +269,10 @@ static void put_token(void *user, const web_token *token)
         printf("%s{\"name\":\"%s\",\"role\":\"%s\"", l->count ? "," : "", token->name,
             token->role);
         put_queues(token->queues);
-        printf("}");
+        printf("%s}", token->password ? ",\"password\":true" : "");
     } else {
-        printf("%-24s %s%s%s\n", token->name, token->role, *token->queues ? "  " : "",
-            token->queues);
+        printf("%-24s %s%s%s%s\n", token->name, token->role, *token->queues ? "  " : "",
+            token->queues, token->password ? "  (password)" : "");
     }
     l->count++;
 }
@@ -281,14 +287,36 @@ static int list_tokens(cli *c, const char *path)
     return failed ? cli_fail(c, CLI_FAILED, "web token: %s", failed) : CLI_OK;
 }
 
+static int add_password(cli *c, const char *path, const web_token *wanted)
+{
+    char password[WEB_PASSWORD_MAX + 1], why[WHY_MAX];
+    int code = secret_read(c, "password", password, sizeof password);
+    if (code != CLI_OK)
+        return code;
+    const char *failed = web_password_fault(password);
+    if (failed)
+        return cli_fail(c, CLI_USAGE, "web token: %s", failed);
+    failed = web_password_add(path, wanted, password, why, sizeof why);
+    if (failed)
+        return cli_fail(c, CLI_FAILED, "web token: %s", failed);
+    if (!c->global.json)
+        return CLI_OK;
+    printf("{\"items\":[{\"name\":\"%s\",\"role\":\"%s\"", wanted->name, wanted->role);
+    put_queues(wanted->queues);
+    puts(",\"password\":true}]}");
+    return CLI_OK;
+}
+
 static int add_token(cli *c, const char *path, const token_args *args)
 {
     char token[WEB_TOKEN_SIZE], why[WHY_MAX];
     web_token wanted = { c->words[1], args->role ? args->role : "see",
-        args->queues ? args->queues : "" };
+        args->queues ? args->queues : "", args->password != 0 };
     make_folders(path);
     if (args->queues && !*args->queues)
         return cli_fail(c, CLI_USAGE, "web token: --queues names none");
+    if (args->password)
+        return add_password(c, path, &wanted);
     const char *failed = web_token_add(path, &wanted, token, why, sizeof why);
     if (failed)
         return cli_fail(c, CLI_FAILED, "web token: %s", failed);
@@ -336,9 +364,12 @@ const cli_command cmd_web_token = {
     .about =
         "A token is shown once, when it is added; the file keeps a digest of it. A server that "
         "runs sees at once what was added or taken away.\n"
+        "With --password it is a name and password that a person logs in with, or a program by "
+        "HTTP's basic authentication. The file keeps what scrypt makes of it.\n"
         "Roles: see (everything but what is in tasks), operate (see, payload, enqueue, and acts "
         "that lose nothing), admin (all), metrics (/metrics alone).",
     .examples = "gofer web token add ann --role operate\n"
+        "gofer web token add bob --role see --password\n"
         "curl -H \"Authorization: Bearer $TOKEN\" http://127.0.0.1:8989/api/v1/queues",
     .options = token_options,
     .args_size = sizeof(token_args),

@@ -16,7 +16,16 @@
 
 #include "gofer/gofer.h"
 
+// LibreSSL has no scrypt, and OpenSSL may be built without it.
+#if defined(OPENSSL_NO_SCRYPT) || defined(LIBRESSL_VERSION_NUMBER)
+#define GF_OF_SCRYPT(X)
+#else
+#define GF_HAVE_SCRYPT
+#define GF_OF_SCRYPT(X) X(EVP_PBE_scrypt)
+#endif
+
 #define GF_OF_LIBCRYPTO(X) \
+    GF_OF_SCRYPT(X) \
     X(ASN1_TIME_to_tm) X(BIO_clear_flags) X(BIO_meth_free) X(BIO_meth_new) X(BIO_meth_set_ctrl) \
         X(BIO_meth_set_read) X(BIO_meth_set_write) X(BIO_new) X(BIO_set_flags) X(BIO_set_init) \
         X(ERR_clear_error) X(ERR_peek_error) X(ERR_peek_last_error) X(ERR_reason_error_string) \

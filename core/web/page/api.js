@@ -63,6 +63,8 @@ export const patch = (path, body) => send("PATCH", `/api/v1/${path}`, body);
 export const remove = (path, body) => send("DELETE", `/api/v1/${path}`, body);
 /** @param {string} token */
 export const login = (token) => send("POST", "/login", { token });
+/** @param {string} name @param {string} password */
+export const loginByName = (name, password) => send("POST", "/login/password", { name, password });
 export const logout = () => send("POST", "/logout");
 
 /**

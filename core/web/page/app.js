@@ -1,5 +1,5 @@
 // app.js - the page: which view an address shows, and what stays around the views.
-import { ApiError, get, login, logout } from "./api.js";
+import { ApiError, get, login, loginByName, logout } from "./api.js";
 import { fill, h } from "./dom.js";
 import "./format.js";
 import { listen, sign } from "./live.js";
@@ -180,15 +180,19 @@ async function run(make, context) {
     });
 }
 
-function loginForm() {
+/**
+ * @param {string} id @param {string} label @param {string} type @param {string} autocomplete
+ * @returns {[HTMLElement, HTMLInputElement]}
+ */
+function field(id, label, type, autocomplete) {
     const input = /** @type {HTMLInputElement} */ (
-        h("input", {
-            type: "password",
-            id: "token",
-            autocomplete: "current-password",
-            required: true,
-        })
+        h("input", { type, id, autocomplete, required: true })
     );
+    return [h("label", { for: id }, label), input];
+}
+
+/** @param {() => Promise<unknown>} act @param {...unknown} children */
+function loginBy(act, ...children) {
     return h(
         "form",
         {
@@ -196,23 +200,44 @@ function loginForm() {
             onsubmit: async (/** @type {Event} */ event) => {
                 event.preventDefault();
                 try {
-                    await login(input.value);
+                    await act();
                     await start();
                 } catch (error) {
                     complain(error);
                 }
             },
         },
+        children,
+    );
+}
+
+function loginForm() {
+    const [tokenLabel, token] = field("token", "Token", "password", "current-password"),
+        [nameLabel, name] = field("name", "Name", "text", "username"),
+        [passwordLabel, password] = field("password", "Password", "password", "current-password");
+    return [
         h("h1", {}, "Log in"),
         h(
             "p",
             {},
-            "This server asks for a token: 'gofer web token add NAME --role operate' makes one.",
+            "This server asks for a token: 'gofer web token add NAME --role operate' makes one, " +
+                "and with '--password' a name and password.",
         ),
-        h("label", { for: "token" }, "Token"),
-        input,
-        h("button", { type: "submit" }, "Log in"),
-    );
+        loginBy(
+            () => login(token.value),
+            tokenLabel,
+            token,
+            h("button", { type: "submit" }, "Log in"),
+        ),
+        loginBy(
+            () => loginByName(name.value, password.value),
+            nameLabel,
+            name,
+            passwordLabel,
+            password,
+            h("button", { type: "submit" }, "Log in by name"),
+        ),
+    ];
 }
 
 function drawHeader() {
