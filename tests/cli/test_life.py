@@ -411,6 +411,19 @@ def test_queues_that_a_pattern_leaves_out_are_told(gofer):
     assert "left_out=3" in worker.log
 
 
+def test_all_queues_of_a_pattern_have_their_turn(store):
+    """Of more than a worker serves at a time those with tasks, in turn."""
+    task = '{"type": "t", "queue": "q%04d"}\n'
+    store("enqueue", "--batch", "--quiet", input="".join(task % n for n in range(2500)))
+    store("enqueue", "t", "--queue", "z")
+    (store.folder / "t.lua").write_text('gofer.handle("t", function() end)')
+    worker = store.worker("--queue", "q*", "--lua", "t.lua", "--drain", ready=False)
+    assert worker.wait() == 0, worker.log
+    left = [q["queue"] for q in store.json("queue", "ls")["items"] if q["size"]]
+    assert left == ["z"]
+    assert worker.log.count("more queues match than a worker serves") == 1
+
+
 def test_types_have_figures(gofer):
     gofer("enqueue", "t", "--count", "5")
     gofer("enqueue", "bad", "--retry", "0")

@@ -204,7 +204,7 @@ enum { OF_SQLITE = 1, OF_REDIS = 2, OF_ALL = OF_SQLITE | OF_REDIS };
     x(live, events_publish) x(live, listener_open) x(live, listener_next) \
     x(live, listener_close) x(live, waits_open) x(live, waits_close) x(live, waits_add) \
     x(live, waits_remove) x(live, waits_next) x(live, waits_wake) x(live, interrupt) \
-    x(inspect, names) x(inspect, locate) x(inspect, counts) x(inspect, workers) \
+    x(inspect, names) x(inspect, locate) x(inspect, filled) x(inspect, counts) x(inspect, workers) \
     x(inspect, queues) x(inspect, queues_page) x(inspect, tasks) x(inspect, task) \
     x(inspect, groups) \
     x(inspect, history) x(inspect, backlog) x(inspect, stats_add) x(inspect, stats) \

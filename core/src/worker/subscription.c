@@ -11,6 +11,7 @@
 #include "util/array.h"
 #include "util/error.h"
 #include "util/text.h"
+#include "worker/crowd.h"
 #include "worker/runtime.h"
 #include "worker/upkeep/housekeeping.h"
 
@@ -105,9 +106,8 @@ void gf_queue_set_drop(gf_queue_set *set)
     gf_free(set);
 }
 
-// The pattern of the subscription that gives this queue its weight; NULL: none fits, or it is named
-// itself.
-static const gf_subscribed *pattern_of(const gf_subscription *subscription, const char *queue)
+const gf_subscribed *gf_subscription_pattern(const gf_subscription *subscription,
+    const char *queue)
 {
     const gf_subscribed *best = NULL;
     for (size_t i = 0; i < subscription->count; i++) {
@@ -168,8 +168,9 @@ gofer_status gf_queue_set_make(
     for (size_t i = 0; i < subscription->count && st == GOFER_OK; i++)
         if (!gf_is_pattern(subscription->items[i].name))
             st = add_queue(set, subscription->items[i].name, subscription->items[i].weight);
+    set->named = set->count;
     for (size_t i = 0; i < matched && st == GOFER_OK; i++) {
-        const gf_subscribed *pattern = pattern_of(subscription, names->names[i]);
+        const gf_subscribed *pattern = gf_subscription_pattern(subscription, names->names[i]);
         if (!pattern)
             continue;
         if (set->count - named == GF_SUBSCRIBED_MAX)
@@ -188,7 +189,7 @@ gofer_status gf_queue_set_make(
 
 bool gf_queue_set_same(const gf_queue_set *a, const gf_queue_set *b)
 {
-    if (a->count != b->count || a->left_out != b->left_out || strcmp(a->text, b->text) != 0)
+    if (a->count != b->count || !a->left_out != !b->left_out || strcmp(a->text, b->text) != 0)
         return false;
     for (size_t i = 0; i < a->count; i++)
         if (a->items[i].weight != b->items[i].weight ||
@@ -280,15 +281,41 @@ bool gf_subscriber_has_patterns(gf_subscriber *s)
     return has;
 }
 
-void gf_subscriber_log_left_out(gofer_worker *w)
+bool gf_subscriber_log_left_out(gofer_worker *w)
 {
     char left_out[32];
     gf_queue_set *set = gf_subscriber_take(&w->subscriber);
+    bool some = set->left_out > 0, told = some && w->subscriber.told;
     snprintf(left_out, sizeof left_out, "%zu", set->left_out);
-    if (set->left_out && gf_worker_logs(w, GOFER_LOG_WARN))
+    w->subscriber.told = some;
+    if (some && !told && gf_worker_logs(w, GOFER_LOG_WARN))
         gf_logf(&w->log, GOFER_LOG_WARN, "more queues match than a worker serves", "worker", w->id,
             "#left_out", left_out, NULL);
     gf_queue_set_drop(set);
+    return told;
+}
+
+// The queues that patterns match, as many as are served at a time, and how many are left out.
+static gofer_status load_names(gofer_worker *w, gf_names *names, size_t *left_out)
+{
+    gf_subscriber *s = &w->subscriber;
+    gofer_status st = w->ops->inspect->names(w->broker, names);
+    if (st != GOFER_OK)
+        return st;
+    pthread_mutex_lock(&s->lock);
+    gf_crowd_match(&s->subscription, names);
+    pthread_mutex_unlock(&s->lock);
+    size_t count = names->count;
+    if (count <= GF_SUBSCRIBED_MAX)
+        return GOFER_OK;
+    bool *filled = gf_alloc(count * sizeof *filled);
+    st = filled ? w->ops->inspect->filled(w->broker, names->names, count, filled)
+                : gf_fail_nomem("a worker's queues");
+    if (st == GOFER_OK)
+        gf_crowd_choose(names, filled, s->set, &s->turn);
+    gf_free(filled);
+    *left_out = count - names->count;
+    return st;
 }
 
 gofer_status gf_subscriber_look(gofer_worker *w, bool *changed)
@@ -296,15 +323,19 @@ gofer_status gf_subscriber_look(gofer_worker *w, bool *changed)
     gf_subscriber *s = &w->subscriber;
     gf_names names = { 0 };
     gf_queue_set *new = NULL;
+    size_t left_out = 0;
     *changed = false;
-    if (gf_subscriber_has_patterns(s)) {
-        gofer_status st = w->ops->inspect->names(w->broker, &names);
-        if (st != GOFER_OK)
-            return st;
+    gofer_status st =
+        gf_subscriber_has_patterns(s) ? load_names(w, &names, &left_out) : GOFER_OK;
+    if (st != GOFER_OK) {
+        gf_names_clear(&names);
+        return st;
     }
     pthread_mutex_lock(&s->lock);
-    gofer_status st = gf_queue_set_make(&s->subscription, &names, &new);
+    st = gf_queue_set_make(&s->subscription, &names, &new);
     gf_queue_set *old = s->set;
+    if (st == GOFER_OK)
+        new->left_out += left_out;
     if (st == GOFER_OK && (!old || !gf_queue_set_same(old, new))) {
         s->set = new;
         new = old;

@@ -14,7 +14,7 @@
 
 enum {
     GF_WEIGHT_MAX = 1000,
-    GF_SUBSCRIBED_MAX = 1000       // queues of patterns: each exchange names all
+    GF_SUBSCRIBED_MAX = 1000       // queues of patterns at a time: each exchange names all
 };
 
 typedef struct gf_subscribed {
@@ -35,13 +35,18 @@ gofer_status gf_subscription_add(gf_subscription *subscription, const char *queu
 // "mail=3 low report:*": appended. EINVAL says what is wrong.
 gofer_status gf_subscription_parse(gf_subscription *subscription, const char *text);
 void         gf_subscription_clear(gf_subscription *subscription);
+// The pattern that gives this queue its weight, of several the longest; NULL: none fits, or it is
+// named itself.
+const gf_subscribed *gf_subscription_pattern(const gf_subscription *subscription,
+    const char *queue);
 
 // The queues served now. Never changes once made; shared by count.
 typedef struct gf_queue_set {
     _Atomic int    refs;
     gf_subscribed *items;
     size_t         count;
-    size_t         left_out;       // matched, but over GF_SUBSCRIBED_MAX
+    size_t         named;          // the first so many are named; those of patterns come by name
+    size_t         left_out;       // matched, but not served for now
     char          *text;           // "mail=3 low=1", patterns at the end
 } gf_queue_set;
 
@@ -61,6 +66,8 @@ typedef struct gf_subscriber {
     gf_subscription  named;        // by handlers, for a worker that was given none
     bool             by_default;   // none was given
     gf_queue_set    *set;          // NULL before start
+    size_t           turn;         // gf_crowd_choose's; of who makes sets, as is
+    bool             told;         //   that the log has what is left out
     _Atomic unsigned version;      // of the set
     _Atomic unsigned changes;      // of the subscription, counted
 } gf_subscriber;
@@ -76,8 +83,8 @@ gofer_status   gf_subscriber_name_more(struct gofer_worker *w, const char *const
 gofer_status   gf_subscriber_default(gf_subscriber *s);
 // Make the set anew from the subscription and the store's queues. *changed: there is another one.
 gofer_status   gf_subscriber_look(struct gofer_worker *w, bool *changed);
-// Logs how many queues match and are not served, if any.
-void           gf_subscriber_log_left_out(struct gofer_worker *w);
+// Logs how many queues match and are not served, if any, once. True: some are, as was told before.
+bool           gf_subscriber_log_left_out(struct gofer_worker *w);
 gf_queue_set  *gf_subscriber_take(gf_subscriber *s);   // one reference more
 // Takes the subscription over, and empties it.
 void           gf_subscriber_change(gf_subscriber *s, gf_subscription *subscription);

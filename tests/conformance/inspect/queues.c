@@ -106,9 +106,45 @@ static void pages_tell_what_one_queue_tells(void)
     store_close(b);
 }
 
+// More than are asked for together, so that both ends of a piece are met.
+static void queues_with_pending_tasks_are_told(void)
+{
+    enum { QUEUES = 1500 };
+    static const size_t with[] = { 0, 1, 511, 512, 1023, 1024, 1400, 1499 };
+    static char names[QUEUES][8];
+    char *queues[QUEUES];
+    bool filled[QUEUES];
+    gf_broker *b = store_open();
+    for (size_t i = 0; i < QUEUES; i++) {
+        snprintf(names[i], sizeof names[i], "q%04zu", i);
+        queues[i] = names[i];
+    }
+    REQUIRE_OK(b->ops->inspect->filled(b, queues, 0, filled));
+    REQUIRE_OK(b->ops->inspect->filled(b, queues, QUEUES, filled));
+    for (size_t i = 0; i < QUEUES; i++)
+        CHECK(!filled[i]);
+    put(b, "other", "t");
+    for (size_t i = 0; i < COUNT(with); i++)
+        put(b, queues[with[i]], "t");
+    REQUIRE_OK(b->ops->inspect->filled(b, queues, QUEUES, filled));
+    size_t at = 0;
+    for (size_t i = 0; i < QUEUES; i++) {
+        bool wants = at < COUNT(with) && with[at] == i;
+        CHECK(filled[i] == wants);
+        at += wants;
+    }
+    REQUIRE_OK(b->ops->inspect->filled(b, queues + 512, 1, filled));
+    CHECK(filled[0]);
+    done(b, take_one(b, queues[512]));
+    REQUIRE_OK(b->ops->inspect->filled(b, queues + 511, 2, filled));
+    CHECK(filled[0] && !filled[1]);
+    store_close(b);
+}
+
 suite suite_queues(void)
 {
     static const check_test tests[] = { TEST(pages_go_by_name),
-        TEST(a_page_begins_behind_any_name), TEST(pages_tell_what_one_queue_tells) };
+        TEST(a_page_begins_behind_any_name), TEST(pages_tell_what_one_queue_tells),
+        TEST(queues_with_pending_tasks_are_told) };
     return (suite){ tests, COUNT(tests) };
 }

@@ -262,6 +262,7 @@ static const gf_inspect_ops inspect = {
     .stats_hours = gf_rd_stats_hours,
     .names = gf_rd_names_inspect,
     .locate = gf_rd_locate,
+    .filled = gf_rd_filled,
     .counts = gf_rd_counts,
     .workers = gf_rd_workers,
     .queues = gf_rd_queues_inspect,

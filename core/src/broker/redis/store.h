@@ -377,6 +377,7 @@ gofer_status gf_rd_stats(
 gofer_status gf_rd_stats_hours(gf_broker *b, const gf_stats_hours *which, gf_type_stats *sums);
 gofer_status gf_rd_names_inspect(gf_broker *b, gf_names *out);
 // find.c
+gofer_status gf_rd_filled(gf_broker *b, char *const *queues, size_t count, bool *out);
 gofer_status gf_rd_locate(gf_broker *b, const char *id, gf_names *out);
 // inspect.c
 gofer_status gf_rd_counts(gf_broker *b, char *const *queues, size_t count, gf_counts *out);

@@ -354,6 +354,7 @@ static const gf_inspect_ops inspect = {
     .stats_hours = gf_sq_stats_hours,
     .names = gf_sq_names,
     .locate = gf_sq_locate,
+    .filled = gf_sq_filled,
     .counts = gf_sq_counts,
     .workers = gf_sq_workers,
     .queues = gf_sq_queues,

@@ -130,25 +130,27 @@ gofer_status gf_duty_upkeep(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 
 // ---- the queues served --------------------------------------------------------------------------
 
+// Of very many those that are served change all the time, and nobody reads them.
 static void log_queues(gofer_worker *w)
 {
+    if (gf_subscriber_log_left_out(w))
+        return;
     gf_queue_set *set = gf_subscriber_take(&w->subscriber);
     if (gf_worker_logs(w, GOFER_LOG_INFO))
         gf_logf(&w->log, GOFER_LOG_INFO, "worker serves other queues", "worker", w->id, "queues",
             set->text, NULL);
     gf_queue_set_drop(set);
-    gf_subscriber_log_left_out(w);
 }
 
 // When somebody has asked for others; and now and then if there are patterns.
 gofer_status gf_duty_queues(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
-    (void)now_ms;
     bool changed;
     w->upkeep.housekeeping.subscription_seen = atomic_load(&w->subscriber.changes);
     gofer_status st = gf_subscriber_look(w, &changed);
+    int64_t end_ms = gf_mono_ms(), rest_ms = GF_QUEUES_REST * (end_ms - now_ms);
     *next_ms = st != GOFER_OK || gf_subscriber_has_patterns(&w->subscriber)
-        ? gf_mono_ms() + GF_QUEUES_MS
+        ? end_ms + (rest_ms > GF_QUEUES_MS ? rest_ms : GF_QUEUES_MS)
         : GF_NEVER;
     if (changed) {
         log_queues(w);

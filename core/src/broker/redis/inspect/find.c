@@ -1,7 +1,8 @@
-// find.c - which queues hold a task of an id.
+// find.c - which queues hold a task of an id, and which have tasks that wait.
 //
 // Nothing in Asynq's layout leads from an id to its queue, so each is asked whether it has the
-// task's key: a script asks for many at once and halves where some are there, so that one queue and
+// task's key; and whether it has a list of pending tasks, which is there while there are some. A
+// script asks for many at once and halves where some are there, so that one queue and
 // a thousand take one exchange and about as many commands. Where the server does not take keys of
 // several slots at once, each is asked by itself.
 #include "broker/redis/inspect/inspect.h"
@@ -19,31 +20,32 @@ enum {
 };
 
 static const gf_rd_script find_script = {
-    .name = "find a task",
-    .text = gf_rd_lua_find_task,
+    .name = "find keys",
+    .text = gf_rd_lua_find_keys,
     .allow_oom = true,
 };
 
 typedef struct finding {
-    gf_rd_store *s;
-    char         rest[GF_NAME_MAX + 3];  // the task's key in a queue
-    gf_names     names;                  // of all queues
-    bool        *here;                   // of each: it holds the task
-    gf_rd_key   *keys;                   // KEYS of them, and
-    gf_rd_cmd   *cmds;                   //   at most as many
+    gf_rd_store  *s;
+    const char   *rest;                  // the key in a queue
+    char *const  *names;                 // of queues
+    size_t        count;
+    bool         *here;                  // of each: it has the key
+    gf_rd_key    *keys;                  // KEYS of them, and
+    gf_rd_cmd    *cmds;                  //   at most as many
 } finding;
 
 static void add_keys(finding *f, gf_rd_cmd *cmd, size_t from, size_t count, gf_rd_key *keys)
 {
     bool alone = count == 1;
-    *cmd = (gf_rd_cmd){ .slot = gf_rd_queue_slot(f->names.names[from]), .reads = true };
+    *cmd = (gf_rd_cmd){ .slot = gf_rd_queue_slot(f->names[from]), .reads = true };
     if (alone)
         gf_rd_add(&cmd->args, "EXISTS");
     else
-        gf_rd_script_begin(cmd, &find_script, f->names.names[from], true);
+        gf_rd_script_begin(cmd, &find_script, f->names[from], true);
     cmd->reads = true;
     for (size_t i = 0; i < count; i++) {
-        gf_rd_key_of(&keys[i], f->names.names[from + i], f->rest);
+        gf_rd_key_of(&keys[i], f->names[from + i], f->rest);
         gf_rd_add(&cmd->args, keys[i].text);
     }
     cmd->key_count = alone ? 0 : count;
@@ -82,8 +84,8 @@ static gofer_status ask_all(finding *f)
 {
     size_t together = gf_rd_net_server(f->s->net).is_cluster ? 1 : TOGETHER;
     gofer_status st = GOFER_OK;
-    for (size_t at = 0; at < f->names.count && st == GOFER_OK;) {
-        size_t count = f->names.count - at < KEYS ? f->names.count - at : KEYS;
+    for (size_t at = 0; at < f->count && st == GOFER_OK;) {
+        size_t count = f->count - at < KEYS ? f->count - at : KEYS;
         bool parted;
         st = ask_some(f, at, count, together, &parted);
         if (parted && together > 1) {
@@ -96,39 +98,55 @@ static gofer_status ask_all(finding *f)
     return st;
 }
 
-// Keeps the names of those that hold it.
-static void keep_found(finding *f)
+static gofer_status find_keys(finding *f)
+{
+    size_t most = f->count < KEYS ? f->count : KEYS;
+    f->keys = gf_calloc(most + 1, sizeof *f->keys);
+    f->cmds = gf_calloc(most + 1, sizeof *f->cmds);
+    gofer_status st = f->keys && f->cmds ? ask_all(f) : gf_fail_nomem("a search");
+    gf_free(f->keys);
+    gf_free(f->cmds);
+    return st;
+}
+
+static void keep_found(gf_names *names, const bool *here)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < f->names.count; i++) {
-        if (f->here[i])
-            f->names.names[kept++] = f->names.names[i];
+    for (size_t i = 0; i < names->count; i++) {
+        if (here[i])
+            names->names[kept++] = names->names[i];
         else
-            gf_free(f->names.names[i]);
+            gf_free(names->names[i]);
     }
-    f->names.count = kept;
+    names->count = kept;
 }
 
 gofer_status gf_rd_locate(gf_broker *b, const char *id, gf_names *out)
 {
-    finding f = { .s = (gf_rd_store *)b };
-    snprintf(f.rest, sizeof f.rest, "t:%s", id);
-    gofer_status st = gf_rd_names_inspect(b, &f.names);
+    char rest[GF_NAME_MAX + 3];
+    gf_names names = { 0 };
+    snprintf(rest, sizeof rest, "t:%s", id);
+    gofer_status st = gf_rd_names_inspect(b, &names);
     if (st != GOFER_OK)
         return st;
-    size_t most = f.names.count < KEYS ? f.names.count : KEYS;
-    f.here = gf_calloc(f.names.count + 1, sizeof *f.here);
-    f.keys = gf_calloc(most + 1, sizeof *f.keys);
-    f.cmds = gf_calloc(most + 1, sizeof *f.cmds);
-    st = f.here && f.keys && f.cmds ? ask_all(&f) : gf_fail_nomem("a search");
+    finding f = { .s = (gf_rd_store *)b, .rest = rest, .names = names.names,
+        .count = names.count, .here = gf_calloc(names.count + 1, sizeof *f.here) };
+    st = f.here ? find_keys(&f) : gf_fail_nomem("a search");
     if (st == GOFER_OK) {
-        keep_found(&f);
-        *out = f.names;
+        keep_found(&names, f.here);
+        *out = names;
     } else {
-        gf_names_clear(&f.names);
+        gf_names_clear(&names);
     }
     gf_free(f.here);
-    gf_free(f.keys);
-    gf_free(f.cmds);
     return st;
+}
+
+gofer_status gf_rd_filled(gf_broker *b, char *const *queues, size_t count, bool *out)
+{
+    finding f = { .s = (gf_rd_store *)b, .rest = "pending", .names = queues, .count = count,
+        .here = out };
+    gofer_status st = gf_rd_check(f.s);
+    memset(out, 0, count * sizeof *out);
+    return st == GOFER_OK ? find_keys(&f) : st;
 }

@@ -13,6 +13,7 @@
 
 enum {
     ROUND_QUEUES = 1000,           // of those we do not serve, looked at in one call
+    SERVED_MAX = 2000,             // of those we serve: others are looked at with the rest
     PIPELINE = 200,                // queues asked at once
     FEW_QUEUES = 1000,             // so few names are asked for anew every second,
     FEW_AGE_MS = 900,
@@ -152,7 +153,8 @@ gofer_status gf_rd_upkeep_serve(gf_rd_store *s, const char *queue)
 {
     gf_rd_upkeep *k = s->upkeep;
     pthread_mutex_lock(&k->lock);
-    gofer_status st = serves(k, queue) ? GOFER_OK : add_served(k, queue);
+    bool has_it = k->serving.count >= SERVED_MAX || serves(k, queue);
+    gofer_status st = has_it ? GOFER_OK : add_served(k, queue);
     pthread_mutex_unlock(&k->lock);
     return st;
 }

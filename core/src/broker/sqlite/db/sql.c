@@ -91,6 +91,9 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_QUEUE_BACKLOG] =
         "SELECT pending + active + scheduled + retry FROM queue WHERE name = ?1 AND " QID_FITS(
             "queue"),
+    // One pass over the table; what is found is sorted, for few are.
+    [GF_SQL_QUEUES_FILLED] =
+        "SELECT name FROM queue WHERE pending > 0 AND paused_ms = 0 ORDER BY +name",
     [GF_SQL_QUEUE_NAMES] =
         "SELECT name FROM queue WHERE " QID_FITS("queue") " AND NOT (" DOOMED ") ORDER BY name",
     [GF_SQL_QUEUES_WITH] = "SELECT name FROM queue q WHERE " QID_FITS(

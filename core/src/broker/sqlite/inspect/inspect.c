@@ -339,6 +339,36 @@ gofer_status gf_sq_locate(gf_broker *b, const char *id, gf_names *out)
     return names_with(b, id, out);
 }
 
+typedef struct filled_query {
+    char *const *queues;
+    size_t       count;
+    bool        *out;
+} filled_query;
+
+// Both come by name.
+static gofer_status inspect_filled(gf_sq_conn *c, void *arg)
+{
+    filled_query *q = arg;
+    size_t at = 0;
+    memset(q->out, 0, q->count * sizeof *q->out);
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_QUEUES_FILLED);
+    while (at < q->count && gf_sq_row(c, s)) {
+        const char *name = gf_sq_name(s, 0);
+        while (name && at < q->count && strcmp(q->queues[at], name) < 0)
+            at++;
+        if (name && at < q->count && strcmp(q->queues[at], name) == 0)
+            q->out[at++] = true;
+    }
+    gf_sq_done(s);
+    return GOFER_OK;
+}
+
+gofer_status gf_sq_filled(gf_broker *b, char *const *queues, size_t count, bool *out)
+{
+    filled_query q = { queues, count, out };
+    return gf_sq_read((gf_sq_store *)b, inspect_filled, &q);
+}
+
 // ---- counts -----------------------------------------------------------------------------------
 
 typedef struct counts_query {

@@ -1,5 +1,5 @@
--- find_task.lua - which of these keys are there, where hardly any is.
--- KEYS: those of a task of one id in many queues.
+-- find_keys.lua - which of these keys are there, where hardly any is.
+-- KEYS: one of each of many queues.
 -- Answer: the places of those that are there, counting from 1.
 -- Cost: O(n) for the keys; one command, and log n more for each that is there.
 
