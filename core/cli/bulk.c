@@ -100,30 +100,20 @@ static gofer_status count(const doing *d, int64_t *out)
 
 // ---- The archive's limit
 
-static int is_meant(const char *queue, const char *name)
-{
-    size_t size = queue ? strlen(queue) : 0;
-    return !queue || strcmp(queue, name) == 0 ||
-        (size && queue[size - 1] == '*' && strncmp(queue, name, size - 1) == 0);
-}
+enum { QUEUES_AT_ONCE = 1000 };
 
-// How many archived tasks would be deleted for those that come. Counted only where that can be.
-static gofer_status count_deleted(const doing *d, int64_t *out)
+// Adds those of the queues of a page to *out.
+static gofer_status count_on_page(const doing *d, const gofer_info *queues, int64_t *out)
 {
     static const char *const waiting[] = { "pending", "scheduled", "retry", "aggregating" };
-    const char *url = d->c->global.url ? d->c->global.url : getenv("GOFER_URL");
-    gofer_info *queues = NULL;
-    *out = 0;
-    if (d->how->act != GOFER_ACT_ARCHIVE || !url || strncmp(url, "redis", 5) != 0)
-        return GOFER_OK;
-    gofer_status st = gofer_client_queues(d->client, &queues);
+    gofer_status st = GOFER_OK;
     for (size_t i = 0; st == GOFER_OK && i < gofer_info_count(queues); i++) {
         const gofer_info *queue = gofer_info_at(queues, i);
         const char *name = gofer_info_text(queue, "queue");
         int64_t archived = gofer_info_int(queue, "archived", 0), most = archived, come = 0;
         for (size_t k = 0; k < sizeof waiting / sizeof *waiting; k++)
             most += gofer_info_int(queue, waiting[k], 0);
-        if (!name || !is_meant(d->what.queue, name) || most <= REDIS_ARCHIVE_MAX)
+        if (!name || most <= REDIS_ARCHIVE_MAX)
             continue;
         doing one = *d;
         one.what.queue = name;
@@ -131,7 +121,29 @@ static gofer_status count_deleted(const doing *d, int64_t *out)
         if (archived + come > REDIS_ARCHIVE_MAX && come > 0)
             *out += archived + come - REDIS_ARCHIVE_MAX;
     }
-    gofer_info_free(queues);
+    return st;
+}
+
+// How many archived tasks would be deleted for those that come. Counted only where that can be.
+static gofer_status count_deleted(const doing *d, int64_t *out)
+{
+    const char *url = d->c->global.url ? d->c->global.url : getenv("GOFER_URL");
+    gofer_info *page = NULL;
+    gofer_status st = GOFER_OK;
+    *out = 0;
+    if (d->how->act != GOFER_ACT_ARCHIVE || !url || strncmp(url, "redis", 5) != 0)
+        return GOFER_OK;
+    for (int more = 1; more && st == GOFER_OK;) {
+        gofer_info *before = page;
+        const char *cursor = before ? gofer_info_text(before, "next_cursor") : NULL;
+        page = NULL;
+        st = gofer_client_queues_page(d->client, d->what.queue, cursor, QUEUES_AT_ONCE, &page);
+        gofer_info_free(before);
+        if (st == GOFER_OK)
+            st = count_on_page(d, page, out);
+        more = page && gofer_info_has(page, "next_cursor");
+    }
+    gofer_info_free(page);
     return st;
 }
 

@@ -69,6 +69,8 @@ ONE_QUEUE = """
     task ls --queue q003
     task ls --queue q003 --type t
     task run --all --yes --state archived --queue q003
+    task archive --all --yes --state pending --queue q003
+    stats --queue q003
     group ls --queue q003
     queue show q003
     queue pause q003

@@ -198,7 +198,9 @@ def test_stats(gofer):
         "none is live",
     ):
         assert word in out
-    gofer("stats", "--queue", "default")
+    gofer("enqueue", "t", "--queue", "other")
+    assert [q["queue"] for q in gofer.json("stats", "--queue", "default")["queues"]] == ["default"]
+    gofer("stats", "--queue", "nobody", code=3)
 
 
 def test_ping(gofer):

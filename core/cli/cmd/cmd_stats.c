@@ -21,7 +21,7 @@ typedef struct stats_args {
 
 static const cli_option options[] = {
     { "queue", 0, CLI_TEXT, offsetof(stats_args, queue), "NAME",
-      "history and types of this queue (default: of all)", 0, 0 },
+      "of this queue alone, but for the workers (default: of all)", 0, 0 },
     { "days", 0, CLI_NUMBER, offsetof(stats_args, days), "N", "days of history (default: 7)", 1,
       90 },
     { "hours", 0, CLI_NUMBER, offsetof(stats_args, hours), "N",
@@ -55,7 +55,9 @@ typedef struct snapshots {
 static gofer_status ask(gofer_client *client, const stats_args *args, snapshots *s)
 {
     int32_t days = args->days.given ? (int32_t)args->days.value : DEFAULT_DAYS;
-    gofer_status st = gofer_client_queues(client, &s->queues);
+    gofer_status st = args->queue
+        ? gofer_client_queues_page(client, args->queue, NULL, 1, &s->queues)
+        : gofer_client_queues(client, &s->queues);
     if (st == GOFER_OK)
         st = gofer_client_history(client, args->queue, days, &s->history);
     if (st == GOFER_OK)
