@@ -198,9 +198,10 @@ int main(int argc, char **argv)
     } modes[] = {
         { "enqueue", enqueue_main }, { "drain", drain_main }, { "serve", serve_main },
         { "latency", latency_main }, { "live", live_main }, { "idle", idle_main },
+        { "fill", fill_main }, { "cost", cost_main },
     };
     for (size_t i = 0; argc > 1 && i < sizeof modes / sizeof *modes; i++)
         if (strcmp(argv[1], modes[i].name) == 0)
             return modes[i].run(argc - 2, argv + 2);
-    die("usage", "bench enqueue|drain|serve|latency|live|idle ...");
+    die("usage", "bench enqueue|drain|serve|latency|live|idle|fill|cost ...");
 }

@@ -16,6 +16,8 @@ int drain_main(int argc, char **argv);     // URL COUNT NAME [there]: the tasks 
 int serve_main(int argc, char **argv);     // URL FD: a worker until killed; FD receives latencies
 int latency_main(int argc, char **argv);   // URL ROUNDS NAME
 int live_main(int argc, char **argv);      // URL COUNT RATE NAME; rate 0: as fast as it goes
+int fill_main(int argc, char **argv);      // URL KIND COUNT: what a store is full of
+int cost_main(int argc, char **argv);      // URL QUEUE COUNT: CPU for each task, and memory
 int idle_main(int argc, char **argv);      // SECONDS NAME COMMAND ...
 
 int64_t now_ns(void);                      // monotonic: the same in all processes of the host
