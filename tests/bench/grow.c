@@ -1,10 +1,10 @@
 // grow.c - what a task costs beside much else: growth.py fills stores and runs this at a small and
 // at a large size of them.
 //
-//   bench fill URL KIND COUNT    COUNT pending | scheduled | completed | archived tasks of the queue
-//                                "bench", or queues: as many queues "mail:...", without tasks
-//   bench cost URL QUEUE COUNT   puts COUNT tasks into QUEUE ("mail:*": into some of those) and runs
-//                                as many with a worker that serves it
+//   bench fill URL KIND COUNT   COUNT pending | scheduled | completed | archived tasks of the queue
+//                               "bench", or queues: so many, "mail:...", without tasks
+//   bench cost URL QUEUE COUNT  puts COUNT tasks into QUEUE ("mail:*": some of those) and runs as
+//                               many with a worker that serves it
 //
 // Prints lines "name value": CPU of this process for each task, and its memory.
 #include <pthread.h>

@@ -47,8 +47,8 @@ typedef struct gf_inspect_ops {
     gofer_status (*names)(gf_broker *b, gf_names *out);           // of queues, sorted
     // The queues that hold a task of this id, sorted; none is OK too.
     gofer_status (*locate)(gf_broker *b, const char *id, gf_names *out);
-    // Which of these queues, sorted by name, have pending tasks, as far as that is cheap to tell for
-    // very many: one that is paused may be among them.
+    // Which of these queues, sorted by name, have pending tasks; one that is paused may be among
+    // them. Cheap for very many.
     gofer_status (*filled)(gf_broker *b, char *const *queues, size_t count, bool *out);
     // How many tasks of each state these queues hold, in their order; 0 for one that there is not.
     gofer_status (*counts)(gf_broker *b, char *const *queues, size_t count, gf_counts *out);
