@@ -19,15 +19,6 @@
 
 enum { BATCH = 500, SOME_QUEUES = 200, DAY_MS = 86400000 };
 
-static int64_t cpu_us(void)
-{
-    struct rusage used;
-    if (getrusage(RUSAGE_SELF, &used) != 0)
-        die("getrusage", "failed");
-    return (int64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000 +
-        used.ru_utime.tv_usec + used.ru_stime.tv_usec;
-}
-
 // The most that this process has had resident.
 static long memory_kib(void)
 {
@@ -145,15 +136,17 @@ int cost_main(int argc, char **argv)
     int64_t count = number(argv[2]);
     gofer_enqueue_options options;
     gofer_enqueue_options_init(&options);
-    int64_t cpu = cpu_us(), wall_ns = now_ns();
+    double cpu = cpu_us(RUSAGE_SELF);
+    int64_t wall_ns = now_ns();
     put(client, argv[1], strchr(argv[1], '*') ? SOME_QUEUES : 0, count, &options);
-    int64_t put_us = cpu_us() - cpu, put_ns = now_ns() - wall_ns;
-    cpu = cpu_us();
+    double put_us = cpu_us(RUSAGE_SELF) - cpu;
+    int64_t put_ns = now_ns() - wall_ns;
+    cpu = cpu_us(RUSAGE_SELF);
     wall_ns = now_ns();
     run(client, argv[1], count);
     double tasks = (double)count;
-    printf("put_cpu_us %.3f\nput_us %.3f\n", (double)put_us / tasks, (double)put_ns / 1e3 / tasks);
-    printf("run_cpu_us %.3f\nrun_us %.3f\n", (double)(cpu_us() - cpu) / tasks,
+    printf("put_cpu_us %.3f\nput_us %.3f\n", put_us / tasks, (double)put_ns / 1e3 / tasks);
+    printf("run_cpu_us %.3f\nrun_us %.3f\n", (cpu_us(RUSAGE_SELF) - cpu) / tasks,
         (double)(now_ns() - wall_ns) / 1e3 / tasks);
     printf("memory_kib %ld\n", memory_kib());
     gofer_client_close(client);

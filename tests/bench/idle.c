@@ -41,18 +41,15 @@ int serve_main(int argc, char **argv)
         die("usage", "bench serve URL FD");
     int fd = (int)number(argv[1]);
     gofer_client *client = open_client(argv[0]);
-    gofer_worker *worker = NULL;
-    if (gofer_worker_new(&worker, client) != GOFER_OK ||
-        gofer_worker_set(worker, "concurrency", "10") != GOFER_OK ||
-        gofer_worker_handle(worker, "*", tell_latency, &fd, NULL) != GOFER_OK ||
-        gofer_worker_run(worker) != GOFER_OK)
-        die("worker", gofer_error_last());
+    gofer_worker *worker = worker_of(client);
+    check_worker(gofer_worker_handle(worker, "*", tell_latency, &fd, NULL));
+    check_worker(gofer_worker_run(worker));
     gofer_worker_free(worker);
     gofer_client_close(client);
     return 0;
 }
 
-static pid_t start(char *const *argv)
+pid_t start_program(char *const *argv)
 {
     fflush(NULL);
     pid_t pid = fork();
@@ -69,7 +66,7 @@ static pid_t start(char *const *argv)
     return pid;
 }
 
-static void end(pid_t pid, int number_of_signal)
+void end_program(pid_t pid, int number_of_signal)
 {
     int status;
     (void)kill(pid, number_of_signal);     // it may have ended
@@ -78,12 +75,6 @@ static void end(pid_t pid, int number_of_signal)
 }
 
 // ---- Latency -----------------------------------------------------------------------------------
-
-static int compare(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
 
 // From before the call of enqueue to the start of the handler; *call receives the call alone.
 static int64_t one_round(gofer_client *client, int fd, int64_t *call)
@@ -109,7 +100,7 @@ int latency_main(int argc, char **argv)
         die("pipe", strerror(errno));
     snprintf(fd, sizeof fd, "%d", ends[1]);
     char *serve[] = { self, (char *)"serve", argv[0], fd, NULL };
-    pid_t pid = start(serve);
+    pid_t pid = start_program(serve);
     close(ends[1]);
 
     gofer_client *client = open_client(argv[0]);
@@ -120,13 +111,11 @@ int latency_main(int argc, char **argv)
         all[i] = one_round(client, ends[0], &calls[i]);
     }
     gofer_client_close(client);
-    end(pid, SIGKILL);
+    end_program(pid, SIGKILL);
     close(ends[0]);
 
-    qsort(all, rounds, sizeof *all, compare);
-    qsort(calls, rounds, sizeof *calls, compare);
-    printf("%s_p50_us %.1f\n", argv[2], (double)all[rounds / 2] / 1e3);
-    printf("%s_p99_us %.1f\n", argv[2], (double)all[rounds * 99 / 100] / 1e3);
+    print_times(argv[2], all, rounds);
+    qsort(calls, rounds, sizeof *calls, by_size);
     printf("%s_call_p50_us %.1f\n", argv[2], (double)calls[rounds / 2] / 1e3);
     free(all);
     free(calls);
@@ -178,13 +167,13 @@ int idle_main(int argc, char **argv)
     if (argc < 3)
         die("usage", "bench idle SECONDS NAME COMMAND ...");
     int64_t seconds = number(argv[0]);
-    pid_t pid = start(argv + 2);
+    pid_t pid = start_program(argv + 2);
     sleep_ms(2000);                        // its start is not idleness
     int64_t begun = now_ns(), before = run_time(pid);
     sleep_ms(seconds * 1000);
     int64_t used = run_time(pid) - before, took = now_ns() - begun;
     long rss = status_kib(pid, "VmRSS"), own = status_kib(pid, "RssAnon");
-    end(pid, SIGTERM);
+    end_program(pid, SIGTERM);
     printf("%s_cpu_percent %.4f\n", argv[1], 100.0 * (double)used / (double)took);
     printf("%s_rss_kib %ld\n%s_rss_anon_kib %ld\n", argv[1], rss, argv[1], own);
     return 0;

@@ -71,12 +71,11 @@ static void work(const char *url, int64_t count, int fd)
     taking t = { .latencies = calloc((size_t)count, sizeof(int64_t)), .count = count,
         .lock = PTHREAD_MUTEX_INITIALIZER, .all = PTHREAD_COND_INITIALIZER };
     gofer_client *client = open_client(url);
-    gofer_worker *worker = NULL;
-    if (!t.latencies || gofer_worker_new(&worker, client) != GOFER_OK ||
-        gofer_worker_set(worker, "concurrency", "10") != GOFER_OK ||
-        gofer_worker_handle(worker, "noop", take_time, &t, NULL) != GOFER_OK ||
-        gofer_worker_start(worker) != GOFER_OK)
-        die("worker", gofer_error_last());
+    if (!t.latencies)
+        die("live", "no memory");
+    gofer_worker *worker = worker_of(client);
+    check_worker(gofer_worker_handle(worker, "noop", take_time, &t, NULL));
+    check_worker(gofer_worker_start(worker));
     write_all(fd, "!", 1);
     pthread_mutex_lock(&t.lock);
     while (atomic_load(&t.taken) < count)
@@ -88,15 +87,6 @@ static void work(const char *url, int64_t count, int fd)
     gofer_worker_free(worker);
     gofer_client_close(client);
     free(t.latencies);
-}
-
-static double cpu_us(int who)
-{
-    struct rusage used;
-    if (getrusage(who, &used) != 0)
-        die("getrusage", strerror(errno));
-    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e6 +
-        (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
 }
 
 static void wait_until(int64_t ns)
@@ -120,12 +110,6 @@ static int64_t produce(gofer_client *client, int64_t count, int64_t rate)
             die("enqueue", gofer_error_last());
     }
     return now_ns() - begun;
-}
-
-static int compare(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
 }
 
 int live_main(int argc, char **argv)
@@ -160,13 +144,11 @@ int live_main(int argc, char **argv)
     int status;
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
-    qsort(latencies, (size_t)count, sizeof *latencies, compare);
     printf("%s %.0f\n", argv[3], (double)count * 1e9 / (double)(end - begun));
     printf("%s_put %.0f\n", argv[3], (double)count * 1e9 / (double)alone);
     printf("%s_producer_cpu_us %.2f\n", argv[3], own / (double)count);
     printf("%s_worker_cpu_us %.2f\n", argv[3], cpu_us(RUSAGE_CHILDREN) / (double)count);
-    printf("%s_p50_us %.1f\n", argv[3], (double)latencies[count / 2] / 1e3);
-    printf("%s_p99_us %.1f\n", argv[3], (double)latencies[count * 99 / 100] / 1e3);
+    print_times(argv[3], latencies, (size_t)count);
     free(latencies);
     close(ends[0]);
     return 0;
