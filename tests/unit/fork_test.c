@@ -10,6 +10,8 @@
 #include <unistd.h>
 #ifdef __linux__
 #include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
 #endif
 
 #include "check.h"
@@ -76,6 +78,19 @@ static void each_child_is_another_process(void)
     CHECK_INT(us, gf_process_self());
 }
 
+// It is told apart by what the kernel does alone.
+static void a_child_without_handlers_is_another_process(void)
+{
+#ifdef __linux__
+    gf_process us = gf_process_self();
+    pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+    if (child == 0)
+        _exit(gf_process_self() == us || gf_process_pid(gf_process_self()) != getpid());
+    CHECK_INT(child_status(child), 0);
+    CHECK_INT(us, gf_process_self());
+#endif
+}
+
 // The first process of a pid namespace makes another: both are number 1.
 static int use_what_its_like_opened(void)
 {
@@ -133,6 +148,7 @@ int main(int argc, char **argv)
 {
     static const check_test tests[] = {
         TEST(a_child_does_not_keep_own_descriptors), TEST(each_child_is_another_process),
+        TEST(a_child_without_handlers_is_another_process),
         TEST(a_child_with_its_parents_pid_is_told_apart),
     };
     return check_main(argc, argv, tests, COUNT(tests));

@@ -2,19 +2,25 @@
 //
 // Locks: one, which guards the list of descriptors; fork takes it too, so that the list is whole in
 // the child. A child made without fork (a raw clone, vfork) runs no handlers: it is
-// known by its pid alone.
+// known by its pid alone. Who we are is asked for with every task, so it is kept, where there is
+// such a thing, in a page that the kernel wipes in whatever child gets a copy of it.
 #include "util/fork.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 #include <unistd.h>
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static gf_own_fd *first;
 static _Atomic uint32_t forks;           // from the process that loaded us down to this one
+
+static _Atomic gf_process *kept;         // 0: not asked for yet; NULL: no such page
 
 static void before(void)
 {
@@ -30,6 +36,8 @@ static void in_parent(void)
 static void in_child(void)
 {
     atomic_fetch_add(&forks, 1);
+    if (kept)
+        atomic_store(kept, 0);           // a handler before this one may have asked
     for (gf_own_fd *f = first, *next; f; f = next) {
         next = f->next;
         close(f->fd);
@@ -39,17 +47,39 @@ static void in_child(void)
     pthread_mutex_unlock(&lock);
 }
 
+// Not where the kernel cannot wipe it (before Linux 4.14): then every question is a system call.
+static void make_page(void)
+{
+#ifdef MADV_WIPEONFORK
+    size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED)
+        return;
+    if (madvise(page, size, MADV_WIPEONFORK) == 0)
+        kept = page;
+    else
+        munmap(page, size);
+#endif
+}
+
 // When there is no memory for it, pids alone tell a child.
 static void watch_forks(void)
 {
-    (void)pthread_atfork(before, in_parent, in_child);
+    if (pthread_atfork(before, in_parent, in_child) == 0)
+        make_page();
 }
 
 gf_process gf_process_self(void)
 {
     pthread_once(&once, watch_forks);
-    gf_process count = atomic_load_explicit(&forks, memory_order_relaxed);
-    return count << 32 | (gf_process)getpid();
+    gf_process self = kept ? atomic_load_explicit(kept, memory_order_relaxed) : 0;
+    if (self)
+        return self;
+    self = (gf_process)atomic_load_explicit(&forks, memory_order_relaxed) << 32 |
+        (gf_process)getpid();
+    if (kept)
+        atomic_store_explicit(kept, self, memory_order_relaxed);
+    return self;
 }
 
 void gf_forks_stop(void)
