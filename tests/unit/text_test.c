@@ -19,6 +19,21 @@ static void utf8_follows_rfc_3629(void)
     CHECK(gf_utf8_valid("a\0b", 3));
 }
 
+// Eight characters are looked at together while all is ASCII.
+static void utf8_is_checked_wherever_it_stands(void)
+{
+    enum { LONG = 40 };
+    for (size_t size = 1; size <= LONG; size++)
+        for (size_t at = 0; at < size; at++) {
+            char text[LONG + 1];
+            memset(text, 'a', sizeof text);
+            text[at] = '\xC3';
+            CHECK(!gf_utf8_valid(text, size));
+            text[at + 1] = '\xBC';
+            CHECK_INT(gf_utf8_valid(text, size), at + 1 < size);
+        }
+}
+
 static void cleaning_replaces_and_cuts_between_characters(void)
 {
     static const struct { const char *bytes; size_t size, capacity; const char *want; } cases[] = {
@@ -97,7 +112,7 @@ static void the_nearest_word_is_found_or_none(void)
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
-        TEST(utf8_follows_rfc_3629),
+        TEST(utf8_follows_rfc_3629), TEST(utf8_is_checked_wherever_it_stands),
         TEST(cleaning_replaces_and_cuts_between_characters),
         TEST(names_have_1_to_255_printable_bytes),
         TEST(durations_and_times_are_range_checked),

@@ -419,20 +419,23 @@ gofer_status gofer_client_enqueue_many(gofer_client *client, size_t count, const
         return st;
     if (!types)
         return gf_fail(GOFER_EINVAL, "gofer_client_enqueue_many: types is NULL");
-    batch *b = gf_calloc(1, sizeof *b);
-    gf_draft *drafts = gf_calloc(count < CHUNK ? count : CHUNK, sizeof *drafts);
+    batch *b = gf_alloc(sizeof *b);
+    gf_draft *drafts = gf_alloc((count < CHUNK ? count : CHUNK) * sizeof *drafts);
     if (!b || !drafts) {
         gf_free(b);
         gf_free(drafts);
         return gf_fail_nomem("a batch of tasks");
     }
-    *b = (batch){ .client = client,
-        .types = types,
-        .payloads = payloads,
-        .sizes = sizes,
-        .opts = opts,
-        .ids = ids_out,
-        .drafts = drafts };
+    // What is per task is written before it is read, and takes a while to clear.
+    b->client = client;
+    b->types = types;
+    b->payloads = payloads;
+    b->sizes = sizes;
+    b->opts = opts;
+    b->ids = ids_out;
+    b->drafts = drafts;
+    b->offset = 0;
+    b->holders = NULL;
     if (ids_out)
         memset(ids_out, 0, count * sizeof *ids_out);
 

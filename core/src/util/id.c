@@ -12,6 +12,7 @@
 
 #include "util/clock.h"
 #include "util/fork.h"
+#include "util/hex.h"
 
 static void random_bytes(void *out, size_t size)
 {
@@ -80,21 +81,24 @@ static uint64_t next_stamp(void)
 
 void gf_id_new(char out[GF_ID_TEXT])
 {
-    static const char hex[] = "0123456789abcdef";
+    static const unsigned char parts[] = { 4, 2, 2, 2, 6 };     // bytes between dashes
     // Half of the random part comes from the kernel's seed by way of a generator, so ids are
     // unique but no secret.
     uint64_t stamp = next_stamp(), low = next_random();
     uint64_t high = (stamp >> 12) << 16 | UINT64_C(0x7000) | (stamp & 0xFFF);
     low = (low & UINT64_C(0x3FFFFFFFFFFFFFFF)) | UINT64_C(0x8000000000000000);
 
-    char *p = out;
-    for (int nibble = 0; nibble < 32; nibble++) {
-        if (nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20)
-            *p++ = '-';
-        uint64_t word = nibble < 16 ? high : low;
-        *p++ = hex[word >> (60 - nibble % 16 * 4) & 15];
+    unsigned char bytes[16];
+    for (int i = 0; i < 8; i++) {
+        bytes[i] = (unsigned char)(high >> (56 - 8 * i));
+        bytes[8 + i] = (unsigned char)(low >> (56 - 8 * i));
     }
-    *p = '\0';
+    const unsigned char *from = bytes;
+    for (size_t i = 0; i < sizeof parts; from += parts[i++]) {
+        out = gf_hex_put(out, from, parts[i]);
+        *out++ = '-';
+    }
+    out[-1] = '\0';
 }
 
 static int hex_value(char c)

@@ -43,10 +43,23 @@ size_t gf_utf8_write(uint32_t code, char *out)
     return length;
 }
 
+// Names, ids and most texts are ASCII: eight characters at a time.
+static const unsigned char *past_ascii(const unsigned char *p, const unsigned char *end)
+{
+    for (uint64_t word; end - p >= (ptrdiff_t)sizeof word; p += sizeof word) {
+        memcpy(&word, p, sizeof word);
+        if (word & UINT64_C(0x8080808080808080))
+            break;
+    }
+    while (p < end && *p < 0x80)
+        p++;
+    return p;
+}
+
 bool gf_utf8_valid(const void *bytes, size_t size)
 {
     const unsigned char *p = bytes, *end = p + size;
-    while (p < end) {
+    while ((p = past_ascii(p, end)) < end) {
         uint32_t code;
         size_t length = gf_utf8_read(p, (size_t)(end - p), &code);
         if (length == 0)
