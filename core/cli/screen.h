@@ -55,6 +55,9 @@ void   table_count(table *t, screen_style style, int64_t number);    // shortene
 void   table_fit(table *t, const char *fit);
 size_t table_rows(const table *t);
 void   table_print(const table *t, int color);
+// Prints the rows and forgets them, for more to come below, without heads; columns stay as wide as
+// they were, or grow.
+void   table_flush(table *t, int color);
 void   table_free(table *t);
 
 #endif

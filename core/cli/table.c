@@ -1,4 +1,5 @@
-// table.c - rows of cells, kept until all are known, then printed in aligned columns.
+// table.c - rows of cells, kept until all are known, then printed in aligned columns. Very many are
+// printed in pieces.
 //
 // Into a pipe they go as they are. On a terminal they are made to fit, by what costs the reader
 // least: narrower gaps, the last column below its row, short numbers, columns left out, and at
@@ -38,6 +39,7 @@ struct table {
     size_t             widths[COLUMNS_MAX];
     cell              *cells;   // owned, row by row
     size_t             count, capacity;
+    int                is_begun;    // the heads are printed
 };
 
 table *table_new(const char *const *heads, const char *align)
@@ -262,7 +264,8 @@ void table_print(const table *t, int color)
 {
     size_t screen = screen_columns(), last = t->columns - 1;
     layout l = lay_out(t, screen);
-    put_row(t, &l, NULL, color);
+    if (!t->is_begun)
+        put_row(t, &l, NULL, color);
     for (size_t i = 0; i < t->count; i += t->columns) {
         const cell *row = &t->cells[i];
         put_row(t, &l, row, color);
@@ -276,12 +279,27 @@ void table_print(const table *t, int color)
     }
 }
 
+static void drop_rows(table *t)
+{
+    for (size_t i = 0; i < t->count; i++)
+        free(t->cells[i].text);
+    t->count = 0;
+}
+
+void table_flush(table *t, int color)
+{
+    if (t->count == 0)
+        return;
+    table_print(t, color);
+    drop_rows(t);
+    t->is_begun = 1;
+}
+
 void table_free(table *t)
 {
     if (!t)
         return;
-    for (size_t i = 0; i < t->count; i++)
-        free(t->cells[i].text);
+    drop_rows(t);
     free(t->cells);
     free(t);
 }

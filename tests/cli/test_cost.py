@@ -1,5 +1,8 @@
 """What a look costs Redis: commands are counted by the server, so that a command that asks every
 queue for everything is seen whatever the machine's speed."""
+import os
+import resource
+
 import pytest
 
 QUEUES = 200
@@ -122,6 +125,20 @@ def test_an_id_in_several_queues_and_in_thousands(gofer, redis):
         assert [task["queue"] for task in found] == [queue]
     assert gofer("task", "show", "t2077", "--json").json["queue"] == "q2077"
     gofer("task", "show", "nobody", code=3)
+
+
+def test_a_long_listing_is_printed_in_pieces(gofer):
+    """What it shows is not kept, so its memory does not grow with the tasks."""
+    count = 25000
+    gofer("enqueue", "t", "--count", str(count), "--quiet")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    sanitized = os.environ.get("GOFER_SANITIZED")     # keeps what is freed
+    out = gofer("task", "ls", "--all").out.splitlines()
+    assert len(out) == count + 1 and out[0].startswith("ID ")
+    assert not any(line.startswith("ID ") for line in out[1:])
+    assert len({line.index("pending") for line in out[1:]}) == 1
+    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    assert sanitized or most <= max(before, 14 * 1024) + 12 * 1024
 
 
 def test_the_costs_of_one_task_do_not_grow_with_the_listing(gofer, redis):

@@ -11,7 +11,7 @@
 #include "json.h"
 #include "screen.h"
 
-enum { DEFAULT_LIMIT = 30, PAGE = 500 };
+enum { DEFAULT_LIMIT = 30, PAGE = 500, ROWS_KEPT = 10000 };
 
 typedef struct ls_args {
     const char *queue, *state, *cursor;
@@ -41,7 +41,7 @@ typedef struct listing {
     table        *rows;         // NULL with --json: items are printed as they come
     int64_t       left;
     char         *cursor;       // owned; NULL: from the start, or after the last page
-    int           first;
+    int           first;        // nothing is printed yet
     int64_t       now_ms;
 } listing;
 
@@ -147,9 +147,13 @@ static int list(listing *l, const ls_args *args)
         size_t size = strlen(args->cursor) + 1;
         l->cursor = memcpy(cli_alloc(size), args->cursor, size);
     }
-    do
+    do {
         code = add_page(l, args, &filter);
-    while (code == CLI_OK && l->cursor && l->left > 0 && !ferror(stdout));
+        if (l->rows && table_rows(l->rows) >= ROWS_KEPT) {
+            table_flush(l->rows, l->c->color);
+            l->first = 0;
+        }
+    } while (code == CLI_OK && l->cursor && l->left > 0 && !ferror(stdout));
     return code;
 }
 
@@ -159,8 +163,8 @@ static void finish(listing *l)
         json_end_page(stdout, l->cursor);
         return;
     }
-    if (table_rows(l->rows))
-        table_print(l->rows, l->c->color);
+    if (!l->first || table_rows(l->rows))
+        table_flush(l->rows, l->c->color);
     else
         cli_note(l->c, "no tasks");
     if (l->cursor)
