@@ -14,6 +14,7 @@
 #include "fixture.h"
 #include "suites.h"
 #include "util/clock.h"
+#include "util/id.h"
 
 static void run_sql(const char *file, const char *sql)
 {
@@ -694,7 +695,74 @@ static void history_is_kept_for_90_days(void)
     store_close(b);
 }
 
+// ---- how large it is ----------------------------------------------------------------------------
+
+enum { LARGE = 16 << 10, SMALL_SPARE = 2 << 20 };
+
+static void put_large(gf_broker *b, const char *queue, size_t count)
+{
+    static const char payload[LARGE];
+    for (size_t i = 0; i < count; i++) {
+        char id[GF_ID_TEXT];
+        gf_id_new(id);
+        gf_message m = message(queue, id);
+        m.payload = payload;
+        m.payload_size = sizeof payload;
+        REQUIRE_OK(put_message(b, &m, 0));
+    }
+}
+
+static int64_t size_of(const char *file)
+{
+    struct stat its;
+    REQUIRE(stat(file, &its) == 0);
+    return its.st_size;
+}
+
+// With less to spare than there usually is: what counts is the rule.
+static void a_file_is_at_most_twice_what_is_in_it_and_what_it_may_spare(void)
+{
+    enum { KEPT = 50, GONE = 500 };
+    gf_broker *b = store_open();
+    gf_sq_space *space = &((gf_sq_store *)b)->space;
+    int64_t most = 2 * KEPT * (LARGE + space->page_size) + SMALL_SPARE;
+    space->spare_pages = SMALL_SPARE / space->page_size;
+    for (size_t i = 0; i < KEPT; i++) {
+        put_large(b, "kept", 1);
+        put_large(b, "gone", GONE / KEPT);
+    }
+    REQUIRE_OK(b->ops->act->queue_delete(b, "gone", true));
+    CHECK((int64_t)GONE * LARGE > most);
+    for (int i = 0; i < 20; i++)
+        REQUIRE_OK(b->ops->upkeep->tidy(b));
+    CHECK(size_of(store_path()) <= most);
+    CHECK_INT(queue_number(b, "kept", "pending"), KEPT);
+    store_close(b);
+    store_check_sound();
+}
+
+static void the_log_is_small_again_after_a_long_look(void)
+{
+    sqlite3 *db;
+    gf_broker *b = store_open();
+    const gf_sq_space *space = &((gf_sq_store *)b)->space;
+    int64_t limit = space->wal_pages * space->page_size;
+    put_large(b, "q", 2);
+    REQUIRE(sqlite3_open(store_path(), &db) == SQLITE_OK);
+    REQUIRE(sqlite3_exec(db, "BEGIN; SELECT count(*) FROM queue", NULL, NULL, NULL) == SQLITE_OK);
+    put_large(b, "q", (size_t)(4 * limit / LARGE));
+    CHECK(size_of(beside("-wal")) > 3 * limit);
+    CHECK_INT(sqlite3_close(db), SQLITE_OK);
+    REQUIRE_OK(b->ops->upkeep->tidy(b));
+    put_large(b, "q", 1);
+    CHECK(size_of(beside("-wal")) <= 2 * limit);
+    store_close(b);
+    store_check_sound();
+}
+
 static const check_test tests[] = {
+    TEST(a_file_is_at_most_twice_what_is_in_it_and_what_it_may_spare),
+    TEST(the_log_is_small_again_after_a_long_look),
     TEST(tasks_and_counts_survive_reopening),
     TEST(files_are_for_their_owner_alone),
     TEST(a_path_is_decoded_and_made_absolute),
