@@ -109,6 +109,7 @@ def test_a_repair_that_is_slow_is_a_job(browse, gofer, redis):
     gofer.env["GOFER_URL"] = f"redis://{proxy.address}"
     web = Web(gofer)
     page = browse(web.address)
+    page.expects("401")  # before the login
     page.open()
     page.log_in(web.add_token("root", "admin"))
     gofer.enqueue("t", "--queue", "lost", "--in", "1h")
