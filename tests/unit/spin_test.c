@@ -55,7 +55,7 @@ static int count_vain(gf_spin *s, int waits)
     int spun = 0;
     for (int i = 0; i < waits; i++)
         if (gf_spin_worth(s)) {
-            gf_spin_note(s, false);
+            gf_spin_note(s, false, INT64_MAX);
             spun++;
         }
     return spun;
@@ -65,17 +65,26 @@ static void waits_in_vain_spin_less_and_less(void)
 {
     gf_spin s = { 0 };
     CHECK(gf_spin_worth(&s));
-    gf_spin_note(&s, true);
+    gf_spin_note(&s, true, INT64_MAX);
     CHECK(gf_spin_worth(&s));                        // as long as it helps
-    gf_spin_note(&s, false);
+    gf_spin_note(&s, false, INT64_MAX);
     CHECK(!gf_spin_worth(&s) && !gf_spin_worth(&s)); // then two sleep at once
     CHECK(gf_spin_worth(&s));
-    gf_spin_note(&s, false);
+    gf_spin_note(&s, false, INT64_MAX);
     count_vain(&s, 2000);
     CHECK(count_vain(&s, 25700) <= 100);             // one in 257
     while (!gf_spin_worth(&s))
         ;
-    gf_spin_note(&s, true);                          // and as before when it helps again
+    gf_spin_note(&s, true, INT64_MAX);                          // and as before when it helps again
+    CHECK(gf_spin_worth(&s));
+}
+
+// A busy machine's: who yields gets its turn again only after all others.
+static void what_comes_too_late_came_in_vain(void)
+{
+    gf_spin s = { 0 };
+    gf_spin_note(&s, true, gf_mono_ns() - 1);
+    CHECK(!gf_spin_worth(&s) && !gf_spin_worth(&s));
     CHECK(gf_spin_worth(&s));
 }
 
@@ -90,7 +99,7 @@ int main(int argc, char **argv)
 {
     static const check_test tests[] = {
         TEST(no_notification_is_lost), TEST(waits_in_vain_spin_less_and_less),
-        TEST(nothing_spins_on_the_only_core),
+        TEST(what_comes_too_late_came_in_vain), TEST(nothing_spins_on_the_only_core),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

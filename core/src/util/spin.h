@@ -45,8 +45,11 @@ static inline bool gf_spin_worth(gf_spin *s)
     return false;
 }
 
-static inline void gf_spin_note(gf_spin *s, bool came)
+// What came after its time was waited for by giving way, on a busy machine: there a sleeper is
+// woken sooner than one who has yielded gets its turn again, so that was in vain, too.
+static inline void gf_spin_note(gf_spin *s, bool came, int64_t end_ns)
 {
+    came = came && gf_mono_ns() < end_ns;
     s->vain = came ? 0 : s->vain < GF_SPIN_SHIFT_MAX ? s->vain + 1 : GF_SPIN_SHIFT_MAX;
     s->skip = came ? 0 : UINT32_C(1) << s->vain;
 }

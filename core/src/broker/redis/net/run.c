@@ -233,7 +233,7 @@ static void spin(gf_rd_net_call *c)
             sched_yield();
             gf_rd_pipeline_read(c, &c->pipelines[0]);
         } while (c->pipeline_count > 0 && gf_mono_ns() < end);
-        gf_spin_note(&net->spin, c->pipeline_count == 0);
+        gf_spin_note(&net->spin, c->pipeline_count == 0, end);
     }
     atomic_store_explicit(&net->spinning, false, memory_order_release);
 }

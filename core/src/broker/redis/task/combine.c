@@ -177,7 +177,7 @@ static void look_for_turn(gf_rd_combiner *c)
     while (
         atomic_load_explicit(&c->leaders, memory_order_relaxed) >= LEADERS && gf_mono_ns() < end);
     pthread_mutex_lock(&c->lock);
-    gf_spin_note(&c->spin, c->leaders < LEADERS);
+    gf_spin_note(&c->spin, c->leaders < LEADERS, end);
 }
 
 // Locks: c->lock held, let go while it waits.
