@@ -1,5 +1,12 @@
 // redis_wire_test.c - Asynq's messages: bytes that Go wrote, round trips, changes.
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
 #include "broker/redis/wire/wire.h"
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "check.h"
 #include "redis_wire.h"
@@ -438,6 +445,98 @@ static void the_front_of_the_object_is_the_callers(void)
     gf_free(out);
 }
 
+// ---- holding ------------------------------------------------------------------------------------
+
+// A message with a payload of so many bytes, and a field that nobody knows behind it.
+static gf_bytes with_payload(size_t size)
+{
+    static const char unknown[] = "\x98\6\5";
+    char *payload = malloc(size + 1);
+    REQUIRE(payload);
+    memset(payload, 'p', size);
+    const gf_message m = { .id = "i", .type = "t", .queue = "q", .payload = payload,
+        .payload_size = size, .max_retry = 3, .timeout_ms = 1500 };
+    gf_bytes bytes = { 0 };
+    REQUIRE_OK(gf_wire_task_encode(&m, NULL, NULL, &bytes));
+    bytes.bytes = realloc(bytes.bytes, bytes.size + sizeof unknown);
+    REQUIRE(bytes.bytes);
+    memcpy((char *)bytes.bytes + bytes.size, unknown, sizeof unknown - 1);
+    bytes.size += sizeof unknown - 1;
+    free(payload);
+    return bytes;
+}
+
+static void check_held(size_t size)
+{
+    enum { FRONT = 64, PARTS = 2048 };
+    static const char zeros[FRONT];
+    gf_bytes bytes = with_payload(size);
+    gf_wire_held held;
+    REQUIRE_OK(gf_wire_task_hold(bytes.bytes, bytes.size, FRONT, &held));
+    const gf_wire_task *task = (const gf_wire_task *)((char *)held.memory + FRONT);
+    gf_wire_task *before = decode(bytes.bytes, bytes.size),
+                 *stored = decode(held.stored, held.stored_size);
+    CHECK_MEM(held.memory, FRONT, zeros, FRONT);
+    CHECK_INT(held.stored_size, bytes.size);
+    CHECK(gf_message_same(&task->message, &before->message));
+    CHECK(gf_message_same(&stored->message, &before->message));
+    CHECK_INT(task->message.timeout_ms, 1500);
+    CHECK_INT(task->message.max_retry, 3);
+    CHECK(size == 0 || ((const char *)task->message.payload)[size] == '\0');
+
+    gf_bytes again = changed(held.stored, held.stored_size, &(gf_wire_change){ .add_retried = 1 });
+    gf_wire_task *after = decode(again.bytes, again.size);
+    CHECK(gf_message_same(&after->message, &before->message));
+    CHECK_INT(after->message.retried, 1);
+    CHECK(memmem(again.bytes, again.size, "\x98\6\5", 3) != NULL);
+#ifdef __GLIBC__
+    if (size > PARTS)
+        CHECK(malloc_usable_size(held.memory) < size + PARTS);     // once
+#endif
+    gf_free(after);
+    gf_bytes_clear(&again);
+    gf_free(stored);
+    gf_free(before);
+    gf_free(held.memory);
+    gf_bytes_clear(&bytes);
+}
+
+static void a_held_message_has_its_payload_once(void)
+{
+    static const size_t sizes[] = { 0, 1, 64, 1023, 1024, 1025, 5000, 1048576 };
+    for (size_t i = 0; i < COUNT(sizes); i++)
+        check_held(sizes[i]);
+}
+
+static void of_several_payloads_the_last_is_held(void)
+{
+    gf_bytes first = with_payload(2000), second = with_payload(3000);
+    size_t size = first.size + second.size;
+    char *both = malloc(size);
+    REQUIRE(both);
+    memcpy(both, first.bytes, first.size);
+    memcpy(both + first.size, second.bytes, second.size);
+    gf_wire_held held;
+    REQUIRE_OK(gf_wire_task_hold(both, size, 0, &held));
+    CHECK_INT(((const gf_wire_task *)held.memory)->message.payload_size, 3000);
+    gf_wire_task *stored = decode(held.stored, held.stored_size);
+    CHECK_INT(stored->message.payload_size, 3000);
+    gf_free(stored);
+    gf_free(held.memory);
+    free(both);
+    gf_bytes_clear(&first);
+    gf_bytes_clear(&second);
+}
+
+static void a_large_message_that_is_cut_short_is_not_held(void)
+{
+    gf_bytes bytes = with_payload(4000);
+    gf_wire_held held;
+    CHECK_STATUS(gf_wire_task_hold(bytes.bytes, bytes.size - 1, 0, &held), GOFER_ECORRUPT);
+    CHECK_STATUS(gf_wire_task_hold(bytes.bytes, 3000, 0, &held), GOFER_ECORRUPT);
+    gf_bytes_clear(&bytes);
+}
+
 // ---- changing -----------------------------------------------------------------------------------
 
 static void a_change_leaves_everything_else(void)
@@ -540,6 +639,8 @@ int main(int argc, char **argv)
         TEST(headers_are_sorted_and_the_last_of_a_name_counts),
         TEST(many_headers_are_packed),
         TEST(the_front_of_the_object_is_the_callers),
+        TEST(a_held_message_has_its_payload_once), TEST(of_several_payloads_the_last_is_held),
+        TEST(a_large_message_that_is_cut_short_is_not_held),
         TEST(a_change_leaves_everything_else),
         TEST(a_change_can_be_undone_and_repeated),
         TEST(an_errors_text_is_made_valid),

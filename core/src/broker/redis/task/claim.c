@@ -71,8 +71,8 @@ static void *pack(char **at, const void *bytes, size_t size)
     return copy;
 }
 
-// In front of the decoded message: the claim, the queue's name, the task's key,
-// the bytes as stored.
+// In front of the decoded message: the claim, the queue's name, the task's key. Behind it: the
+// bytes as stored.
 gofer_status gf_rd_claim_make(const char *queue, const char *id, const void *bytes, size_t size,
     gf_rd_claim **out)
 {
@@ -80,17 +80,17 @@ gofer_status gf_rd_claim_make(const char *queue, const char *id, const void *byt
     gf_rd_key_of(&prefix, queue, "t:");
     size_t prefix_size = strlen(prefix.text), id_size = strlen(id) + 1,
            name_size = strlen(queue) + 1;
-    size_t extra = sizeof(gf_rd_claim) + name_size + prefix_size + id_size + size;
+    size_t extra = sizeof(gf_rd_claim) + name_size + prefix_size + id_size;
     extra = (extra + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    void *memory;
-    gofer_status st = gf_wire_task_decode(bytes, size, extra, &memory);
+    gf_wire_held held;
+    gofer_status st = gf_wire_task_hold(bytes, size, extra, &held);
     if (st != GOFER_OK)
         return st;
 
-    gf_rd_claim *claim = memory;
-    const gf_wire_task *task = (const gf_wire_task *)((char *)memory + extra);
+    gf_rd_claim *claim = held.memory;
+    const gf_wire_task *task = (const gf_wire_task *)((char *)held.memory + extra);
     if (strcmp(task->message.id, id) != 0) {
-        gf_free(memory);
+        gf_free(held.memory);
         return gf_fail(GOFER_ECORRUPT, "the message of task '%s' is of another id", id);
     }
     char *to = (char *)(claim + 1);
@@ -98,8 +98,8 @@ gofer_status gf_rd_claim_make(const char *queue, const char *id, const void *byt
     claim->base.message.queue = pack(&to, queue, name_size);
     claim->key = pack(&to, prefix.text, prefix_size);
     claim->base.message.id = pack(&to, id, id_size);
-    claim->stored = pack(&to, bytes, size);
-    claim->stored_size = size;
+    claim->stored = held.stored;
+    claim->stored_size = held.stored_size;
     claim->unique_key = is_lock_of(queue, task->unique_key) ? task->unique_key : NULL;
     atomic_init(&claim->score, 0);
     atomic_init(&claim->reach, GF_RD_REACH_S);

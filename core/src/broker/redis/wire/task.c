@@ -19,7 +19,19 @@ static const char timeout_key[] = "gofer-timeout-ms";
 static const char deadline_key[] = "gofer-deadline-ms";
 static const char retention_key[] = "gofer-retention-ms";
 
-enum { OUR_HEADERS = 3, FEW_HEADERS = 16, NUMBER_TEXT = 24 };
+enum {
+    OUR_HEADERS = 3,
+    FEW_HEADERS = 16,
+    NUMBER_TEXT = 24,
+    PAYLOAD = 2,                   // its field's number
+    LARGE_PAYLOAD = 1024,          // over this it is not held twice
+    BEHIND_WASTE = 16              // of an allocation in a box
+};
+
+typedef struct given_bytes {
+    const void *bytes;
+    size_t      size;
+} given_bytes;
 
 static const int64_t last_time_s = INT64_C(253402300799);      // the year 9999 ends
 
@@ -261,8 +273,12 @@ static bool nul_matters(uint32_t with_nul)
     return (with_nul & ~(1u << QUEUE | 1u << ERROR_MSG)) != 0;
 }
 
-gofer_status gf_wire_task_decode(const void *bytes, size_t size, size_t extra, void **out)
+// Behind the message: room for `behind` bytes and a NUL, at *room.
+static gofer_status decode(given_bytes given, size_t extra, size_t behind, void **out,
+    void **room)
 {
+    const void *bytes = given.bytes;
+    size_t size = given.size;
     assert(extra % _Alignof(gf_wire_task) == 0);
     gf_wire_shape shape;
     if (!gf_wire_check(TASK_KIND, bytes, size, &shape))
@@ -276,12 +292,92 @@ gofer_status gf_wire_task_decode(const void *bytes, size_t size, size_t extra, v
     size_t headers = shape.inner > 0 ? shape.inner_size + 16 : 0;   // packed they are no longer
                                                                     //   than so
     gofer_status st = gf_wire_unpack(&(gf_wire_packed){ TASK_KIND, bytes, size }, &shape,
-        extra + sizeof(gf_wire_task), headers, &box, &message);
+        extra + sizeof(gf_wire_task), headers + (behind ? behind + BEHIND_WASTE : 0), &box,
+        &message);
     if (st != GOFER_OK)
         return st;
     take_task(&box, (const Asynq__TaskMessage *)message, (gf_wire_task *)(box.base + extra));
+    *room = behind ? gf_wire_box_alloc(&box, behind) : NULL;
+    assert(*room || !behind);
     *out = box.base;
     return GOFER_OK;
+}
+
+gofer_status gf_wire_task_decode(const void *bytes, size_t size, size_t extra, void **out)
+{
+    void *none;
+    return decode((given_bytes){ bytes, size }, extra, 0, out, &none);
+}
+
+// ---- holding ------------------------------------------------------------------------------
+
+// The last payload, which is the one that counts; false: it is too small to be worth it, or there
+// is none, or the message cannot be read.
+static bool find_large_payload(const void *bytes, size_t size, gf_wire_field *out)
+{
+    const uint8_t *at = bytes, *end = at + size;
+    gf_wire_field f;
+    *out = (gf_wire_field){ .size = 0 };
+    if (size <= LARGE_PAYLOAD)
+        return false;
+    while (at < end) {
+        if (!gf_wire_next(&at, end, &f))
+            return false;
+        if (f.number == PAYLOAD && f.wire_type == PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED)
+            *out = f;
+    }
+    return out->size > LARGE_PAYLOAD;
+}
+
+static gofer_status hold_whole(given_bytes given, size_t extra, gf_wire_held *out)
+{
+    void *stored;
+    gofer_status st = decode(given, extra, given.size + 1, &out->memory, &stored);
+    if (st != GOFER_OK)
+        return st;
+    if (given.size > 0)
+        memcpy(stored, given.bytes, given.size);
+    out->stored = stored;
+    out->stored_size = given.size;
+    return GOFER_OK;
+}
+
+// The other fields are decoded without it, and it is put behind them: which of several fields comes
+// first means nothing, but for those of one number.
+static gofer_status hold_apart(given_bytes given, const gf_wire_field *payload, size_t extra,
+    gf_wire_held *out)
+{
+    const uint8_t *begin = given.bytes, *end = begin + given.size;
+    size_t front = (size_t)(payload->begin - begin), back = (size_t)(end - payload->end),
+           field = (size_t)(payload->end - payload->begin);
+    uint8_t *rest = gf_alloc(front + back + 1);
+    void *stored;
+    if (!rest)
+        return gf_fail_nomem("a message");
+    memcpy(rest, begin, front);
+    memcpy(rest + front, payload->end, back);
+    gofer_status st =
+        decode((given_bytes){ rest, front + back }, extra, given.size, &out->memory, &stored);
+    if (st == GOFER_OK) {
+        uint8_t *to = stored;
+        memcpy(to, rest, front + back);
+        memcpy(to + front + back, payload->begin, field);      // the box has put a NUL behind it
+        gf_wire_task *task = (gf_wire_task *)((char *)out->memory + extra);
+        task->message.payload = to + given.size - payload->size;
+        task->message.payload_size = payload->size;
+        out->stored = stored;
+        out->stored_size = given.size;
+    }
+    gf_free(rest);
+    return st;
+}
+
+gofer_status gf_wire_task_hold(const void *bytes, size_t size, size_t extra, gf_wire_held *out)
+{
+    given_bytes given = { bytes, size };
+    gf_wire_field payload;
+    return find_large_payload(bytes, size, &payload) ? hold_apart(given, &payload, extra, out)
+                                                     : hold_whole(given, extra, out);
 }
 
 // ---- changing ---------------------------------------------------------------------------
@@ -290,7 +386,6 @@ gofer_status gf_wire_task_decode(const void *bytes, size_t size, size_t extra, v
 // fields that change are left out and put behind the rest, where the last one of a number counts.
 
 enum {
-    PAYLOAD = 2,
     RETRIED = 6,
     ERROR_TEXT = 7,
     LAST_FAILED_AT = 11,

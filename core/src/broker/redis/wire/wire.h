@@ -42,6 +42,16 @@ typedef struct gf_wire_task {
 // object. The gf_wire_task begins at *out + extra. Free with gf_free.
 gofer_status gf_wire_task_decode(const void *bytes, size_t size, size_t extra, void **out);
 
+// The same with the message's bytes, as they came but for the place of a large payload: that is
+// there once, and the task's payload leads into it. Fields that nobody knows are in them, so that
+// the message can be changed. All is one allocation, which gf_free frees.
+typedef struct gf_wire_held {
+    void       *memory;            // a gf_wire_task begins at memory + extra
+    const void *stored;
+    size_t      stored_size;
+} gf_wire_held;
+gofer_status gf_wire_task_hold(const void *bytes, size_t size, size_t extra, gf_wire_held *out);
+
 // Bytes as Go writes them: ascending fields, defaults left out, headers sorted by key.
 // EINVAL: a text is not valid UTF-8. Headers of the user with one of our three names are left out.
 gofer_status gf_wire_task_encode(const gf_message *m, const char *unique_key, const char *group,
