@@ -1,9 +1,9 @@
 // metrics.c - /metrics: what the store holds, for Prometheus.
 //
-// Four questions to the store: queues, workers, figures of types, cron entries. Gauges are of this
-// moment or of the last hour; totals are the store's own, which survive restarts. At most
-// SERIES_MAX queues, pairs of queue and type, and cron entries have series of their own; the rest
-// of the queues and types goes under "_other", so that no flood of names can flood Prometheus.
+// Five questions to the store: queues, workers, figures of types, cron entries, its room. Gauges
+// are of this moment or of the last hour; totals are the store's own, which survive restarts. At
+// most SERIES_MAX queues, pairs of queue and type, and cron entries have series of their own; the
+// rest of the queues and types goes under "_other", so that no flood of names can flood Prometheus.
 #include "metrics.h"
 
 #include <pthread.h>
@@ -21,6 +21,7 @@ enum { SERIES_MAX = WEB_FEW_QUEUES };
 // What a scrape is made of.
 typedef struct snapshots {
     gofer_info *queues, *workers, *types, *schedules;
+    gofer_info *store;          // NULL: it does not tell
     bool        many;           // there are more queues than those, with what is known of them:
     web_totals_seen totals;
 } snapshots;
@@ -269,6 +270,42 @@ static void put_schedules(web_exposition *e, const gofer_info *entries)
     }
 }
 
+// ---- the store
+
+// What Redis may take, in its INFO; 0: there is no limit, or it does not tell.
+static double memory_limit(const gofer_info *store)
+{
+    static const char field[] = "\nmaxmemory:";
+    const char *text = gofer_info_text(store, "text"), *at = text ? strstr(text, field) : NULL;
+    return at ? strtod(at + sizeof field - 1, NULL) : 0;
+}
+
+static void put_room(web_exposition *e, const gofer_info *store)
+{
+    static const struct { const char *name, *field, *help; } families[] = {
+        { "gofer_store_size_bytes", "memory",
+          "What the store takes: memory of the Redis server, size of the SQLite file." },
+        { "gofer_store_disk_size_bytes", "disk_size",
+          "Size of the file system that the SQLite file is on." },
+        { "gofer_store_disk_free_bytes", "disk_free",
+          "What is free on the file system that the SQLite file is on." },
+        { "gofer_store_reserve_bytes", "reserve",
+          "What is left of the reserve that lets tasks be finished on a full disk." },
+        { "gofer_store_reserve_whole_bytes", "reserve_whole",
+          "Size of that reserve while nothing of it is given up." },
+    };
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        web_family(e, families[i].name, WEB_GAUGE, families[i].help);
+        if (store && gofer_info_has(store, families[i].field))
+            web_sample(e, NULL, (double)gofer_info_int(store, families[i].field, 0));
+    }
+    double limit = store ? memory_limit(store) : 0;
+    web_family(e, "gofer_store_size_max_bytes", WEB_GAUGE,
+        "The memory that the Redis server may take, where it is limited.");
+    if (limit > 0)
+        web_sample(e, NULL, limit);
+}
+
 static void put_limited(web_exposition *e, const snapshots *s)
 {
     web_family(e, "gofer_series_limited", WEB_GAUGE,
@@ -322,6 +359,9 @@ static gofer_status ask(web_call *call, snapshots *s)
         st = gofer_client_stats(client, NULL, 1, &s->types);
     if (st == GOFER_OK)
         st = gofer_client_schedules(client, &s->schedules);
+    // A server may refuse to tell; that is no reason to tell nothing of the rest.
+    if (st == GOFER_OK)
+        (void)gofer_client_store(client, NULL, &s->store);
     return st;
 }
 
@@ -338,6 +378,7 @@ static void forget(snapshots *s)
     gofer_info_free(s->workers);
     gofer_info_free(s->types);
     gofer_info_free(s->schedules);
+    gofer_info_free(s->store);
 }
 
 static void put_all(web_exposition *e, const snapshots *s, const web_call *call)
@@ -348,6 +389,7 @@ static void put_all(web_exposition *e, const snapshots *s, const web_call *call)
     put_wanted(e, s);
     put_types(e, s->types);
     put_schedules(e, s->schedules);
+    put_room(e, s->store);
     put_limited(e, s);
     put_audit(e, call->audit);
     if (call->asynq_names && !e->open)

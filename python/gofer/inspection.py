@@ -272,6 +272,15 @@ class StoreInfo:
     memory: Optional[int] = number_if("memory")
     """Bytes: what the server uses, or the size of the file. Of a queue about what it takes; None on
     SQLite."""
+    disk_size: Optional[int] = number_if("disk_size")
+    """Bytes of the file system that the file is on. This and the next: None on Redis, and for a
+    queue."""
+    disk_free: Optional[int] = number_if("disk_free")
+    """Bytes of it that are free for this user."""
+    reserve: Optional[int] = number_if("reserve")
+    """Bytes of FILE-reserve, which is given up on a full disk; None before a task was added."""
+    reserve_whole: Optional[int] = number_if("reserve_whole")
+    """Bytes that it has while nothing of it is given up; None as well."""
     text: Optional[str] = text_if("text")
     """The answer of a server to INFO; None on SQLite and for a queue."""
 

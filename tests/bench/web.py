@@ -26,6 +26,7 @@ import urllib.parse
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PATIENCE = 120      # seconds that an answer may take, so that nothing waits for ever
 STREAMS = 64
+FEW_QUEUES = 10
 SIZES = {           # of a whole run, and of a quick one
     "drained": (60_000, 2_000), "queues": (1_000, 40), "tasks": (1_000_000, 3_000),
     "asked": (20, 3), "watched_s": (20, 3),
@@ -196,9 +197,9 @@ def measure_streams(run):
 # ---- pages --------------------------------------------------------------------------------------
 
 
-def fill_queues(run, url):
+def fill_queues(run, url, count):
     lines = (json.dumps({"type": "t", "payload": "x", "queue": f"queue-{n:04}"})
-             for n in range(run.sizes["queues"]))
+             for n in range(count))
     run.call(url, "enqueue", "--batch", "--quiet", text="\n".join(lines))
 
 
@@ -220,7 +221,7 @@ def walk(server, run):
 def measure_pages(run):
     for kind in ("sqlite", "redis"):
         url = run.store(kind, "pages")
-        fill_queues(run, url)
+        fill_queues(run, url, run.sizes["queues"])
         run.call(url, "enqueue", "t", "x", "--queue", "long", "--in", "1d", "--quiet", "--count",
                  str(run.sizes["tasks"]))
         with web(run, url) as server:
@@ -242,7 +243,7 @@ def deepest(run, url):
 def measure_scrape(run):
     for kind in ("sqlite", "redis"):
         url = run.store(kind, "scrape")
-        fill_queues(run, url)
+        fill_queues(run, url, run.sizes["queues"])
         with web(run, url) as server:
             took = []
             for _ in range(run.sizes["asked"]):
@@ -283,16 +284,23 @@ def commands_per_second(run, url):
     return (commands_so_far(url) - before - 1) / (time.monotonic() - begun)
 
 
-def measure_page(run):
+def watch(run, queues):
+    """Commands a second, without a page and with one; those in scripts are counted, too."""
     url = run.store("redis", "page")
-    fill_queues(run, url)
+    fill_queues(run, url, queues)
     with web(run, url) as server:
         idle = commands_per_second(run, url)
         with open_page(run, server):
             time.sleep(5)               # it loads, and asks for all once
-            watched = commands_per_second(run, url)
+            return idle, commands_per_second(run, url)
+
+
+def measure_page(run):
+    idle, watched = watch(run, FEW_QUEUES)
     print(f"redis: commands of a server without visitors: {idle:.1f}/s")
-    show("redis: commands of a server with an idle open page", watched, "/s", "<", 10)
+    show(f"redis: commands of an idle open page, {FEW_QUEUES} queues", watched, "/s", "<", 10)
+    many = run.sizes["queues"]
+    print(f"redis: the same with {many} queues: {watch(run, many)[1]:.0f}/s")
 
 
 PARTS = {"streams": measure_streams, "pages": measure_pages, "scrape": measure_scrape,

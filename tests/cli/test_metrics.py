@@ -1,6 +1,8 @@
 """/metrics: read by Prometheus' own parser where it can be had, else by what the formats say."""
 import concurrent.futures
 import json
+import os
+import pathlib
 import re
 import shutil
 import socket
@@ -89,6 +91,35 @@ def test_cron_entries_have_their_times(web, store):
     assert got['gofer_schedule_next_run_timestamp_seconds{schedule="daily"}'] > 1.7e9
     assert got['gofer_schedule_paused{schedule="daily"}'] == 0
     assert got['gofer_schedule_paused{schedule="off"}'] == 1
+
+
+def test_the_room_of_the_store(web, store):
+    store.enqueue("t", "x")
+    got = samples(web("/metrics").text)
+    if store.env["GOFER_URL"].startswith("redis"):
+        assert got["gofer_store_size_bytes"] > 1 << 19
+        assert "gofer_store_disk_free_bytes" not in got and "gofer_store_size_max_bytes" not in got
+        return
+    assert got["gofer_store_size_bytes"] >= store.db.stat().st_size
+    assert 0 < got["gofer_store_disk_free_bytes"] < got["gofer_store_disk_size_bytes"]
+    reserve = pathlib.Path(f"{store.db}-reserve")
+    whole = got["gofer_store_reserve_whole_bytes"]
+    assert got["gofer_store_reserve_bytes"] == reserve.stat().st_size == whole > 1 << 19
+    # As on a full disk, where most of it is given up.
+    os.truncate(reserve, int(whole) // 4)
+    wait_for(lambda: samples(web("/metrics").text)["gofer_store_reserve_bytes"] == whole // 4,
+             "the next answer")
+
+
+def test_the_memory_that_redis_may_take(gofer, redis):
+    web = Web(gofer)
+    redis("CONFIG", "SET", "maxmemory", "100mb")
+    try:
+        got = samples(web("/metrics").text)
+        assert got["gofer_store_size_max_bytes"] == 100 << 20
+    finally:
+        redis("CONFIG", "SET", "maxmemory", "0")
+        web.close()
 
 
 def test_the_names_of_asynqs_exporter(store):

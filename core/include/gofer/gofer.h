@@ -493,8 +493,10 @@ GOFER_API gofer_status gofer_client_queue(gofer_client *client, const char *queu
 
 /** What the store says of itself. Fields: store ("redis", "valkey", "sqlite"), address (of a
  *  server; on SQLite the file), memory (bytes: what the server uses, on SQLite the file) and text
- *  (Redis: its INFO; on a Cluster one node's). With a queue: store, and memory (about what the
- *  queue takes; missing on SQLite), which weighs some of its tasks.
+ *  (Redis: its INFO; on a Cluster one node's). On SQLite also disk_size and disk_free (bytes of the
+ *  file system that the file is on), and once a task was added reserve and reserve_whole (bytes of
+ *  FILE-reserve, and what it has while nothing of it is given up; sqlite.md). With a queue: store,
+ *  and memory (about what the queue takes; missing on SQLite), which weighs some of its tasks.
  *  Errors: GOFER_ENOTFOUND (no such queue). */
 GOFER_API gofer_status gofer_client_store(gofer_client *client, const char *queue,
     gofer_info **out);

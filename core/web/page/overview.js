@@ -7,8 +7,8 @@ import { bars, Flow } from "./plot.js";
 import { link, path } from "./route.js";
 import { series } from "./series.js";
 
-// An idle page costs a store with five queues some seven commands a second: what happens is heard.
-const IDLE_MS = 10000,
+// An idle page costs a store with ten queues some nine commands a second: what happens is heard.
+const IDLE_MS = 15000,
     DOCTOR_MS = 300000,
     OLD_MS = 5000;
 

@@ -187,6 +187,13 @@ bool         gf_sq_space_gone(const gf_sq_space *sp);     // the last part too, 
                                                           //   less than that
 bool         gf_sq_space_release(const gf_sq_space *sp);  // give some of it up; false: there is
                                                           //   none
+// What there is: of the disk, and of the reserve. False: the store is in memory, or the disk does
+// not tell.
+typedef struct gf_sq_room {
+    int64_t disk_size, disk_free;        // bytes
+    int64_t reserve, reserve_whole;      // bytes; reserve -1: it was not needed yet
+} gf_sq_room;
+bool         gf_sq_space_look(const gf_sq_space *sp, gf_sq_room *out);
 gofer_status gf_sq_space_renew(const gf_sq_space *sp);    // make it whole; ENOSPACE: there is no
                                                           //   room
 gofer_status gf_sq_space_usable(const gf_sq_space *sp);   // what is there in its place could be

@@ -89,6 +89,7 @@ typedef struct sweep {
     size_t       keys;                   // room that add needs for each queue
     bool         joins;                  // one command may ask for many: its reply is an array with
                                          //   one of each, nil of one too large to be beside others
+    size_t       flat;                   // of the reply of who joins, but is flat: elements of each
 } sweep;
 
 // Room for one pipeline: so many queues in each command.
@@ -118,6 +119,14 @@ static gofer_status read_some(sweeping *g, const redisReply *reply, char *const 
     gofer_status st = GOFER_OK;
     if (!w->joins)
         return w->read(reply, *names, w->arg);
+    for (size_t i = 0; w->flat && i < count && st == GOFER_OK; i++) {
+        bool whole = reply->type == REDIS_REPLY_ARRAY && reply->elements == count * w->flat;
+        redisReply part = { .type = REDIS_REPLY_ARRAY, .elements = whole ? w->flat : 0,
+            .element = whole ? reply->element + i * w->flat : NULL };
+        st = w->read(&part, names[i], w->arg);
+    }
+    if (w->flat)
+        return st;
     for (size_t i = 0; i < count && st == GOFER_OK; i++) {
         bool left_out = count > 1 && gf_rd_reply_at(reply, i, REDIS_REPLY_NIL);
         st = left_out ? sweep_alone(g, &names[i])
@@ -378,7 +387,7 @@ gofer_status gf_rd_queues_inspect(gf_broker *b, const char *queue, gofer_info **
 {
     gf_rd_store *s = (gf_rd_store *)b;
     queues_inspection its = { 0 };
-    sweep w = { ask_queues, read_queue, &its, QUEUE_KEYS + 1, true };
+    sweep w = { ask_queues, read_queue, &its, QUEUE_KEYS + 1, true, 0 };
     gofer_status st = gf_rd_check(s);
     if (st != GOFER_OK)
         return st;
@@ -395,7 +404,7 @@ gofer_status gf_rd_queues_page(gf_broker *b, const gf_queue_range *range, gofer_
 {
     gf_rd_store *s = (gf_rd_store *)b;
     queues_inspection its = { 0 };
-    sweep w = { ask_queues, read_queue, &its, QUEUE_KEYS + 1, true };
+    sweep w = { ask_queues, read_queue, &its, QUEUE_KEYS + 1, true, 0 };
     gf_rd_names names = { 0 };
     bool more = false;
     gofer_status st = gf_rd_check(s);
@@ -447,7 +456,7 @@ static gofer_status read_counts(const redisReply *r, const char *queue, void *ar
 gofer_status gf_rd_counts(gf_broker *b, char *const *queues, size_t count, gf_counts *out)
 {
     gf_rd_store *s = (gf_rd_store *)b;
-    sweep w = { ask_counts, read_counts, &out, COUNTED_KEYS + 1, true };
+    sweep w = { ask_counts, read_counts, &out, COUNTED_KEYS + 1, true, 0 };
     gofer_status st = gf_rd_check(s);
     return st == GOFER_OK ? sweep_queues(s, &w, queues, count) : st;
 }
@@ -462,31 +471,37 @@ typedef struct history_inspection {
     size_t  lasting_count;               //   for those the further days are asked for
 } history_inspection;
 
-// What ask_history needs for days `from` to `to`.
+// What ask_history needs of a queue for days `from` to `to`.
 static size_t history_keys(const history_inspection *its)
 {
     return 2 * (size_t)(1 + its->to - its->from);
 }
 
-// MGET of both counters: in all, then of each day, the latest first.
-static void ask_history(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
-    void *arg)
+// Both counters of a queue: in all, then of each day, the latest first.
+static void add_history(gf_rd_cmd *cmd, gf_rd_key *room, const char *queue,
+    const history_inspection *its)
 {
     static const char *const kinds[] = { "processed", "failed" };
-    const history_inspection *its = arg;
-    (void)count;
-    *cmd = (gf_rd_cmd){ .slot = gf_rd_queue_slot(queues[0]), .reads = true };
-    gf_rd_add(&cmd->args, "MGET");
-    gf_rd_add_keys(cmd, room, queues[0], kinds, 2);
-    cmd->key_count = 0;                  // a plain command
+    gf_rd_add_keys(cmd, room, queue, kinds, 2);
     room += 2;
     for (int32_t i = its->from * 2; i < its->to * 2; i++, room++) {
         char date[11], rest[32];
         gf_date_text(its->today - i / 2, date);
         snprintf(rest, sizeof rest, "%s:%s", kinds[i % 2], date);
-        gf_rd_key_of(room, queues[0], rest);
+        gf_rd_key_of(room, queue, rest);
         gf_rd_add(&cmd->args, room->text);
     }
+}
+
+static void ask_history(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
+    void *arg)
+{
+    const history_inspection *its = arg;
+    *cmd = (gf_rd_cmd){ .slot = gf_rd_queue_slot(queues[0]), .reads = true };
+    gf_rd_add(&cmd->args, "MGET");
+    for (size_t i = 0; i < count; i++)
+        add_history(cmd, room + i * history_keys(its), queues[i], its);
+    cmd->key_count = 0;                  // a plain command
 }
 
 static gofer_status read_history(const redisReply *r, const char *queue, void *arg)
@@ -542,9 +557,9 @@ static int32_t days_seen(const history_inspection *its)
 static gofer_status inspect_days(gf_rd_store *s, history_inspection *its, char *const *queues,
     size_t count, int32_t days)
 {
-    sweep w = { ask_history, read_history, its, 0, false };
+    sweep w = { ask_history, read_history, its, 0, true, 0 };
     its->to = days;
-    w.keys = history_keys(its);
+    w.keys = w.flat = history_keys(its);
     its->lasting = count ? gf_calloc(count, sizeof *its->lasting) : NULL;
     gofer_status st = its->lasting || !count ? sweep_queues(s, &w, queues, count)
                                            : gf_fail_nomem("the history of queues");
@@ -553,7 +568,7 @@ static gofer_status inspect_days(gf_rd_store *s, history_inspection *its, char *
     if (st == GOFER_OK && days < HISTORY_DAYS && days_seen(its) < days) {
         its->from = days;
         its->to = HISTORY_DAYS;
-        w.keys = history_keys(its);
+        w.keys = w.flat = history_keys(its);
         st = sweep_queues(s, &w, its->lasting, its->lasting_count);
     }
     gf_free(its->lasting);
@@ -619,7 +634,7 @@ gofer_status gf_rd_backlog(gf_broker *b, const char *const *queues, size_t count
 {
     gf_rd_store *s = (gf_rd_store *)b;
     int64_t sum = 0;
-    sweep w = { ask_backlog, read_backlog, &sum, 4, false };
+    sweep w = { ask_backlog, read_backlog, &sum, 4, false, 0 };
     gofer_status st = gf_rd_check(s);
     if (st == GOFER_OK)
         st = sweep_queues(s, &w, (char *const *)queues, count);

@@ -213,6 +213,30 @@ static void forget_commands(reading *r, size_t count)
         gf_rd_cmd_clear(&r->cmds[i]);
 }
 
+static void add_hours(gf_rd_cmd *cmd, reading *r, gf_rd_key *keys, const char *queue)
+{
+    for (size_t hour = 0; hour < r->hours; hour++) {
+        key_of(&keys[hour], queue, r->from + (int64_t)hour);
+        gf_rd_add(&cmd->args, keys[hour].text);
+    }
+}
+
+// Often none of these queues has any: where their keys may meet, one command tells of all. What it
+// cannot tell, the others do.
+static bool may_have_any(reading *r, char *const *queues, size_t count)
+{
+    if (count == 1 || gf_rd_net_server(r->s->net).is_cluster)
+        return true;
+    gf_rd_cmd cmd = { .slot = gf_rd_queue_slot(queues[0]), .reads = true };
+    gf_rd_add(&cmd.args, "EXISTS");
+    for (size_t i = 0; i < count; i++)
+        add_hours(&cmd, r, &r->keys[i * r->hours], queues[i]);
+    gofer_status st = gf_rd_run_whole(r->s->net, &cmd, 1, gf_rd_timeout(r->s), GOFER_OK);
+    bool any = st != GOFER_OK || gf_rd_reply_int(cmd.reply, 1) > 0;
+    gf_rd_cmd_clear(&cmd);
+    return any;
+}
+
 // Most queues have no stats of these hours: of each one command tells, so that their hours are
 // not asked for.
 static gofer_status find_some(reading *r, char *const *queues, size_t count, size_t *found)
@@ -220,11 +244,7 @@ static gofer_status find_some(reading *r, char *const *queues, size_t count, siz
     for (size_t i = 0; i < count; i++) {
         r->cmds[i] = (gf_rd_cmd){ .slot = gf_rd_queue_slot(queues[i]), .reads = true };
         gf_rd_add(&r->cmds[i].args, "EXISTS");
-        for (size_t hour = 0; hour < r->hours; hour++) {
-            gf_rd_key *key = &r->keys[i * r->hours + hour];
-            key_of(key, queues[i], r->from + (int64_t)hour);
-            gf_rd_add(&r->cmds[i].args, key->text);
-        }
+        add_hours(&r->cmds[i], r, &r->keys[i * r->hours], queues[i]);
     }
     gofer_status st = gf_rd_run_whole(r->s->net, r->cmds, count, gf_rd_timeout(r->s), GOFER_OK);
     *found = 0;
@@ -261,7 +281,8 @@ static gofer_status read_some(reading *r, char *const *queues, size_t count)
 static gofer_status find_and_read(reading *r, char *const *queues, size_t count)
 {
     size_t found = 0;
-    gofer_status st = find_some(r, queues, count, &found);
+    gofer_status st = may_have_any(r, queues, count) ? find_some(r, queues, count, &found)
+                                                     : GOFER_OK;
     return st == GOFER_OK && found ? read_some(r, r->found, found) : st;
 }
 

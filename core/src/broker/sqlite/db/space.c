@@ -167,6 +167,15 @@ gofer_status gf_sq_space_usable(const gf_sq_space *sp)
     return access(sp->reserve_path, R_OK | W_OK) == 0 ? GOFER_OK : fail_reserve(sp, errno);
 }
 
+bool gf_sq_space_look(const gf_sq_space *sp, gf_sq_room *out)
+{
+    if (!sp->reserve_path || disk(sp->db_path, &out->disk_size, &out->disk_free) != GOFER_OK)
+        return false;
+    out->reserve = reserve_left(sp);
+    out->reserve_whole = sp->reserve_size;
+    return true;
+}
+
 static int64_t last_part(const gf_sq_space *sp)
 {
     return sp->reserve_size / 4;

@@ -415,6 +415,19 @@ static gofer_status inspect_file(gf_sq_conn *c, void *arg)
     return GOFER_OK;
 }
 
+static int tell_room(const gf_sq_store *store, gofer_info *info)
+{
+    gf_sq_room room;
+    if (!gf_sq_space_look(&store->space, &room))
+        return 0;
+    int bad = gf_info_set_int(info, "disk_size", room.disk_size) |
+        gf_info_set_int(info, "disk_free", room.disk_free);
+    if (room.reserve >= 0)
+        bad |= gf_info_set_int(info, "reserve", room.reserve) |
+            gf_info_set_int(info, "reserve_whole", room.reserve_whole);
+    return bad;
+}
+
 // What a queue takes is not known without reading it all.
 gofer_status gf_sq_about(gf_broker *b, const char *queue, gofer_info **out)
 {
@@ -427,7 +440,7 @@ gofer_status gf_sq_about(gf_broker *b, const char *queue, gofer_info **out)
     int bad = !info || gf_info_set_text(info, "store", "sqlite") != 0;
     if (!bad && !queue)
         bad = gf_info_set_text(info, "address", store->shown) |
-            gf_info_set_int(info, "memory", q.size);
+            gf_info_set_int(info, "memory", q.size) | tell_room(store, info);
     return hand_over(bad ? gf_fail_nomem("what the store says of itself") : GOFER_OK, info, out);
 }
 
