@@ -9,24 +9,26 @@ The pytest plugin (gofer_pytest) makes fixtures of these. Threads: one test at a
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from datetime import datetime, timedelta, timezone
 from typing import Any, Optional, TypeVar
 
 from .app import Gofer
-from .errors import HandlerFailed, NotFound
+from .errors import HandlerFailed, NotFound, WrongState
 from .events import Outcome
 from .ids import new_id
-from .inspection import State, TaskInfo
+from .inspection import Inspector, LogLine, State, TaskInfo
 from .payload import Codec, encoded
-from .put import Mold
-from .running.delivery import Control, Delivery, Ending, Part
+from .put import Mold, Put
+from .running.delivery import LEVELS, Control, Delivery, Ending, Part
 from .running.grouping import fitting
 from .running.runner import Runner
-from .task import Handle, Item, Result
+from .task import Handle, Item, Result, Task
 from .times import Duration, duration_ms
 
 T = TypeVar("T")
@@ -73,25 +75,31 @@ def eager(app: Gofer) -> Iterator[Eager]:
 class Eager:
     """What has run at once; also what the handles of these tasks ask."""
 
-    stopping = False
+    stopping: bool = False
 
     def __init__(self, app: Gofer) -> None:
         self._app = app
         self._runner = Runner(app)
-        self.inspect = app.inspect
-        self.tasks = app.tasks
-        self.codec_of = app.codec_of
+        self.inspect: EagerInspector = EagerInspector(app._connection.use, app.codec_of)
+        """In the place of the application's: it knows the tasks that were put in here, too."""
+        self.tasks: dict[str, Task[..., Any]] = app.tasks
+        self.codec_of: Callable[[str], Codec] = app.codec_of
         self.items: list[Item] = []
         """What was enqueued, in order."""
         self.outcomes: dict[str, Outcome] = {}
         """How the tasks have ended, by id."""
+        self.records: dict[str, Record] = {}
+        """What is known of each, by id."""
+        self.inspect.records = self.records
+        self._running: dict[int, Record] = {}
+        self._refs = itertools.count(1)
 
     def install(self) -> Callable[[], None]:
         """Have the application put in here; the way back."""
         attributes = vars(self._app)
-        names = ("_put_many", "_put")
+        names = ("_put_many", "_put", "inspect")
         before = {name: attributes[name] for name in names if name in attributes}
-        attributes.update(_put_many=self.put_many, _put=self.put)
+        attributes.update(_put_many=self.put_many, _put=self.put, inspect=self.inspect)
 
         def remove() -> None:
             for name in names:
@@ -116,14 +124,21 @@ class Eager:
         put = item.put
         queue, task_id = put.queue or "default", put.task_id or new_id()
         self.items.append(item)
+        record = self.records[task_id] = Record(task_id, queue, put)
         if put.group is not None:
             part = Part(task_id, put.type, put.headers or {}, put.payload)
             groups.setdefault((queue, put.group), []).append(part)
         elif self._runner.prepared(put.type) is not None:  # else it is somebody else's
             delivery = Delivery(
-                1, task_id, put.type, queue, headers=dict(put.headers or {}), payload=put.payload
-            )
-            self.outcomes[task_id] = _outcome(delivery, self._run(delivery))
+                next(self._refs), task_id, put.type, queue, headers=dict(put.headers or {}),
+                payload=put.payload,
+            )  # fmt: skip
+            self._running[delivery.ref] = record
+            try:
+                record.outcome = _outcome(delivery, self._run(delivery))
+            finally:
+                del self._running[delivery.ref]
+            self.outcomes[task_id] = record.outcome
         return Handle(task_id, put.type, queue, self)
 
     def _run(self, delivery: Delivery) -> Ending:
@@ -148,6 +163,8 @@ class Eager:
             )
             if isinstance(made, Ending):
                 raise HandlerFailed(f"the aggregator of the group '{group}': {made.text}")
+            for part in parts:
+                self.records[part.id].end("gone")
             given = {name: value for name, value in vars(made).items() if name not in _IN_AN_ITEM}
             self.put(Item(Mold(made.type, {**given, "queue": queue}), made.payload))
 
@@ -156,22 +173,101 @@ class Eager:
     def wait(
         self, task_id: str, queue: str | None = None, *, timeout: Duration | None = None
     ) -> Outcome:
-        if task_id not in self.outcomes:
+        record = self.records.get(task_id)
+        if record is None or record.outcome is None:
             raise NotFound(f"the task '{task_id}' did not run: no function here is for it")
-        return self.outcomes[task_id]
+        return record.outcome
 
     async def wait_async(
         self, task_id: str, queue: str | None = None, *, timeout: Duration | None = None
     ) -> Outcome:
         return self.wait(task_id, queue, timeout=timeout)
 
-    # ---- what running tasks tell goes nowhere
+    # ---- what running tasks tell
 
-    def progress(self, ref: int, done: int, total: int, text: str) -> None: ...
+    def progress(self, ref: int, done: int, total: int, text: str) -> None:
+        record = self._running.get(ref)
+        if record is not None:
+            record.progress = done, total, text
 
-    def log(self, ref: int, level: int, text: str) -> None: ...
+    def log(self, ref: int, level: int, text: str) -> None:
+        record = self._running.get(ref)
+        if record is not None:
+            word = next(word for word, number in LEVELS.items() if number == level)
+            record.log.append(LogLine(datetime.now(timezone.utc), word, text))
 
     def checkpoint(self, ref: int, data: Optional[bytes]) -> None: ...
+
+
+class Record:
+    """What is known of a task that was put in here."""
+
+    def __init__(self, id: str, queue: str, put: Put) -> None:
+        self.id = id
+        self.queue = queue
+        self.put = put
+        self.at: datetime = datetime.now(timezone.utc)
+        self.outcome: Optional[Outcome] = None
+        """None: no function here is for it, or it runs."""
+        self.progress: Optional[tuple[int, int, str]] = None
+        self.log: list[LogLine] = []
+
+    def end(self, how: str, why: str | None = None) -> None:
+        """Without a run."""
+        now = datetime.now(timezone.utc)
+        self.outcome = Outcome(self.id, self.queue, how, None, why, now)
+
+    def info(self) -> TaskInfo:
+        """As a store has it; one that is done as if it had a retention."""
+        put, outcome = self.put, self.outcome
+        blank = {each.name: _BLANK.get(str(each.type)) for each in fields(TaskInfo)}
+        told: dict[str, Any] = {
+            "id": self.id, "queue": self.queue, "type": put.type, "state": self._state(),
+            "payload": put.payload, "payload_size": len(put.payload),
+            "headers": dict(put.headers or {}), "max_retry": max(put.max_retry, 0),
+            "group": put.group, "enqueued_at": self.at, "log": tuple(self.log),
+        }  # fmt: skip
+        if self.progress is not None:
+            told.update(zip(("progress_done", "progress_total", "progress_text"), self.progress))
+        if outcome is not None and outcome.ok:
+            told.update(result=outcome.result, completed_at=outcome.finished_at)
+        elif outcome is not None:
+            told.update(last_error=outcome.last_error, archived_at=outcome.finished_at)
+        return TaskInfo(**{**blank, **told})
+
+    def _state(self) -> State:
+        if self.outcome is None:
+            return "aggregating" if self.put.group is not None else "pending"
+        return "completed" if self.outcome.ok else "archived"
+
+
+# What there is not, by the type of the field; None for those that may be missing.
+_BLANK: dict[str, Any] = {
+    "int": 0, "bool": False, "str": "", "Mapping[str, str]": {}, "tuple[Attempt, ...]": (),
+}  # fmt: skip
+
+
+class EagerInspector(Inspector):
+    """What handles ask of eager tasks; all else is asked of the store."""
+
+    records: Mapping[str, Record] = {}
+
+    def task(self, task_id: str, queue: str | None = None) -> TaskInfo:
+        record = self.records.get(task_id)
+        if record is None:
+            return super().task(task_id, queue)
+        if record.outcome is not None and record.outcome.outcome in ("revoked", "gone"):
+            raise NotFound(f"the task '{task_id}' is not there any more")
+        return record.info()
+
+    def cancel(self, task_id: str, queue: str | None = None) -> None:
+        record = self.records.get(task_id)
+        if record is None:
+            super().cancel(task_id, queue)
+        elif record.outcome is not None:
+            raise WrongState(f"the task '{task_id}' has ended: it ran where it was enqueued")
+        else:  # nobody here runs it
+            record.end("cancelled", "cancelled")
 
 
 def _in_a_loop(coroutine: Coroutine[Any, Any, T]) -> T:

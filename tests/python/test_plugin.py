@@ -159,6 +159,42 @@ def test_handles_of_eager_tasks_give_results_and_errors() -> None:
     assert caught.value.type_name == "ArithmeticError"
 
 
+def test_handles_of_eager_tasks_tell_of_them() -> None:
+    app = gofer.Gofer("redis://127.0.0.1:1", eager=True)
+
+    @app.task(name="t", queue="q", headers={"k": "v"}, retry=3)
+    def task(how: str, *, ctx: gofer.Context) -> str:
+        assert app.inspect.task(ctx.id).progress_done is None
+        ctx.progress(1, 2, "half")
+        ctx.log("careful", "warn")
+        if how == "drop":
+            ctx.drop()
+        if how == "fail":
+            raise ValueError("broken")
+        return how
+
+    done, failed, dropped = (task.enqueue(how) for how in ("done", "fail", "drop"))
+    info = done.info()
+    assert (info.id, info.type, info.queue, info.state) == (done.id, "t", "q", "completed")
+    assert info.payload == b'{"how":"done"}' and info.result == b'"done"'
+    assert info.headers == {"k": "v"} and info.max_retry == 3 and info.completed_at is not None
+    assert [(line.level, line.text) for line in info.log] == [("warn", "careful")]
+    assert done.progress() == gofer.TaskProgress(1, 2, "half")
+    info = failed.info()
+    assert info.state == "archived" and (info.last_error or "").startswith("ValueError: broken")
+    with pytest.raises(gofer.NotFound):
+        dropped.info()
+    for handle in (done, failed, dropped):
+        with pytest.raises(gofer.WrongState):
+            handle.cancel()
+    other = app.enqueue("elsewhere", {"n": 1})
+    assert other.info().state == "pending" and other.progress() is None
+    other.cancel()
+    assert other.info().state == "archived" and other.wait().outcome == "cancelled"
+    asked = app.enqueue("elsewhere", group="g")
+    assert asked.info().state == "aggregating" and asked.info().group == "g"
+
+
 def test_an_eager_application() -> None:
     app = gofer.Gofer("redis://127.0.0.1:1", eager=True)
 
