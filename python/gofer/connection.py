@@ -35,8 +35,8 @@ class Fork:
     """One that is under way, by this thread."""
 
     def __init__(self) -> None:
-        self.thread = threading.get_ident()
-        self.patience_end = time.monotonic() + FORK_PATIENCE_S
+        self.thread: int = threading.get_ident()
+        self.patience_end: float = time.monotonic() + FORK_PATIENCE_S
 
     def is_over(self) -> bool:
         """Its end was lost: an exception came into the hook that tells of it."""

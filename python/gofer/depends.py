@@ -42,8 +42,8 @@ class Depends:
     def __init__(self, function: Callable[..., Any], *, cache: bool = True) -> None:
         if not callable(function):
             raise TypeError(f"Depends needs a function, not {type(function).__name__}")
-        self.function = function
-        self.cache = cache
+        self.function: Callable[..., Any] = function
+        self.cache: bool = cache
 
     def __repr__(self) -> str:
         return f"Depends({getattr(self.function, '__qualname__', self.function)})"

@@ -34,116 +34,116 @@ class GoferError(Exception):
 class InvalidArgument(GoferError, ValueError):
     """An argument is wrong; nothing was done."""
 
-    status = lib.GOFER_EINVAL
+    status: int = lib.GOFER_EINVAL
 
 
 class NoMemory(GoferError, MemoryError):
     """No memory; nothing was done."""
 
-    status = lib.GOFER_ENOMEM
+    status: int = lib.GOFER_ENOMEM
 
 
 class BrokerError(GoferError, ConnectionError):
     """The store failed or is out of reach; nothing was done."""
 
-    status = lib.GOFER_EBROKER
+    status: int = lib.GOFER_EBROKER
 
 
 class Uncertain(GoferError, ConnectionError):
     """The reply was lost: it may be done. Repeating with the same task id is safe."""
 
-    status = lib.GOFER_EUNCERTAIN
+    status: int = lib.GOFER_EUNCERTAIN
 
 
 class Timeout(GoferError, TimeoutError):
     """The time given ran out; nothing was done."""
 
-    status = lib.GOFER_ETIMEOUT
+    status: int = lib.GOFER_ETIMEOUT
 
 
 class TaskExists(GoferError):
     """The task id is taken by another task."""
 
-    status = lib.GOFER_EEXIST
+    status: int = lib.GOFER_EEXIST
 
 
 class Duplicate(GoferError):
     """A unique lock holds: the same task is there already."""
 
-    status = lib.GOFER_EDUPLICATE
+    status: int = lib.GOFER_EDUPLICATE
 
 
 class NotFound(GoferError, LookupError):
     """No such task, queue or file."""
 
-    status = lib.GOFER_ENOTFOUND
+    status: int = lib.GOFER_ENOTFOUND
 
 
 class WrongState(GoferError, RuntimeError):
     """Not possible in the present state: an active task cannot be deleted, a closed client not
     used."""
 
-    status = lib.GOFER_ESTATE
+    status: int = lib.GOFER_ESTATE
 
 
 class Stale(GoferError):
     """The lease was lost: somebody else owns the task."""
 
-    status = lib.GOFER_ESTALE
+    status: int = lib.GOFER_ESTALE
 
 
 class Forked(GoferError, RuntimeError):
     """The handle belongs to the parent process: open a new one."""
 
-    status = lib.GOFER_EFORKED
+    status: int = lib.GOFER_EFORKED
 
 
 class Unsupported(GoferError):
     """This broker or build cannot do it."""
 
-    status = lib.GOFER_EUNSUPPORTED
+    status: int = lib.GOFER_EUNSUPPORTED
 
 
 class NoSpace(GoferError, OSError):
     """The store is full; the tasks in it can still be finished."""
 
-    status = lib.GOFER_ENOSPACE
+    status: int = lib.GOFER_ENOSPACE
 
 
 class TooBig(GoferError, ValueError):
     """The payload, result or batch is over the limit."""
 
-    status = lib.GOFER_ETOOBIG
+    status: int = lib.GOFER_ETOOBIG
 
 
 class VersionMismatch(GoferError):
     """The store was made by a newer gofer."""
 
-    status = lib.GOFER_EVERSION
+    status: int = lib.GOFER_EVERSION
 
 
 class Denied(GoferError, PermissionError):
     """Permission or password refused."""
 
-    status = lib.GOFER_EDENIED
+    status: int = lib.GOFER_EDENIED
 
 
 class Corrupt(GoferError):
     """The store or a message is damaged, or not gofer's."""
 
-    status = lib.GOFER_ECORRUPT
+    status: int = lib.GOFER_ECORRUPT
 
 
 class Empty(GoferError):
     """Nothing there now."""
 
-    status = lib.GOFER_EEMPTY
+    status: int = lib.GOFER_EEMPTY
 
 
 class HandlerFailed(GoferError):
     """A callback given by the host failed."""
 
-    status = lib.GOFER_EHANDLER
+    status: int = lib.GOFER_EHANDLER
 
 
 _by_status: dict[int, type[GoferError]] = {

@@ -32,7 +32,7 @@ class Snooze(TaskControl):
 
     def __init__(self, delay: Duration, why: str = "") -> None:
         super().__init__(why)
-        self.delay_ms = _ms(delay)
+        self.delay_ms: int = _ms(delay)
 
 
 class RetryIn(TaskControl):
@@ -41,7 +41,7 @@ class RetryIn(TaskControl):
 
     def __init__(self, delay: Duration, why: str = "") -> None:
         super().__init__(why)
-        self.delay_ms = _ms(delay)
+        self.delay_ms: int = _ms(delay)
 
 
 class GiveUp(TaskControl):

@@ -73,7 +73,7 @@ class Pull:
         for pattern in groups.patterns():
             told = c_text(pattern, "group pattern"), _aggregate_function(), user, ffi.NULL
             check(lib.gofer_worker_aggregate(self._worker, *told))
-        self.stopping = False
+        self.stopping: bool = False
         self._freed = False
         self._lock = Turn()  # tasks are interrupted at any line, and their calls with them
         self._tasks: dict[int, Any] = {}

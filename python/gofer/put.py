@@ -110,8 +110,8 @@ class Mold:
     __slots__ = ("_c", "_kept", "given", "queue", "type")
 
     def __init__(self, type: str, given: Mapping[str, Any]) -> None:
-        self.type = type
-        self.given = given
+        self.type: str = type
+        self.given: Mapping[str, Any] = given
         self.queue: str = given.get("queue") or "default"
         self._c: Any = None
         self._kept: list[Any] = []

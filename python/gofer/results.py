@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 from .errors import GoferError, InvalidArgument, NotFound
 from .hints import Unevaluated
@@ -64,7 +64,7 @@ class TaskFailed(GoferError):
         self.remote_traceback: str = error
         """The whole of what the worker has recorded; empty if it was nothing."""
         if error:
-            self.__cause__ = _Remote(error)
+            self.__cause__: Optional[BaseException] = _Remote(error)
 
     def __reduce__(self) -> Any:
         return (_again, (self.args, self.__dict__))

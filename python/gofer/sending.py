@@ -60,7 +60,7 @@ class Trip:
     """One putting in, with the generators around it. The first added is the outermost."""
 
     def __init__(self, items: list[Item], arounds: list[Around]) -> None:
-        self.items = items
+        self.items: list[Item] = items
         self.results: list[Result] = []
         self._arounds = list(arounds)
         self._open: list[Generator[list[Item], list[Result], None]] = []

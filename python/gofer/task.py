@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import (
     TYPE_CHECKING,
     Any,
+    ClassVar,
     Generic,
     Literal,
     NamedTuple,
@@ -264,9 +265,9 @@ class Handle(Generic[R_co]):
 
     # Not a dataclass: one is made for each task, and a frozen one takes four times as long.
     def __init__(self, id: str, type: str, queue: str, app: Waiter) -> None:
-        self.id = id
-        self.type = type
-        self.queue = queue
+        self.id: str = id
+        self.type: str = type
+        self.queue: str = queue
         self._app = app
 
     def __repr__(self) -> str:
@@ -386,8 +387,8 @@ class Item:
     def __init__(
         self, mold: Mold, payload: bytes, send: Callable[[Item], Handle[Any]] | None = None
     ) -> None:
-        self.mold = mold
-        self.payload = payload
+        self.mold: Mold = mold
+        self.payload: bytes = payload
         self._send = send
 
     def enqueue(self) -> Handle[Any]:
@@ -402,7 +403,7 @@ class Item:
     def __eq__(self, other: object) -> bool:
         return self.put == other.put if isinstance(other, Item) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     @property
     def put(self) -> Put:
@@ -452,7 +453,7 @@ class Enqueuer(Generic[P, R]):
     ) -> None:
         self._send = send
         self._asend = asend
-        self.name = name
+        self.name: str = name
         self._signature = signature
         self._naming: Callable[..., dict[str, Any]] | None = None
         self._codec = codec
@@ -560,8 +561,8 @@ class Task(Enqueuer[P, R]):
             signature = signature.replace(parameters=kept)
         super().__init__(send, asend, name or name_of(function), signature, codec, checked)
         mold_of(self.name, checked)  # a wrong option is told here, not at the first enqueue
-        self.function = function
-        self.codec = codec
+        self.function: Callable[P, R] = function
+        self.codec: Codec = codec
         self.isolation: str | None = None
         self.store_result = True
         functools.update_wrapper(self, function)

@@ -203,9 +203,9 @@ class Record:
     """What is known of a task that was put in here."""
 
     def __init__(self, id: str, queue: str, put: Put) -> None:
-        self.id = id
-        self.queue = queue
-        self.put = put
+        self.id: str = id
+        self.queue: str = queue
+        self.put: Put = put
         self.at: datetime = datetime.now(timezone.utc)
         self.outcome: Optional[Outcome] = None
         """None: no function here is for it, or it runs."""
@@ -369,7 +369,7 @@ class Clock:
 
     def __init__(self, app: Gofer) -> None:
         self._app = app
-        self.ahead = timedelta(0)
+        self.ahead: timedelta = timedelta(0)
 
     @property
     def now(self) -> datetime:

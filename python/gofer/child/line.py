@@ -32,9 +32,9 @@ class Line:
         except OSError:  # RLIMIT_NOFILE is lower
             moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
         os.close(descriptor)
-        self.socket = socket.socket(fileno=moved)
+        self.socket: socket.socket = socket.socket(fileno=moved)
         self.socket.setblocking(True)
-        self.stopping = False
+        self.stopping: bool = False
         self.running: Container[int] = ()
         """The tasks that have begun and whose end is not said; set by the child."""
         self._lock = threading.Lock()  # one frame after the other

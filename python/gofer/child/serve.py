@@ -82,13 +82,13 @@ class Child:
     def __init__(self, app: Gofer, line: Line, arguments: Arguments) -> None:
         self.app = app
         self.line = line
-        self.runner = Runner(app, frames.MAX_RESULT)
+        self.runner: Runner = Runner(app, frames.MAX_RESULT)
         self.running: dict[int, Control] = {}
         """What has begun, by ref."""
         line.running = self.running
         self.early: dict[int, str] = {}
         """Cancelled while they were on their way from the waiting ones to the running ones."""
-        self.over = False
+        self.over: bool = False
         self._reader = frames.Reader()
         self._sets: dict[int, list[Part]] = {}  # of groups that have come in part
         self._asynchronous: dict[str, bool] = {}  # by type
@@ -96,7 +96,7 @@ class Child:
         kinds = {task.is_async and not task.isolated for task in prepared}
         kinds |= {by.is_async for by in map(self.runner.aggregating, app.aggregators) if by}
         self.isolated: Isolated | None = None
-        self.run_plain = self.runner.run
+        self.run_plain: Callable[[Delivery, Control], Ending] = self.runner.run
         if any(task.isolated for task in prepared):
             from .isolated import Isolated
 
@@ -104,7 +104,7 @@ class Child:
             self.run_plain = self._run_plain
         self.threads: Threads | None = None
         self.tasks: Tasks | None = None
-        self.want = 0
+        self.want: int = 0
         if False in kinds or not kinds:
             from .threads import Threads
 

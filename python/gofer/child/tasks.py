@@ -25,7 +25,7 @@ class Tasks:
     def __init__(self, child: Child, limit: int) -> None:
         self._child = child
         self._limit = limit
-        self.loop = asyncio.new_event_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.new_event_loop()
         asyncio.set_event_loop(self.loop)
         self._over = self.loop.create_future()
         self._ready: deque[Delivery] = deque()

@@ -39,7 +39,7 @@ class Threads:
         self._child = child
         self._limit = limit
         self.ready: deque[Delivery] = deque()
-        self.reading = threading.Lock()
+        self.reading: threading.Lock = threading.Lock()
         self._lock = threading.Lock()
         self._parked: list[threading.Semaphore] = []
         self._count = 0  # of threads

@@ -79,7 +79,7 @@ class GoferBackend(BaseTaskBackend):
 
     def __init__(self, alias: str, params: Mapping[str, Any]) -> None:
         super().__init__(alias, params)
-        self.settings = {**DEFAULTS, **self.options}
+        self.settings: dict[str, Any] = {**DEFAULTS, **self.options}
 
     @property
     def app(self) -> Gofer:

@@ -111,7 +111,7 @@ class Record:
 
     def __init__(self, kind: Any, make: Callable[[dict[str, Any]], Any]) -> None:
         self.kind = kind
-        self.name = getattr(kind, "__name__", str(kind))
+        self.name: str = getattr(kind, "__name__", str(kind))
         self.make = make
         self.parts: dict[str, Part] = {}
         self.needed: tuple[str, ...] = ()

@@ -82,12 +82,12 @@ class Control:
     __slots__ = ("begun", "channel", "reason", "ref", "thread", "thrown")
 
     def __init__(self, ref: int, channel: Channel, thread: int = 0) -> None:
-        self.ref = ref
-        self.channel = channel
-        self.begun = time.monotonic()
+        self.ref: int = ref
+        self.channel: Channel = channel
+        self.begun: float = time.monotonic()
         self.reason: Optional[str] = None
         """None, or why it was cancelled: "timeout", "stop", "lease", "asked"."""
-        self.thread = thread
+        self.thread: int = thread
         """The identity of the thread that runs it (negative: is about to); 0: an asyncio task."""
-        self.thrown = False
+        self.thrown: bool = False
         """The interruption that belongs to `reason` is on its way, or will not come."""

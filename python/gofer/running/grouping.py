@@ -51,7 +51,7 @@ class Aggregating:
         item: Callable[..., Item],
     ) -> None:
         self.aggregator = aggregator
-        self.is_async = is_async
+        self.is_async: bool = is_async
         self._read = read
         self._item = item
 

@@ -44,20 +44,20 @@ class Prepared:
         self.task = task
         self._max_result = max_result
         self.function: Callable[..., Any] = task.function
-        self.is_async = is_async(self.function)
-        self.isolated = task.isolation == "process"
+        self.is_async: bool = is_async(self.function)
+        self.isolated: bool = task.isolation == "process"
         self.plan: Plan = plan_of(self.function)
-        self.decode = task.codec.decode
-        self.is_raw = isinstance(task.codec, BytesCodec)
-        self.keeps = task.store_result
+        self.decode: Callable[[bytes], Any] = task.codec.decode
+        self.is_raw: bool = isinstance(task.codec, BytesCodec)
+        self.keeps: bool = task.store_result
         try:
-            self.arguments = converter_of(self.function, self.plan.names).arguments
+            self.arguments: Callable[[Any], tuple[Any, dict[str, Any]]] = converter_of(self.function, self.plan.names).arguments
             for name, depends in self.plan.depends:
                 if isinstance(depends.function, Unknown):
                     raise Unevaluated(depends.function).within(f"parameter '{name}'")
         except Unevaluated as error:
             raise error.within(f"task '{task.name}'")
-        self.injects = bool(self.plan.names)
+        self.injects: bool = bool(self.plan.names)
 
     def arguments_of(self, payload: bytes) -> tuple[Any, dict[str, Any]]:
         """PayloadMismatch, an own one: it is no payload of this task."""
