@@ -107,6 +107,17 @@ def test_new_sources_run_and_old_types_are_gone(shop):
     worker.stop()
 
 
+def test_a_task_that_comes_before_its_sources_runs_soon(shop):
+    worker = start(shop)
+    run(shop, "early", "only:two")
+    says(worker, "no handler")
+    begun = time.monotonic()
+    write(shop, "two")
+    assert result(shop, "early") == '"two"'
+    assert time.monotonic() - begun < 20      # 30 s is how long it is put off elsewhere
+    worker.stop()
+
+
 def test_what_runs_ends_in_the_old_process(shop):
     worker = start(shop)
     run(shop, "long", "version", "x")

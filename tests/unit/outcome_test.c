@@ -3,7 +3,7 @@
 
 #include "check.h"
 
-enum { NOW = 1000000, ANY = -1 };
+enum { NOW = 1000000, ANY = -1, NO_HANDLER_DELAY = 30000 };
 
 // What an attempt is unless a case says otherwise: the second of 25, without hooks.
 static gf_attempt attempt(gf_attempt_end end, int32_t returned, int32_t cancelled)
@@ -17,6 +17,7 @@ static gf_attempt attempt(gf_attempt_end end, int32_t returned, int32_t cancelle
         .retry_in_ms = -1,
         .hook_delay_ms = -1,
         .policy_delay_ms = 16000,
+        .no_handler_delay_ms = NO_HANDLER_DELAY,
         .snoozes = 1,
         .snooze_limit = 2,
         .now_ms = NOW };
@@ -79,7 +80,7 @@ static void every_ending_has_its_outcome(void)
         { "expired", GF_EXPIRED, 0, 0, GF_RETRY_AT, GF_OUTCOME_RETRIED, true, 16000 },
         { "lost", GF_LOST, 0, GOFER_CANCEL_TIMEOUT, GF_RETRY_AT, GF_OUTCOME_RETRIED, true, 16000 },
         { "no handler", GF_NO_HANDLER, 0, 0, GF_RETRY_AT, GF_OUTCOME_RETRIED, false,
-            GF_NO_HANDLER_DELAY_MS },
+            NO_HANDLER_DELAY },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         gf_attempt a = attempt(cases[i].end, cases[i].returned, cases[i].cancelled);

@@ -17,6 +17,7 @@ static void values_are_read_by_their_kind(void)
         { "max_prefetch", "0", offsetof(gf_settings, max_prefetch), 0 },
         { "gather_us", "250", offsetof(gf_settings, gather_us), 250 },
         { "retry_delay_max", "250ms", offsetof(gf_settings, retry_delay_max_ms), 250 },
+        { "no_handler_delay", "1s", offsetof(gf_settings, no_handler_delay_ms), 1000 },
         { "lost_after", "2s", offsetof(gf_settings, lost_after_ms), 2000 },
         { "pull", "1", offsetof(gf_settings, pull), 1 },
         { "stack", "1048576", offsetof(gf_settings, stack_size), 1048576 },
@@ -43,7 +44,7 @@ static void what_is_out_of_range_or_no_value_is_refused_and_changes_nothing(void
         { "lease", "999ms", "from 1000 ms" },
         { "lease", "2h", "to 3600000 ms" }, { "log_level", "loud", "debug, info, warn" },
         { "log_level", "4", "info" },
-        { "stack", "1", "131072" },
+        { "stack", "1", "131072" }, { "no_handler_delay", "0", "from 1000 ms" },
         { "concurency", "4", "did you mean 'concurrency'?" }, { "gracee", "4s", "'grace'" },
         { "quite-another-thing", "1", "no worker setting" }, { "", "1", "no worker setting" },
     };

@@ -426,6 +426,10 @@ static int watch_sources(const cli *c, gofer_worker *worker, const children_args
 {
     if (!args->reload && args->reload_paths.count == 0)
         return CLI_OK;
+    // A task of a type that the coming sources have may be put in before they are there.
+    gofer_status st = gofer_worker_set(worker, "no_handler_delay", "1s");
+    if (st != GOFER_OK)
+        return cli_fail_status(c, st, NULL);
     *out = sources_watch(&args->reload_paths, worker);
     return *out ? CLI_OK
                 : cli_fail(c, CLI_FAILED, "cannot watch the sources: %s", strerror(errno));

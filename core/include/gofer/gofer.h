@@ -914,7 +914,8 @@ GOFER_API void gofer_worker_free(gofer_worker *worker);
  *  workers that a task may be charged with; it is archived at the next, 3), "max_prefetch" (tasks,
  *  1000), "gather_us" (microseconds that tasks may gather between two exchanges with the store
  *  while several come in that time, 500, at most 100000; 0: each is fetched at once),
- *  "retry_delay_max" (duration, 0: none),
+ *  "retry_delay_max" (duration, 0: none), "no_handler_delay" (duration for which a task is put off
+ *  that no handler is for, 30s, at least 1s),
  *  "lost_after" (duration a handler may stay after its deadline, 5s), "pull" (0/1), "stack"
  *  (bytes of each slot's stack, 256 KiB; at least 128 KiB), "log_level" (debug, info, warn, error;
  *  info), "snooze_limit" (snoozes of one task, 1000), "group_grace" (duration since the latest task

@@ -34,6 +34,8 @@ static const gf_knob knobs[] = {
         "microseconds that tasks may gather between two exchanges while they come fast; 0: none"),
     KNOB("retry_delay_max", GF_KNOB_DURATION, 0, GOFER_MAX_DURATION_MS, 0, retry_delay_max_ms,
         "longest delay before a retry; 0: no bound"),
+    KNOB("no_handler_delay", GF_KNOB_DURATION, SECOND, GOFER_MAX_DURATION_MS, 30 * SECOND,
+        no_handler_delay_ms, "how long a task is put off that no handler is for"),
     KNOB("lost_after", GF_KNOB_DURATION, 0, GOFER_MAX_DURATION_MS, 5 * SECOND, lost_after_ms,
         "how long a handler may stay after its deadline before its slot is given up"),
     KNOB("snooze_limit", GF_KNOB_COUNT, 0, 1000000, 1000, snooze_limit,

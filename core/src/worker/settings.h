@@ -20,6 +20,7 @@ typedef struct gf_settings {
     int64_t max_prefetch;
     int64_t gather_us;             // microseconds
     int64_t retry_delay_max_ms;    // 0: none
+    int64_t no_handler_delay_ms;
     int64_t lost_after_ms;
     int64_t snooze_limit;
     int64_t pull;

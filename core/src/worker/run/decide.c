@@ -283,6 +283,7 @@ static void decide_failure(gofer_task *face, gf_attempt_end end, int32_t returne
         .hook_delay_ms = -1,
         .policy_delay_ms = policy_delay_ms(face),
         .retry_delay_max_ms = w->settings.retry_delay_max_ms,
+        .no_handler_delay_ms = w->settings.no_handler_delay_ms,
         .snoozes = face->options->snoozes,
         .snooze_limit = w->settings.snooze_limit,
         .now_ms = gf_broker_now_ms(w->broker),

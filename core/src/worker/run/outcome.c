@@ -107,7 +107,7 @@ gf_outcome gf_outcome_of(const gf_attempt *a)
     }
     // Not this worker's to judge: later, so that one which knows the type may take it.
     if (a->end == GF_NO_HANDLER)
-        return retry_at(a->now_ms + GF_NO_HANDLER_DELAY_MS, false);
+        return retry_at(a->now_ms + a->no_handler_delay_ms, false);
     if (a->end == GF_TOO_LATE)
         return (gf_outcome){ GF_DROP, GF_OUTCOME_EXPIRED, false, 0 };
     if (is_snooze(a) && !snoozes_too_often(a))

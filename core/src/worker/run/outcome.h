@@ -36,6 +36,7 @@ typedef struct gf_attempt {
     int64_t hook_delay_ms;         // the hook's; negative: none
     int64_t policy_delay_ms;       // what the policy says
     int64_t retry_delay_max_ms;    // bounds the hook's and the policy's; 0: no bound
+    int64_t no_handler_delay_ms;   // how long it is put off
     int64_t snoozes, snooze_limit;
     int64_t now_ms;                // Unix
 
@@ -52,8 +53,6 @@ typedef struct gf_outcome {
     bool            is_failure;    // counts as an attempt and as failed
     int64_t         at_ms;         // GF_RETRY_AT
 } gf_outcome;
-
-enum { GF_NO_HANDLER_DELAY_MS = 30000 };
 
 // Would the task run again if nobody had asked for its end?
 bool gf_attempt_comes_back(const gf_attempt *a);
