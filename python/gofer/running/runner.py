@@ -51,7 +51,9 @@ class Prepared:
         self.is_raw: bool = isinstance(task.codec, BytesCodec)
         self.keeps: bool = task.store_result
         try:
-            self.arguments: Callable[[Any], tuple[Any, dict[str, Any]]] = converter_of(self.function, self.plan.names).arguments
+            self.arguments: Callable[[Any], tuple[Any, dict[str, Any]]] = converter_of(
+                self.function, self.plan.names
+            ).arguments
             for name, depends in self.plan.depends:
                 if isinstance(depends.function, Unknown):
                     raise Unevaluated(depends.function).within(f"parameter '{name}'")
