@@ -11,15 +11,13 @@ import dataclasses
 from collections import deque
 from collections.abc import Callable, Iterator, Set
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from enum import Enum
-from pathlib import PurePath
 from typing import Any, Union
-from uuid import UUID
 
 from .errors import InvalidArgument
 from .reading.mismatch import path_text
 from .reading.models import is_model, plain_of
+from .reading.plain import loaded
 from .times import aware
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -33,7 +31,7 @@ def plain(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, timedelta):
         return _seconds(value)
-    if isinstance(value, (UUID, Decimal, PurePath)):
+    if _is_text(value):
         return str(value)
     if isinstance(value, Enum):
         return value.value
@@ -48,6 +46,15 @@ def plain(value: Any) -> Any:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return {"base64": base64.b64encode(value).decode("ascii")}
     raise TypeError(f"a {_named(value)} has no form{_advice(value)}")
+
+
+def _is_text(value: Any) -> bool:
+    """Whether it is of one of the classes whose text is their form."""
+    for module, name in (("uuid", "UUID"), ("decimal", "Decimal"), ("pathlib", "PurePath")):
+        kind = loaded(module, name)
+        if kind is not None and isinstance(value, kind):
+            return True
+    return False
 
 
 def zoned(value: datetime) -> datetime:

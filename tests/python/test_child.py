@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import struct
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -195,6 +197,27 @@ def test_want_counts_what_there_is(tmp_path: Path) -> None:
         assert peer.want == 3 and "room" not in peer.hello and peer.close() == 0
     with Peer(tmp_path, plain.replace("def", "async def"), "--threads", "3", "--tasks=7") as peer:
         assert peer.want == 7 and peer.close() == 0
+
+
+NEEDLESS = {"asyncio", "cffi", "gofer._gofer", "decimal", "pathlib", "uuid"}
+LEAN = """
+import sys
+import gofer
+app = gofer.Gofer()
+
+@app.task(name="modules")
+def modules() -> "list[str]":
+    return list(sys.modules)
+"""
+
+
+def test_a_child_loads_only_what_its_program_needs(tmp_path: Path) -> None:
+    """Each of these costs memory in each process."""
+    command = [sys.executable, "-c", "import sys; print(*sys.modules)"]
+    of_python = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    with Peer(tmp_path, LEAN) as peer:
+        assert NEEDLESS & set(peer.run("modules").json()) <= set(of_python)
+        assert peer.close() == 0
 
 
 def test_plain_and_async_tasks_run(peer: Peer) -> None:

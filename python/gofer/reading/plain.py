@@ -2,6 +2,9 @@
 
 A reader takes a plain value and gives what the annotation asks for, or raises PayloadMismatch. What
 has that type already passes: codecs other than JSON know more types.
+
+The modules decimal, pathlib and uuid are not imported here: who annotates with their classes has
+imported them, and other processes that run tasks save a MiB.
 """
 
 from __future__ import annotations
@@ -10,16 +13,19 @@ import base64
 import binascii
 import math
 import re
+import sys
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal, InvalidOperation
-from pathlib import Path, PurePath
-from typing import Any, Optional
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, Optional
 
 from ..errors import InvalidArgument
 from ..times import aware, duration_ms, timedelta_of
 from .mismatch import PayloadMismatch, wrong
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+    from pathlib import PurePath
+    from uuid import UUID
 
 Reader = Callable[[Any], Any]
 
@@ -168,29 +174,37 @@ def _seconds(value: float) -> timedelta:
     return made
 
 
+def loaded(module: str, name: str) -> Any:
+    """A class of the standard library, if its module is loaded: without that there is neither a
+    value of it nor an annotation with it."""
+    return getattr(sys.modules.get(module), name, None)
+
+
 def unique_id(value: Any) -> UUID:
-    if isinstance(value, UUID):
+    kind: type[UUID] = loaded("uuid", "UUID")
+    if isinstance(value, kind):
         return value
     if isinstance(value, str):
         try:
-            return UUID(value)
+            return kind(value)
         except ValueError:
             pass
     raise wrong("a UUID as text", value)
 
 
 def decimal(value: Any) -> Decimal:
-    if isinstance(value, Decimal):
+    kind: type[Decimal] = loaded("decimal", "Decimal")
+    if isinstance(value, kind):
         return value
     if isinstance(value, str) and value.isascii() and value == value.strip() and "_" not in value:
         try:
-            return Decimal(value)
-        except InvalidOperation:
+            return kind(value)
+        except ArithmeticError:
             pass
     elif isinstance(value, int) and not isinstance(value, bool):
-        return Decimal(value)
+        return kind(value)
     elif isinstance(value, float) and math.isfinite(value):
-        return Decimal(repr(value))  # the digits that were written, up to 15 of them
+        return kind(repr(value))  # the digits that were written, up to 15 of them
     raise wrong("a decimal number as text", value)
 
 
@@ -228,9 +242,19 @@ def made_by(kind: Any, /, *args: Any, **kwargs: Any) -> Any:
 READERS: dict[Any, Reader] = {
     int: whole, float: real, bool: boolean, str: text, type(None): nothing, None: nothing,
     bytes: raw, bytearray: raw_array, memoryview: raw_view, datetime: moment, date: day,
-    time: time_of_day, timedelta: span, UUID: unique_id, Decimal: decimal,
-    Path: path_reader(Path), PurePath: path_reader(PurePath),
+    time: time_of_day, timedelta: span,
 }  # fmt: skip
+
+
+def late_reader(kind: type) -> Reader | None:
+    """Of a class of the standard library that is not among READERS."""
+    if kind is loaded("uuid", "UUID"):
+        return unique_id
+    if kind is loaded("decimal", "Decimal"):
+        return decimal
+    base = loaded("pathlib", "PurePath")
+    return path_reader(kind) if base is not None and issubclass(kind, base) else None
+
 
 EXACT: dict[Any, type] = {whole: int, text: str, boolean: bool}
 """What these readers give back untouched, and need not be called for."""

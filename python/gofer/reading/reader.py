@@ -13,14 +13,13 @@ import sys
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import PurePath
 from typing import Any, Literal, Optional, TypeVar, Union
 
 from ..hints import Field, Unevaluated, Unknown, evaluated, fields_of
 from .groups import Part, Record, dict_reader, list_reader, maker, tuple_reader
 from .mismatch import PayloadMismatch, shown, wrong
 from .models import is_constraint, is_model, model_reader
-from .plain import KEY_READERS, READERS, Reader, made_by, other_key, path_reader, subclass_reader
+from .plain import KEY_READERS, READERS, Reader, late_reader, made_by, other_key, subclass_reader
 
 if sys.version_info >= (3, 10):
     from types import UnionType
@@ -156,8 +155,9 @@ class Readers:
             return self._record(kind, kind, {})
         if kind in _LISTS or kind in _DICTS or kind in _OTHER_GROUPS:
             return self._group(kind, ())
-        if issubclass(kind, PurePath):
-            return path_reader(kind)
+        late = late_reader(kind)
+        if late is not None:
+            return late
         for base in (bool, int, float, str):
             if issubclass(kind, base):
                 return subclass_reader(kind, READERS[base])
