@@ -3,6 +3,7 @@
 //
 // A power loss is played by a copy of the file with as much of its log as was synced.
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "broker/sqlite/store.h"
@@ -82,6 +83,13 @@ static void close_pair(pair *p)
     shim_end();
 }
 
+static void fail_next_sync(void)
+{
+    fault.kind = BAD_SYNC;
+    fault.countdown = 1;
+    fault.came = false;
+}
+
 // ---- a power loss ------------------------------------------------------------------------------
 
 static void copy_file(const char *suffix, const char *to, int64_t size)
@@ -111,7 +119,7 @@ static int count_after_power_loss(const char *sql)
     snprintf(copy, sizeof copy, "%s.lost", store_path());
     copy_file("", copy, INT64_MAX);
     copy_file("-wal", copy, fault.log_synced);
-    REQUIRE(sqlite3_open(copy, &db) == SQLITE_OK);
+    REQUIRE(sqlite3_open_v2(copy, &db, SQLITE_OPEN_READWRITE, real_vfs->zName) == SQLITE_OK);
     REQUIRE(sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK);
     REQUIRE(sqlite3_step(s) == SQLITE_ROW);
     int count = sqlite3_column_int(s, 0);
@@ -193,6 +201,84 @@ static void an_outcome_that_nobody_lets_ride_is_synced_at_once(void)
     CHECK_OK(finish_riding(p.b, claim, GF_DONE, &ticket));
     CHECK_INT(ticket, 0);
     CHECK_INT(active_after_power_loss(), 0);
+    close_pair(&p);
+}
+
+// ---- while somebody syncs -----------------------------------------------------------------------
+
+static void call_before_sync(void (*call)(void *), void *arg)
+{
+    fault.arg = arg;
+    fault.before_sync = call;
+}
+
+static int left_after_power_loss(const char *id)
+{
+    char sql[100];
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM ids WHERE id = '%s'", id);
+    return count_after_power_loss(sql);
+}
+
+// The task is there, but a power loss would undo it, and its put has not returned.
+static void take_and_put(void *arg)
+{
+    pair *p = arg;
+    CHECK_INT(left_after_power_loss("a"), 0);
+    worker_register(p->c, "w2");
+    gf_claim *claim;
+    REQUIRE(take_for(p->c, "w2", "q", 1, PATIENCE_MS, &claim) == 1);
+    CHECK_STR(claim->message.id, "a");
+    CHECK_INT(left_after_power_loss("a"), 0);           // a take tells nobody
+    put(p->c, "other", "meanwhile");
+    CHECK_INT(left_after_power_loss("a"), 1);           // what is told is synced, with all before
+    CHECK_INT(left_after_power_loss("meanwhile"), 1);
+    done(p->c, claim);
+}
+
+static void while_one_syncs_others_write(void)
+{
+    pair p = open_pair();
+    call_before_sync(take_and_put, &p);
+    put(p.b, "q", "a");
+    CHECK(!fault.before_sync);
+    CHECK_STR(task_state(p.b, "q", "a"), "");
+    CHECK_STR(task_state(p.b, "other", "meanwhile"), "pending");
+    close_pair(&p);
+}
+
+static void put_again(void *arg)
+{
+    pair *p = arg;
+    gf_message m = message("q", "a");
+    m.payload = "another";
+    m.payload_size = strlen("another");
+    CHECK_INT(left_after_power_loss("a"), 0);
+    CHECK_STATUS(put_message(p->c, &m, 0), GOFER_EEXIST);
+    CHECK_INT(left_after_power_loss("a"), 1);
+}
+
+static void who_is_told_that_a_task_is_there_knows_that_it_is_synced(void)
+{
+    pair p = open_pair();
+    call_before_sync(put_again, &p);
+    put(p.b, "q", "a");
+    CHECK(!fault.before_sync);
+    close_pair(&p);
+}
+
+// The store has failed, but what it could not sync was seen.
+static void a_put_whose_sync_fails_says_that_it_may_be_there(void)
+{
+    pair p = open_pair();
+    gf_message m = message("q", "a");
+    fail_next_sync();
+    CHECK_STATUS(put_message(p.b, &m, 0), GOFER_EUNCERTAIN);
+    fault.kind = NO_FAULT;
+    m = message("q", "b");
+    CHECK_STATUS(put_message(p.b, &m, 0), GOFER_EBROKER);
+    CHECK_STR(task_state(p.c, "q", "a"), "pending");
+    CHECK_STATUS(settle(p.c, atomic_load(&page_of(p.c)->committed), false), GOFER_ETIMEOUT);
+    CHECK_OK(settle(p.c, atomic_load(&page_of(p.c)->committed), true));    // his own is told
     close_pair(&p);
 }
 
@@ -308,13 +394,6 @@ static void while_somebody_waits_nothing_rides(void)
 
 // ---- a disk that fails -------------------------------------------------------------------------
 
-static void fail_next_sync(void)
-{
-    fault.kind = BAD_SYNC;
-    fault.countdown = 1;
-    fault.came = false;
-}
-
 static void a_ticket_whose_sync_fails_is_never_settled(void)
 {
     pair p = open_pair();
@@ -382,6 +461,9 @@ static const check_test tests[] = {
     TEST(a_ticket_is_settled_by_force),
     TEST(a_ticket_is_settled_by_a_checkpoint),
     TEST(an_outcome_that_nobody_lets_ride_is_synced_at_once),
+    TEST(while_one_syncs_others_write),
+    TEST(who_is_told_that_a_task_is_there_knows_that_it_is_synced),
+    TEST(a_put_whose_sync_fails_says_that_it_may_be_there),
     TEST(what_a_worker_has_counted_survives_a_power_loss),
     TEST(who_is_told_of_an_end_knows_that_it_is_synced),
     TEST(who_sees_that_all_is_done_knows_that_it_is_synced),

@@ -15,6 +15,8 @@ static struct {
     fault_kind kind;
     int        countdown;   // the fault comes when it reaches 0
     bool       came;
+    void     (*before_sync)(void *arg);     // once, when the log is about to be synced
+    void      *arg;
     _Atomic int     writes, syncs;  // of all calls, whether they fail or not
     _Atomic int64_t log_size;       // the largest that the log has been
     _Atomic int64_t log_end;        // of what it holds since it was begun (anew),
@@ -91,11 +93,18 @@ static int shim_write(sqlite3_file *f, const void *from, int size, sqlite3_int64
 static int shim_sync(sqlite3_file *f, int flags)
 {
     fault.syncs++;
+    if (((shim_file *)f)->is_log && fault.before_sync) {
+        void (*call)(void *) = fault.before_sync;
+        fault.before_sync = NULL;
+        call(fault.arg);
+    }
     if (is_time_for(BAD_SYNC))
         return SQLITE_IOERR_FSYNC;
+    int64_t end = fault.log_end;        // others may write meanwhile
     int rc = PASS(f, xSync, flags);
-    if (rc == SQLITE_OK && ((shim_file *)f)->is_log)
-        fault.log_synced = fault.log_end;
+    if (rc == SQLITE_OK && ((shim_file *)f)->is_log && end > fault.log_synced &&
+        end <= fault.log_end)
+        fault.log_synced = end;
     return rc;
 }
 

@@ -38,7 +38,7 @@ static gofer_status configure(gf_sq_store *s)
         gf_sq_space_measure(&s->space, page_size);
     sqlite3_snprintf(sizeof limit, limit, "PRAGMA journal_size_limit = %lld",
         (long long)(s->space.wal_pages * s->space.page_size));
-    gf_sq_conn_exec(c, "PRAGMA synchronous = FULL");
+    gf_sq_conn_exec(c, "PRAGMA synchronous = NORMAL");     // commits are synced by the writer
     gf_sq_conn_exec(c, limit);
     if (c->rc == SQLITE_OK)
         gf_sq_writer_watch(s);
@@ -55,7 +55,6 @@ gofer_status gf_sq_writer_ready(gf_sq_store *s)
         return gf_fail(GOFER_EBROKER, "another process could not sync '%s': open it again",
             s->path);
     }
-    s->sync = GF_SQ_SYNC_UNKNOWN;
     gf_sq_folder_doubt(&s->folder);
     gofer_status st = gf_sq_conn_open(&s->writer, s->path, s->base.config.timeout_ms);
     if (st == GOFER_OK && (st = configure(s)) != GOFER_OK)

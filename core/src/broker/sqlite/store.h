@@ -76,12 +76,13 @@ typedef struct gf_sq_page {
     _Atomic int64_t  awaited_ms;         // until then somebody waits for an end (monotonic)
     _Atomic int64_t  listening_ms[GF_SQ_LISTENERS];    // until then somebody listens to events
                                                        //   (monotonic)
-    // Commits that were not synced, see ticket.c. All are counted under the write lock.
-    _Atomic uint64_t tickets;            // so many were drawn,
-    _Atomic uint64_t synced;             //   and these and all before are on the disk
+    // Commits and syncs, see ticket.c.
+    _Atomic uint64_t tickets;            // so many were drawn; under the write lock
+    _Atomic uint64_t synced;             // these and all before are on the disk
     _Atomic uint32_t syncs;              // commits that were synced,
     _Atomic uint32_t sync_us;            //   and how long the latest of them took
     _Atomic uint32_t doubts;             // syncs that failed
+    _Atomic uint64_t committed;          // the ticket of the latest commit; under the write lock
 } gf_sq_page;
 
 typedef struct gf_sq_sidecar {
@@ -302,7 +303,8 @@ typedef struct gf_sq_op {
     int            flags;
     size_t         tasks;                // about how many it touches: bounds the group
     int64_t        bytes;                // ADDS, KEEPS: about how much it stores
-    uint64_t       ticket;               // out, RIDES: 0: it is synced; else for gf_sq_settle
+    uint64_t       ticket;               // out, RIDES: 0: it is synced; else for gf_sq_settle.
+                                         //   SETTLES: up to this one
 
     // The writer's own.
     struct gf_sq_op *next;
@@ -337,7 +339,7 @@ void         gf_sq_log_left_out(gf_sq_store *s, const gf_sq_txn *t);   // after 
 // Has a connection: one that was given up is opened again.
 gofer_status gf_sq_writer_ready(gf_sq_store *s);
 
-// ---- outcomes that ride on the syncs of others (ticket.c) ---------------------------------------
+// ---- commits that are not synced yet (ticket.c) -------------------------------------------------
 
 // How often others sync, as the leader sees it.
 typedef struct gf_sq_flow {
@@ -345,20 +347,38 @@ typedef struct gf_sq_flow {
     int64_t  last_ns, gap_ns;            // monotonic; 0: none was seen yet
 } gf_sq_flow;
 
-// For the leader: the number of a commit that will not be synced, before it begins.
+// What a sync reaches.
+typedef struct gf_sq_reach {
+    uint64_t ticket;
+    uint32_t doubts;
+    int64_t  begun_ns;
+} gf_sq_reach;
+
+// What the leader's group leaves to be done when the lock is free.
+typedef struct gf_sq_due {
+    bool     sync;                       // before anybody is told, up to this ticket
+    uint64_t ticket;
+    bool     for_others;                 // not for outcomes alone
+    uint32_t ended;                      // bits of the ids whose end was told
+} gf_sq_due;
+
+// For who holds the write lock: the number of a commit, before it begins; returned if it came to
+// nothing.
 uint64_t gf_sq_ticket_draw(gf_sq_page *page);
-void     gf_sq_tickets_settle(gf_sq_store *s);       // all commits so far are synced
-void     gf_sq_tickets_trust(gf_sq_store *s);        //   through our own descriptor
-void     gf_sq_tickets_doubt(gf_sq_store *s);        // a sync has failed
+void     gf_sq_ticket_return(gf_sq_page *page, uint64_t ticket);
+// For the leader.
 bool     gf_sq_flows(gf_sq_store *s);                // others sync so often that one can wait
-// A commit was synced: took so long; for_others: not for outcomes alone.
-void     gf_sq_flow_note(gf_sq_store *s, int64_t ns, bool for_others);
-void     gf_sq_wal_sync(gf_sq_conn *c);              // a failure sticks in the connection
-// For anybody. Are there commits that are not known to be synced? Asked after a read it
-// is about what that has seen, too.
+bool     gf_sq_wal_sync(gf_sq_conn *c);              // a failure sticks in the connection
+gf_sq_reach gf_sq_sync_begin(const gf_sq_store *s);
+void     gf_sq_sync_end(gf_sq_store *s, const gf_sq_reach *reach);     // it went well
+// For anybody. These and all before are on the disk; a sync has failed.
+void     gf_sq_tickets_settle(gf_sq_store *s, uint64_t ticket);
+void     gf_sq_tickets_doubt(gf_sq_store *s);
+// Are there commits that are not known to be synced? Asked after a read it is about what that has
+// seen, too.
 bool     gf_sq_afloat(const gf_sq_page *page);
+bool     gf_sq_settled(const gf_sq_store *s, uint64_t ticket);
 bool     gf_sq_in_doubt(const gf_sq_store *s);       // a sync has failed, and not yet ours
-gofer_status gf_sq_settle_all(gf_sq_store *s);       // syncs what is afloat now
 // Before somebody is told for good what was read, for a power loss may yet undo it.
 gofer_status gf_sq_settle_read(gf_sq_store *s);
 
@@ -381,9 +401,6 @@ typedef struct gf_sq_registration {
     gf_own_fd life;                      // holds its life lock; none: in memory
 } gf_sq_registration;
 
-// UNKNOWN: setting it failed, so nothing is committed before it is set again.
-typedef enum gf_sq_sync { GF_SQ_SYNC_UNKNOWN, GF_SQ_SYNC_NORMAL, GF_SQ_SYNC_FULL } gf_sq_sync;
-
 struct gf_sq_store {
     gf_broker     base;                  // first
     char         *path;                  // NULL: in memory
@@ -403,12 +420,12 @@ struct gf_sq_store {
     gf_sq_conn    writer;
     gf_sq_folder  folder;
     gf_sq_queue_counts counts;
-    gf_sq_sync    sync;                  // what the connection is set to
     bool          wrote;                 // a transaction was begun: closing has something to tidy
     size_t        left_out;              // pieces not logged yet
     int64_t       left_logged_ms;        // monotonic
     int64_t       wal_now, wal_tried;    // pages in the WAL after the last commit; at the last try
 
+    gf_sq_due     due;
     gf_sq_flow    flow;
     bool          wal_grew;              // the commit has written to the WAL
 

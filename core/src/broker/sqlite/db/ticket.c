@@ -1,17 +1,20 @@
-// ticket.c - outcomes that ride on the syncs of others.
+// ticket.c - commits that are not synced yet, and who they may be told to.
 //
-// The WAL is one file: who syncs it syncs all commits before his. So while others commit (and sync)
-// often enough, an exchange does not sync its own commit, but draws a ticket: a number, counted in
-// the sidecar's page under the write lock before the commit can be seen. Every synced commit, and
-// every checkpoint that got everything, writes there how far that reached. Until then nobody is
-// told of those outcomes (gf_sq_settle): neither the worker nor who waits for an end.
+// The WAL is one file: who syncs it syncs all commits before his. So each commit that matters has a
+// ticket, a number, counted in the sidecar's page under the write lock before the commit can be
+// seen. Whoever syncs, without the lock (writer.c), and every checkpoint that got everything,
+// writes there how far that reached. Until then nobody is told of what was committed.
+//
+// An exchange need not sync its outcomes while others commit and sync often enough: they ride on
+// those syncs, and gf_sq_settle says when. Neither the worker nor who waits for an end is told
+// before.
 //
 // A sync that failed may have lost pages of other people's commits, and a later one, of who opened
 // the file since, would not know of it. So a failure is counted too: who has tickets then trusts
 // the page no more, and syncs through his own descriptor, which was there before and is told.
 //
-// Locks: all but the questions (gf_sq_afloat, gf_sq_in_doubt) and gf_sq_settle are the leader's,
-// who holds the write lock.
+// Locks: drawing and returning are the leader's, who holds the write lock; the flow is the
+// leader's; all else is atomic.
 #include "broker/sqlite/store.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -29,13 +32,23 @@ static bool reached(uint64_t synced, uint64_t ticket)
     return (int64_t)(synced - ticket) >= 0;
 }
 
+static uint64_t later_of(uint64_t a, uint64_t b)
+{
+    return reached(a, b) ? a : b;
+}
+
+// The latest of all counts: a page from before a power loss may be torn.
 uint64_t gf_sq_ticket_draw(gf_sq_page *page)
 {
-    uint64_t last = atomic_load(&page->tickets), synced = atomic_load(&page->synced);
-    if (reached(synced, last))           // ahead: the page is from before a power loss, and torn
-        last = synced;
+    uint64_t last = later_of(later_of(atomic_load(&page->tickets), atomic_load(&page->synced)),
+        atomic_load(&page->committed));
     atomic_store(&page->tickets, last + 1);
     return last + 1;
+}
+
+void gf_sq_ticket_return(gf_sq_page *page, uint64_t ticket)
+{
+    atomic_store(&page->tickets, ticket - 1);
 }
 
 bool gf_sq_afloat(const gf_sq_page *page)
@@ -43,17 +56,19 @@ bool gf_sq_afloat(const gf_sq_page *page)
     return !reached(atomic_load(&page->synced), atomic_load(&page->tickets));
 }
 
-// All that was committed before is on the disk.
-void gf_sq_tickets_settle(gf_sq_store *s)
+void gf_sq_tickets_settle(gf_sq_store *s, uint64_t ticket)
 {
     gf_sq_page *page = s->sidecar.page;
-    if (gf_sq_afloat(page))
-        atomic_store(&page->synced, atomic_load(&page->tickets));
+    uint64_t before = atomic_load(&page->synced);
+    while (!reached(before, ticket) &&
+        !atomic_compare_exchange_weak(&page->synced, &before, ticket))
+        ;
 }
 
-void gf_sq_tickets_trust(gf_sq_store *s)
+bool gf_sq_settled(const gf_sq_store *s, uint64_t ticket)
 {
-    atomic_store(&s->doubts, atomic_load(&s->sidecar.page->doubts));
+    // In this order: a sync after a failed one is seen with the doubt.
+    return reached(atomic_load(&s->sidecar.page->synced), ticket) && !gf_sq_in_doubt(s);
 }
 
 // Is what the page says not enough for us?
@@ -87,22 +102,20 @@ bool gf_sq_flows(gf_sq_store *s)
     return f->last_ns && f->gap_ns <= often_ns && now_ns - f->last_ns <= often_ns;
 }
 
-void gf_sq_flow_note(gf_sq_store *s, int64_t ns, bool for_others)
+static void note_sync(gf_sq_store *s, int64_t ns)
 {
-    atomic_store(&s->sidecar.page->sync_us, (uint32_t)gf_min(ns / 1000, UINT32_MAX));
-    uint32_t before = atomic_fetch_add(&s->sidecar.page->syncs, 1);
-    if (!for_others && before == s->flow.seen)
+    gf_sq_page *page = s->sidecar.page;
+    atomic_store(&page->sync_us, (uint32_t)gf_min(ns / 1000, UINT32_MAX));
+    uint32_t before = atomic_fetch_add(&page->syncs, 1);
+    if (!s->due.for_others && before == s->flow.seen)
         s->flow.seen++;                  // our own outcomes' is no news to us
 }
 
 // ---- syncing what is afloat -------------------------------------------------------------------
 
-// A commit that changes nothing writes nothing, and does not sync.
-void gf_sq_wal_sync(gf_sq_conn *c)
+bool gf_sq_wal_sync(gf_sq_conn *c)
 {
     sqlite3_file *wal = NULL;
-    if (c->rc != SQLITE_OK)
-        return;
     int rc = sqlite3_file_control(c->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
     if (rc == SQLITE_OK && wal && wal->pMethods)
         rc = wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
@@ -111,6 +124,23 @@ void gf_sq_wal_sync(gf_sq_conn *c)
     gf_sq_conn_note(c, rc);
     if (rc != SQLITE_OK)
         c->system_errno = 0;             // SQLite has kept none for a call of ours
+    return rc == SQLITE_OK;
+}
+
+// What the sync that begins now will have reached, if nothing fails.
+gf_sq_reach gf_sq_sync_begin(const gf_sq_store *s)
+{
+    const gf_sq_page *page = s->sidecar.page;
+    return (gf_sq_reach){ .ticket = atomic_load(&page->committed),
+        .doubts = atomic_load(&page->doubts),
+        .begun_ns = gf_mono_ns() };
+}
+
+void gf_sq_sync_end(gf_sq_store *s, const gf_sq_reach *reach)
+{
+    gf_sq_tickets_settle(s, reach->ticket);
+    atomic_store(&s->doubts, reach->doubts);
+    note_sync(s, gf_mono_ns() - reach->begun_ns);
 }
 
 static gofer_status nothing(gf_sq_txn *t, void *arg)
@@ -119,27 +149,23 @@ static gofer_status nothing(gf_sq_txn *t, void *arg)
     return GOFER_OK;
 }
 
-gofer_status gf_sq_settle_all(gf_sq_store *s)
+static gofer_status settle_up_to(gf_sq_store *s, uint64_t ticket)
 {
-    gf_sq_op op = { .run = nothing, .flags = GF_SQ_SETTLES, .tasks = 1 };
+    gf_sq_op op = { .run = nothing, .flags = GF_SQ_SETTLES, .tasks = 1, .ticket = ticket };
     return gf_sq_write(s, &op);
 }
 
 gofer_status gf_sq_settle_read(gf_sq_store *s)
 {
-    bool sure = !gf_sq_afloat(s->sidecar.page) && !gf_sq_in_doubt(s);
-    return sure ? GOFER_OK : gf_sq_settle_all(s);
+    uint64_t ticket = atomic_load(&s->sidecar.page->tickets);    // drawn before it could be seen
+    return gf_sq_settled(s, ticket) ? GOFER_OK : settle_up_to(s, ticket);
 }
 
 gofer_status gf_sq_settle(gf_broker *b, uint64_t ticket, bool force)
 {
     gf_sq_store *s = (gf_sq_store *)b;
-    const gf_sq_page *page = s->sidecar.page;
     gofer_status st = gf_sq_check(s);
-    if (st != GOFER_OK || ticket == 0)
+    if (st != GOFER_OK || ticket == 0 || gf_sq_settled(s, ticket))
         return st;
-    // In this order: a sync after a failed one is seen with the doubt.
-    if (reached(atomic_load(&page->synced), ticket) && !gf_sq_in_doubt(s))
-        return GOFER_OK;
-    return force ? gf_sq_settle_all(s) : GOFER_ETIMEOUT;       // the usual answer: no text
+    return force ? settle_up_to(s, ticket) : GOFER_ETIMEOUT;       // the usual answer: no text
 }

@@ -1,8 +1,12 @@
 // writer.c - one transaction for all who write at the moment.
 //
 // Callers put their operation in a line; the first becomes leader, runs everybody's in one
-// transaction, commits (and syncs) once, and hands the lead to the head of the line. There is no
+// transaction, commits and syncs once, and hands the lead to the head of the line. There is no
 // thread for it. While a leader waits for the disk, the next group forms by itself.
+//
+// SQLite does not sync a commit: the leader does, by the WAL's file, after he has let go of the
+// lock. So other processes write while the disk is at it. What is committed can be seen before it
+// is synced (a task may be taken); nobody is told of it before (ticket.c).
 //
 // Between processes writing is guarded by the sidecar's lock, held from BEGIN to COMMIT and over
 // checkpoints: SQLite before 3.51.3 (but for 3.50.7 and 3.44.6) can lose pages when a checkpoint
@@ -24,6 +28,8 @@ enum {
     MOST_RELEASED = 1, ALL_RELEASED = 2, RELEASES = 3    // tries on a full disk: as it is, most
                                                          //   of the reserve, all of it
 };
+
+#define FAIL_STOP "the store failed and takes no more until it is opened again"
 
 gofer_status gf_sq_writer_init(gf_sq_store *s)
 {
@@ -55,17 +61,6 @@ static void finish(gf_sq_op *op, gofer_status status)
 
 // ---- a transaction --------------------------------------------------------------
 
-// Fails as the connection does: then there will be no commit.
-static void set_sync(gf_sq_store *s, bool full)
-{
-    gf_sq_sync wanted = full ? GF_SQ_SYNC_FULL : GF_SQ_SYNC_NORMAL;
-    if (!s->path || s->sync == wanted)
-        return;
-    // What is not synced now is synced by the next full commit, as the WAL is one file.
-    gf_sq_conn_exec(&s->writer, full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
-    s->sync = s->writer.rc == SQLITE_OK ? wanted : GF_SQ_SYNC_UNKNOWN;
-}
-
 // It must be over before the lock is let go. Without memory even that may fail, when the statement
 // is from before a change of the schema: then the connection ends, and the next
 // leader opens another.
@@ -89,74 +84,43 @@ static gofer_status check_in_place(gf_sq_store *s)
     return st;
 }
 
-// A commit into files that nobody will look at is none.
-static void check_committed(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end)
-{
-    gofer_status st = check_in_place(s);
-    if (st == GOFER_OK)
-        return;
-    atomic_store(&s->failed, 1);
-    for (gf_sq_op *op = first; op != end; op = op->next)
-        if (op->status == GOFER_OK)
-            finish(op, gf_fail_add(GOFER_EUNCERTAIN,
-                "it was committed just then, and may be lost"));
-}
-
-// What the commit of a group has to be.
-typedef struct syncing {
-    bool full;                           // synced
-    bool for_others;                     //   not just because it has outcomes
-    bool rides;                          // not, and it has outcomes
-    uint64_t ticket;                     // out: of those; 0: they are synced
-    int64_t took_ns;                     // out
-} syncing;
-
-static syncing how_to_sync(gf_sq_store *s, const gf_sq_txn *t, gf_sq_op *first, gf_sq_op *end)
+// Does a transaction of these have to be synced before anybody is told of it? *counts: it has a
+// ticket.
+static bool has_to_be_synced(gf_sq_store *s, const gf_sq_txn *t, gf_sq_op *first, gf_sq_op *end,
+    bool *counts)
 {
     int flags = 0;
     for (gf_sq_op *op = first; op != end; op = op->next)
         flags |= op->flags;
-    syncing how = { .for_others = flags & GF_SQ_DURABLE };
-    how.full = (flags & (GF_SQ_DURABLE | GF_SQ_SETTLES)) ||
-        ((flags & GF_SQ_TELLS) && gf_sq_afloat(s->sidecar.page));
-    if (!(flags & GF_SQ_RIDES))
-        return how;
-    // Who waits for an end is told by the commit.
-    bool flows = s->path && gf_sq_flows(s);
-    how.rides = flows && !t->awaited && !how.full;
-    how.full = !how.rides;
-    return how;
+    *counts = flags & (GF_SQ_DURABLE | GF_SQ_RIDES);
+    s->due.for_others |= (flags & GF_SQ_DURABLE) != 0;
+    if (flags & (GF_SQ_DURABLE | GF_SQ_SETTLES))
+        return true;
+    if ((flags & GF_SQ_TELLS) && gf_sq_afloat(s->sidecar.page))
+        return true;
+    // Who waits for an end is told by the transaction.
+    return (flags & GF_SQ_RIDES) && (t->awaited || !s->path || !gf_sq_flows(s));
 }
 
-// The connection's commit, with what it has to sync.
-static void commit(gf_sq_store *s, syncing *how)
+// The connection's commit; what it leaves to be done once the lock is free is in s->due.
+static void commit(gf_sq_store *s, const gf_sq_txn *t, bool sync, bool counts)
 {
     gf_sq_conn *c = &s->writer;
-    int64_t begun_ns = gf_mono_ns();
-    how->ticket = how->rides && c->rc == SQLITE_OK ? gf_sq_ticket_draw(s->sidecar.page) : 0;
+    gf_sq_page *page = s->sidecar.page;
+    uint64_t ticket = counts && c->rc == SQLITE_OK ? gf_sq_ticket_draw(page) : 0;
     s->wal_grew = false;
     gf_sq_run(c, gf_sq_stmt(c, GF_SQL_COMMIT));
-    if (s->path && how->full && !s->wal_grew &&
-        (gf_sq_afloat(s->sidecar.page) || gf_sq_in_doubt(s))) {
-        gf_sq_wal_sync(c);
-        s->wal_grew = true;
-    }
-    how->took_ns = gf_mono_ns() - begun_ns;
-}
-
-// Failed or not, what is known of syncs is told to all who have the file.
-static void tell_of_sync(gf_sq_store *s, const syncing *how)
-{
-    const gf_sq_conn *c = &s->writer;
-    if (!s->path)
+    if (ticket && c->rc == SQLITE_OK && s->wal_grew)
+        atomic_store(&page->committed, ticket);
+    else if (ticket)
+        gf_sq_ticket_return(page, ticket);
+    if (c->rc != SQLITE_OK)
         return;
-    if (c->rc == SQLITE_IOERR_FSYNC || gf_sq_conn_broken(c)) {
-        gf_sq_tickets_doubt(s);
-    } else if (c->rc == SQLITE_OK && how->full && s->wal_grew && !atomic_load(&s->failed)) {
-        gf_sq_tickets_settle(s);
-        gf_sq_tickets_trust(s);
-        gf_sq_flow_note(s, how->took_ns, how->for_others);
-    }
+    s->due.ended |= t->ended;
+    s->due.ticket = atomic_load(&page->tickets);
+    // One that has changed nothing may tell what is not synced: that something is there already.
+    bool is_told = sync || t->ended;
+    s->due.sync |= is_told && (s->wal_grew || gf_sq_afloat(page) || gf_sq_in_doubt(s));
 }
 
 // Runs the operations that were not refused in one transaction. False: SQL failed, all is undone,
@@ -170,7 +134,7 @@ static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, int release
         .store = s, .conn = c, .counts = &s->counts, .now_ms = gf_now_ms(), .mono_ms = gf_mono_ms()
     };
     t.awaited = gf_sq_is_awaited(s->sidecar.page, t.mono_ms);
-    syncing how = how_to_sync(s, &t, first, end);
+    bool counts, sync = has_to_be_synced(s, &t, first, end, &counts);
 
     *committing = false;
     if (gf_sq_writer_ready(s) != GOFER_OK) {
@@ -183,7 +147,6 @@ static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, int release
         gf_sq_roll_back(c);
     s->wrote = true;
     gf_sq_counts_forget(&s->counts);
-    set_sync(s, how.full);
     gf_sq_run(c, gf_sq_stmt(c, GF_SQL_BEGIN));
     for (gf_sq_op *op = first; op != end && c->rc == SQLITE_OK; op = op->next) {
         if (op->refused)
@@ -198,22 +161,17 @@ static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, int release
     }
     gf_sq_counts_flush(&t);
     *committing = c->rc == SQLITE_OK;
-    commit(s, &how);
-    if (c->rc == SQLITE_OK)
-        check_committed(s, first, end);
-    tell_of_sync(s, &how);
+    commit(s, &t, sync, counts);
     if (c->rc == SQLITE_OK) {
         for (gf_sq_op *op = first; op != end; op = op->next)
-            op->ticket = how.ticket;
+            op->ticket = s->due.ticket;
         if (t.wakeups)
             gf_sq_wakeup_send(s->sidecar.page, t.wakeups);
-        if (t.ended) {
-            atomic_fetch_add(&s->sidecar.page->ends, 1);
-            gf_sq_futex_wake(&s->sidecar.page->ends, t.ended, INT_MAX);
-        }
         gf_sq_log_left_out(s, &t);
         return true;
     }
+    if (s->path && (c->rc == SQLITE_IOERR_FSYNC || gf_sq_conn_broken(c)))
+        gf_sq_tickets_doubt(s);
     *failure = *c;
     roll_back(s);
     return false;
@@ -241,7 +199,8 @@ void gf_sq_wal_checkpoint(gf_sq_store *s)
     if (rc == SQLITE_OK && moved == logged) {
         s->wal_tried = 0;
         s->wal_now = 0;                  // the next commit begins the WAL anew and says so
-        gf_sq_tickets_settle(s);         // it syncs the WAL before it moves anything
+        // It syncs the WAL before it moves anything.
+        gf_sq_tickets_settle(s, atomic_load(&s->sidecar.page->tickets));
         return;
     }
     gf_sq_conn_note(&s->writer, rc);
@@ -252,16 +211,15 @@ void gf_sq_wal_checkpoint(gf_sq_store *s)
     gf_sq_conn_clear(&s->writer);
 }
 
-static void checkpoint_if_due(gf_sq_store *s, bool asked)
+static bool checkpoint_is_due(gf_sq_store *s, bool asked)
 {
     if (!s->path || s->wal_now == 0 || atomic_load(&s->failed))
-        return;
+        return false;
     if (s->wal_now < s->wal_tried)       // begun anew since, perhaps by another process
         s->wal_tried = 0;
     // After a try that a reader spoiled, wait for a quarter of the limit more.
     int64_t due = s->wal_tried ? s->wal_tried + s->space.wal_pages / 4 : s->space.wal_pages;
-    if (asked || s->wal_now >= due)
-        gf_sq_wal_checkpoint(s);
+    return asked || s->wal_now >= due;
 }
 
 // ---- a group --------------------------------------------------------------------------
@@ -278,7 +236,7 @@ static void fail(gf_sq_store *s, gf_sq_op *op, const gf_sq_conn *failure, bool c
             gf_fail_add(committing         ? GOFER_EUNCERTAIN
                     : st == GOFER_ECORRUPT ? st
                                            : GOFER_EBROKER,
-                "the store failed and takes no more until it is opened again"));
+                FAIL_STOP));
         return;
     }
     finish(op, gf_sq_conn_status(failure, s->path));
@@ -391,34 +349,128 @@ static void pass_lead(gf_sq_store *s)
     pthread_mutex_unlock(&s->lock);
 }
 
-// The caller's operation is the head of the line.
-static void lead(gf_sq_store *s, gf_sq_op *own)
+// A commit into files that nobody will look at is none.
+static void fail_misplaced(gf_sq_op *first)
+{
+    for (gf_sq_op *op = first; op; op = op->next)
+        if (op->status == GOFER_OK)
+            finish(op, gf_fail_add(GOFER_EUNCERTAIN,
+                "it was committed just then, and may be lost"));
+}
+
+// Nobody can say what of it a power loss would leave.
+static void fail_unsynced(gf_sq_store *s, gf_sq_op *first)
+{
+    gf_sq_tickets_doubt(s);
+    atomic_store(&s->failed, 1);
+    (void)gf_sq_conn_status(&s->writer, s->path);
+    gofer_status st = gf_fail_add(GOFER_EUNCERTAIN, FAIL_STOP);
+    for (gf_sq_op *op = first; op; op = op->next)
+        if (op->status == GOFER_OK)
+            finish(op, st);
+    gf_sq_conn_clear(&s->writer);
+}
+
+// What has to be on the disk before the callers of a committed group are told. The lock is free
+// but when a checkpoint follows.
+static void settle_group(gf_sq_store *s, gf_sq_op *first)
+{
+    gf_sq_page *page = s->sidecar.page;
+    bool syncs = s->due.sync && s->path && !gf_sq_settled(s, s->due.ticket);
+    gf_sq_reach reach = gf_sq_sync_begin(s);
+    if (syncs && !gf_sq_wal_sync(&s->writer)) {
+        fail_unsynced(s, first);
+        return;
+    }
+    if (check_in_place(s) != GOFER_OK) {
+        atomic_store(&s->failed, 1);
+        fail_misplaced(first);
+        return;
+    }
+    if (syncs)
+        gf_sq_sync_end(s, &reach);
+    for (gf_sq_op *op = first; op && s->due.sync; op = op->next)
+        op->ticket = 0;
+    if (s->due.ended) {
+        atomic_fetch_add(&page->ends, 1);
+        gf_sq_futex_wake(&page->ends, s->due.ended, INT_MAX);
+    }
+}
+
+// Out of the line, whose head it is. only: it is not, if there are others.
+static bool leave_line(gf_sq_store *s, gf_sq_op *own, bool only)
+{
+    pthread_mutex_lock(&s->lock);
+    bool leaves = !only || !own->next;
+    if (leaves)
+        s->head = own->next;
+    if (!s->head)
+        s->tail = &s->head;
+    pthread_mutex_unlock(&s->lock);
+    return leaves;
+}
+
+// Who only wants to have synced what is committed need not wait for those who write.
+static bool settle_alone(gf_sq_store *s, gf_sq_op *own)
+{
+    if (!(own->flags & GF_SQ_SETTLES) || !s->path || !s->writer.db || !leave_line(s, own, true))
+        return false;
+    own->next = NULL;
+    gofer_status st = check_in_place(s);
+    s->due = (gf_sq_due){ .sync = true, .ticket = own->ticket };
+    if (st == GOFER_OK)
+        settle_group(s, own);
+    else
+        finish(own, st);
+    return true;
+}
+
+static gofer_status lock_and_look(gf_sq_store *s, const gf_sq_op *own)
 {
     gofer_status st =
         gf_sq_sidecar_lock(&s->sidecar, own->begun_ms + s->base.config.timeout_ms - gf_mono_ms());
-    if (st == GOFER_OK) {
-        st = gf_sq_writer_ready(s);
-        if (st == GOFER_OK)
-            st = check_in_place(s);
-        if (st != GOFER_OK)
-            gf_sq_sidecar_unlock(&s->sidecar);
-    }
-    if (st == GOFER_OK) {
-        gf_sq_op *group = take_group(s);
-        bool tidy = false;
-        for (gf_sq_op *op = group; op; op = op->next)
-            tidy |= (op->flags & GF_SQ_TIDIES) != 0;
-        run_group(s, group);
-        dismiss(s, group);               // before the checkpoint: nobody need wait for that
-        checkpoint_if_due(s, tidy);
+    if (st != GOFER_OK)
+        return st;
+    st = gf_sq_writer_ready(s);
+    if (st == GOFER_OK)
+        st = check_in_place(s);
+    if (st != GOFER_OK)
         gf_sq_sidecar_unlock(&s->sidecar);
-    } else {
-        pthread_mutex_lock(&s->lock);    // alone: the others have their own time to wait
-        s->head = own->next;
-        if (!s->head)
-            s->tail = &s->head;
-        pthread_mutex_unlock(&s->lock);
-        finish(own, st);
+    return st;
+}
+
+// The head of the line and all behind it.
+static void write_group(gf_sq_store *s)
+{
+    gf_sq_op *group = take_group(s);
+    bool tidy = false;
+    for (gf_sq_op *op = group; op; op = op->next)
+        tidy |= (op->flags & GF_SQ_TIDIES) != 0;
+    s->due = (gf_sq_due){ 0 };
+    run_group(s, group);
+    bool checkpoints = checkpoint_is_due(s, tidy);
+    if (!checkpoints)
+        gf_sq_sidecar_unlock(&s->sidecar);
+    settle_group(s, group);
+    dismiss(s, group);                   // before the checkpoint: nobody need wait for that
+    if (checkpoints) {
+        if (!atomic_load(&s->failed))
+            gf_sq_wal_checkpoint(s);
+        gf_sq_sidecar_unlock(&s->sidecar);
+    }
+}
+
+// The caller's operation is the head of the line.
+static void lead(gf_sq_store *s, gf_sq_op *own)
+{
+    if (!settle_alone(s, own)) {
+        gofer_status st = lock_and_look(s, own);
+        if (st == GOFER_OK) {
+            write_group(s);
+        } else {
+            leave_line(s, own, false);   // alone: the others have their own time to wait
+            finish(own, st);
+        }
     }
     pass_lead(s);
 }

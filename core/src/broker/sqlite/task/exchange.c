@@ -381,7 +381,7 @@ static gofer_status run(gf_broker *b, exchanging *x)
         op.flags |= GF_SQ_KEEPS;
     gofer_status st = gf_sq_write((gf_sq_store *)b, &op);
     for (size_t i = 0; i < x->done_count; i++)
-        x->done[i].ticket = op.ticket;
+        x->done[i].ticket = x->rides ? op.ticket : 0;
     if (st != GOFER_OK)
         free_claims(x->take);
     return st;
