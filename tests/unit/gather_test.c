@@ -17,11 +17,13 @@ static void few_are_fetched_at_once(void)
     gf_gather g = { 0 };
     CHECK_INT(gf_gather_ns(&g, BOUND, 1), 0);          // nothing is known
     CHECK_INT(gf_gather_ns(&g, BOUND, come(&g, 1, MS, 1)), 0);
-    // Just below two in the bound, and two.
+    CHECK(!gf_gather_flows(&g, BOUND));
+    // Just below one in the bound, and one.
     g = (gf_gather){ 0 };
-    CHECK_INT(gf_gather_ns(&g, BOUND, come(&g, 1, 251 * US, 1)), 0);
+    CHECK_INT(gf_gather_ns(&g, BOUND, come(&g, 1, 501 * US, 1)), 0);
     g = (gf_gather){ 0 };
-    CHECK_INT(gf_gather_ns(&g, BOUND, come(&g, 1, 240 * US, 1)), BOUND);
+    CHECK_INT(gf_gather_ns(&g, BOUND, come(&g, 1, 480 * US, 1)), BOUND);
+    CHECK(gf_gather_flows(&g, BOUND));
 }
 
 static void many_gather_within_the_bound(void)
@@ -31,6 +33,7 @@ static void many_gather_within_the_bound(void)
     CHECK_INT(gf_gather_ns(&g, BOUND, now), BOUND);
     CHECK_INT(gf_gather_ns(&g, BOUND, now + 200 * US), BOUND - 200 * US);
     CHECK_INT(gf_gather_ns(&g, BOUND, now + BOUND), 0);
+    CHECK(gf_gather_flows(&g, BOUND));                 // it was only so long until now
     CHECK_INT(gf_gather_ns(&g, 0, now), 0);            // switched off
     // So fast that enough are there long before the bound.
     g = (gf_gather){ 0 };
@@ -47,6 +50,7 @@ static void a_backlog_is_taken_without_a_pause(void)
     CHECK_INT(gf_gather_ns(&g, BOUND, now), 0);
     gf_gather_note(&g, 0, true, now);                  // nothing there: it is waited in the store
     CHECK_INT(gf_gather_ns(&g, BOUND, now), 0);
+    CHECK(!gf_gather_flows(&g, BOUND));
 }
 
 static void what_comes_no_more_is_not_waited_for(void)

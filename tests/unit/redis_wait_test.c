@@ -14,7 +14,7 @@ static gf_waiter *open_waiter(const char *const *queues, size_t count)
 static gofer_status wait_in_vain(gf_waiter *w, int64_t timeout_ms)
 {
     b->ops->tasks->waiter_arm(w);
-    return b->ops->tasks->waiter_wait(w, timeout_ms);
+    return b->ops->tasks->waiter_wait(w, timeout_ms * 1000);
 }
 
 typedef struct later {

@@ -80,6 +80,24 @@ static void a_queue_without_tasks_leaves_its_share_to_others(void)
     tear_down();
 }
 
+// One exchange takes a task, and one hands it in: what left nothing is not asked again before the
+// store has news.
+static void a_task_costs_two_exchanges(void)
+{
+    enum { TASKS = 20 };
+    SET_UP("concurrency", "1");
+    handle("t", count_run);
+    start();
+    WAIT_FOR(atomic_load(&fault.exchanges) >= 1);
+    for (int i = 1; i <= TASKS; i++) {
+        enqueue("t", NULL, NULL);
+        WAIT_FOR(stat_of("processed") == i);
+    }
+    int exchanges = atomic_load(&fault.exchanges);
+    CHECK(exchanges <= 2 * TASKS + 2);         // the first was in vain; perhaps news came twice
+    tear_down();
+}
+
 // ---- a store with faults ------------------------------------------------------------------------
 
 static void a_store_in_trouble_costs_no_task(void)
@@ -305,6 +323,7 @@ int main(int argc, char **argv)
         TEST(weights_share_out_single_tasks),
         TEST(strict_priority_takes_the_heaviest_first),
         TEST(a_queue_without_tasks_leaves_its_share_to_others),
+        TEST(a_task_costs_two_exchanges),
         TEST(a_store_in_trouble_costs_no_task),
         TEST(an_outcome_waits_until_the_store_takes_it),
         TEST(a_lost_reply_is_repeated_and_counted_once),

@@ -99,6 +99,7 @@ typedef struct gf_finish {
     // out, with rides and status OK: 0: it is durable; else `settle` says when. Later
     // ones are larger.
     uint64_t        ticket;
+    int64_t         within_us;     // others probably will have made it durable within so long
 } gf_finish;
 
 typedef struct gf_share {
@@ -120,6 +121,7 @@ typedef struct gf_take {
     size_t          count;         // out
     const char     *suspect;       // out, with no_suspects: of these queues one whose next task is
                                    //   a suspect; NULL: none
+    bool            left;          // out: fewer than max, but there may be more all the same
 } gf_take;
 
 // ---- leases -------------------------------------------------------------
@@ -190,20 +192,22 @@ typedef struct gf_tasks_ops {
     // Waiting for work. A waiter watches a set of queues and belongs to one thread, but for wake.
     // wait returns GOFER_OK when a watched queue may have new work since the waiter's last
     // `arm`, or wake was called since; GOFER_ETIMEOUT otherwise. The use: arm; exchange; if it
-    // took nothing, wait. So nothing that came between is missed. Negative timeout: for ever.
+    // left nothing, wait. So nothing that came between is missed. Negative timeout: for ever.
     // Called by: fetcher; wake by any thread (async-signal-safe). open and wait wait, the
     // others do not. Again: yes.
     gofer_status (
         *waiter_open)(gf_broker *b, const char *const *queues, size_t count, gf_waiter **out);
     void         (*waiter_close)(gf_waiter *w);
     void         (*waiter_arm)(gf_waiter *w);
-    gofer_status (*waiter_wait)(gf_waiter *w, int64_t timeout_ms);
+    gofer_status (*waiter_wait)(gf_waiter *w, int64_t timeout_us);
     void         (*waiter_wake)(gf_waiter *w);
 } gf_tasks_ops;
 
 // Every store's waiter begins with this.
 struct gf_waiter {
     gf_broker *broker;
+    bool       fed;                // the exchange after the last arming took tasks: the
+                                   //   fetcher's, until the wait that follows it
 };
 
 #endif

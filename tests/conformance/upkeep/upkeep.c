@@ -376,26 +376,26 @@ static void whatever_makes_work_wakes(void)
     b->ops->tasks->waiter_arm(w);
     CHECK_STATUS(b->ops->tasks->waiter_wait(w, 0), GOFER_ETIMEOUT);
     put(b, "q", "a");                                   // came after arm: not missed
-    CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS));
+    CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS * 1000));
     b->ops->tasks->waiter_arm(w);
     CHECK_OK(put_message(b, &m, gf_now_ms() + 3600000));
     // Housekeeping must learn when it is due.
-    CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS));
+    CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS * 1000));
     b->ops->tasks->waiter_arm(w);
     CHECK_OK(gf_act_one(b, "q", GF_ACT_RUN, "s"));
-    CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS));
+    CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS * 1000));
     b->ops->tasks->waiter_arm(w);
     CHECK_OK(finish(b, need_one(b, "q", "a"), (gf_finish){ .outcome = GF_REQUEUE }));
-    CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS));
+    CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS * 1000));
     CHECK_OK(b->ops->act->queue_pause(b, "q", true));
     b->ops->tasks->waiter_arm(w);
     CHECK_OK(b->ops->act->queue_pause(b, "q", false));
-    CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS));
+    CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS * 1000));
     b->ops->tasks->waiter_arm(w);
     b->ops->tasks->waiter_wake(w);
-    CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS));
+    CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS * 1000));
     b->ops->tasks->waiter_arm(w);
-    CHECK_STATUS(b->ops->tasks->waiter_wait(w, 1), GOFER_ETIMEOUT);
+    CHECK_STATUS(b->ops->tasks->waiter_wait(w, 1000), GOFER_ETIMEOUT);
     b->ops->tasks->waiter_close(w);
     store_close(b);
 }
@@ -427,7 +427,7 @@ typedef struct sleeper {
 static void *sleep_until_woken(void *arg)
 {
     sleeper *s = arg;
-    s->status = s->waiter->broker->ops->tasks->waiter_wait(s->waiter, PATIENCE_MS);
+    s->status = s->waiter->broker->ops->tasks->waiter_wait(s->waiter, PATIENCE_MS * 1000);
     s->woke_ns = gf_mono_ns();
     return NULL;
 }
@@ -456,7 +456,7 @@ static int wait_and_take(int in, int out)
         b->ops->tasks->waiter_arm(w);
         if (take_for(b, "waiting", "q", 1, LEASE_MS, &c) == 0) {
             say(out, 'r');                              // nothing there: about to sleep
-            CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS));
+            CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS * 1000));
             CHECK_INT(take_for(b, "waiting", "q", 1, LEASE_MS, &c), 1);
         }
         if (c)

@@ -292,7 +292,7 @@ gofer_status gf_rd_waiter_open(gf_broker *b, const char *const *queues, size_t c
     gf_waiter **out);
 void         gf_rd_waiter_close(gf_waiter *w);
 void         gf_rd_waiter_arm(gf_waiter *w);
-gofer_status gf_rd_waiter_wait(gf_waiter *w, int64_t timeout_ms);
+gofer_status gf_rd_waiter_wait(gf_waiter *w, int64_t timeout_us);
 void         gf_rd_waiter_wake(gf_waiter *w);
 // upkeep.c; forward.c, recover.c, purge.c
 gofer_status gf_rd_upkeep_open(gf_rd_store *s);

@@ -153,7 +153,7 @@ gofer_status gf_sq_waiter_open(gf_broker *b, const char *const *queues, size_t c
     gf_waiter **out);
 void         gf_sq_waiter_close(gf_waiter *w);
 void         gf_sq_waiter_arm(gf_waiter *w);
-gofer_status gf_sq_waiter_wait(gf_waiter *w, int64_t timeout_ms);
+gofer_status gf_sq_waiter_wait(gf_waiter *w, int64_t timeout_us);
 void         gf_sq_waiter_wake(gf_waiter *w);
 
 // ---- room on the disk (space.c) ------------------------------------------------
@@ -305,6 +305,7 @@ typedef struct gf_sq_op {
     int64_t        bytes;                // ADDS, KEEPS: about how much it stores
     uint64_t       ticket;               // out, RIDES: 0: it is synced; else for gf_sq_settle.
                                          //   SETTLES: up to this one
+    int64_t        within_us;            // out, RIDES: others will probably have synced it
 
     // The writer's own.
     struct gf_sq_op *next;
@@ -367,7 +368,8 @@ typedef struct gf_sq_due {
 uint64_t gf_sq_ticket_draw(gf_sq_page *page);
 void     gf_sq_ticket_return(gf_sq_page *page, uint64_t ticket);
 // For the leader.
-bool     gf_sq_flows(gf_sq_store *s);                // others sync so often that one can wait
+bool     gf_sq_flows(gf_sq_store *s);                // others sync so often that one can wait,
+int64_t  gf_sq_flow_us(const gf_sq_store *s);        //   for so long
 bool     gf_sq_wal_sync(gf_sq_conn *c);              // a failure sticks in the connection
 gf_sq_reach gf_sq_sync_begin(const gf_sq_store *s);
 void     gf_sq_sync_end(gf_sq_store *s, const gf_sq_reach *reach);     // it went well

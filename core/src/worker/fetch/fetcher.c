@@ -11,6 +11,7 @@
 #include "util/alloc.h"
 #include "util/array.h"
 #include "util/error.h"
+#include "util/minmax.h"
 #include "worker/fetch/gather.h"
 #include "worker/fetch/want.h"
 #include "worker/run/decide.h"
@@ -26,7 +27,7 @@
 #include "worker/upkeep/tally.h"
 
 enum {
-    IDLE_MS = 5000,                // longest wait for the store's call; then we look by ourselves
+    IDLE_MS = 5000,                // longest trust in the store's call; then we look by ourselves
     BACKOFF_MIN_MS = 50,
     BACKOFF_MAX_MS = 5000,
     LOOK_AGAIN_MS = 40,            // while we are busy: how soon to look for tasks that are due
@@ -87,6 +88,7 @@ gofer_status gf_fetcher_follow(gofer_worker *w)
     f->order = order;
     f->queues = set;
     f->version = version;
+    f->dry_ms = 0;
     return GOFER_OK;
 }
 
@@ -201,11 +203,12 @@ static void put_away(gofer_worker *w, gf_tasks *stored)
 }
 
 // The store has it, but a power loss may undo it until its ticket is settled.
-static void set_afloat(gf_fetcher *f, gofer_task *task, uint64_t ticket)
+static void set_afloat(gf_fetcher *f, gofer_task *task, const gf_finish *finish)
 {
     if (f->afloat.count == 0)
         f->afloat_ns = gf_mono_ns();
-    task->ticket = f->last_ticket = ticket;
+    task->ticket = f->last_ticket = finish->ticket;
+    f->within_us = finish->within_us;
     gf_tasks_push(&f->afloat, task);
 }
 
@@ -238,7 +241,7 @@ static bool release_stored(gofer_worker *w, size_t count, gofer_status *st)
             log_claim_stale(w, task, finish->status);
             gf_tasks_push(&stale, task);
         } else if (finish->ticket) {
-            set_afloat(f, task, finish->ticket);
+            set_afloat(f, task, finish);
         } else {
             gf_tasks_push(&stored, task);
         }
@@ -281,7 +284,8 @@ static int64_t afloat_us(gofer_worker *w)
     const gf_fetcher *f = &w->fetch.fetcher;
     if (f->afloat.count == 0)
         return -1;
-    int64_t left_us = w->settings.gather_us - (gf_mono_ns() - f->afloat_ns) / 1000;
+    int64_t bound_us = gf_max(w->settings.gather_us, f->within_us),
+            left_us = bound_us - (gf_mono_ns() - f->afloat_ns) / 1000;
     return left_us > 0 && atomic_load(&w->stop_calls) == 0 ? left_us : 0;
 }
 
@@ -426,23 +430,33 @@ static void bring_back(gf_fetcher *f, bool stopping)
         gf_tasks_join(&f->outbox, &f->late);
 }
 
+static int64_t sooner(int64_t a_us, int64_t b_us)
+{
+    return a_us < 0 || (b_us >= 0 && b_us < a_us) ? b_us : a_us;
+}
+
 // How long to wait for news, -1: for ever, before there is something to do anyway.
-static int64_t patience_ms(gofer_worker *w, int64_t fallback_ms)
+static int64_t patience_us(gofer_worker *w, int64_t fallback_ms)
 {
     const gf_fetcher *f = &w->fetch.fetcher;
     int64_t ms = gf_pool_patience_ms(
         &w->run.pool, w->run.on_dead.waiting.count ? LOOK_DEAD_MS : fallback_ms);
-    int64_t us = afloat_us(w);
-    if (us >= 0 && (ms < 0 || us < ms * 1000))
-        ms = (us + 999) / 1000;
-    if (f->late.count == 0)
-        return ms;
-    int64_t left_ms = f->late_ms - gf_mono_ms();
-    left_ms = left_ms > 0 ? left_ms : 0;
-    return ms < 0 || left_ms < ms ? left_ms : ms;
+    int64_t us = sooner(ms < 0 ? -1 : ms * 1000, afloat_us(w));
+    int64_t late_ms = f->late_ms - gf_mono_ms();
+    return f->late.count ? sooner(us, late_ms > 0 ? late_ms * 1000 : 0) : us;
 }
 
 // ---- the loop -----------------------------------------------------------------------------------
+
+// Is there nothing to take, as far as we have heard?
+static bool is_dry(gofer_worker *w)
+{
+    gf_fetcher *f = &w->fetch.fetcher;
+    if (f->dry_ms && gf_mono_ms() - f->dry_ms >= IDLE_MS)
+        f->dry_ms = 0;
+    // Who drains asks once more when all that he had is done.
+    return f->dry_ms != 0 && !(w->settings.drain && gf_pool_empty(&w->run.pool));
+}
 
 // Asleep in the store until it has news, a slot has finished, or ready tasks need a look.
 // True if it was the store that woke us.
@@ -451,12 +465,14 @@ static bool wait_in_store(gofer_worker *w)
     if (!gf_pool_lie_down(&w->run.pool))
         return false;
     gofer_status st =
-        w->ops->tasks->waiter_wait(atomic_load(&w->fetch.waiter), patience_ms(w, IDLE_MS));
+        w->ops->tasks->waiter_wait(atomic_load(&w->fetch.waiter), patience_us(w, IDLE_MS));
     bool by_slot = gf_pool_get_up(&w->run.pool);
     if (st != GOFER_OK && st != GOFER_ETIMEOUT) {
         complain(w, st);
         gf_pool_pause(&w->run.pool, BACKOFF_MIN_MS);
     }
+    if (st != GOFER_ETIMEOUT && !by_slot)
+        w->fetch.fetcher.dry_ms = 0;
     return st == GOFER_OK && !by_slot;
 }
 
@@ -534,9 +550,12 @@ static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
     if (st != GOFER_OK)
         return st;
     // New tasks first: the slots start on them while the rest is put away.
-    bool all_asked = take.no_suspects && !take.suspect;
+    bool all_asked = take.no_suspects && !take.suspect,
+         all = all_asked && take.count < want && !take.left;
     if (want)
-        gf_gather_note(&f->gather, take.count, all_asked && take.count < want, gf_mono_ns());
+        gf_gather_note(&f->gather, take.count, all, gf_mono_ns());
+    if (want && take.count)
+        atomic_load(&w->fetch.waiter)->fed = true;
     if (want)
         note_suspect(f, &take);
     if (take.count)
@@ -546,6 +565,8 @@ static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
         set_aside(w, st);
         st = GOFER_OK;
     }
+    if (want)
+        f->dry_ms = all && !requeued ? gf_mono_ms() : 0;
     *idle = want && take.count == 0 && all_asked && !requeued && f->outbox.count == 0;
     return st;
 }
@@ -553,7 +574,12 @@ static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
 // Lets tasks gather, while they come so fast that it is worth it.
 static void gather(gofer_worker *w)
 {
-    int64_t ns = gf_gather_ns(&w->fetch.fetcher.gather, w->settings.gather_us * 1000, gf_mono_ns());
+    gf_fetcher *f = &w->fetch.fetcher;
+    int64_t bound_ns = w->settings.gather_us * 1000;
+    if (!gf_gather_flows(&f->gather, bound_ns))
+        return;
+    f->dry_ms = 0;                 // no need to be told that there are some
+    int64_t ns = gf_gather_ns(&f->gather, bound_ns, gf_mono_ns());
     if (ns >= 1000)
         gf_sleep_us(ns / 1000);
 }
@@ -617,7 +643,12 @@ void *gf_fetcher_main(void *arg)
             // Whether there is anything to wait for, housekeeping knows.
             if (w->settings.drain && !can_take(w))
                 gf_housekeeping_ask_drain(w);
-            gf_pool_wait(&w->run.pool, patience_ms(w, look_ms));
+            int64_t us = patience_us(w, look_ms);
+            gf_pool_wait(&w->run.pool, us < 0 ? -1 : (us + 999) / 1000);
+            continue;
+        }
+        if (f->outbox.count == 0 && is_dry(w)) {
+            news = wait_in_store(w);
             continue;
         }
         gofer_status st = exchange(w, want, &idle);

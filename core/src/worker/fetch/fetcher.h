@@ -24,7 +24,10 @@ typedef struct gf_fetcher {
     int64_t     late_ms;           //   again at this time
     gf_tasks    afloat;            // outcomes that the store has, but a power loss might undo:
     uint64_t    last_ticket;       //   by their tickets, up to this one;
-    int64_t     afloat_ns;         //   the first of them since then
+    int64_t     afloat_ns;         //   the first of them since then;
+    int64_t     within_us;         //   others should have synced them after so long
+    int64_t     dry_ms;            // the last take left nothing, then; since then the store
+                                   //   has had no news. 0: not so
     gf_finish  *finishes;
     size_t      finish_capacity;
     gf_claim  **claims;

@@ -1,9 +1,11 @@
 // gather.c - how fast tasks come, and what that is worth waiting.
 #include "worker/fetch/gather.h"
 
+#include "util/minmax.h"
+
 enum {
     MEASURE_NS = 2 * 1000 * 1000,  // a rate is measured over so long, at least
-    WORTH = 2,                     // so many tasks must be expected within the bound, else none
+    WORTH = 1,                     // so many tasks must be expected within the bound, else none
     ENOUGH = 32                    //   waits; and no longer than for so many
 };
 
@@ -25,11 +27,15 @@ void gf_gather_note(gf_gather *g, size_t taken, bool all, int64_t now_ns)
     g->tasks = 0;
 }
 
+bool gf_gather_flows(const gf_gather *g, int64_t bound_ns)
+{
+    return g->last_ns && g->gap_ns && bound_ns / g->gap_ns >= WORTH;
+}
+
 int64_t gf_gather_ns(const gf_gather *g, int64_t bound_ns, int64_t now_ns)
 {
-    if (!g->last_ns || !g->gap_ns || bound_ns / g->gap_ns < WORTH)
+    if (!gf_gather_flows(g, bound_ns))
         return 0;
-    int64_t wait_ns = ENOUGH * g->gap_ns < bound_ns ? ENOUGH * g->gap_ns : bound_ns,
-            left_ns = g->last_ns + wait_ns - now_ns;
+    int64_t left_ns = g->last_ns + gf_min(ENOUGH * g->gap_ns, bound_ns) - now_ns;
     return left_ns > 0 ? left_ns : 0;
 }

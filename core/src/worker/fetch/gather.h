@@ -1,7 +1,7 @@
 // gather.h - when tasks come fast, let some gather before the next exchange with the store.
 //
 // An exchange costs about the same for one task as for ten. While few come each is fetched at once;
-// when so many come that several would within the bound, the next exchange waits for it, and
+// when so many come that another would within the bound, the next exchange waits for it, and
 // finished tasks go with it: as network cards do with their interrupts. The fetcher's thread alone.
 #ifndef GF_WORKER_GATHER_H
 #define GF_WORKER_GATHER_H
@@ -19,6 +19,8 @@ typedef struct gf_gather {
 
 // An exchange that wanted tasks has ended: it took so many, and that was all there were, or not.
 void    gf_gather_note(gf_gather *g, size_t taken, bool all, int64_t now_ns);
+// Do so many come, after an exchange that took some, that it is worth a wait?
+bool    gf_gather_flows(const gf_gather *g, int64_t bound_ns);
 // How long the next one shall wait, at most bound_ns after the last. 0: not at all.
 int64_t gf_gather_ns(const gf_gather *g, int64_t bound_ns, int64_t now_ns);
 

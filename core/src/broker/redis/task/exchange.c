@@ -531,6 +531,11 @@ static gofer_status run(exchange *x)
     size_t rounds = x->take ? x->take->queue_count + x->take->max / GF_RD_CHUNK + 8 : 0;
     while (st == GOFER_OK && !x->failed && rounds-- > 0 && plan_again(x))
         st = run_steps(x);
+    if (x->take) {
+        x->take->left |= st != GOFER_OK || x->failed || x->room <= 0;
+        for (size_t i = 0; i < x->part_count; i++)
+            x->take->left |= x->parts[i]->takes && (x->parts[i]->rest > 0 || x->parts[i]->ill);
+    }
     // What was done stands, and each item has its own answer.
     return x->did_something || (x->take && x->take->count) ? GOFER_OK : st;
 }
@@ -546,6 +551,7 @@ gofer_status gf_rd_exchange_all(gf_rd_store *s, gf_finish *done, size_t done_cou
     if (take) {
         take->count = 0;
         take->suspect = NULL;
+        take->left = false;
         if (!gf_rd_registered(s, take->worker))
             return gf_fail(GOFER_ESTATE, "the worker '%s' is not registered", take->worker);
         snprintf(x.worker, sizeof x.worker, "%lld %s", (long long)gf_now_ms(), take->worker);

@@ -199,6 +199,7 @@ static void give_up(gf_rd_store *s, const gf_rd_part *p, const gf_rd_taking *how
 {
     while (take->count > before)
         gf_claim_free(take->claims[--take->count]);
+    take->left = true;
     gf_rd_undelivered_note(s, p->queue, how->token);
 }
 
@@ -216,6 +217,7 @@ int64_t gf_rd_take_read(gf_rd_store *s, gf_rd_part *p, const redisReply *reply,
     p->rest = gf_rd_reply_int(reply->element[REST], -1);
     if (p->rest == SUSPECT_NEXT && !take->suspect)
         take->suspect = p->queue;
+    take->left |= ghosts > 0;
     if (ghosts)
         log_ghosts(s, p->queue, ghosts);
     for (size_t at = TASKS; at + TASK_WORDS <= reply->elements && take->count < take->max;
@@ -229,6 +231,7 @@ int64_t gf_rd_take_read(gf_rd_store *s, gf_rd_part *p, const redisReply *reply,
         else if (gf_rd_reply_is_text(words[ID]) && words[MESSAGE]->type == REDIS_REPLY_INTEGER)
             st = leave_aside(s, p, words, how, score);
         bytes += gf_rd_reply_is_text(words[MESSAGE]) ? (int64_t)words[MESSAGE]->len : 0;
+        take->left |= st == GOFER_ECORRUPT;
         if (st == GOFER_ECORRUPT)
             continue;
         if (st != GOFER_OK) {

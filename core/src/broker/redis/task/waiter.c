@@ -339,12 +339,13 @@ static bool poll_queues(waiter *w, int64_t now_ms)
 
 // ---- waiting ------------------------------------------------------------------------------------
 
-// What became of the last news? Whoever took a task has armed again, to ask for more, before it
-// waits: one arming only means that there was none for us.
+// What became of the last news? Whoever took a task says so, or has armed again, to ask for more,
+// before it waits: one arming only means that there was none for us.
 static void learn(waiter *w, int64_t now_ms)
 {
-    bool in_vain = w->arms == 1;
+    bool in_vain = w->arms == 1 && !w->base.fed;
     w->arms = 0;
+    w->base.fed = false;
     if (w->poll_notified && !in_vain)
         w->poll_ms = POLL_MIN_MS;
     w->poll_notified = false;
@@ -391,7 +392,7 @@ static bool tend(waiter *w, int64_t now_ms, int64_t *next_ms)
 }
 
 // Until something comes on a session, somebody wakes us, or the time is over. True: woken.
-static bool sleep_until(waiter *w, int64_t until_ms)
+static bool sleep_for(waiter *w, int64_t left_us)
 {
     struct pollfd fds[SESSIONS + 1] = { { .fd = w->wake_fd.read_fd, .events = POLLIN } };
     nfds_t count = 1;
@@ -399,33 +400,36 @@ static bool sleep_until(waiter *w, int64_t until_ms)
         if (w->queues[i].session && w->queues[i].blocks)
             fds[count++] = (struct pollfd){ .fd = gf_rd_session_fd(w->queues[i].session),
                 .events = POLLIN };
-    int64_t left = until_ms - gf_mono_ms();
+    int64_t left_ms = left_us / 1000;
     for (size_t i = 0; i < w->count; i++)
-        left = gf_rd_session_nap_ms(w->queues[i].session, left);
-    int n = poll(fds, count, left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left);
+        left_ms = gf_rd_session_nap_ms(w->queues[i].session, left_ms);
+    left_us = left_us < 0 ? 0 : left_ms < left_us / 1000 ? left_ms * 1000 : left_us;
+    struct timespec left = { .tv_sec = left_us / 1000000, .tv_nsec = left_us % 1000000 * 1000 };
+    int n = ppoll(fds, count, &left, NULL);
     if (n <= 0 || !fds[0].revents)
         return false;
     gf_wake_fd_clear(&w->wake_fd);
     return true;
 }
 
-gofer_status gf_rd_waiter_wait(gf_waiter *waiting, int64_t timeout_ms)
+gofer_status gf_rd_waiter_wait(gf_waiter *waiting, int64_t timeout_us)
 {
     waiter *w = (waiter *)waiting;
     gofer_status st = gf_rd_check(w->store);
     if (st != GOFER_OK)
         return st;
-    if (timeout_ms < 0 || timeout_ms > GOFER_MAX_DURATION_MS)
-        timeout_ms = GOFER_MAX_DURATION_MS;              // negative: for ever
-    int64_t now_ms = gf_mono_ms(), end_ms = now_ms + timeout_ms, next_ms;
-    learn(w, now_ms);
+    if (timeout_us < 0 || timeout_us > GOFER_MAX_DURATION_MS * 1000)
+        timeout_us = GOFER_MAX_DURATION_MS * 1000;       // negative: for ever
+    int64_t now_us = gf_mono_ns() / 1000, end_us = now_us + timeout_us, next_ms;
+    learn(w, now_us / 1000);
     for (;;) {
-        if (tend(w, now_ms, &next_ms))
+        if (tend(w, now_us / 1000, &next_ms))
             return GOFER_OK;
-        if (sleep_until(w, gf_min(end_ms, next_ms)))
+        int64_t next_us = next_ms < INT64_MAX / 1000 ? next_ms * 1000 : INT64_MAX;
+        if (sleep_for(w, gf_min(end_us, next_us) - gf_mono_ns() / 1000))
             return GOFER_OK;
-        now_ms = gf_mono_ms();
-        if (now_ms >= end_ms)
+        now_us = gf_mono_ns() / 1000;
+        if (now_us >= end_us)
             return GOFER_ETIMEOUT;                       // the usual end: no text
     }
 }

@@ -22,7 +22,8 @@
 
 enum {
     FLOW_NS = 1000 * 1000,               // others sync often enough if it is this often, or within
-    FLOW_SYNCS = 2                       //   what so many syncs take: they do little else
+    FLOW_SYNCS = 2,                      //   what so many syncs take: they do little else;
+    FLOW_MAX_NS = 20 * 1000 * 1000       //   and no more than so long is waited for each
 };
 
 // ---- the page -----------------------------------------------------------------------------------
@@ -100,6 +101,11 @@ bool gf_sq_flows(gf_sq_store *s)
     int64_t sync_ns = atomic_load(&s->sidecar.page->sync_us) * INT64_C(1000),
             often_ns = gf_max(FLOW_NS, FLOW_SYNCS * sync_ns);
     return f->last_ns && f->gap_ns <= often_ns && now_ns - f->last_ns <= often_ns;
+}
+
+int64_t gf_sq_flow_us(const gf_sq_store *s)
+{
+    return FLOW_SYNCS * gf_min(s->flow.gap_ns, FLOW_MAX_NS) / 1000;
 }
 
 static void note_sync(gf_sq_store *s, int64_t ns)

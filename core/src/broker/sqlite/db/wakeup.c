@@ -18,6 +18,7 @@
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/hash.h"
+#include "util/minmax.h"
 
 // A hash, folded to 5 bits. All processes must agree on it: it is part of the file's format.
 uint32_t gf_sq_wakeup_bit(const char *queue)
@@ -79,7 +80,7 @@ void gf_sq_wakeup_send(gf_sq_page *page, uint32_t bits)
     gf_sq_futex_wake(&page->word, bits, INT_MAX);
 }
 
-enum { NAP_MAX_MS = 60000 };
+enum { NAP_MAX_US = 60 * 1000 * 1000 };
 
 // ---- waiters ----------------------------------------------------------------------
 
@@ -133,27 +134,26 @@ static bool was_woken(const waiter *w)
     return false;
 }
 
-gofer_status gf_sq_waiter_wait(gf_waiter *waiting, int64_t timeout_ms)
+gofer_status gf_sq_waiter_wait(gf_waiter *waiting, int64_t timeout_us)
 {
     waiter *w = (waiter *)waiting;
     gofer_status st = gf_sq_check((const gf_sq_store *)w->base.broker);
     if (st != GOFER_OK)
         return st;
 
-    if (timeout_ms < 0 || timeout_ms > GOFER_MAX_DURATION_MS)
-        timeout_ms = GOFER_MAX_DURATION_MS;              // negative: for ever
-    int64_t end = gf_mono_ms() + timeout_ms;
+    if (timeout_us < 0 || timeout_us > GOFER_MAX_DURATION_MS * 1000)
+        timeout_us = GOFER_MAX_DURATION_MS * 1000;       // negative: for ever
+    int64_t end_us = gf_mono_ns() / 1000 + timeout_us;
     for (;;) {
         // The word is read before the counters: a wake-up between the two changes it, so the
         // sleep below does not begin.
         uint32_t seen = atomic_load(&w->page->word);
         if (atomic_exchange(&w->woken, 0) || was_woken(w))
             return GOFER_OK;
-        int64_t left = end - gf_mono_ms();
-        if (left <= 0)
+        int64_t left_us = end_us - gf_mono_ns() / 1000;
+        if (left_us <= 0)
             return GOFER_ETIMEOUT;       // the usual end of a wait: no text
-        gf_sq_futex_wait(&w->page->word, seen, w->bits,
-            (left < NAP_MAX_MS ? left : NAP_MAX_MS) * 1000);
+        gf_sq_futex_wait(&w->page->word, seen, w->bits, gf_min(left_us, NAP_MAX_US));
     }
 }
 

@@ -163,8 +163,10 @@ static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, int release
     *committing = c->rc == SQLITE_OK;
     commit(s, &t, sync, counts);
     if (c->rc == SQLITE_OK) {
-        for (gf_sq_op *op = first; op != end; op = op->next)
+        for (gf_sq_op *op = first; op != end; op = op->next) {
             op->ticket = s->due.ticket;
+            op->within_us = gf_sq_flow_us(s);
+        }
         if (t.wakeups)
             gf_sq_wakeup_send(s->sidecar.page, t.wakeups);
         gf_sq_log_left_out(s, &t);

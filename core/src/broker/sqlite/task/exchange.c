@@ -276,8 +276,10 @@ static void take_from(gf_sq_txn *t, exchanging *x, const char *queue, size_t max
     gf_sq_bind_int(t->conn, s, 3, (int64_t)max);
     while (take->count < x->room && gf_sq_row(t->conn, s)) {
         gf_sq_claim *claim = gf_sq_claim_read(t->conn, s, 0, queue);
-        if (!claim)
+        if (!claim) {
+            take->left = true;
             break;                       // no memory: go on with what there is
+        }
         bool suspect = claim->base.message.suspect > 0;
         if (suspect && (take->no_suspects || take->count > before)) {
             take->suspect = take->suspect ? take->suspect : queue;
@@ -338,14 +340,19 @@ static gofer_status exchange(gf_sq_txn *t, void *arg)
 {
     exchanging *x = arg;
     free_claims(x->take);                // of a run that was rolled back
-    if (x->take)
+    if (x->take) {
         x->take->suspect = NULL;
+        x->take->left = false;
+    }
     x->room = x->max;
     for (size_t i = 0; i < x->done_count && t->conn->rc == SQLITE_OK; i++)
         x->done[i].status = finish_one(t, &x->done[i]);
     // Who cannot hand in takes no more.
-    if (x->take && t->conn->rc == SQLITE_OK && refused_for_room(x) == GOFER_OK)
+    bool takes = x->take && refused_for_room(x) == GOFER_OK;
+    if (takes && t->conn->rc == SQLITE_OK)
         take_all(t, x);
+    else if (x->take)
+        x->take->left = true;
     return GOFER_OK;
 }
 
@@ -380,8 +387,10 @@ static gofer_status run(gf_broker *b, exchanging *x)
     if (op.bytes > 0)
         op.flags |= GF_SQ_KEEPS;
     gofer_status st = gf_sq_write((gf_sq_store *)b, &op);
-    for (size_t i = 0; i < x->done_count; i++)
+    for (size_t i = 0; i < x->done_count; i++) {
         x->done[i].ticket = x->rides ? op.ticket : 0;
+        x->done[i].within_us = op.within_us;
+    }
     if (st != GOFER_OK)
         free_claims(x->take);
     return st;
@@ -426,6 +435,7 @@ static gofer_status in_steps(gf_broker *b, exchanging *whole, size_t limit)
             .max = gf_min_size(limit, whole->max),
             .wid = whole->wid };
         worst = run(b, &step);
+        whole->take->left |= step.max < whole->max;
     }
     return any ? GOFER_OK : worst;       // what was finished is; taking waits
 }
@@ -447,6 +457,7 @@ gofer_status gf_sq_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf
     if (take) {
         take->count = 0;
         take->suspect = NULL;
+        take->left = true;               // until it was looked
         x.max = take->max;
         x.wid = gf_sq_registered((gf_sq_store *)b, take->worker);
         if (!x.wid)
