@@ -265,6 +265,40 @@ static const char *numbered(gf_broker *b, gf_state state, const char *cursor, si
     return ids;
 }
 
+// From both ends, with and without gaps between those that are there.
+static void every_number_leads_to_its_place(void)
+{
+    static const char gone[] = "hmac";
+    char left[] = "abcdefghijklmnop";
+    gf_broker *b = store_open();
+    for (const char *id = left; *id; id++) {
+        put(b, "other", (char[]){ *id, '\0' });
+        put(b, "q", (char[]){ *id, '\0' });
+        gf_message later = message("q", (char[]){ *id, '+', '\0' });
+        CHECK_OK(put_message(b, &later, gf_now_ms() + 3600000 + (*id - 'a') * 1000));
+    }
+    for (const char *out = gone;; out++) {
+        size_t count = strlen(left);
+        for (size_t i = 0; i <= count + 1; i++) {
+            char cursor[16], later[4] = "", now[2] = "";
+            snprintf(cursor, sizeof cursor, "@%zu", i);
+            if (i < count) {
+                snprintf(now, sizeof now, "%c", left[i]);
+                snprintf(later, sizeof later, "%c+", left[i]);
+            }
+            CHECK_STR(numbered(b, GF_PENDING, cursor, 1), now);
+            CHECK_STR(numbered(b, GF_SCHEDULED, cursor, 1), later);
+        }
+        if (!*out)
+            break;
+        CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, (char[]){ *out, '\0' }));
+        CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, (char[]){ *out, '+', '\0' }));
+        char *at = strchr(left, *out);
+        memmove(at, at + 1, strlen(at));
+    }
+    store_close(b);
+}
+
 static void a_page_is_found_by_its_number(void)
 {
     static const char *const wrong[] = { "@", "@x", "@-1", "@1:g", "@1 ", "@1234567890123" };
@@ -449,6 +483,7 @@ static void a_large_queue_is_deleted_whole_and_alone(void)
 static const check_test tests[] = {
     TEST(one_task_moves_where_it_may),
     TEST(a_page_is_found_by_its_number),
+    TEST(every_number_leads_to_its_place),
     TEST(a_store_tells_what_it_is),
     TEST(a_task_whose_lease_has_run_out_says_so),
     TEST(a_task_that_is_run_joins_the_end),

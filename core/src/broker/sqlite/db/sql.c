@@ -242,6 +242,13 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
 
     [GF_SQL_FILE_SIZE] = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
 
+    [GF_SQL_READY_ENDS] =
+        "SELECT (SELECT seq FROM ready WHERE seq > ?1 AND seq < ?2 ORDER BY seq LIMIT 1), "
+        "(SELECT seq FROM ready WHERE seq > ?1 AND seq < ?2 ORDER BY seq DESC LIMIT 1)",
+    [GF_SQL_READY_FROM_END] = "SELECT 0, seq FROM ready WHERE seq > ?1 AND seq < ?2 "
+                              "ORDER BY seq DESC LIMIT 1 OFFSET ?3",
+    [GF_SQL_LATER_FROM_END] = "SELECT sort_ms, seq FROM later WHERE qid = ?1 AND state = ?2 "
+                              "ORDER BY sort_ms DESC, seq DESC LIMIT 1 OFFSET ?3",
     [GF_SQL_PAGE_READY] = PAGE_READY "WHERE seq > ?1 AND seq < ?2 ORDER BY seq "
                                      "LIMIT ?3 OFFSET ?4",
     [GF_SQL_PAGE_ACTIVE] = PAGE_ACTIVE "WHERE seq > ?1 AND seq < ?2 ORDER BY seq "

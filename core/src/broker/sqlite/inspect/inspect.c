@@ -167,6 +167,53 @@ static gofer_status read_cursor(const char *cursor, page_query *q)
     return GOFER_OK;
 }
 
+static int64_t count_of(gf_sq_conn *c, int64_t qid, gf_state state)
+{
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_QUEUE_NUMBERED);
+    gf_sq_bind_int(c, s, 1, qid);
+    int64_t count = gf_sq_row(c, s) ? gf_sq_number(s, GF_SQ_QUEUE_COUNTS + (int)state) : 0;
+    gf_sq_done(s);
+    return count;
+}
+
+// Pending tasks mostly have keys without a gap.
+static bool jump(gf_sq_conn *c, page_query *q, int64_t qid, int64_t count)
+{
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_READY_ENDS);
+    gf_sq_bind_int(c, s, 1, gf_sq_first_seq(qid));
+    gf_sq_bind_int(c, s, 2, gf_sq_first_seq(qid + 1));
+    bool any = gf_sq_row(c, s) && sqlite3_column_type(s, 0) != SQLITE_NULL;
+    int64_t first = any ? sqlite3_column_int64(s, 0) : 0,
+            last = any ? sqlite3_column_int64(s, 1) : 0;
+    gf_sq_done(s);
+    if (!any || last - first + 1 != count)
+        return false;
+    q->after_seq = q->skipped < count ? first + q->skipped - 1 : last;
+    q->skipped = 0;
+    return true;
+}
+
+// A number that is far from the start is looked for from the end.
+static void find_far(gf_sq_conn *c, page_query *q, int64_t qid)
+{
+    bool pending = q->state == GF_PENDING;
+    if (q->skipped == 0 || q->state == GF_ACTIVE || q->state == GF_AGGREGATING)
+        return;
+    int64_t count = count_of(c, qid, q->state);
+    if ((pending && jump(c, q, qid, count)) || q->skipped <= count / 2)
+        return;
+    sqlite3_stmt *s = gf_sq_stmt(c, pending ? GF_SQL_READY_FROM_END : GF_SQL_LATER_FROM_END);
+    gf_sq_bind_int(c, s, 1, pending ? gf_sq_first_seq(qid) : qid);
+    gf_sq_bind_int(c, s, 2, pending ? gf_sq_first_seq(qid + 1) : (int64_t)q->state);
+    gf_sq_bind_int(c, s, 3, q->skipped < count ? count - q->skipped : 0);
+    if (gf_sq_row(c, s)) {
+        q->after_sort = sqlite3_column_int64(s, 0);
+        q->after_seq = sqlite3_column_int64(s, 1);
+        q->skipped = 0;
+    }
+    gf_sq_done(s);
+}
+
 static sqlite3_stmt *page_rows(gf_sq_conn *c, const page_query *q, int64_t qid)
 {
     int64_t limit = (int64_t)q->limit + 1;          // one more tells whether there is a next page
@@ -209,6 +256,7 @@ static gofer_status inspect_page(gf_sq_conn *c, void *arg)
     if (!qid)
         return no_queue(q->queue);
 
+    find_far(c, q, qid);
     sqlite3_stmt *s = page_rows(c, q, qid);
     while (!bad && gf_sq_row(c, s)) {
         if (count++ == q->limit) {
