@@ -61,7 +61,7 @@ static void those_with_tasks_are_served(void)
 {
     gf_names names = make(50);
     size_t turn = 0;
-    gf_crowd_choose(&names, filled, NULL, &turn);
+    CHECK(!gf_crowd_choose(&names, filled, NULL, &turn));
     CHECK_INT(names.count, MANY / 50);
     CHECK(has(&names, 0) && has(&names, 50) && has(&names, 4950) && !has(&names, 49));
     gf_names_clear(&names);
@@ -98,7 +98,7 @@ static void too_many_with_tasks_have_turns(void)
     enum { TURNS = 20 };
     for (int i = 0; i < TURNS; i++) {
         gf_names names = make(2);
-        gf_crowd_choose(&names, filled, NULL, &turn);
+        CHECK(gf_crowd_choose(&names, filled, NULL, &turn));
         CHECK_INT(names.count, GF_SUBSCRIBED_MAX);
         for (size_t k = 0; k < names.count; k++)
             served[strtol(names.names[k] + 1, NULL, 10)]++;

@@ -80,7 +80,7 @@ static bool is_chosen(const void *arg, size_t at)
     return true;
 }
 
-void gf_crowd_choose(gf_names *names, const bool *filled, const gf_queue_set *old, size_t *turn)
+bool gf_crowd_choose(gf_names *names, const bool *filled, const gf_queue_set *old, size_t *turn)
 {
     size_t count = names->count, with_tasks = 0;
     for (size_t i = 0; i < count; i++)
@@ -95,4 +95,5 @@ void gf_crowd_choose(gf_names *names, const bool *filled, const gf_queue_set *ol
         *turn = c.last = at;
     }
     keep_where(names, is_chosen, &c);
+    return with_tasks > GF_SUBSCRIBED_MAX;
 }

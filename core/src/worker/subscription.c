@@ -189,7 +189,8 @@ gofer_status gf_queue_set_make(
 
 bool gf_queue_set_same(const gf_queue_set *a, const gf_queue_set *b)
 {
-    if (a->count != b->count || !a->left_out != !b->left_out || strcmp(a->text, b->text) != 0)
+    if (a->count != b->count || !a->left_out != !b->left_out || a->more != b->more ||
+        strcmp(a->text, b->text) != 0)
         return false;
     for (size_t i = 0; i < a->count; i++)
         if (a->items[i].weight != b->items[i].weight ||
@@ -295,8 +296,9 @@ bool gf_subscriber_log_left_out(gofer_worker *w)
     return told;
 }
 
-// The queues that patterns match, as many as are served at a time, and how many are left out.
-static gofer_status load_names(gofer_worker *w, gf_names *names, size_t *left_out)
+// The queues that patterns match, as many as are served at a time, how many are left out, and
+// whether some of these have tasks.
+static gofer_status load_names(gofer_worker *w, gf_names *names, size_t *left_out, bool *more)
 {
     gf_subscriber *s = &w->subscriber;
     gofer_status st = w->ops->inspect->names(w->broker, names);
@@ -312,7 +314,7 @@ static gofer_status load_names(gofer_worker *w, gf_names *names, size_t *left_ou
     st = filled ? w->ops->inspect->filled(w->broker, names->names, count, filled)
                 : gf_fail_nomem("a worker's queues");
     if (st == GOFER_OK)
-        gf_crowd_choose(names, filled, s->set, &s->turn);
+        *more = gf_crowd_choose(names, filled, s->set, &s->turn);
     gf_free(filled);
     *left_out = count - names->count;
     return st;
@@ -324,9 +326,10 @@ gofer_status gf_subscriber_look(gofer_worker *w, bool *changed)
     gf_names names = { 0 };
     gf_queue_set *new = NULL;
     size_t left_out = 0;
+    bool more = false;
     *changed = false;
     gofer_status st =
-        gf_subscriber_has_patterns(s) ? load_names(w, &names, &left_out) : GOFER_OK;
+        gf_subscriber_has_patterns(s) ? load_names(w, &names, &left_out, &more) : GOFER_OK;
     if (st != GOFER_OK) {
         gf_names_clear(&names);
         return st;
@@ -334,8 +337,10 @@ gofer_status gf_subscriber_look(gofer_worker *w, bool *changed)
     pthread_mutex_lock(&s->lock);
     st = gf_queue_set_make(&s->subscription, &names, &new);
     gf_queue_set *old = s->set;
-    if (st == GOFER_OK)
+    if (st == GOFER_OK) {
         new->left_out += left_out;
+        new->more = more;
+    }
     if (st == GOFER_OK && (!old || !gf_queue_set_same(old, new))) {
         s->set = new;
         new = old;

@@ -47,6 +47,7 @@ typedef struct gf_queue_set {
     size_t         count;
     size_t         named;          // the first so many are named; those of patterns come by name
     size_t         left_out;       // matched, but not served for now
+    bool           more;           // some of these have tasks
     char          *text;           // "mail=3 low=1", patterns at the end
 } gf_queue_set;
 

@@ -668,6 +668,8 @@ void *gf_fetcher_main(void *arg)
         // News without a task: perhaps one was scheduled, which only housekeeping looks for.
         if (news)
             gf_housekeeping_ask_forward(w, 0);
+        if (f->queues->more)
+            gf_housekeeping_ask_queues(w);
         // Who drains wants to know that all is done.
         if (w->settings.drain && (st = settle(w, true)) != GOFER_OK) {
             back_off(w, st);

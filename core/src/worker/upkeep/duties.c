@@ -149,6 +149,7 @@ gofer_status gf_duty_queues(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
     w->upkeep.housekeeping.subscription_seen = atomic_load(&w->subscriber.changes);
     gofer_status st = gf_subscriber_look(w, &changed);
     int64_t end_ms = gf_mono_ms(), rest_ms = GF_QUEUES_REST * (end_ms - now_ms);
+    w->upkeep.housekeeping.queues_soonest_ms = end_ms + gf_max(end_ms - now_ms, GF_QUEUES_GAP_MS);
     *next_ms = st != GOFER_OK || gf_subscriber_has_patterns(&w->subscriber)
         ? end_ms + (rest_ms > GF_QUEUES_MS ? rest_ms : GF_QUEUES_MS)
         : GF_NEVER;

@@ -17,7 +17,8 @@ enum {
     GF_UNSERVED_MS = 1000,         // after the start: workers that start together
                                    //   know each other then
     GF_QUEUES_MS = 1000,           // how often to look for queues that match a pattern,
-    GF_QUEUES_REST = 10            //   or, of very many, so many times as long as a look takes
+    GF_QUEUES_REST = 10,           //   or, of very many, so many times as long as a look takes;
+    GF_QUEUES_GAP_MS = 20          //   and when those that are served ran out of tasks
 };
 
 // ---- leases.c: what we hold

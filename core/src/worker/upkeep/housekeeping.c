@@ -108,6 +108,8 @@ static void take_over_for_rest(gofer_worker *w, int64_t now_ms)
         k->due_ms[PRESENCE] = gf_min(k->due_ms[PRESENCE], now_ms + CHILDREN_MS);
     if (atomic_load(&w->subscriber.changes) != k->subscription_seen)
         k->due_ms[QUEUES] = gf_min(k->due_ms[QUEUES], now_ms);
+    if (atomic_exchange(&k->queues_asked, 0))
+        k->due_ms[QUEUES] = gf_min(k->due_ms[QUEUES], gf_max(now_ms, k->queues_soonest_ms));
     if (gf_scheduling_take_over(w))
         k->due_ms[SCHEDULES] = gf_min(k->due_ms[SCHEDULES], now_ms);
     if (atomic_exchange(&k->drain_asked, 0))
@@ -340,6 +342,11 @@ static void ask(gofer_worker *w, _Atomic int *what)
 void gf_housekeeping_ask_drain(gofer_worker *w)
 {
     ask(w, &w->upkeep.housekeeping.drain_asked);
+}
+
+void gf_housekeeping_ask_queues(gofer_worker *w)
+{
+    ask(w, &w->upkeep.housekeeping.queues_asked);
 }
 
 void gf_housekeeping_ask_progress(gofer_worker *w)

@@ -41,6 +41,7 @@ typedef struct gf_housekeeping {
     int64_t         complained_ms[GF_DUTIES_MAX]; // 0: the duty is well
     uint64_t        turn[GF_DUTIES_MAX];          // its latest, of its thread's
     int64_t         forwarded_ms;
+    int64_t         queues_soonest_ms;            // who asks for another look has one no sooner
     _Atomic int     ending;                       // 0, or one of the above
     _Atomic int     give_up_asked;                // groups whose aggregators do not return
     // Monotonic: the store's latest answer, to anybody here.
@@ -50,7 +51,7 @@ typedef struct gf_housekeeping {
     _Atomic int64_t forward_ask_ms;               // monotonic; INT64_MAX: nothing asked
     _Atomic int64_t forward_due_ms;               // for askers: no need to ask for later
     _Atomic int     progress_asked, drain_asked, presence_asked, events_asked,
-        children_asked;
+        children_asked, queues_asked;
 } gf_housekeeping;
 
 bool gf_housekeeping_open(gofer_worker *w);    // in new; false: no descriptor
@@ -63,6 +64,7 @@ void gf_worker_log_end(gofer_worker *w);       // once
 // ---- for any thread: do it soon
 void gf_housekeeping_ask_forward(gofer_worker *w, int64_t at_ms);    // monotonic
 void gf_housekeeping_ask_drain(gofer_worker *w);
+void gf_housekeeping_ask_queues(gofer_worker *w);    // those served have no tasks, others have
 void gf_housekeeping_ask_progress(gofer_worker *w);
 void gf_housekeeping_ask_events(gofer_worker *w);
 void gf_housekeeping_ask_presence(gofer_worker *w);  // tell the others of a change
