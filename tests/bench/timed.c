@@ -96,7 +96,7 @@ int timed_main(int argc, char **argv)
     l.ns = calloc((size_t)l.count, sizeof *l.ns);
     if (!l.ns)
         die("timed", "no memory");
-    int64_t first_ms = schedule(client, total, rate, 2 + total / 10000);
+    int64_t first_ms = schedule(client, total, rate, 2 + total / 20000);
     gofer_worker *worker = worker_of(client);
     check_worker(gofer_worker_handle(worker, "timed", note, &l, NULL));
     while (wall_ms() < first_ms - 500)

@@ -27,6 +27,7 @@ typedef enum bench_phase {
 typedef enum bench_figure {
     BENCH_RATE,             // tasks a second
     BENCH_CALL,             // the median call, us
+    BENCH_SCRIPT,           // the median call of the smallest script there is, us
     BENCH_P50,              // from the call of enqueue to the handler's start, us
     BENCH_P99,
     BENCH_CLIENT_CPU,       // us for each task

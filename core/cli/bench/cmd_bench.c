@@ -191,8 +191,8 @@ const cli_command cmd_bench = {
         "one by one while a worker takes them; idle, from the call to the start in an idle worker; "
         "load, the same at half of the rate of live.\n"
         "In each round it also measures what the store stands on: a synced write to its disk, or a "
-        "round trip to its server. The last column is tasks in that time or, of times, how many of "
-        "these. It says more than the numbers do.\n"
+        "round trip to its server and the least of gofer's scripts there. The last column is tasks "
+        "in that time or, of times, how many of these. It says more than the numbers do.\n"
         "It does not start where the queue is there already or a worker serves it, and stops if "
         "another worker takes from it: one that serves every queue has to rest meanwhile.",
     .examples =

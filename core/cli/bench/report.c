@@ -17,6 +17,7 @@ static const struct {
 } figures[BENCH_FIGURES] = {
     [BENCH_RATE] = { "rate", "/s", "tasks a second", 0 },
     [BENCH_CALL] = { "call", "us", "a call", 1 },
+    [BENCH_SCRIPT] = { "script", "us", "a script that does little", 1 },
     [BENCH_P50] = { "start_p50", "us", "enqueue to start, 50 %", 1 },
     [BENCH_P99] = { "start_p99", "us", "enqueue to start, 99 %", 1 },
     [BENCH_CLIENT_CPU] = { "client_cpu", "us", "client's CPU for a task", 0 },
@@ -185,6 +186,11 @@ static double per_limit(const spread *s, int figure, double limit_us)
     return figure == BENCH_RATE ? s->median * limit_us / 1e6 : s->median / limit_us;
 }
 
+static int is_limit(int phase, int figure)
+{
+    return phase == BENCH_LIMIT && figure == BENCH_CALL;
+}
+
 static void cell_of(table *t, int figure, double value)
 {
     if (figure == BENCH_RATE)
@@ -201,17 +207,15 @@ static void add_row(table *t, const bench *b, int phase, int figure, double limi
     int is_first = 1;
     for (int f = 0; f < figure; f++)
         is_first &= b->samples->counts[phase][f] == 0;
-    if (phase == BENCH_LIMIT)
-        table_cell(t, STYLE_DIM, limit_words(b));
-    else
-        table_cell(t, STYLE_BOLD, is_first ? bench_phase_name((bench_phase)phase) : " ");
+    const char *name = phase == BENCH_LIMIT ? limit_words(b) : bench_phase_name((bench_phase)phase);
+    table_cell(t, phase == BENCH_LIMIT ? STYLE_DIM : STYLE_BOLD, is_first ? name : " ");
     table_cell(t, STYLE_PLAIN, figures[figure].words);
     cell_of(t, figure, s.median);
     cell_of(t, figure, s.lowest);
     cell_of(t, figure, s.highest);
     if (limit_us <= 0)
         return;                         // without that column
-    double ratio = phase == BENCH_LIMIT ? 0 : per_limit(&s, figure, limit_us);
+    double ratio = is_limit(phase, figure) ? 0 : per_limit(&s, figure, limit_us);
     if (ratio > 0)
         table_cellf(t, STYLE_PLAIN, "%.2f", ratio);
     else
@@ -221,13 +225,23 @@ static void add_row(table *t, const bench *b, int phase, int figure, double limi
 static void put_line(const bench *b, int phase, int figure, double limit_us)
 {
     spread s = spread_of(b, phase, figure);
-    double ratio = phase == BENCH_LIMIT ? 0 : per_limit(&s, figure, limit_us);
+    double ratio = is_limit(phase, figure) ? 0 : per_limit(&s, figure, limit_us);
     printf("{\"phase\":\"%s\",\"figure\":\"%s\",\"unit\":\"%s\",\"median\":%.3f,\"lowest\":%.3f,"
         "\"highest\":%.3f,\"rounds\":%d", bench_phase_name((bench_phase)phase),
         figures[figure].name, figures[figure].unit, s.median, s.lowest, s.highest, s.rounds);
     if (ratio > 0)
         printf(",\"per_limit\":%.4f", ratio);
     puts("}");
+}
+
+// The limit alone says nothing.
+static int has_phase(const bench *b)
+{
+    int count = 0;
+    for (int phase = BENCH_LIMIT + 1; phase < BENCH_PHASES; phase++)
+        for (int figure = 0; figure < BENCH_FIGURES; figure++)
+            count += b->samples->counts[phase][figure];
+    return count > 0;
 }
 
 void bench_print_figures(const bench *b)
@@ -247,7 +261,7 @@ void bench_print_figures(const bench *b)
         }
     if (!t)
         return;
-    if (table_rows(t) > 1 || (limit_us <= 0 && table_rows(t) > 0))
-        table_print(t, b->c->color);    // the limit alone says nothing
+    if (has_phase(b))
+        table_print(t, b->c->color);
     table_free(t);
 }

@@ -655,8 +655,8 @@ KIND(bench_figure, "", "A figure of a benchmark.")
 FIELD(bench_figure, phase, TEXT, none, ALWAYS, BOTH, "0.1.0",
     "limit, enqueue, threads, bulk, drain, live, idle or load.")
 FIELD(bench_figure, figure, TEXT, none, ALWAYS, BOTH, "0.1.0",
-    "rate, call, start_p50, start_p99 (from the call of enqueue to the start), client_cpu or "
-    "worker_cpu (for each task).")
+    "rate, call, script (one of a server that does little), start_p50, start_p99 (from the call of "
+    "enqueue to the start), client_cpu or worker_cpu (for each task).")
 FIELD(bench_figure, unit, TEXT, none, ALWAYS, BOTH, "0.1.0", "/s or us.")
 FIELD(bench_figure, median, NUMBER, none, ALWAYS, BOTH, "0.1.0", "Of the rounds.")
 FIELD(bench_figure, lowest, NUMBER, none, ALWAYS, BOTH, "0.1.0", "Of the rounds.")
