@@ -41,6 +41,7 @@ int64_t tasks_left(gofer_client *client);               // of all queues that th
 void    check_worker(gofer_status status);              // dies unless it is GOFER_OK
 gofer_worker *worker_of(gofer_client *client);          // with the slots and queues of the knobs
 double  cpu_us(int who);                                // RUSAGE_SELF or _CHILDREN
+long    memory_kib(void);                   // the most that this process has had resident
 int     by_size(const void *a, const void *b);          // of int64_t
 void    print_times(const char *name, int64_t *ns, size_t count);   // p50 and p99, in us
 pid_t   start_program(char *const *argv);               // ended with this process

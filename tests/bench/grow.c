@@ -19,21 +19,6 @@
 
 enum { BATCH = 500, SOME_QUEUES = 200, DAY_MS = 86400000 };
 
-// The most that this process has had resident.
-static long memory_kib(void)
-{
-    static const char field[] = "VmHWM:";
-    char line[128];
-    long kib = 0;
-    FILE *status = fopen("/proc/self/status", "r");
-    while (status && fgets(line, sizeof line, status))
-        if (strncmp(line, field, sizeof field - 1) == 0)
-            kib = strtol(line + sizeof field - 1, NULL, 10);
-    if (status)
-        fclose(status);
-    return kib;
-}
-
 // ---- putting ------------------------------------------------------------------------------------
 
 // spread: into so many queues "mail:...", else into `queue`.
