@@ -137,15 +137,8 @@ class Sdist(sdist):
         ):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name)
-        for name in (
-            "core/include",
-            "core/src",
-            "core/cli",
-            "core/line",
-            "core/web",
-            "core/lua",
-            "bindings/lua",
-        ):
+        rooms = sorted(each.name for each in (ROOT / "core").iterdir() if each.is_dir())
+        for name in (*(f"core/{room}" for room in rooms), "bindings/lua"):
             shutil.copytree(ROOT / name, target / name)
 
 

@@ -246,7 +246,7 @@ python_environment() {
 # The Python of the tests: pytest for the command line and the package, and the package itself.
 tests_python_ready() {
     local packages=(cffi pytest pytest-xdist mypy pydantic msgpack prometheus-client selenium
-        opentelemetry-proto)
+        opentelemetry-proto "setuptools>=70.1")
     local axe=axe-playwright-python     # for axe-core, which it carries: not with what it needs
     local ready=$build_root/test-venv/ready
     [[ ! -e $ready || $(<"$ready") != "${packages[*]} $axe" ]] || return 0
