@@ -17,10 +17,10 @@ async def some(number: int) -> None:
 
 
 if os.environ.get("BENCH_ASYNC"):
-    functions = {"noop": noop, "some": some}
+    functions = {"noop": noop, "some": some, "rest": work.rest}
 else:
     functions = {"noop": work.noop, "some": work.some}
-functions.update(stamp=work.stamp, rest=work.rest)
+functions.update(stamp=work.stamp)
 tasks = {name: app.task(name=name, retry=0)(function) for name, function in functions.items()}
 
 

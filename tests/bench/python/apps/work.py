@@ -3,7 +3,6 @@
 The store is $BENCH_STORE, and what tasks have to tell goes to the file $BENCH_FILE.
 """
 
-import asyncio
 import os
 import struct
 import time
@@ -34,5 +33,7 @@ def some(number: int) -> None:
 
 async def rest(seconds: float) -> None:
     """Waits on the event loop; tells that it has begun."""
+    import asyncio  # those that have no coroutines need not load it
+
     os.write(_told, STAMP.pack(0, time.monotonic_ns()))
     await asyncio.sleep(seconds)
