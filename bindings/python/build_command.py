@@ -53,7 +53,7 @@ def plan() -> Plan:
     macros = cmake.definitions(version(HEADER.read_text("utf-8")), "gofer_flags")
     made = Plan()
     cli = Group(
-        cmake.sources("gofer_cli", CLI, CLI / "cmd"),
+        cmake.sources("gofer_cli", CLI, CLI / "bench", CLI / "cmd"),
         [str(CLI), str(LINE), *INCLUDE],
         macros[:],
         COMPILE_ARGS,
