@@ -437,6 +437,107 @@ static void a_claim_is_finished_once(void)
     store_close(b);
 }
 
+enum { MANY = 24 };
+
+// So many with ids of this form and these numbers, step by step, taken together.
+static void take_many(gf_broker *b, const char *form, int first, int step, gf_claim *claims[MANY])
+{
+    for (int i = 0; i < MANY; i++) {
+        char id[32];
+        snprintf(id, sizeof id, form, first + i * step);
+        put(b, "q", id);
+    }
+    CHECK_INT(take(b, "q", MANY, claims), MANY);
+}
+
+// All in one exchange; `stale` of them is not ours any more, -1: all are.
+static void finish_many(gf_broker *b, gf_claim *claims[MANY], int stale)
+{
+    gf_finish done[MANY];
+    for (int i = 0; i < MANY; i++)
+        done[i] = (gf_finish){ .claim = claims[i], .outcome = GF_DONE };
+    CHECK_OK(b->ops->tasks->exchange(b, done, MANY, NULL));
+    for (int i = 0; i < MANY; i++) {
+        CHECK_STATUS(done[i].status, i == stale ? GOFER_ESTALE : GOFER_OK);
+        gf_claim_free(claims[i]);
+    }
+}
+
+// Their rows go together where they stand together, which nobody shall see.
+static void many_that_are_done_together_are_gone(void)
+{
+    static const struct { const char *form; int first, step; } ids[] = {
+        { "id-%03d", 100, 1 }, { "id-%03d", 100, -1 }, { "%d", 98, 1 },
+    };
+    for (size_t i = 0; i < COUNT(ids); i++) {
+        gf_broker *b = store_open();
+        gf_claim *claims[MANY];
+        take_many(b, ids[i].form, ids[i].first, ids[i].step, claims);
+        finish_many(b, claims, -1);
+        CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c0 x0");
+        CHECK_INT(queue_number(b, "q", "processed"), MANY);
+        take_many(b, ids[i].form, ids[i].first, ids[i].step, claims);  // their ids are free again
+        finish_many(b, claims, -1);
+        CHECK_INT(queue_number(b, "q", "processed"), 2 * MANY);
+        store_close(b);
+        store_remove();
+    }
+}
+
+static void what_stands_between_many_that_are_done_stays(void)
+{
+    gf_broker *b = store_open();
+    gf_message between = message("q", "id-110b"), after = message("q", "id-123b");
+    gf_message other = message("other", "id-111");
+    gf_claim *claims[MANY];
+    CHECK_OK(put_message(b, &between, gf_broker_now_ms(b) + 3600000));
+    CHECK_OK(put_message(b, &after, gf_broker_now_ms(b) + 3600000));
+    CHECK_OK(put_message(b, &other, 0));
+    take_many(b, "id-%03d", 100, 1, claims);
+    finish_many(b, claims, -1);
+    CHECK_STR(queue_counts(b, "q"), "p0 a0 s2 r0 c0 x0");
+    CHECK_STR(task_text(b, "q", "id-110b", "state"), "scheduled");
+    CHECK_STR(task_text(b, "q", "id-123b", "state"), "scheduled");
+    CHECK_STR(task_text(b, "other", "id-111", "state"), "pending");
+    take_many(b, "id-%03d", 100, 1, claims);
+    finish_many(b, claims, -1);
+    store_close(b);
+}
+
+static void of_many_that_are_done_a_stale_one_is_told(void)
+{
+    static const int stale[] = { 0, 1, MANY / 2, MANY - 1 };
+    for (size_t i = 0; i < COUNT(stale); i++) {
+        gf_broker *b = store_open();
+        gf_claim *claims[MANY];
+        take_many(b, "id-%03d", 100, 1, claims);
+        gf_finish before = { .claim = claims[stale[i]], .outcome = GF_DONE };
+        CHECK_OK(b->ops->tasks->exchange(b, &before, 1, NULL));
+        finish_many(b, claims, stale[i]);
+        CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c0 x0");
+        CHECK_INT(queue_number(b, "q", "processed"), MANY);
+        store_close(b);
+        store_remove();
+    }
+}
+
+// One that was put back and taken again is somebody else's: the row is there, the claim is not.
+static void of_many_that_are_done_one_taken_again_stays(void)
+{
+    gf_broker *b = store_open();
+    gf_claim *claims[MANY], *again;
+    take_many(b, "id-%03d", 100, 1, claims);
+    gf_finish back = { .claim = claims[5], .outcome = GF_REQUEUE };
+    CHECK_OK(b->ops->tasks->exchange(b, &back, 1, NULL));
+    again = need_one(b, "q", "id-105");
+    finish_many(b, claims, 5);
+    CHECK_STR(queue_counts(b, "q"), "p0 a1 s0 r0 c0 x0");
+    CHECK_STR(task_text(b, "q", "id-105", "state"), "active");
+    done(b, again);
+    CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c0 x0");
+    store_close(b);
+}
+
 static void one_exchange_finishes_and_takes(void)
 {
     gf_broker *b = store_open();
@@ -587,6 +688,10 @@ static const check_test tests[] = {
     TEST(a_requeued_task_is_back_at_the_head),
     TEST(a_lost_claim_changes_nothing),
     TEST(a_claim_is_finished_once),
+    TEST(many_that_are_done_together_are_gone),
+    TEST(what_stands_between_many_that_are_done_stays),
+    TEST(of_many_that_are_done_a_stale_one_is_told),
+    TEST(of_many_that_are_done_one_taken_again_stays),
     TEST(one_exchange_finishes_and_takes),
     TEST(a_completed_task_keeps_its_result),
     TEST(no_memory_at_any_moment_does_no_harm),

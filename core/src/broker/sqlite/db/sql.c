@@ -114,6 +114,11 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
 
     [GF_SQL_ID_ADD] = "INSERT INTO ids(qid, id, seq) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING",
     [GF_SQL_ID_DROP] = "DELETE FROM ids WHERE qid = ?1 AND id = ?2",
+    // At most ?4 are looked at.
+    [GF_SQL_ID_COUNT_RUN] =
+        "SELECT count(*) FROM (SELECT 1 FROM ids WHERE qid = ?1 AND id BETWEEN ?2 AND ?3 LIMIT ?4)",
+    [GF_SQL_ID_DROP_RUN] =
+        "DELETE FROM ids WHERE qid = ?1 AND id BETWEEN ?2 AND ?3 AND seq BETWEEN ?4 AND ?5",
     [GF_SQL_ID_FIND] =
         "SELECT i.seq, CASE WHEN EXISTS(SELECT 1 FROM ready r WHERE r.seq = i.seq) THEN 0 "
         "WHEN EXISTS(SELECT 1 FROM active a WHERE a.seq = i.seq) THEN 1 "
@@ -160,6 +165,10 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_ACTIVE_HAS] = "SELECT 1 FROM active WHERE seq = ?1 AND token = ?2",
     [GF_SQL_ACTIVE_DROP] = "DELETE FROM active WHERE seq = ?1 AND token = ?2",
     [GF_SQL_ACTIVE_DROP_ANY] = "DELETE FROM active WHERE seq = ?1",
+    // ?3 as in READY_TO_ACTIVE: of those that one take has taken, how many are its still.
+    [GF_SQL_ACTIVE_COUNT_RUN] =
+        "SELECT count(*) FROM active WHERE seq BETWEEN ?1 AND ?2 AND token = ?3 + (seq & 1048575)",
+    [GF_SQL_ACTIVE_DROP_RANGE] = "DELETE FROM active WHERE seq BETWEEN ?1 AND ?2",
     [GF_SQL_ACTIVE_REQUEUE] =
         "INSERT INTO ready(seq, since_ms, " GF_SQ_BODY ") "
         "SELECT seq, since_ms, " GF_SQ_BODY_FIXED ", failed_ms, retried, " GF_SQ_UNPROVEN

@@ -1,8 +1,8 @@
 // exchange.c - finishes tasks and takes new ones, in one transaction: the hot path.
 //
-// A finish looks for its row by key and token, so a claim that is stale changes nothing. A take
-// reads the head of a queue, which is a range of keys, and moves the whole range with two
-// statements.
+// A finish looks for its row by key and token, so a claim that is stale changes nothing; of tasks
+// that were taken together, and are simply done, the rows go as a range. A take reads the head of a
+// queue, which is a range of keys, and moves the whole range with two statements.
 #include <stdint.h>
 #include <string.h>
 
@@ -16,6 +16,8 @@
 // On a full disk an exchange that was too big for what is left goes in steps of so many.
 enum {
     SMALL_STEP = 8,
+    RUN_LEAST = 4,                       // in a row are worth to be dropped as one
+    OWN_MASK = 1048575,                  // a task's own part of its token, see READY_TO_ACTIVE
     STEP_BYTES = 32 * 1024 * 1024,       // of results and the like in one transaction, for the
                                          //   WAL grows by as much
     ROW_BYTES = 256,                     // of a task that stays
@@ -32,6 +34,11 @@ typedef struct exchanging {
     bool       rides;                    // the outcomes need not be synced at once
 } exchanging;
 
+// What of a task went with those beside it.
+typedef struct gone_parts {
+    bool row, id;                        // in active; in ids
+} gone_parts;
+
 // ---- finish --------------------------------------------------------------------------
 
 static bool drop_active(gf_sq_txn *t, const gf_claim *claim)
@@ -39,14 +46,20 @@ static bool drop_active(gf_sq_txn *t, const gf_claim *claim)
     return GF_SQ_RUN(t->conn, GF_SQL_ACTIVE_DROP, claim->ref, (int64_t)claim->token) == 1;
 }
 
-static bool delete_task(gf_sq_txn *t, const gf_claim *claim)
+static void drop_id(gf_sq_txn *t, const gf_claim *claim)
 {
-    if (!drop_active(t, claim))
-        return false;
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_ID_DROP);
     gf_sq_bind_int(t->conn, s, 1, gf_sq_qid_of(claim->ref));
     gf_sq_bind_text(t->conn, s, 2, claim->message.id);
     gf_sq_run(t->conn, s);
+}
+
+static bool delete_task(gf_sq_txn *t, const gf_claim *claim, gone_parts gone)
+{
+    if (!gone.row && !drop_active(t, claim))
+        return false;
+    if (!gone.id)
+        drop_id(t, claim);
     int64_t bid = ((const gf_sq_claim *)claim)->bid;
     if (bid)
         GF_SQ_RUN(t->conn, GF_SQL_BLOB_DROP, bid);
@@ -220,7 +233,7 @@ static bool was_asked(gf_sq_txn *t, const gf_claim *claim)
     return asked;
 }
 
-static gofer_status finish_one(gf_sq_txn *t, const gf_finish *f)
+static gofer_status finish_one(gf_sq_txn *t, const gf_finish *f, gone_parts gone)
 {
     if ((f->outcome == GF_RETRY_AT || f->outcome == GF_REQUEUE) && was_asked(t, f->claim))
         return GOFER_ESTATE;
@@ -234,7 +247,7 @@ static gofer_status finish_one(gf_sq_txn *t, const gf_finish *f)
     }
     if (has_extra(f, to) && !apply_extra(t, f, to))
         return GOFER_ESTALE;
-    bool ours = to == GF_STATE_COUNT ? delete_task(t, f->claim)
+    bool ours = to == GF_STATE_COUNT ? delete_task(t, f->claim, gone)
               : to == GF_PENDING     ? requeue(t, f->claim)
                                      : set_aside(t, f, to);
     if (!ours)
@@ -256,6 +269,91 @@ static gofer_status finish_one(gf_sq_txn *t, const gf_finish *f)
     else if (t->awaited)
         notify_end(t, f);
     return GOFER_OK;
+}
+
+// ---- many that are simply done --------------------------------------------------------------
+
+static bool simply_done(const gf_finish *f)
+{
+    return target(f) == GF_STATE_COUNT && !has_extra(f, GF_STATE_COUNT);
+}
+
+static int64_t common_token(const gf_claim *claim)
+{
+    return (int64_t)claim->token - (claim->ref & OWN_MASK);
+}
+
+// How many from the first on stand behind each other and are of one take.
+static size_t run_of(const gf_finish *done, size_t count)
+{
+    const gf_claim *first = done[0].claim;
+    size_t n = 0;
+    while (n < count && simply_done(&done[n]) && done[n].claim->ref == first->ref + (int64_t)n &&
+        common_token(done[n].claim) == common_token(first))
+        n++;
+    return n;
+}
+
+// False: some are others' now, and each is looked at by itself.
+static bool drop_run(gf_sq_txn *t, const gf_finish *done, size_t count)
+{
+    if (count < RUN_LEAST)
+        return false;
+    const gf_claim *claim = done[0].claim;
+    int64_t first = claim->ref, last = first + (int64_t)count - 1;
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_ACTIVE_COUNT_RUN);
+    gf_sq_bind_int(t->conn, s, 1, first);
+    gf_sq_bind_int(t->conn, s, 2, last);
+    gf_sq_bind_int(t->conn, s, 3, common_token(claim));
+    bool all = gf_sq_row(t->conn, s) && sqlite3_column_int64(s, 0) == (int64_t)count;
+    gf_sq_done(s);
+    if (!all)
+        return false;
+    if (GF_SQ_RUN(t->conn, GF_SQL_ACTIVE_DROP_RANGE, first, last) != (int64_t)count)
+        gf_sq_conn_note(t->conn, SQLITE_CORRUPT);
+    return true;
+}
+
+// Ids that were made one after the other stand together too. False: others are among them, or may
+// be: no more are looked at than are wanted.
+static bool drop_ids(gf_sq_txn *t, const gf_finish *done, size_t count)
+{
+    int64_t first = done[0].claim->ref, qid = gf_sq_qid_of(first);
+    const char *least = done[0].claim->message.id, *most = least;
+    for (size_t i = 1; i < count; i++) {
+        const char *id = done[i].claim->message.id;
+        if (strcmp(id, least) < 0)
+            least = id;
+        else if (strcmp(id, most) > 0)
+            most = id;
+    }
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_ID_COUNT_RUN);
+    gf_sq_bind_int(t->conn, s, 1, qid);
+    gf_sq_bind_text(t->conn, s, 2, least);
+    gf_sq_bind_text(t->conn, s, 3, most);
+    gf_sq_bind_int(t->conn, s, 4, (int64_t)count + 1);
+    bool all = gf_sq_row(t->conn, s) && sqlite3_column_int64(s, 0) == (int64_t)count;
+    gf_sq_done(s);
+    if (!all)
+        return false;
+    s = gf_sq_stmt(t->conn, GF_SQL_ID_DROP_RUN);
+    gf_sq_bind_int(t->conn, s, 1, qid);
+    gf_sq_bind_text(t->conn, s, 2, least);
+    gf_sq_bind_text(t->conn, s, 3, most);
+    gf_sq_bind_int(t->conn, s, 4, first);
+    gf_sq_bind_int(t->conn, s, 5, first + (int64_t)count - 1);
+    return gf_sq_run(t->conn, s) == (int64_t)count;
+}
+
+static void finish_all(gf_sq_txn *t, exchanging *x)
+{
+    for (size_t i = 0, end; i < x->done_count && t->conn->rc == SQLITE_OK;) {
+        size_t run = run_of(&x->done[i], x->done_count - i);
+        gone_parts gone = { .row = drop_run(t, &x->done[i], run) };
+        gone.id = gone.row && drop_ids(t, &x->done[i], run);
+        for (end = i + (run ? run : 1); i < end && t->conn->rc == SQLITE_OK; i++)
+            x->done[i].status = finish_one(t, &x->done[i], gone);
+    }
 }
 
 // ---- take ---------------------------------------------------------------------------------
@@ -287,7 +385,7 @@ static void take_from(gf_sq_txn *t, exchanging *x, const char *queue, size_t max
             break;
         }
         claim->base.ref = last = sqlite3_column_int64(s, GF_SQ_BODY_COUNT);
-        claim->base.token = (uint64_t)(token + (last & 1048575));   // as READY_TO_ACTIVE makes it
+        claim->base.token = (uint64_t)(token + (last & OWN_MASK));   // as READY_TO_ACTIVE makes it
         claim->base.ready_ms = gf_sq_number(s, GF_SQ_BODY_COUNT + 1);
         claim->base.lease_until_ms = t->mono_ms + take->lease_ms;
         take->claims[take->count++] = &claim->base;
@@ -345,8 +443,7 @@ static gofer_status exchange(gf_sq_txn *t, void *arg)
         x->take->left = false;
     }
     x->room = x->max;
-    for (size_t i = 0; i < x->done_count && t->conn->rc == SQLITE_OK; i++)
-        x->done[i].status = finish_one(t, &x->done[i]);
+    finish_all(t, x);
     // Who cannot hand in takes no more.
     bool takes = x->take && refused_for_room(x) == GOFER_OK;
     if (takes && t->conn->rc == SQLITE_OK)
