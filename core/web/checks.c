@@ -12,7 +12,7 @@ enum { LONG_MS = 1000, GOOD_FOR = 10, GOOD_MAX_MS = 300000, WAIT_MS = 500 };
 struct web_checks {
     pthread_mutex_t lock;       // guards all below
     pthread_cond_t  ended;      // a look has
-    bool            looking, forgotten;
+    bool            looking, forgotten, ending;
     bool            awaited;    // somebody waits for it: who waits keeps a thread, so it is one
     int64_t         looks;      // that have ended
     int64_t         good_until_ms;      // monotonic
@@ -44,6 +44,16 @@ void web_checks_free(web_checks *c)
     free(c);
 }
 
+void web_checks_end(web_checks *c)
+{
+    if (!c)
+        return;
+    pthread_mutex_lock(&c->lock);
+    c->ending = true;
+    pthread_cond_broadcast(&c->ended);
+    pthread_mutex_unlock(&c->lock);
+}
+
 void web_checks_forget(web_checks *c)
 {
     pthread_mutex_lock(&c->lock);
@@ -73,6 +83,17 @@ static void put_found(web_call *call, const web_checks *c)
     call->reply.type = "application/json";
 }
 
+static int32_t is_over(void *user, int64_t looked, int64_t mended)
+{
+    web_checks *c = user;
+    (void)looked;
+    (void)mended;
+    pthread_mutex_lock(&c->lock);
+    int32_t over = c->ending;
+    pthread_mutex_unlock(&c->lock);
+    return over;
+}
+
 // Locks: c->lock held, but not during the look.
 static void look(web_call *call, web_checks *c)
 {
@@ -82,7 +103,7 @@ static void look(web_call *call, web_checks *c)
     c->looking = true;
     c->forgotten = false;
     pthread_mutex_unlock(&c->lock);
-    gofer_status st = gofer_client_check(call->client, 0, &info);
+    gofer_status st = gofer_client_check_watched(call->client, 0, is_over, c, &info);
     if (st == GOFER_OK)
         st = gofer_info_json(info, &json);
     if (st != GOFER_OK)
@@ -109,7 +130,7 @@ static bool wait_for_end(web_checks *c)
     int64_t looks = c->looks, due_ms = web_ms(CLOCK_MONOTONIC) + WAIT_MS;
     struct timespec due = { due_ms / 1000, due_ms % 1000 * 1000000 };
     c->awaited = true;
-    while (c->looks == looks && web_ms(CLOCK_MONOTONIC) < due_ms)
+    while (c->looks == looks && !c->ending && web_ms(CLOCK_MONOTONIC) < due_ms)
         (void)pthread_cond_timedwait(&c->ended, &c->lock, &due);
     c->awaited = false;
     return c->looks != looks;

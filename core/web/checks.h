@@ -13,6 +13,8 @@ typedef struct web_checks web_checks;
 web_checks *web_checks_new(void);               // NULL: no memory
 void web_checks_free(web_checks *checks);       // NULL is fine
 
+// The server ends: no look goes on, and nobody waits for one. NULL is fine.
+void web_checks_end(web_checks *checks);
 void web_checks_forget(web_checks *checks);     // the next one to ask has a new look
 void web_api_check(web_call *call);
 

@@ -354,6 +354,7 @@ void web_free(web *w)
         web_unlisten(&w->listeners[i]);
     if (w->streams)
         web_streams_end(w->streams);
+    web_checks_end(w->checks);
     web_server_settle(w->server, GRACE_MS);
     web_pool_free(w->prover);
     web_pool_free(w->pool);

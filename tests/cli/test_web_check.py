@@ -38,7 +38,10 @@ class Asked(threading.Thread):
         self.start()
 
     def run(self):
-        self.answer = self.web("/api/v1/check")
+        try:
+            self.answer = self.web("/api/v1/check")
+        except OSError:     # the server has ended
+            pass
 
 
 def test_others_are_answered_while_it_looks(gofer):
@@ -72,3 +75,23 @@ def test_each_look_of_a_small_store_is_a_new_one(store):
         wait_for(lambda: web("/api/v1/check").json["at_ms"] > before, "another look")
     finally:
         web.close()
+
+
+def test_a_look_does_not_keep_the_server_from_its_end(gofer):
+    """The look itself takes seconds here; what ends it is seen within a step of it."""
+    fill(gofer)
+    web = Web(gofer)
+    began = time.monotonic()
+    assert web("/api/v1/check").status == 200
+    whole = time.monotonic() - began
+    web.close()
+    web = Web(gofer)
+    asked = Asked(web)
+    wait_for(lambda: web("/healthz").status == 200, "the server")
+    time.sleep(min(0.2, whole / 4))     # it has begun, or ends before it has: both are right
+    began = time.monotonic()
+    web.close()
+    took = time.monotonic() - began
+    asked.join()
+    assert took < max(1, whole * 3 / 4), (took, whole)
+    assert asked.answer is None or asked.answer.status in (200, 503)
