@@ -3,6 +3,7 @@
 streams   a drain with 64 streams open beside one without: pairs, one after the other, in turn
 pages     the overview with many queues, and pages of a long queue, by both stores; memory
 scrape    /metrics of many queues
+many      the same, and a page of queues, with 100,000 of them
 page      what an open page that nobody looks at costs Redis
 """
 import argparse
@@ -29,7 +30,7 @@ STREAMS = 64
 FEW_QUEUES = 10
 SIZES = {           # of a whole run, and of a quick one
     "drained": (60_000, 2_000), "queues": (1_000, 40), "tasks": (1_000_000, 3_000),
-    "asked": (20, 3), "watched_s": (20, 3),
+    "asked": (20, 3), "watched_s": (20, 3), "very_many": (100_000, 2_000),
 }
 
 
@@ -252,6 +253,26 @@ def measure_scrape(run):
         show(f"{kind}: a scrape of {run.sizes['queues']} queues", max(took), "ms", "<", 50)
 
 
+def measure_many(run):
+    many = run.sizes["very_many"]
+    for kind in ("sqlite", "redis"):
+        url = run.store(kind, "many")
+        fill_queues(run, url, many)
+        with web(run, url) as server:
+            first = server.get("/api/v1/overview")[1]
+            waited = time.monotonic() + PATIENCE
+            while not json.loads(server.get("/api/v1/overview")[0])["totals"]:
+                if time.monotonic() > waited:
+                    sys.exit("web.py: the queues were not counted")
+                time.sleep(0.1)
+            show(f"{kind}: the overview with {many} queues, the first", first, "ms", "<", 1000)
+            show(f"{kind}: further ones", slowest(server, run, "/api/v1/overview"), "ms", "<", 1000)
+            show(f"{kind}: a page of these queues", slowest(server, run, "/api/v1/queues"),
+                 "ms", "<", 1000)
+            show(f"{kind}: a scrape of them", server.get("/metrics")[1], "ms", "<", 1000)
+            show(f"{kind}: memory of the server", server.memory_mib(), "MiB", "<", 32)
+
+
 # ---- the page -----------------------------------------------------------------------------------
 
 
@@ -304,7 +325,7 @@ def measure_page(run):
 
 
 PARTS = {"streams": measure_streams, "pages": measure_pages, "scrape": measure_scrape,
-         "page": measure_page}
+         "many": measure_many, "page": measure_page}
 
 
 def main():

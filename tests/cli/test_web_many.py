@@ -1,5 +1,6 @@
-"""A store with 100,000 queues: pages, sums, metrics and the list of the command line are served
-soon, and no answer holds them all in memory. What is timed has ten times the time it takes."""
+"""A store with very many queues: pages, sums, metrics and the list of the command line are served
+soon, and no answer holds them all in memory. What is timed has ten times the time it takes; with
+100,000 of them it is measured by tests/bench/web.sh many."""
 import json
 import os
 import sqlite3
@@ -10,11 +11,10 @@ from webserver import Web
 
 pytestmark = pytest.mark.usefixtures("has_web")
 
-MANY, PAGE, BUSY = 100_000, 1000, 7
+MANY, PAGE, BUSY = 10_000, 1000, 7
 SOON_S = 10
 KNOWN_S = 120     # in the background, on a machine that has other things to do
-# Redis gives the names of all in one answer, which is 14 MiB for as long as it is read.
-GROWN_MIB = {"sqlite": 32, "redis": 40}
+GROWN_MIB = 16
 
 
 def name_of(number):
@@ -125,7 +125,6 @@ def test_many_queues_are_served_soon(filled):
         check_overview(web)
         check_metrics(web)
         grown = memory_of(web, "VmHWM") - before
-        kind = filled.env["GOFER_URL"].partition(":")[0]
-        assert grown < GROWN_MIB[kind] or os.environ.get("GOFER_SANITIZED"), grown
+        assert grown < GROWN_MIB or os.environ.get("GOFER_SANITIZED"), grown
     finally:
         web.close()
