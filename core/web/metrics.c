@@ -418,11 +418,15 @@ static void answer_one(web_call *call)
 
 enum { KEPT_MS = 1000, FORMATS = 2 };
 
+typedef struct kept_answer {
+    bool      made;
+    int64_t   made_ms;          // monotonic
+    web_reply reply;
+} kept_answer;
+
 struct web_scrapes {
     pthread_mutex_t lock;       // held while the store is asked: the others would only ask the same
-    bool            made;
-    int64_t         made_ms;    // monotonic
-    web_reply       kept[FORMATS];
+    kept_answer     kept[FORMATS];
 };
 
 web_scrapes *web_scrapes_new(void)
@@ -435,39 +439,32 @@ web_scrapes *web_scrapes_new(void)
     return kept;
 }
 
-static void clear(web_scrapes *kept)
-{
-    for (int i = 0; i < FORMATS; i++)
-        web_text_free(&kept->kept[i].body);
-    memset(kept->kept, 0, sizeof kept->kept);
-}
-
 void web_scrapes_free(web_scrapes *kept)
 {
     if (!kept)
         return;
-    clear(kept);
+    for (int i = 0; i < FORMATS; i++)
+        web_text_free(&kept->kept[i].reply.body);
     pthread_mutex_destroy(&kept->lock);
     free(kept);
 }
 
-// A failure is kept, too: who asks meanwhile need not wait for a store that is away. The call
-// serves to put its words together.
-static void make(web_call *call, web_scrapes *kept)
+// In the format that is asked for alone: nearly everybody asks for the same. A failure is kept,
+// too: who asks meanwhile need not wait for a store that is away. The call serves to put its words
+// together.
+static void make(web_call *call, kept_answer *kept, bool open)
 {
     snapshots s = { 0 };
-    clear(kept);
+    web_text_free(&kept->reply.body);
+    kept->reply = (web_reply){ 0 };
     gofer_status st = ask(call, &s);
-    for (int open = 0; open < FORMATS; open++) {
-        web_reply *reply = &kept->kept[open];
-        reply->status = web_http_of(st);
-        reply->type = web_exposition_type(open);
-        if (st == GOFER_OK) {
-            put_all(&(web_exposition){ .out = &reply->body, .open = open }, &s, call);
-            continue;
-        }
+    if (st == GOFER_OK) {
+        kept->reply.status = web_http_of(st);
+        kept->reply.type = web_exposition_type(open);
+        put_all(&(web_exposition){ .out = &kept->reply.body, .open = open }, &s, call);
+    } else {
         web_fail_status(call, st);
-        *reply = call->reply;
+        kept->reply = call->reply;
         call->reply = (web_reply){ 0 };
     }
     forget(&s);
@@ -477,19 +474,20 @@ static void make(web_call *call, web_scrapes *kept)
 
 void web_metrics(web_call *call)
 {
-    web_scrapes *kept = call->scrapes;
+    bool open = web_exposition_open(call->accept);
+    kept_answer *kept = &call->scrapes->kept[open];
     if (call->view.scope) {
         answer_one(call);
         return;
     }
-    pthread_mutex_lock(&kept->lock);
+    pthread_mutex_lock(&call->scrapes->lock);
     if (!kept->made || web_ms(CLOCK_MONOTONIC) - kept->made_ms >= KEPT_MS)
-        make(call, kept);
-    const web_reply *reply = &kept->kept[web_exposition_open(call->accept)];
+        make(call, kept, open);
+    const web_reply *reply = &kept->reply;
     if (reply->body.at && !reply->body.failed) {
         web_text_add(&call->reply.body, reply->body.at, reply->body.size);
         call->reply.status = reply->status;
         call->reply.type = reply->type;
     }
-    pthread_mutex_unlock(&kept->lock);
+    pthread_mutex_unlock(&call->scrapes->lock);
 }
