@@ -50,6 +50,8 @@
 %rename(client_pause) gofer_client_queue_pause;
 %rename(client_unpause) gofer_client_queue_unpause;
 %rename(client_delete_queue) gofer_client_queue_delete;
+%rename(client_shard) gofer_client_queue_shard;
+%rename(client_shards) gofer_client_queue_shards;
 %rename(task_raw) gofer_task_payload;
 %rename(version_number) gofer_version;
 

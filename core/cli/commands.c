@@ -7,8 +7,9 @@
 extern const cli_command cmd_worker, cmd_worker_ls, cmd_worker_set, cmd_enqueue, cmd_wait,
     cmd_watch, cmd_events, cmd_task_ls, cmd_task_show, cmd_task_edit, cmd_task_reschedule,
     cmd_task_run, cmd_task_archive, cmd_task_rm, cmd_task_cancel, cmd_group_ls, cmd_group_run,
-    cmd_group_archive, cmd_group_rm, cmd_queue_ls, cmd_queue_show, cmd_queue_pause,
-    cmd_queue_unpause, cmd_queue_rm, cmd_cron_ls, cmd_cron_show, cmd_cron_history, cmd_cron_check,
+    cmd_group_archive, cmd_group_rm, cmd_queue_ls, cmd_queue_show, cmd_queue_shard,
+    cmd_queue_pause, cmd_queue_unpause, cmd_queue_rm,
+    cmd_cron_ls, cmd_cron_show, cmd_cron_history, cmd_cron_check,
     cmd_cron_add, cmd_cron_rm, cmd_cron_pause, cmd_cron_unpause, cmd_cron_run, cmd_cron_sync,
     cmd_stats, cmd_audit, cmd_ping, cmd_doctor, cmd_bench, cmd_migrate, cmd_completion, cmd_version,
     cmd_help;
@@ -27,7 +28,8 @@ const cli_command *const cli_commands[] = {
     &cmd_task_ls, &cmd_task_show, &cmd_task_edit, &cmd_task_reschedule,
     &cmd_task_run, &cmd_task_archive, &cmd_task_rm, &cmd_task_cancel,
     &cmd_group_ls, &cmd_group_run, &cmd_group_archive, &cmd_group_rm,
-    &cmd_queue_ls, &cmd_queue_show, &cmd_queue_pause, &cmd_queue_unpause, &cmd_queue_rm,
+    &cmd_queue_ls, &cmd_queue_show, &cmd_queue_shard,
+    &cmd_queue_pause, &cmd_queue_unpause, &cmd_queue_rm,
     &cmd_cron_add, &cmd_cron_ls, &cmd_cron_show, &cmd_cron_history, &cmd_cron_check,
     &cmd_cron_pause, &cmd_cron_unpause, &cmd_cron_run, &cmd_cron_sync, &cmd_cron_rm,
 #ifdef GOFER_HAVE_TOP

@@ -5,6 +5,7 @@
 #include "queue_table.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -15,10 +16,10 @@ enum { COUNTS = QUEUE_COUNTS, UNSERVED_NAMED = 10 };
 static const char *const fields[COUNTS] = { "pending", "active", "scheduled", "retry", "archived",
     "completed", "processed", "failed", "aggregating" };
 
-static int any(const gofer_info *queues, const char *field)
+static int any(const gofer_info *const *queues, size_t count, const char *field)
 {
-    for (size_t i = 0; i < gofer_info_count(queues); i++)
-        if (gofer_info_int(gofer_info_at(queues, i), field, 0))
+    for (size_t i = 0; i < count; i++)
+        if (gofer_info_int(queues[i], field, 0))
             return 1;
     return 0;
 }
@@ -40,11 +41,12 @@ static void add_sums(table *rows, const queue_pages *pages, size_t columns, int 
         table_cell(rows, STYLE_PLAIN, NULL);
 }
 
-void queue_pages_print(const queue_pages *pages, const gofer_info *queues, int is_last, int color)
+void queue_pages_rows(const queue_pages *pages, const gofer_info *const *queues, size_t count,
+    int is_last, int color)
 {
     // Groups and pauses are rare: their columns are left out where they would say nothing.
-    int grouped = any(queues, "aggregating") || (is_last && pages->sums[COUNTS - 1]),
-        pauses = any(queues, "paused");
+    int grouped = any(queues, count, "aggregating") || (is_last && pages->sums[COUNTS - 1]),
+        pauses = any(queues, count, "paused");
     const char *heads[COUNTS + 4] = { "QUEUE", "PENDING", "ACTIVE", "SCHED", "RETRY", "ARCH",
         "DONE", "TODAY", "FAILED" };
     size_t columns = grouped ? COUNTS : COUNTS - 1, head = COUNTS;
@@ -57,8 +59,8 @@ void queue_pages_print(const queue_pages *pages, const gofer_info *queues, int i
     align[head - 1] = pauses ? 'l' : 'r';
     table *rows = table_new(heads, align);
     char text[CLI_HUMAN];
-    for (size_t i = 0; i < gofer_info_count(queues); i++) {
-        const gofer_info *queue = gofer_info_at(queues, i);
+    for (size_t i = 0; i < count; i++) {
+        const gofer_info *queue = queues[i];
         int64_t latency = gofer_info_int(queue, "latency_ms", 0);
         int paused = gofer_info_int(queue, "paused", 0) != 0;
         table_cell(rows, STYLE_BOLD, gofer_info_text(queue, "queue"));
@@ -72,6 +74,19 @@ void queue_pages_print(const queue_pages *pages, const gofer_info *queues, int i
         add_sums(rows, pages, columns, pauses);
     table_print(rows, color);
     table_free(rows);
+}
+
+void queue_pages_print(const queue_pages *pages, const gofer_info *queues, int is_last, int color)
+{
+    size_t count = gofer_info_count(queues);
+    const gofer_info **rows = calloc(count + 1, sizeof *rows);
+    for (size_t i = 0; i < count && rows; i++)
+        rows[i] = gofer_info_at(queues, i);
+    if (rows)
+        queue_pages_rows(pages, rows, count, is_last, color);
+    else
+        fputs("gofer: no memory for a table\n", stderr);
+    free(rows);
 }
 
 static void add_unserved(queue_pages *pages, const char *name)

@@ -19,6 +19,9 @@ typedef struct queue_pages {
     size_t  used;
 } queue_pages;
 void queue_pages_add(queue_pages *pages, const gofer_info *queues);
+// Rows that are in several lists.
+void queue_pages_rows(const queue_pages *pages, const gofer_info *const *rows, size_t count,
+    int is_last, int color);
 void queue_pages_print(const queue_pages *pages, const gofer_info *queues, int is_last, int color);
 void queue_pages_note(const struct cli *c, const queue_pages *pages);
 // A note of the first ten whose pending tasks no live worker will take, if there are any.

@@ -69,6 +69,14 @@ class QueueInfo:
     """How long the active task has run that was taken first; zero: none, or a Go worker has it."""
     unserved: bool = flag_of("unserved")
     """Tasks are pending, and no live worker serves the queue. Only queues() tells."""
+    shards: Optional[int] = number_if("shards")
+    """How many shards tasks are put into; None: it is not sharded, or is a shard."""
+    shard: Optional[int] = number_if("shard")
+    """Its number among the shards of its queue. Only shards() tells, as of the next two."""
+    draining: bool = flag_of("draining")
+    """It is taken from until it is empty, and not put into."""
+    server: Optional[str] = text_if("server")
+    """In a Redis Cluster, the address of the primary that has it."""
 
 
 @dataclass(frozen=True)
@@ -378,6 +386,12 @@ class Inspector:
         with self._client() as client:
             return read(QueueInfo, client.queue(queue))
 
+    def shards(self, queue: str) -> list[QueueInfo]:
+        """The shards of a queue, each as a queue by itself, those that are being emptied last; of
+        one that is not sharded itself alone. NotFound: no such queue."""
+        with self._client() as client:
+            return [read(QueueInfo, record) for record in client.queue_shards(queue)]
+
     def page(
         self,
         queue: str = "default",
@@ -624,6 +638,13 @@ class Inspector:
         """Remove a queue. WrongState: it has active tasks or, without `force`, any."""
         with self._client() as client:
             client.queue_delete(queue, force)
+
+    def shard(self, queue: str, shards: int) -> None:
+        """Spread a queue over 1 (not sharded) to 128 shards, which may be on different servers of a
+        Redis Cluster. Producers and workers follow within a second or two, and go on naming the
+        queue alone. Repeating is fine. Unsupported: more than 1, in a file or in memory."""
+        with self._client() as client:
+            client.queue_shard(queue, shards)
 
 
 def _bounds(older: Duration | None, younger: Duration | None) -> tuple[int, int]:

@@ -38,6 +38,8 @@ def look(run):
     for command in ("queue ls", "worker ls", "task ls", "group ls", "cron ls", "stats"):
         run(command)
     run("queue show", "default")
+    run("queue ls", "--shards", options="--shards")
+    run("queue shard", "default", "1")
     run("doctor", code=None)
     for task in run("task ls", "--limit", "100")["items"]:
         run("task show", task["id"])

@@ -174,6 +174,9 @@ gf_broker *store_open(void)
 {
     fresh_place();
     gf_broker *b = store_again();
+    const char *shards = getenv("GOFER_TEST_SHARDS");
+    if (shards && b->ops->shards)
+        REQUIRE_OK(b->ops->shards->declare(b, "q", atoi(shards)));
     worker_register(b, "w");
     return b;
 }
@@ -186,7 +189,7 @@ enum { OF_SQLITE = 1, OF_REDIS = 2, OF_ALL = OF_SQLITE | OF_REDIS };
 #define TABLES(x) \
     x(tasks, OF_ALL) x(upkeep, OF_ALL) x(groups, OF_ALL) x(cron, OF_ALL) x(peers, OF_REDIS) \
     x(live, OF_ALL) x(inspect, OF_ALL) x(act, OF_ALL) x(transfer, OF_ALL) x(check, OF_ALL) \
-    x(audit, OF_ALL)
+    x(audit, OF_ALL) x(shards, OF_REDIS)
 
 // MEMBERS(x): each member of a table that is a function.
 #define MEMBERS(x) \
@@ -213,7 +216,8 @@ enum { OF_SQLITE = 1, OF_REDIS = 2, OF_ALL = OF_SQLITE | OF_REDIS };
     x(act, task_edit) x(act, queue_pause) x(act, queue_delete) \
     x(transfer, export_items) x(transfer, import_items) x(transfer, drop_items) \
     x(check, store) \
-    x(audit, add) x(audit, page)
+    x(audit, add) x(audit, page) \
+    x(shards, declare) x(shards, slots)
 
 void store_check_members(void)
 {

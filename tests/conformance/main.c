@@ -52,8 +52,10 @@ int main(int argc, char **argv)
         parts[part_count++] = suite_fault();
         parts[part_count++] = suite_ride();
     }
-    if (store_is_redis())
+    if (store_is_redis()) {
         parts[part_count++] = suite_asynq();
+        parts[part_count++] = suite_sharded();
+    }
     size_t tests = 0, failed = 0;
     for (size_t p = 0; p < part_count; p++)
         for (size_t i = 0; i < parts[p].count; i++) {

@@ -169,6 +169,19 @@ function tests.queues_are_counted_paused_and_deleted(folder)
   check.fails("ENOTFOUND: ", app.queue, app, "a")
 end
 
+function tests.a_file_has_one_shard(folder)
+  local app <close> = open(folder)
+  app:enqueue("t", "", { queue = "a" })
+  app:shard("a", 1)
+  local shards = app:shards("a")
+  check.equal(#shards, 1)
+  check.equal(shards[1].queue, "a")
+  check.equal(shards[1].shard, 0)
+  check.fails("EUNSUPPORTED: ", app.shard, app, "a", 2)
+  check.fails("EINVAL: ", app.shard, app, "a", 0)
+  check.fails("ENOTFOUND: ", app.shards, app, "nowhere")
+end
+
 function tests.tasks_are_paged(folder)
   local app <close> = open(folder)
   for i = 1, 25 do app:enqueue("t", "" .. i) end

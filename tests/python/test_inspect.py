@@ -121,6 +121,21 @@ def test_pause(app: gofer.Gofer) -> None:
     assert not app.inspect.queue("new").paused
 
 
+def test_a_file_has_one_shard(app: gofer.Gofer) -> None:
+    app.enqueue("t", queue="mail")
+    app.inspect.shard("mail", 1)
+    (shard,) = app.inspect.shards("mail")
+    assert (shard.queue, shard.shard, shard.shards, shard.pending) == ("mail", 0, None, 1)
+    assert not shard.draining and shard.server is None
+    with pytest.raises(gofer.Unsupported, match="spread"):
+        app.inspect.shard("mail", 2)
+    for wrong in (0, 129):
+        with pytest.raises(gofer.InvalidArgument):
+            app.inspect.shard("mail", wrong)
+    with pytest.raises(gofer.NotFound):
+        app.inspect.shards("nowhere")
+
+
 def test_deleting_a_queue(app: gofer.Gofer) -> None:
     app.enqueue("t")
     app.inspect.delete_queue("default", force=True)

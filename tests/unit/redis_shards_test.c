@@ -241,6 +241,7 @@ static void a_list_is_whole_but_for_keys_of_other_types(void)
 static gf_rd_claim a_claim(const char *queue, const char *key)
 {
     gf_rd_claim c = { .base = { .message = { .id = "id", .type = "t", .queue = queue } },
+        .queue = queue,
         .key = key,
         .token_text = "token" };
     atomic_store(&c.score, 5);

@@ -1,7 +1,8 @@
-// cmd_queue.c - `gofer queue ls|show|pause|unpause|rm`.
+// cmd_queue.c - `gofer queue ls|show|shard|pause|unpause|rm`.
 //
 // pause, unpause and rm take several names (act.c); a queue with tasks in it is removed with
 // --force only.
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,14 +15,71 @@
 
 enum { PAGE = 1000 };
 
+typedef struct ls_args {
+    int shards;
+} ls_args;
+
+static const cli_option ls_options[] = {
+    { "shards", 0, CLI_FLAG, offsetof(ls_args, shards), NULL,
+      "each shard of a sharded queue by itself", 0, 0 },
+    CLI_OPTIONS_END
+};
+
+// The rows of a page: its records, or the shards of each, which are in lists of their own.
+typedef struct page_rows {
+    const gofer_info **items;
+    size_t             count;
+    gofer_info       **lists;
+    size_t             list_count;
+} page_rows;
+
+static void rows_clear(page_rows *r)
+{
+    for (size_t i = 0; i < r->list_count; i++)
+        gofer_info_free(r->lists[i]);
+    free(r->lists);
+    free(r->items);
+}
+
+static int rows_add(page_rows *r, const gofer_info *list)
+{
+    size_t more = gofer_info_count(list);
+    const gofer_info **items = realloc(r->items, (r->count + more + 1) * sizeof *items);
+    if (!items)
+        return 0;
+    r->items = items;
+    for (size_t i = 0; i < more; i++)
+        r->items[r->count++] = gofer_info_at(list, i);
+    return 1;
+}
+
+static gofer_status rows_add_shards(page_rows *r, gofer_client *client, const gofer_info *page)
+{
+    size_t count = gofer_info_count(page);
+    r->lists = calloc(count + 1, sizeof *r->lists);
+    if (!r->lists)
+        return GOFER_ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        const char *queue = gofer_info_text(gofer_info_at(page, i), "queue");
+        gofer_status st = gofer_client_queue_shards(client, queue, &r->lists[r->list_count]);
+        if (st == GOFER_ENOTFOUND)
+            continue;                  // it was removed meanwhile
+        if (st != GOFER_OK)
+            return st;
+        if (!rows_add(r, r->lists[r->list_count++]))
+            return GOFER_ENOMEM;
+    }
+    return GOFER_OK;
+}
+
 // The object that one page would be, in pieces.
-static int put_items(const cli *c, const gofer_info *page, int is_first, int is_last)
+static int put_items(const cli *c, const page_rows *r, int is_first, int is_last)
 {
     if (is_first)
         fputs("{\"items\":[", stdout);
-    for (size_t i = 0; i < gofer_info_count(page); i++) {
+    for (size_t i = 0; i < r->count; i++) {
         char *json;
-        gofer_status st = gofer_info_json(gofer_info_at(page, i), &json);
+        gofer_status st = gofer_info_json(r->items[i], &json);
         if (st != GOFER_OK)
             return cli_fail_status(c, st, NULL);
         if (i || !is_first)
@@ -34,17 +92,17 @@ static int put_items(const cli *c, const gofer_info *page, int is_first, int is_
     return CLI_OK;
 }
 
-static int put_page(const cli *c, queue_pages *pages, const gofer_info *page)
+static int put_rows(const cli *c, queue_pages *pages, const gofer_info *page, const page_rows *r)
 {
     int is_first = pages->count == 0, is_last = !gofer_info_has(page, "next_cursor");
     queue_pages_add(pages, page);
     if (c->global.json)
-        return put_items(c, page, is_first, is_last);
+        return put_items(c, r, is_first, is_last);
     if (pages->count == 0) {
         cli_note(c, "no queues yet: the first task makes its queue");
         return CLI_OK;
     }
-    queue_pages_print(pages, page, is_last, c->color);
+    queue_pages_rows(pages, r->items, r->count, is_last, c->color);
     if (!is_last)
         putchar('\n');
     else
@@ -52,10 +110,21 @@ static int put_page(const cli *c, queue_pages *pages, const gofer_info *page)
     return CLI_OK;
 }
 
+static int put_page(const cli *c, gofer_client *client, const ls_args *args, queue_pages *pages,
+    const gofer_info *page)
+{
+    page_rows r = { 0 };
+    gofer_status st = args->shards ? rows_add_shards(&r, client, page)
+        : rows_add(&r, page)       ? GOFER_OK
+                                   : GOFER_ENOMEM;
+    int code = st == GOFER_OK ? put_rows(c, pages, page, &r) : cli_fail_status(c, st, NULL);
+    rows_clear(&r);
+    return code;
+}
+
 // Page by page, so that of very many the first are there at once, and never all in memory.
 static int list_queues(cli *c, const void *args)
 {
-    (void)args;
     gofer_client *client = NULL;
     gofer_info *page = NULL;
     queue_pages pages = { 0 };
@@ -64,7 +133,8 @@ static int list_queues(cli *c, const void *args)
         gofer_info *before = page;
         gofer_status st = gofer_client_queues_page(client, NULL,
             before ? gofer_info_text(before, "next_cursor") : NULL, PAGE, &page);
-        code = st == GOFER_OK ? put_page(c, &pages, page) : cli_fail_status(c, st, NULL);
+        code = st == GOFER_OK ? put_page(c, client, args, &pages, page)
+                              : cli_fail_status(c, st, NULL);
         on = code == CLI_OK && gofer_info_has(page, "next_cursor");
         gofer_info_free(before == page ? NULL : before);
     }
@@ -80,7 +150,7 @@ static void print_queue(const cli *c, const gofer_info *queue)
         { "retry", "retry" },
         { "completed", "completed" }, { "archived", "archived" }, { "aggregating", "aggregating" },
         { "groups", "groups" },
-        { "size", "size" },
+        { "size", "size" }, { "shards", "shards" },
         { "processed", "processed today" }, { "failed", "failed today" },
         { "processed_total", "processed in all" }, { "failed_total", "failed in all" },
         { "archive_deleted", "deleted by the archive's limit" },
@@ -161,6 +231,16 @@ static gofer_status delete_one(gofer_client *client, const char *queue, const vo
     return gofer_client_queue_delete(client, queue, args->force);
 }
 
+typedef struct shard_args {
+    int32_t shards;
+} shard_args;
+
+static gofer_status shard_one(gofer_client *client, const char *queue, const void *user)
+{
+    const shard_args *args = user;
+    return gofer_client_queue_shard(client, queue, args->shards);
+}
+
 static int act(cli *c, const char *done, const char *name, cli_act_fn one, const void *user)
 {
     cli_word_act how = { "queue", done, name, NULL, one };
@@ -182,6 +262,20 @@ static int unpause_queues(cli *c, const void *args)
     return act(c, "unpaused", "queue.unpause", unpause_one, args);
 }
 
+// NAME SHARDS: the number is the last word, and what is acted on is the first.
+static int shard_queue(cli *c, const void *args)
+{
+    (void)args;
+    char *end;
+    errno = 0;
+    long number = strtol(c->words[1], &end, 10);
+    if (end == c->words[1] || *end || errno || number < 1 || number > INT32_MAX)
+        return cli_fail(c, CLI_USAGE, "'%s' is not a number of shards", c->words[1]);
+    const shard_args its = { (int32_t)number };
+    c->word_count = 1;
+    return act(c, "sharded", "queue.shard", shard_one, &its);
+}
+
 static int delete_queues(cli *c, const void *args)
 {
     return act(c, "removed", "queue.delete", delete_one, args);
@@ -191,6 +285,8 @@ const cli_command cmd_queue_ls = {
     .name = "queue ls",
     .summary = "list queues with their counts",
     .usage = "",
+    .options = ls_options,
+    .args_size = sizeof(ls_args),
     .about =
         "OLDEST is how long the first pending task has waited; GROUPED, how many tasks wait in "
         "groups, is shown where there are any. Queues with pending tasks that no live worker "
@@ -208,6 +304,21 @@ const cli_command cmd_queue_show = {
     .words_min = 1,
     .words_max = 1,
     .run = show_queue,
+};
+
+const cli_command cmd_queue_shard = {
+    .name = "queue shard",
+    .summary = "spread a queue over several servers of a Redis Cluster",
+    .usage = "NAME SHARDS",
+    .about =
+        "Its tasks are then in so many queues, NAME, NAME:1 and so on, which gofer shows and takes "
+        "from as one. Producers and workers follow by themselves within a second or two, and go on "
+        "naming NAME alone. More shards are used at once; of fewer the others are taken from until "
+        "they are empty. 1: not sharded any more. 'gofer queue ls --shards' shows each.",
+    .examples = "gofer queue shard mail 12",
+    .words_min = 2,
+    .words_max = 2,
+    .run = shard_queue,
 };
 
 const cli_command cmd_queue_pause = {

@@ -473,6 +473,7 @@ GOFER_API gofer_status gofer_info_json(const gofer_info *info, char **out);
  *  a Go worker has it), aggregating (tasks that wait in groups, counted in size) and groups;
  *  archive_deleted (archived tasks that the archive's limit on Redis deleted; from 0 again after 90
  *  days without) and archive_limit (how many stay; only Redis has one);
+ *  shards (of a sharded queue, for all of whose shards together these are: how many it has);
  *  unserved (1: tasks are pending, and no live worker serves the queue), missing otherwise and
  *  where the workers cannot be seen. */
 GOFER_API gofer_status gofer_client_queues(gofer_client *client, gofer_info **out);
@@ -655,6 +656,20 @@ GOFER_API gofer_status gofer_client_queue_unpause(gofer_client *client, const ch
  *  GOFER_ESTATE (it has active tasks; or, unless force is 1, any task). */
 GOFER_API gofer_status gofer_client_queue_delete(gofer_client *client, const char *queue,
     int32_t force);
+/** Spread a queue over shards, each of which may be on another server of a Redis Cluster: queues of
+ *  Asynq's beside it, which gofer shows, takes from and acts on as one. Producers and workers
+ *  follow within a second or two, by the queue's name alone. More shards are used at once; of fewer
+ *  the others are taken from until they are empty. shards: 1 (not sharded) to 128. Repeating is
+ *  fine. Errors: GOFER_EINVAL (also: the name is that of a shard), GOFER_EUNSUPPORTED (more than
+ *  one, and the store is a file or memory, where there is nothing to be spread over). */
+GOFER_API gofer_status gofer_client_queue_shard(gofer_client *client, const char *queue,
+    int32_t shards);
+/** The shards of a queue, each with the fields of gofer_client_queue and shard (its number),
+ *  draining (1: it is taken from until it is empty, and not put into), server (in a Cluster: the
+ *  address of its primary). A queue that is not sharded is its only shard. Errors:
+ *  GOFER_ENOTFOUND. */
+GOFER_API gofer_status gofer_client_queue_shards(gofer_client *client, const char *queue,
+    gofer_info **out);
 /** Live workers, on Redis those of Go programs too. Fields: worker (id), host, pid,
  *  started_at_ms, state ("active", "quiet", "stopping", "lacking": it has not
  *  what its tasks need, and takes fewer), concurrency, running, queues (text,

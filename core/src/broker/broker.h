@@ -18,6 +18,7 @@
 #include "broker/groups.h"
 #include "broker/inspect.h"
 #include "broker/live.h"
+#include "broker/shards.h"
 #include "broker/tasks.h"
 #include "broker/transfer.h"
 #include "broker/types.h"
@@ -54,6 +55,7 @@ typedef struct gf_broker_ops {
     const gf_transfer_ops *transfer;
     const gf_check_ops    *check;
     const gf_audit_ops    *audit;
+    const gf_shards_ops   *shards;
 } gf_broker_ops;
 
 // Every broker begins with this.

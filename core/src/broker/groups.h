@@ -35,6 +35,7 @@ enum { GF_GROUPS_PUT_OFF = 64 };
 // over, or by another program).
 typedef struct gf_group_set {
     const char *queue, *group, *id;
+    const char *place;             // the store's: its own name of the queue; NULL: that
     int64_t     until_ms;          // monotonic
     int32_t     crashes;           // how often in turn it was taken before and did not come back
     gf_message *tasks;             // oldest first

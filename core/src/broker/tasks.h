@@ -39,6 +39,7 @@ typedef struct gf_put {
                                    //   payload; NULL: theirs
     gf_unique_life    unique_life;
     const char       *group;       // not NULL and due now: waits in this group instead of pending
+    bool              fresh;       // its id was made for it: nobody can have it already
     char             *holder;      // NULL, or GF_ID_MAX + 1 bytes; out with EDUPLICATE: the
                                    //   id that holds the lock
     gofer_status      status;      // out: OK (also for a repeat of the same task), EEXIST,

@@ -241,6 +241,7 @@ static gf_put put_of(const gf_draft *d, char *holder)
         .unique_key = d->unique_key,
         .unique_life = d->unique_life,
         .group = d->group,
+        .fresh = d->message.id == d->id,
         .holder = holder,
     };
 }

@@ -36,7 +36,8 @@
 PART("Snapshots",
     "What inspection hands out: a `gofer_info` in C, a record of the same names in `--json`.")
 
-KIND(queue, "gofer_client_queues gofer_client_queues_page gofer_client_queue",
+KIND(queue,
+    "gofer_client_queues gofer_client_queues_page gofer_client_queue gofer_client_queue_shards",
     "A queue with its counts.")
 FIELD(queue, queue, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its name.")
 FIELD(queue, paused, BOOL, none, ALWAYS, BOTH, "0.1.0", "Whether workers leave its tasks alone.")
@@ -71,6 +72,14 @@ FIELD(queue, longest_running_ms, INT, ms, ALWAYS, BOTH, "0.1.0",
     "worker has it, which does not say since when.")
 FIELD(queue, unserved, BOOL, none, MAYBE, BOTH, "0.1.0",
     "True: tasks are pending and no live worker serves the queue; only in lists of queues.")
+FIELD(queue, shards, INT, count, MAYBE, REDIS, "0.1.0",
+    "How many shards tasks are put into; missing: it is not sharded, or is a shard.")
+FIELD(queue, shard, INT, none, MAYBE, BOTH, "0.1.0",
+    "Its number, from 0, among the shards of its queue; only in the list of these.")
+FIELD(queue, draining, BOOL, none, MAYBE, REDIS, "0.1.0",
+    "True: a shard that is taken from until it is empty, and not put into.")
+FIELD(queue, server, TEXT, none, MAYBE, REDIS, "0.1.0",
+    "In a Cluster the address of the primary that has the shard.")
 
 KIND(store, "gofer_client_store", "What a store says of itself, or of a queue in it.")
 FIELD(store, store, TEXT, none, ALWAYS, BOTH, "0.1.0", "redis, valkey or sqlite.")
@@ -747,7 +756,9 @@ ANSWER("group run", "", RECORD(acted_on_all))
 ANSWER("group archive", "", RECORD(acted_on_all))
 ANSWER("group rm", "", RECORD(acted_on_all))
 ANSWER("queue ls", "", LIST(queue))
+ANSWER("queue ls", "--shards", LIST(queue))
 ANSWER("queue show", "", RECORD(queue))
+ANSWER("queue shard", "", LIST(acted))
 ANSWER("queue pause", "", LIST(acted))
 ANSWER("queue unpause", "", LIST(acted))
 ANSWER("queue rm", "", LIST(acted))

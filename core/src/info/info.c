@@ -117,6 +117,23 @@ gofer_info *gf_info_take(gofer_info *list, size_t index)
     return item;
 }
 
+int gf_info_put_text(gofer_info *info, const char *name, const char *text)
+{
+    size_t place = 0;
+    while (place < info->field_count && strcmp(info->fields[place].name, name) != 0)
+        place++;
+    if (place == info->field_count)
+        return gf_info_set_text(info, name, text);
+    gf_info_drop(info, name);
+    if (gf_info_set_text(info, name, text) != 0)
+        return -1;
+    field last = info->fields[info->field_count - 1];
+    for (size_t i = info->field_count - 1; i > place; i--)
+        info->fields[i] = info->fields[i - 1];
+    info->fields[place] = last;
+    return 0;
+}
+
 void gf_info_drop(gofer_info *info, const char *name)
 {
     for (size_t i = 0; i < info->field_count; i++)

@@ -27,6 +27,7 @@ void gf_info_sort(gofer_info *list, const char *field);   // by a number, ascend
 int gf_info_set_int(gofer_info *info, const char *field, int64_t value);
 int gf_info_set_bool(gofer_info *info, const char *field, int value);
 int gf_info_set_text(gofer_info *info, const char *field, const char *text);   // NULL: not set
+int gf_info_put_text(gofer_info *info, const char *field, const char *text);   // in its place
 int gf_info_set_bytes(gofer_info *info, const char *field, const void *bytes, size_t size);
 int gf_info_set_child(gofer_info *info, const char *field, gofer_info *child); // takes child over
 // Fields id, type, queue, headers, max_retry, … that every task record has, and those that gofer's

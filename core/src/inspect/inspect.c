@@ -250,6 +250,54 @@ gofer_status gofer_client_workers(gofer_client *client, gofer_info **out)
     return st == GOFER_OK ? client->broker->ops->inspect->workers(client->broker, out) : st;
 }
 
+gofer_status gofer_client_queue_shard(gofer_client *client, const char *queue, int32_t shards)
+{
+    gofer_status st = gf_client_check(client, "gofer_client_queue_shard");
+    if (st == GOFER_OK)
+        st = gf_check_queue(queue);
+    if (st == GOFER_OK && (shards < 1 || shards > GF_SHARDS_MAX))
+        st = gf_fail(GOFER_EINVAL, "shards is %d: it must be from 1 to %d", (int)shards,
+            GF_SHARDS_MAX);
+    if (st != GOFER_OK)
+        return st;
+    const gf_shards_ops *ops = client->broker->ops->shards;
+    if (ops)
+        return ops->declare(client->broker, queue, shards);
+    return shards == 1 ? GOFER_OK
+        : gf_fail(GOFER_EUNSUPPORTED,
+              "the store '%s' is one place: a queue in it cannot be spread over shards",
+              client->url.scheme);
+}
+
+gofer_status gofer_client_queue_shards(gofer_client *client, const char *queue, gofer_info **out)
+{
+    gofer_info *one, *list;
+    gofer_status st = check_door(client, "gofer_client_queue_shards", out);
+    if (st == GOFER_OK)
+        st = gf_check_queue(queue);
+    if (st != GOFER_OK)
+        return st;
+    gf_broker *b = client->broker;
+    if (b->ops->shards)
+        return b->ops->shards->slots(b, queue, out);
+    st = b->ops->inspect->queues(b, queue, &one);
+    if (st != GOFER_OK)
+        return st;
+    list = gf_info_list();
+    int bad = gf_info_set_int(one, "shard", 0);
+    if (!list || bad) {
+        gofer_info_free(one);
+        gofer_info_free(list);
+        return GOFER_ENOMEM;
+    }
+    if (gf_info_add(list, one) != 0) {
+        gofer_info_free(list);
+        return GOFER_ENOMEM;
+    }
+    *out = list;
+    return GOFER_OK;
+}
+
 gofer_status gofer_client_history(gofer_client *client, const char *queue, int32_t days,
     gofer_info **out)
 {

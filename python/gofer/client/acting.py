@@ -116,6 +116,12 @@ class Acting(Opened):
         """Errors: NotFound, WrongState (active tasks; without force: any task)."""
         self._call(lib.gofer_client_queue_delete, text_or_null(queue, "queue"), int(force))
 
+    def queue_shard(self, queue: str, shards: int) -> None:
+        """shards: 1 to 128. Errors: InvalidArgument, Unsupported."""
+        self._call(
+            lib.gofer_client_queue_shard, text_or_null(queue, "queue"), fit("shards", shards)
+        )
+
     def _on_task(self, function: Any, task_id: str, queue: str | None) -> None:
         self._call(function, text_or_null(queue, "queue"), text_or_null(task_id, "task id"))
 

@@ -84,7 +84,7 @@ static bool leave_out(gf_rd_store *s, gf_finish *done, size_t done_count, const 
             r->queues[r->queue_count++] = take->queues[i];
     for (uint32_t i = 0; i < done_count; i++) {
         done[i].status = GOFER_EBROKER;
-        if (gf_rd_ails(s, done[i].claim->message.queue))
+        if (gf_rd_ails(s, gf_rd_claim_queue(done[i].claim)))
             continue;
         r->number[r->done_count] = i;
         r->done[r->done_count++] = done[i];
@@ -130,7 +130,7 @@ gofer_status gf_rd_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf
     for (size_t i = 0; take && i < take->queue_count && !ails; i++)
         ails = gf_rd_ails(s, take->queues[i].queue);
     for (size_t i = 0; i < done_count && !ails; i++)
-        ails = gf_rd_ails(s, done[i].claim->message.queue);
+        ails = gf_rd_ails(s, gf_rd_claim_queue(done[i].claim));
     return ails ? exchange_rest(s, done, done_count, take)
                 : gf_rd_exchange_all(s, done, done_count, take);
 }

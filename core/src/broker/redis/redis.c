@@ -1,7 +1,7 @@
 // redis.c - the Redis broker: its table, and how a store is opened and closed.
 #include <stdio.h>
 
-#include "broker/redis/store.h"
+#include "broker/redis/shard/shard.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -31,6 +31,8 @@ static gofer_status start(gf_rd_store *s, const gf_url *url)
     if (st == GOFER_OK)
         st = gf_rd_queues_open(s);
     if (st == GOFER_OK)
+        st = gf_rd_shards_open(s);
+    if (st == GOFER_OK)
         st = gf_rd_upkeep_open(s);
     if (st == GOFER_OK)
         st = gf_rd_combiner_open(s);
@@ -46,6 +48,7 @@ static void close_store(gf_broker *b)
     gf_rd_store *s = (gf_rd_store *)b;
     gf_rd_combiner_close(s);
     gf_rd_queues_close(s);
+    gf_rd_shards_close(s);
     gf_rd_upkeep_close(s);
     gf_rd_registrations_close(s);
     gf_rd_turns_close(s);
@@ -167,12 +170,6 @@ static const char *const schemes[] = {
     "redis-cluster", "rediss-cluster", NULL,
 };
 
-// Redis keeps its own house.
-static gofer_status nothing_to_tidy(gf_broker *b)
-{
-    return gf_rd_check((gf_rd_store *)b);
-}
-
 // waits_next and listener_next look at `interrupts` while they wait.
 static void sees_by_itself(gf_broker *b)
 {
@@ -187,8 +184,8 @@ static gofer_status settle(gf_broker *b, uint64_t ticket, bool force)
 }
 
 static const gf_tasks_ops tasks = {
-    .put = gf_rd_put,
-    .exchange = gf_rd_exchange,
+    .put = gf_rd_sharded_put,
+    .exchange = gf_rd_sharded_exchange,
     .settle = settle,
     .extend = gf_rd_extend,
     .progress = gf_rd_progress,
@@ -205,19 +202,19 @@ static const gf_upkeep_ops upkeep = {
     .now_ms = gf_rd_now_ms,
     .clock = read_clock,
     .forward = gf_rd_forward,
-    .recover = gf_rd_recover,
+    .recover = gf_rd_sharded_recover,
     .purge = gf_rd_purge,
-    .worker_register = gf_rd_worker_register,
+    .worker_register = gf_rd_sharded_register,
     .worker_deregister = gf_rd_worker_deregister,
     .register_ms = GF_RD_SERVER_TTL_S * 1000 / 2,
-    .tidy = nothing_to_tidy,
+    .tidy = gf_rd_shards_tidy,
 };
 
 static const gf_groups_ops groups = {
-    .take = gf_rd_group_take,
-    .put = gf_rd_group_put,
-    .back = gf_rd_group_back,
-    .archive = gf_rd_group_archive,
+    .take = gf_rd_sharded_group_take,
+    .put = gf_rd_sharded_group_put,
+    .back = gf_rd_sharded_group_back,
+    .archive = gf_rd_sharded_group_archive,
     .reclaim = gf_rd_groups_reclaim,
 };
 
@@ -255,36 +252,36 @@ static const gf_live_ops live = {
 };
 
 static const gf_inspect_ops inspect = {
-    .about = gf_rd_about,
-    .groups = gf_rd_groups,
+    .about = gf_rd_sharded_about,
+    .groups = gf_rd_sharded_groups,
     .stats_add = gf_rd_stats_add,
     .stats = gf_rd_stats,
     .stats_hours = gf_rd_stats_hours,
-    .names = gf_rd_names_inspect,
-    .locate = gf_rd_locate,
-    .filled = gf_rd_filled,
-    .counts = gf_rd_counts,
+    .names = gf_rd_sharded_names,
+    .locate = gf_rd_sharded_locate,
+    .filled = gf_rd_sharded_filled,
+    .counts = gf_rd_sharded_counts,
     .workers = gf_rd_workers,
-    .queues = gf_rd_queues_inspect,
-    .queues_page = gf_rd_queues_page,
-    .tasks = gf_rd_tasks,
-    .task = gf_rd_task,
-    .history = gf_rd_history,
-    .backlog = gf_rd_backlog,
+    .queues = gf_rd_sharded_queues,
+    .queues_page = gf_rd_sharded_queues_page,
+    .tasks = gf_rd_sharded_tasks,
+    .task = gf_rd_sharded_task,
+    .history = gf_rd_sharded_history,
+    .backlog = gf_rd_sharded_backlog,
 };
 
 static const gf_act_ops act = {
-    .tasks_move = gf_rd_tasks_move,
-    .tasks_act = gf_rd_tasks_act,
-    .task_edit = gf_rd_task_edit,
-    .queue_pause = gf_rd_queue_pause,
-    .queue_delete = gf_rd_queue_delete,
+    .tasks_move = gf_rd_sharded_move,
+    .tasks_act = gf_rd_sharded_act,
+    .task_edit = gf_rd_sharded_edit,
+    .queue_pause = gf_rd_sharded_pause,
+    .queue_delete = gf_rd_sharded_delete,
 };
 
 static const gf_transfer_ops transfer = {
-    .export_items = gf_rd_export,
-    .import_items = gf_rd_import,
-    .drop_items = gf_rd_drop,
+    .export_items = gf_rd_sharded_export,
+    .import_items = gf_rd_sharded_import,
+    .drop_items = gf_rd_sharded_drop,
 };
 
 static const gf_check_ops check = {
@@ -294,6 +291,11 @@ static const gf_check_ops check = {
 static const gf_audit_ops audit = {
     .add = gf_rd_audit_add,
     .page = gf_rd_audit_page,
+};
+
+static const gf_shards_ops shards = {
+    .declare = gf_rd_shards_declare,
+    .slots = gf_rd_shards_slots,
 };
 
 const gf_broker_ops gf_redis_ops = {
@@ -313,4 +315,5 @@ const gf_broker_ops gf_redis_ops = {
     .transfer = &transfer,
     .check = &check,
     .audit = &audit,
+    .shards = &shards,
 };

@@ -24,10 +24,12 @@
 //   gofer:set:<id>             an aggregation set that has become a task, for a while (aggregate.c)
 //   gofer:stats:<hour>         stats (stats.c)
 //   gofer:removing             since when the queue is being removed (act_queue.c)
+//   gofer:serving              of a sharded queue: the workers that serve it (shard/tasks.c)
 //   gofer:trimmed              how many tasks the archive's limits have deleted (lib/trim.lua)
 //
 // And beside the queues, each alone in its slot: asynq:gofer:schedules (entries.c),
-// asynq:gofer:shown (shown.c), asynq:gofer:audit (audit.c), asynq:gofer:listening (events.c),
+// asynq:gofer:shown (shown.c), asynq:gofer:shards (shard/), asynq:gofer:audit (audit.c),
+// asynq:gofer:listening (events.c),
 // asynq:gofer:{<worker>}:live and :control (watch.c), and the channels asynq:gofer:control and
 // asynq:gofer:events. In the slot of a worker's record
 // asynq:gofer:children:{<host>:<pid>:<worker>} (roster.c).
@@ -84,6 +86,7 @@ enum {
 typedef struct gf_rd_registration gf_rd_registration;    // roster.c
 typedef struct gf_rd_combiner gf_rd_combiner;            // combine.c
 typedef struct gf_rd_queues gf_rd_queues;                // queues.c
+typedef struct gf_rd_shard_cache gf_rd_shard_cache;      // shard/shards.c
 typedef struct gf_rd_upkeep gf_rd_upkeep;                // upkeep.c
 typedef struct gf_rd_watching gf_rd_watching;            // watch.c
 typedef struct gf_rd_turns gf_rd_turns;                  // aggregate.c
@@ -118,6 +121,7 @@ typedef struct gf_rd_store {
 
     gf_rd_combiner *combiner;                  // concurrent puts share a pipeline
     gf_rd_queues   *queues;                    // names seen in asynq:queues, refreshed now and then
+    gf_rd_shard_cache *shards;                 // sharded queues, asked for once a second
     gf_rd_upkeep   *upkeep;                    // where housekeeping is in its rounds
     pthread_mutex_t lock;                      // for the lists below
     gf_rd_registration *registrations;
@@ -134,6 +138,7 @@ typedef struct gf_rd_store {
 
     gf_rd_ailing    ailing[GF_RD_AILING_MAX];  // each in the place its slot has
     _Atomic int     ailing_count;
+    _Atomic int64_t shards_tidied_ms;          // monotonic; 0: never
 
     // events.c
     _Atomic int64_t listened_ms;               // when we looked whether anybody listens,
@@ -161,6 +166,8 @@ typedef struct gf_rd_claim {
     _Atomic bool    maybe_finished;            // a finish was sent and its answer lost: ESTALE
                                                //   may mean that it worked
     char            token_text[17];            // as in the hash: the same for all tasks of one take
+    const char     *queue;                     // where it is: of a sharded queue the slot, while
+                                               //   the message's is the queue's name
     const char     *key;                       // of the task's hash
     const char     *unique_key;                // NULL: none
     const void     *stored;                    // the message's bytes as taken: to write it again
@@ -171,6 +178,10 @@ typedef struct gf_rd_claim {
 // unreadable, or the message is of another id.
 gofer_status gf_rd_claim_make(const char *queue, const char *id, const void *bytes, size_t size,
     gf_rd_claim **out);
+static inline const char *gf_rd_claim_queue(const gf_claim *claim)
+{
+    return ((const gf_rd_claim *)claim)->queue;
+}
 void gf_rd_token_text(uint64_t token, char out[17]);
 // gofer:crashes: "2", or of a suspect "2 1". What is no such text: nothing.
 #define GF_RD_BLAME_TEXT 24

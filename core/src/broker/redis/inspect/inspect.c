@@ -383,6 +383,16 @@ static gofer_status inspect_one(gf_rd_store *s, const sweep *w, const char *queu
     return sweep_queues(s, w, (char *const[]){ (char *)queue }, 1);
 }
 
+gofer_status gf_rd_queues_look(gf_rd_store *s, char *const *queues, size_t count, gofer_info **out)
+{
+    queues_inspection its = { .list = gf_info_list() };
+    sweep w = { ask_queues, read_queue, &its, QUEUE_KEYS + 1, true, 0 };
+    if (!its.list)
+        return GOFER_ENOMEM;
+    gf_date_text(gf_day_of(gf_now_ms()), its.day);
+    return hand_over(sweep_queues(s, &w, queues, count), its.list, out);
+}
+
 gofer_status gf_rd_queues_inspect(gf_broker *b, const char *queue, gofer_info **out)
 {
     gf_rd_store *s = (gf_rd_store *)b;
@@ -585,23 +595,30 @@ static gofer_status inspect_all_days(gf_rd_store *s, history_inspection *its, in
     return st;
 }
 
-gofer_status gf_rd_history(gf_broker *b, const char *queue, int32_t days, gofer_info **out)
+gofer_status gf_rd_history_of(gf_rd_store *s, char *const *queues, size_t count, int32_t days,
+    gofer_info **out)
 {
-    gf_rd_store *s = (gf_rd_store *)b;
     history_inspection its = { .today = gf_day_of(gf_now_ms()) };
-    gofer_status st = gf_rd_check(s);
-    if (st != GOFER_OK)
-        return st;
     gofer_info *list = gf_info_list();
     if (!list)
         return GOFER_ENOMEM;
-    st = queue ? inspect_days(s, &its, (char *const[]){ (char *)queue }, 1, days)
-               : inspect_all_days(s, &its, days);
-    if (st == GOFER_OK && queue && days_seen(&its) == 0)
-        st = gf_rd_queue_need(s, queue);
+    gofer_status st = queues ? inspect_days(s, &its, queues, count, days)
+                             : inspect_all_days(s, &its, days);
+    if (st == GOFER_OK && count == 1 && days_seen(&its) == 0)
+        st = gf_rd_queue_need(s, *queues);
     if (st == GOFER_OK)
         st = show_history(&its, days, list);
     return hand_over(st, list, out);
+}
+
+gofer_status gf_rd_history(gf_broker *b, const char *queue, int32_t days, gofer_info **out)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    gofer_status st = gf_rd_check(s);
+    if (st != GOFER_OK)
+        return st;
+    return queue ? gf_rd_history_of(s, (char *const[]){ (char *)queue }, 1, days, out)
+                 : gf_rd_history_of(s, NULL, 0, days, out);
 }
 
 // ---- backlog ------------------------------------------------------------------------------------

@@ -54,6 +54,11 @@ gofer_status gf_rd_group_sets(gf_rd_store *s, const char *queue, redisReply **ou
 // A command was refused because its keys are of several slots: what looks like a single server is
 // many behind a proxy.
 bool gf_rd_is_parted(const gf_rd_cmd *cmds, size_t count);
+// These queues, as a list in this order; of one that there is not with zeroes.
+gofer_status gf_rd_queues_look(gf_rd_store *s, char *const *queues, size_t count, gofer_info **out);
+// The days of these together; NULL: of all. ENOTFOUND: of the one that is asked for there is none.
+gofer_status gf_rd_history_of(gf_rd_store *s, char *const *queues, size_t count, int32_t days,
+    gofer_info **out);
 
 // OK: the queue is in asynq:queues or has keys; else ENOTFOUND, or why we do not know.
 gofer_status gf_rd_queue_need(gf_rd_store *s, const char *queue);

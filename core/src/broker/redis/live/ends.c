@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "broker/redis/inspect/inspect.h"
+#include "broker/redis/shard/shard.h"
 #include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/array.h"
@@ -48,7 +49,8 @@ typedef struct wait_keys {
 typedef struct waiting {
     gf_link     link;              // by its channel; first
     gf_rd_store *s;
-    const char  *queue, *id;
+    const char  *queue, *id;       // of a sharded queue the slot
+    const char  *shown;            // the queue's own name
     gf_awaited  *of;
     gofer_info  *end;              // out
     size_t       place;            // among all
@@ -66,7 +68,7 @@ static gofer_status make_end(waiting *w, const char *outcome, int64_t at_ms,
     gofer_info *info = gf_info_record();
     int bad = info ? 0 : -1;
     if (info) {
-        bad = gf_info_set_text(info, "id", w->id) | gf_info_set_text(info, "queue", w->queue) |
+        bad = gf_info_set_text(info, "id", w->id) | gf_info_set_text(info, "queue", w->shown) |
             gf_info_set_text(info, "outcome", outcome) |
             gf_info_set_text(info, "last_error", last_error);
         if (result)
@@ -229,7 +231,7 @@ static gofer_status read_answer(waiting *w, const redisReply *r, bool first)
         return end_from_state(w, r);
     if (strcmp(state, "gone") != 0)
         return GOFER_OK;
-    return first ? gf_fail(GOFER_ENOTFOUND, "no task '%.255s' in queue '%.255s'", w->id, w->queue)
+    return first ? gf_fail(GOFER_ENOTFOUND, "no task '%.255s' in queue '%.255s'", w->id, w->shown)
                  : make_end(w, "gone", 0, NULL, NULL);
 }
 
@@ -462,6 +464,35 @@ static bool keep(waits *w, waiting *each)
     return true;
 }
 
+static bool is_unplaced(const waiting *w, const gf_rd_sharded *q)
+{
+    return w->queue == w->shown && strcmp(w->shown, q->name) == 0;
+}
+
+// Of tasks of sharded queues, in which slot they are.
+static gofer_status find_slots(gf_rd_store *s, waiting **all, size_t count)
+{
+    gf_rd_shards *sharded = gf_rd_shards_take(s);
+    const char *ids[AT_ONCE];
+    size_t slots[AT_ONCE];
+    bool found[AT_ONCE];
+    gofer_status st = GOFER_OK;
+    for (size_t i = 0; sharded && i < count && st == GOFER_OK; i++) {
+        const gf_rd_sharded *q = gf_rd_sharded_of(sharded, all[i]->shown);
+        size_t n = 0;
+        for (size_t k = i; q && k < count; k++)
+            if (is_unplaced(all[k], q))
+                ids[n++] = all[k]->id;
+        if (n)
+            st = gf_rd_slots_find(s, q, ids, n, slots, found);
+        for (size_t k = count; st == GOFER_OK && n && k-- > i;)
+            if (is_unplaced(all[k], q))
+                all[k]->queue = q->slots[slots[--n]];
+    }
+    gf_rd_shards_drop(sharded);
+    return st;
+}
+
 static void add_some(waits *w, gf_awaited *const *items, size_t count, bool only_look)
 {
     waiting *new[AT_ONCE] = { 0 };
@@ -473,9 +504,11 @@ static void add_some(waits *w, gf_awaited *const *items, size_t count, bool only
         if (!new[i])
             all_st = gf_fail_nomem("waits");
         else
-            *new[i] = (waiting){ .s = w->store, .queue = items[i]->queue, .id = items[i]->id,
-                .of = items[i] };
+            *new[i] = (waiting){ .s = w->store, .queue = items[i]->queue,
+                .shown = items[i]->queue, .id = items[i]->id, .of = items[i] };
     }
+    if (all_st == GOFER_OK)
+        all_st = find_slots(w->store, new, count);
     if (all_st == GOFER_OK)
         all_st = look_at_all(w->store, &l);
     if (w->count == 0)

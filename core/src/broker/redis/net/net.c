@@ -56,6 +56,32 @@ uint64_t gf_rd_net_remade(gf_rd_net *net)
     return atomic_load(&net->remade);
 }
 
+gofer_status gf_rd_primary_of(gf_rd_net *net, int32_t slot, int64_t timeout_ms, gf_rd_primary *out)
+{
+    gf_rd_address address;
+    bool again;
+    gofer_status st = net->topo->ops->locate(net->topo, slot, gf_mono_ms() + timeout_ms, &address,
+        &again);
+    if (st == GOFER_OK)
+        gf_rd_address_text(&address, out->address);
+    return st;
+}
+
+gofer_status gf_rd_primaries(gf_rd_net *net, int64_t timeout_ms, gf_rd_primary *out, size_t most,
+    size_t *count)
+{
+    gf_rd_address *addresses = NULL;
+    gofer_status st = net->topo->ops->primaries(net->topo, gf_mono_ms() + timeout_ms, &addresses,
+        count);
+    if (st != GOFER_OK)
+        return st;
+    *count = *count < most ? *count : most;
+    for (size_t i = 0; i < *count; i++)
+        gf_rd_address_text(&addresses[i], out[i].address);
+    gf_free(addresses);
+    return GOFER_OK;
+}
+
 static gofer_status load(gf_openssl *lib, const char *need)
 {
     char why[512] = "";

@@ -132,6 +132,13 @@ typedef void (
 gofer_status gf_rd_run_everywhere(gf_rd_net *net, const gf_rd_args *args, int64_t timeout_ms,
     gf_rd_on_reply on_reply, void *arg);
 
+// Where a primary is. It stays the same while it serves its slots.
+typedef struct gf_rd_primary { char address[272]; } gf_rd_primary;
+// The primary that serves this slot; and all of them, `most` at the most.
+gofer_status gf_rd_primary_of(gf_rd_net *net, int32_t slot, int64_t timeout_ms, gf_rd_primary *out);
+gofer_status gf_rd_primaries(gf_rd_net *net, int64_t timeout_ms, gf_rd_primary *out, size_t most,
+    size_t *count);
+
 typedef struct gf_rd_server {
     int32_t version;               // 70015 for 7.0.15; of Valkey the Redis version it stands for
     bool    is_valkey, is_cluster;

@@ -52,9 +52,9 @@ local function group(key, name)
   else redis.call('SADD', base .. 'groups', name) end
   return 'G'
 end
-local ours = { ['gofer:waits'] = 'zset', ['gofer:end:'] = 'list', ['gofer:cron:'] = 'hash',
-    ['gofer:set:'] = 'string',
-  ['gofer:stats:'] = 'hash', ['gofer:trimmed'] = 'string', ['gofer:removing'] = 'string' }
+local ours = { ['gofer:waits'] = 'zset', ['gofer:serving'] = 'zset', ['gofer:end:'] = 'list',
+  ['gofer:cron:'] = 'hash', ['gofer:set:'] = 'string', ['gofer:stats:'] = 'hash',
+  ['gofer:trimmed'] = 'string', ['gofer:removing'] = 'string' }
 for i, key in ipairs(KEYS) do
   local rest, kind = key:sub(#base + 1), redis.call('TYPE', key).ok
   local front = rest:match('^%a+:') or ''

@@ -95,7 +95,7 @@ gofer_status gf_rd_claim_make(const char *queue, const char *id, const void *byt
     }
     char *to = (char *)(claim + 1);
     claim->base.message = task->message;
-    claim->base.message.queue = pack(&to, queue, name_size);
+    claim->base.message.queue = claim->queue = pack(&to, queue, name_size);
     claim->key = pack(&to, prefix.text, prefix_size);
     claim->base.message.id = pack(&to, id, id_size);
     claim->stored = held.stored;

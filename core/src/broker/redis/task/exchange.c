@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "broker/redis/shard/shard.h"
 #include "broker/redis/task/exchange.h"
 #include "broker/redis/upkeep/upkeep.h"
 #include "util/alloc.h"
@@ -47,6 +48,7 @@ typedef struct exchange {
     int64_t      burst;                    // bytes that go one way at once
     int64_t      room;                     // bytes that may still be asked for
     bool         did_something;
+    gf_rd_shards *sharded;                 // NULL: there are no sharded queues
 } exchange;
 
 // ---- the queues of a call -----------------------------------------------------------------------
@@ -80,12 +82,14 @@ static gofer_status find_parts(exchange *x)
         uint32_t number = part_number(x, x->take->queues[i].queue, UINT32_MAX);
         if (number == UINT32_MAX)
             return gf_fail_nomem("an exchange");
+        const gf_rd_slot_name *slot = gf_rd_shards_slot(x->sharded, x->take->queues[i].queue);
+        x->parts[number]->shown = slot ? slot->of->name : NULL;
         x->parts[number]->takes = true;
         x->parts[number]->share += x->take->queues[i].share;
     }
     uint32_t last = 0;
     for (size_t i = 0; i < x->done_count; i++) {
-        last = part_number(x, x->done[i].claim->message.queue, last);
+        last = part_number(x, gf_rd_claim_queue(x->done[i].claim), last);
         if (last == UINT32_MAX)
             return gf_fail_nomem("an exchange");
         x->part_of[i] = last;
@@ -112,6 +116,7 @@ static void clear_steps(exchange *x)
 static void clear(exchange *x)
 {
     clear_steps(x);
+    gf_rd_shards_drop(x->sharded);
     for (size_t i = 0; x->finishings && i < x->done_count; i++)
         gf_rd_finishing_clear(&x->finishings[i]);
     for (size_t i = 0; x->parts && i < x->part_count; i++)
@@ -540,6 +545,14 @@ static gofer_status run(exchange *x)
     return x->did_something || (x->take && x->take->count) ? GOFER_OK : st;
 }
 
+// Which slots are likely to have more, for the next take.
+static void note_rests(const exchange *x)
+{
+    for (size_t i = 0; x->sharded && x->parts && i < x->part_count; i++)
+        if (x->parts[i]->takes && !x->parts[i]->ill)
+            gf_rd_slot_note(x->sharded, x->parts[i]->queue, x->parts[i]->rest != 0);
+}
+
 gofer_status gf_rd_exchange_all(gf_rd_store *s, gf_finish *done, size_t done_count, gf_take *take)
 {
     exchange x = { .s = s,
@@ -559,11 +572,13 @@ gofer_status gf_rd_exchange_all(gf_rd_store *s, gf_finish *done, size_t done_cou
     if (done_count == 0 && (!take || take->max == 0 || take->queue_count == 0))
         return GOFER_OK;
     gf_rd_undelivered_return(s);
+    x.sharded = take ? gf_rd_shards_take(s) : NULL;
     st = find_parts(&x);
     if (st == GOFER_OK)
         st = make_finishings(&x);
     if (st == GOFER_OK)
         st = run(&x);
+    note_rests(&x);
     clear(&x);
     return st;
 }

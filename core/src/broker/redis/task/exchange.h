@@ -17,6 +17,7 @@ typedef enum gf_rd_part_key {
 // One queue in an exchange; one allocation. Commands borrow its keys until they are run.
 typedef struct gf_rd_part {
     const char *queue;
+    const char *shown;                     // the queue it is a slot of; NULL: of none
     bool        takes;
     bool        ill;                       // it is left alone, as others are well
     size_t      share;

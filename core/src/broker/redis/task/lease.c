@@ -72,7 +72,7 @@ static uint32_t piece_for(extending *e, const char *queue)
 static void plan(extending *e)
 {
     for (size_t i = 0; i < e->count; i++) {
-        uint32_t number = piece_for(e, e->leases[i].claim->message.queue);
+        uint32_t number = piece_for(e, gf_rd_claim_queue(e->leases[i].claim));
         e->piece_of[i] = number;
         e->pieces[number].count++;
         gf_rd_add(&e->cmds[number].args, claim_of(&e->leases[i])->key);
@@ -147,7 +147,8 @@ gofer_status gf_rd_extend(gf_broker *b, gf_lease *leases, size_t count, int64_t 
                                            //   needed than queues
     for (size_t i = 0; i < count; i++)
         queues += i == 0 ||
-            strcmp(leases[i].claim->message.queue, leases[i - 1].claim->message.queue) != 0;
+            strcmp(gf_rd_claim_queue(leases[i].claim),
+                gf_rd_claim_queue(leases[i - 1].claim)) != 0;
     e.capacity = queues + count / GF_RD_CHUNK + 1;
     e.piece_of = gf_alloc(count * sizeof *e.piece_of);
     e.pieces = gf_alloc(e.capacity * sizeof *e.pieces);

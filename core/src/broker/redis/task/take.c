@@ -165,6 +165,8 @@ static gofer_status read_one(gf_rd_store *s, const gf_rd_part *p, redisReply *co
     if (st != GOFER_OK)
         return st;
     gf_rd_claim *claim = *out;
+    if (p->shown)
+        claim->base.message.queue = p->shown;          // kept as long as the store
     memcpy(claim->token_text, how->token_text, sizeof claim->token_text);
     atomic_store_explicit(&claim->score, score, memory_order_relaxed);
     claim->base.lease_until_ms = how->sent_ms + how->lease_ms;

@@ -42,7 +42,7 @@ static void add_report(gf_rd_cmd *cmd, const gf_progress *item, report *r)
         snprintf(r->text, sizeof r->text, "%lld %lld %.*s", (long long)item->done,
             (long long)item->total, PROGRESS_TEXT, item->text ? item->text : "");
     // Lines of a log that are sent twice stand there twice.
-    gf_rd_script_begin(cmd, &progress, claim->base.message.queue, !item->log);
+    gf_rd_script_begin(cmd, &progress, claim->queue, !item->log);
     cmd->key_count = 1;
     gf_rd_add(&cmd->args, claim->key);
     gf_rd_add(&cmd->args, claim->token_text);
@@ -91,12 +91,12 @@ gofer_status gf_rd_release(gf_broker *b, gf_claim *const *claims, size_t count)
     gofer_status first = gf_rd_check(s);
     // A run of claims of one queue is one script.
     for (size_t i = 0, next; i < count && first == GOFER_OK; i = next) {
-        const char *queue = claims[i]->message.queue;
+        const char *queue = gf_rd_claim_queue(claims[i]);
         gf_rd_cmd cmd;
         redisReply *reply;
         gf_rd_script_begin(&cmd, &release, queue, true);
         for (next = i; next < count && next - i < GF_RD_CHUNK &&
-             strcmp(claims[next]->message.queue, queue) == 0;
+             strcmp(gf_rd_claim_queue(claims[next]), queue) == 0;
              next++)
             if (((const gf_rd_claim *)claims[next])->unique_key) {
                 gf_rd_add(&cmd.args, ((const gf_rd_claim *)claims[next])->unique_key);
@@ -127,7 +127,7 @@ gofer_status gf_rd_checkpoint(gf_broker *b, const gf_claim *of, void **bytes, si
     gofer_status st = gf_rd_check(s);
     if (st != GOFER_OK)
         return st;
-    gf_rd_script_begin(&cmd, &checkpoint, claim->base.message.queue, true);
+    gf_rd_script_begin(&cmd, &checkpoint, claim->queue, true);
     cmd.reads = true;
     cmd.key_count = 1;
     gf_rd_add(&cmd.args, claim->key);

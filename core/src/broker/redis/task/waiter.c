@@ -12,7 +12,7 @@
 // user may not).
 #include <string.h>
 
-#include "broker/redis/store.h"
+#include "broker/redis/shard/shard.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -34,6 +34,9 @@ enum {
     VAIN_HOPELESS_MS = 100,        //   no sooner than this
     CALM_MS = 100,                 // a wait of so long was no part of such a row
     POLL_MIN_MS = 10, POLL_MAX_MS = 500,
+    CROWD_MS = 10000,              // where many workers serve the queue, each has lines to some of
+                                   //   its slots, and looks at the rest as rarely
+    RECOUNT_MS = 6000,             // how many they are may have changed after so long
     POLL_TIMEOUT_MS = 1000,
     REFUSED_MS = 10000             // BLMOVE was refused: try it again after so long
 };
@@ -58,11 +61,16 @@ typedef struct waiter {
     gf_rd_store *store;
     gf_wake_fd wake_fd;            // set by wake
     size_t    arms;                // since the last wait
+    gf_names  asked;               // the queues as asked for
+    int64_t   version;             // of the sharded queues that `queues` was made by,
+    size_t    from;                // with which slot it begins
+    size_t    crowd;               //   and how many workers they had, see gf_rd_spread
+    int64_t   made_ms;             // when it was made
     size_t    count;
     int64_t   poll_ms;             // the time between two looks at the polled queues
     int64_t   poll_next_ms;
     bool      poll_notified;
-    watched   queues[];
+    watched  *queues;              // the slots of sharded ones in their place
 } waiter;
 
 // Half of it fixed, half by chance: many waiters shall not do the same at the same time.
@@ -73,6 +81,55 @@ static int64_t jittered(int64_t ms)
 
 // ---- open, close, arm, wake ------------------------------------------------------------------
 
+static void close_watched(watched *queues, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        gf_rd_session_close(queues[i].session);
+        gf_free(queues[i].queue);
+    }
+    gf_free(queues);
+}
+
+// One that is watched already goes on as it is, with its session if it keeps a line.
+static bool watch(waiter *w, watched *q, const char *queue, bool has_line)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        watched *old = &w->queues[i];
+        if (!old->queue || strcmp(old->queue, queue) != 0 || old->has_line != has_line)
+            continue;
+        *q = *old;
+        *old = (watched){ .queue = NULL };
+        return true;
+    }
+    *q = (watched){ .queue = gf_strdup(queue), .has_line = has_line };
+    return q->queue != NULL;
+}
+
+// Makes the list of what is watched. False: no memory; what of it stood stands.
+static bool follow(waiter *w)
+{
+    gf_rd_shards *all = gf_rd_shards_take(w->store);
+    int64_t version = all ? all->version : gf_rd_shards_version(w->store);
+    gf_rd_spread to = gf_rd_names_spread(all, (const char *const *)w->asked.names, w->asked.count,
+        w->from);
+    size_t lines = gf_min_size(to.lined, SESSIONS), count = to.count, made = 0;
+    watched *queues = to.names ? gf_calloc(count + 1, sizeof *queues) : NULL;
+    bool complete = queues != NULL;
+    for (; complete && made < count; made++)
+        complete = watch(w, &queues[made], to.names[made], made < lines);
+    w->crowd = to.crowd;
+    w->made_ms = gf_mono_ms();
+    gf_rd_shards_drop(all);
+    gf_free(to.names);
+    if (!queues)
+        return false;
+    close_watched(w->queues, w->count);
+    w->queues = queues;
+    w->count = complete ? count : made - 1;    // the last has no name
+    w->version = complete ? version : w->version;
+    return complete;
+}
+
 gofer_status gf_rd_waiter_open(gf_broker *b, const char *const *queues, size_t count,
     gf_waiter **out)
 {
@@ -80,21 +137,18 @@ gofer_status gf_rd_waiter_open(gf_broker *b, const char *const *queues, size_t c
     gofer_status st = gf_rd_check(s);
     if (st != GOFER_OK)
         return st;
-    waiter *w = gf_calloc(1, sizeof *w + count * sizeof *w->queues);
+    waiter *w = gf_calloc(1, sizeof *w);
     if (!w)
         return gf_fail_nomem("a waiter");
     w->base.broker = b;
     w->store = s;
     w->poll_ms = POLL_MIN_MS;
+    w->from = gf_random_below(GF_SHARDS_MAX);
     w->wake_fd = (gf_wake_fd){ -1, -1 };
-    for (; w->count < count; w->count++) {
-        watched *q = &w->queues[w->count];
-        q->queue = gf_strdup(queues[w->count]);
-        q->has_line = w->count < SESSIONS;
-        if (!q->queue)
-            break;
-    }
-    bool complete = w->count == count;
+    bool complete = true;
+    for (size_t i = 0; i < count && complete; i++)
+        complete = gf_names_add(&w->asked, queues[i]);
+    complete = complete && follow(w);
     if (complete && gf_wake_fd_open(&w->wake_fd)) {
         *out = &w->base;           // the sessions are opened by the first wait
         return GOFER_OK;
@@ -109,10 +163,8 @@ void gf_rd_waiter_close(gf_waiter *waiting)
     waiter *w = (waiter *)waiting;
     if (!w)
         return;
-    for (size_t i = 0; i < w->count; i++) {
-        gf_rd_session_close(w->queues[i].session);
-        gf_free(w->queues[i].queue);
-    }
+    close_watched(w->queues, w->count);
+    gf_names_clear(&w->asked);
     gf_wake_fd_close(&w->wake_fd);
     gf_free(w);
 }
@@ -293,20 +345,23 @@ static void add_look(gf_rd_cmd *cmd, const watched *q, const char *word, gf_rd_k
 }
 
 // Asks for the length of each, and whether it is paused; one that cannot be asked may have work.
-static bool look_at_polled(waiter *w, size_t polled, int64_t now_ms)
+static bool look_at_polled(waiter *w, const gf_rd_shards *all, size_t polled, int64_t now_ms)
 {
     gf_rd_cmd *cmds = gf_calloc(2 * polled, sizeof *cmds);
     gf_rd_key *keys = gf_alloc(2 * polled * sizeof *keys);
+    const char **looked_at = gf_alloc(polled * sizeof *looked_at);
     bool news = false;
     size_t n = 0;
-    if (!cmds || !keys) {
+    if (!cmds || !keys || !looked_at) {
         gf_free(cmds);
         gf_free(keys);
+        gf_free(looked_at);
         return true;               // no memory to look: let the taking find out
     }
     for (size_t i = 0; i < w->count; i++) {
         if (!is_polled(&w->queues[i], now_ms))
             continue;
+        looked_at[n / 2] = w->queues[i].queue;
         add_look(&cmds[n], &w->queues[i], "LLEN", &keys[n], "pending");
         add_look(&cmds[n + 1], &w->queues[i], "EXISTS", &keys[n + 1], "paused");
         n += 2;
@@ -316,22 +371,27 @@ static bool look_at_polled(waiter *w, size_t polled, int64_t now_ms)
         int64_t length = cmds[i].status == GOFER_OK ? gf_rd_reply_int(cmds[i].reply, 1)
             : cmds[i].status == GOFER_EDENIED;
         int64_t paused = cmds[i + 1].status == GOFER_OK ? gf_rd_reply_int(cmds[i + 1].reply, 0) : 0;
-        news |= length > 0 && !paused;
+        bool has_some = length > 0 && !paused;
+        news |= has_some;
+        if (has_some && all)
+            gf_rd_slot_note(all, looked_at[i / 2], true);
     }
     for (size_t i = 0; i < n; i++)
         gf_rd_cmd_clear(&cmds[i]);
     gf_free(cmds);
     gf_free(keys);
+    gf_free(looked_at);
     return news;
 }
 
-static bool poll_queues(waiter *w, int64_t now_ms)
+static bool poll_queues(waiter *w, const gf_rd_shards *all, int64_t now_ms)
 {
     size_t polled = count_polled(w, now_ms);
     if (polled == 0 || now_ms < w->poll_next_ms)
         return false;
-    bool news = look_at_polled(w, polled, now_ms);
-    w->poll_ms = gf_min(w->poll_ms + w->poll_ms / 2, POLL_MAX_MS);
+    bool news = look_at_polled(w, all, polled, now_ms);
+    int64_t longest_ms = gf_min(POLL_MAX_MS * (int64_t)w->crowd, CROWD_MS);
+    w->poll_ms = gf_min(w->poll_ms + w->poll_ms / 2, longest_ms);
     w->poll_next_ms = gf_mono_ms() + jittered(w->poll_ms);
     w->poll_notified = news;
     return news;
@@ -370,12 +430,17 @@ static bool tend(waiter *w, int64_t now_ms, int64_t *next_ms)
 {
     bool news = false, may_open = true;
     *next_ms = INT64_MAX;
+    bool recounts = w->version && now_ms - w->made_ms >= RECOUNT_MS;
+    if (w->version != gf_rd_shards_version(w->store) || recounts)
+        (void)follow(w);           // no memory: with those that there are, and again
+    gf_rd_shards *all = gf_rd_shards_take(w->store);
     for (size_t i = 0; i < w->count; i++) {
         watched *q = &w->queues[i];
         if (!q->has_line)
             continue;
         if (receive(w, q, now_ms)) {
             news = q->notified = true;
+            gf_rd_slot_note(all, q->queue, true);
         } else if (!q->blocks && now_ms >= q->next_ms) {
             if (!q->session && may_open)
                 may_open = open_line(w, q);
@@ -385,7 +450,8 @@ static bool tend(waiter *w, int64_t now_ms, int64_t *next_ms)
         *next_ms = gf_min(*next_ms, due_ms(q));
     }
     if (!news)
-        news = poll_queues(w, now_ms);
+        news = poll_queues(w, all, now_ms);
+    gf_rd_shards_drop(all);
     if (count_polled(w, now_ms) > 0)
         *next_ms = gf_min(*next_ms, w->poll_next_ms);
     return news;

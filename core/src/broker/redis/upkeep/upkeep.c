@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/redis/shard/shard.h"
 #include "broker/redis/upkeep/upkeep.h"
 #include "util/alloc.h"
 #include "util/array.h"
@@ -177,16 +178,38 @@ static gofer_status copy_served(const gf_rd_upkeep *k, gf_rd_names *out)
     return GOFER_OK;
 }
 
+static bool is_among(const gf_rd_names *names, const char *name)
+{
+    for (size_t i = 0; i < names->count; i++)
+        if (strcmp(names->names[i], name) == 0)
+            return true;
+    return false;
+}
+
+// Some slots of a sharded queue, by chance: all of its workers together look at each a few times as
+// often as one that is alone, however many they are. Their names are kept as long as the store.
+static void choose_slots(const gf_rd_sharded *q, bool served, gf_rd_round *r)
+{
+    size_t others = q->total - 1;
+    size_t some = served ? gf_rd_shared_out(q, others) : others > 0;
+    size_t from = some < others ? gf_random_below((uint32_t)others) : 0;
+    for (size_t i = 0; i < some; i++)
+        r->queues[r->count++] = q->slots[1 + (from + i) % others];
+}
+
 // Locks: k->lock held.
-static void choose(gf_rd_upkeep *k, gf_rd_duty duty, gf_rd_round *r)
+static void choose(gf_rd_upkeep *k, gf_rd_duty duty, const gf_rd_shards *sharded, gf_rd_round *r)
 {
     for (size_t i = 0; i < r->serving.count; i++)
         r->queues[r->count++] = r->serving.names[i];
+    for (size_t i = 0; sharded && i < sharded->count; i++)
+        choose_slots(&sharded->items[i], is_among(&r->serving, sharded->items[i].name), r);
     size_t all = r->seen.count, from = all ? k->cursor[duty] % all : 0, looked = 0;
-    size_t room = r->serving.count + ROUND_QUEUES;
+    size_t room = r->count + ROUND_QUEUES;
     for (; looked < all && r->count < room; looked++) {
         const char *name = r->seen.names[(from + looked) % all];
-        if (!serves(k, name))
+        const gf_rd_slot_name *slot = gf_rd_shards_slot(sharded, name);
+        if (!is_among(&r->serving, name) && (!slot || slot->number == 0))
             r->queues[r->count++] = name;
     }
     k->cursor[duty] = from + looked;
@@ -203,15 +226,18 @@ gofer_status gf_rd_round_begin(gf_rd_store *s, gf_rd_duty duty, gf_rd_round *out
     gofer_status st = gf_rd_queues_get(s, age_ms, &r.seen);
     if (st != GOFER_OK)
         return st;
+    gf_rd_shards *sharded = gf_rd_shards_take(s);
     pthread_mutex_lock(&k->lock);
     st = copy_served(k, &r.serving);
     if (st == GOFER_OK) {
-        r.queues = gf_calloc(r.serving.count + r.seen.count + 1, sizeof *r.queues);
+        size_t slots = sharded ? sharded->slot_count : 0;
+        r.queues = gf_calloc(r.serving.count + r.seen.count + slots + 1, sizeof *r.queues);
         st = r.queues ? GOFER_OK : gf_fail_nomem("names of queues");
     }
     if (st == GOFER_OK)
-        choose(k, duty, &r);
+        choose(k, duty, sharded, &r);
     pthread_mutex_unlock(&k->lock);
+    gf_rd_shards_drop(sharded);
     if (st != GOFER_OK)
         gf_rd_round_end(&r);
     else
