@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Callable, Dict, List, Optional, Set
+from typing import Callable, Dict, List, Optional, Set, Tuple
 from urllib.parse import quote
 
 import events
@@ -751,6 +751,61 @@ def test_slots_that_move_under_load_lose_nothing(folder: str) -> None:
                 events.reshard(topology)
                 time.sleep(0.05)
         survives(topology, folder, trouble)
+
+
+def test_a_sharded_queue_changes_and_fails_over_and_loses_nothing(folder: str) -> None:
+    """More shards, fewer, moving slots and failovers, while tasks come and are run."""
+    with Running("cluster", Setup(replicas=1)) as topology:
+        gofer(topology.url, "queue", "shard", "default", "4").expect(0)
+
+        def trouble() -> None:
+            gofer(topology.url, "queue", "shard", "default", "9").expect(0)
+            events.failover(topology)
+            gofer(topology.url, "queue", "shard", "default", "2").expect(0)
+            events.failover(topology)
+            events.reshard(topology)
+        survives(topology, folder, trouble)
+
+
+def test_a_sharded_queue_goes_on_without_one_of_its_servers(folder: str) -> None:
+    with Running("cluster") as topology:
+        for server in topology.data:
+            server.call("CONFIG", "SET", "cluster-require-full-coverage", "no")
+        names = keyslot_owner(topology, "asynq:queues")
+        bad = (names + 1) % 3
+        url = f"redis-cluster://{topology.data[names].address}"
+        gofer(url, "queue", "shard", "mail", "6").expect(0)
+        listed = gofer(url, "queue", "ls", "--shards", "--json").expect(0)
+        shards = json.loads(listed.text)["items"]
+        servers = [shard["server"] for shard in shards]
+        check(sorted(map(servers.count, set(servers))) == [2, 2, 2], f"not even: {servers}")
+
+        def enqueue(count: int, name: str = "") -> Tuple[int, List[str]]:
+            """The exit code, and the ids of those that were acknowledged."""
+            tasks: List[Dict[str, str]] = [{"type": "work", "queue": "mail"} for _ in range(count)]
+            for n, task in enumerate(tasks):
+                task.update({"id": f"{name}{n}"} if name else {})
+            text = "".join(json.dumps(task) + "\n" for task in tasks)
+            done = gofer(url, "enqueue", "--batch", text=text)
+            begin = name or "0"
+            return done.code, [word for word in done.text.split("\n") if word.startswith(begin)]
+
+        with Worker(url, folder, "--queue", "mail") as worker:
+            code, first = enqueue(30)
+            check(code == 0 and len(first) == 30, f"exit code {code}, {len(first)} of 30")
+            worker.wait_until_ran(first)
+            topology.data[bad].stop()
+            # Tasks whose id is gofer's own go to other shards.
+            code, more = enqueue(60)
+            check(code == 0 and len(more) == 60, f"exit code {code}, {len(more)} of 60")
+            worker.wait_until_ran(more, 30 * patience_factor())
+            # Those with an id of the caller's belong where they are: that is told, of these alone.
+            code, acked = enqueue(30, "named")
+            check(code == BROKER and 0 < len(acked) < 30, f"exit code {code}, {len(acked)} of 30")
+            worker.wait_until_ran(acked, 30 * patience_factor())
+            twice = len(worker.ran()) - len(set(worker.ran()))
+            check(twice == 0, f"{twice} ran twice")
+            worker.alive()
 
 
 # ---- running them --------------------------------------------------------------------------------

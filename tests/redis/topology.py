@@ -64,6 +64,7 @@ class Setup:
     auth: bool = False
     appendonly: bool = False
     replicas: int = 0                    # of each primary of a cluster
+    primaries: int = 3                   # of a cluster
     settings: List[str] = field(default_factory=list)    # lines of redis.conf
 
     folder: str = ""
@@ -355,20 +356,22 @@ class Cluster(Topology):
         ]
         if self.setup.tls:
             lines.append("tls-cluster yes")
-        count = 3 * (1 + self.setup.replicas)
+        primaries = self.setup.primaries
+        count = primaries * (1 + self.setup.replicas)
         self.data = [Server(self.setup, f"node{n + 1}", lines) for n in range(count)]
         for n, server in enumerate(self.data):
             server.start()
             server.call("CLUSTER", "SET-CONFIG-EPOCH", n + 1)
         for server in self.data[1:]:
             server.call("CLUSTER", "MEET", "127.0.0.1", self.data[0].port)
-        for n in range(3):
-            self.data[n].call("CLUSTER", "ADDSLOTS", *range(SLOTS * n // 3, SLOTS * (n + 1) // 3))
+        for n in range(primaries):
+            own = range(SLOTS * n // primaries, SLOTS * (n + 1) // primaries)
+            self.data[n].call("CLUSTER", "ADDSLOTS", *own)
         wait_for(
             lambda: all(self._known(s, count) for s in self.data), "the nodes to know each other"
         )
-        for n, server in enumerate(self.data[3:]):
-            primary = self.data[n % 3]
+        for n, server in enumerate(self.data[primaries:]):
+            primary = self.data[n % primaries]
             wait_for(
                 lambda: self._replicate(server, primary), f"{server.name} to follow {primary.name}"
             )
