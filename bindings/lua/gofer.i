@@ -65,7 +65,7 @@
 %rename("$ignore", regextarget=1) "^gofer_(free|set_allocator|version_text)$";
 %rename("$ignore", regextarget=1) "^gofer_(error_last|status_name|status_text)$";
 %rename("$ignore", regextarget=1) "^gofer_(.*_options|filter|audit|audit_filter)_init$";
-%rename("$ignore", regextarget=1) "^gofer_client_(close|audit_add|check_watched)$";
+%rename("$ignore", regextarget=1) "^gofer_client_(close|audit_add|check_watched|spent)$";
 %rename("$ignore", regextarget=1) "^gofer_task_(header_at|header_count|client|next|log|resume)$";
 %rename("$ignore", regextarget=1) "^gofer_(task_trace|trace_carry)$";
 %rename("$ignore", regextarget=1) "^gofer_task_(remaining_ms|deadline_ms|enqueued_at_ms)$";

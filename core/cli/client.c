@@ -19,6 +19,31 @@ static int32_t level_of(const char *name)
     return GOFER_LOG_WARN;
 }
 
+static gofer_status open_client(const cli *c, gofer_client **out, int64_t max_payload)
+{
+    gofer_client_options options;
+    gofer_client_options_init(&options);
+    options.log = logger_write;
+    options.log_user = c->log;
+    options.max_payload = max_payload;
+    options.timeout_ms = c->timeout_ms;
+    return gofer_client_open(out, c->global.url, &options);
+}
+
+gofer_status cli_open_again(const cli *c, gofer_client **out)
+{
+    gofer_client *made = NULL;
+    gofer_status st = open_client(c, &made, 0);
+    if (st == GOFER_OK)
+        st = gofer_client_ping(made);
+    if (st != GOFER_OK) {
+        gofer_client_close(made);
+        return st;
+    }
+    *out = made;
+    return GOFER_OK;
+}
+
 int cli_open(cli *c, gofer_client **out, int64_t max_payload)
 {
     logger *log = c->log = cli_keep(c, cli_alloc(sizeof *log));
@@ -29,13 +54,7 @@ int cli_open(cli *c, gofer_client **out, int64_t max_payload)
     log->json = c->global.log_format && strcmp(c->global.log_format, "json") == 0;
     log->color = !c->global.no_color && screen_color(STDERR_FILENO);
 
-    gofer_client_options options;
-    gofer_client_options_init(&options);
-    options.log = logger_write;
-    options.log_user = log;
-    options.max_payload = max_payload;
-    options.timeout_ms = c->timeout_ms;
-    gofer_status st = gofer_client_open(out, c->global.url, &options);
+    gofer_status st = open_client(c, out, max_payload);
     return st == GOFER_OK ? CLI_OK : cli_fail_status(c, st, NULL);
 }
 

@@ -160,6 +160,12 @@ void web_api_overview(web_call *call)
     gofer_status st = gofer_client_workers(call->client, &info);
     if (!put_member(call, "workers", st, info))
         return;
+    // What can be looked at still, may be written to no more.
+    if (gofer_client_ping(call->client) != GOFER_OK) {
+        const char *why = gofer_error_last();
+        web_text_put(body, ",\"fault\":");
+        web_text_json(body, why, strlen(why));
+    }
     web_text_put(body, "}");
     call->reply.status = 200;
     call->reply.type = "application/json";

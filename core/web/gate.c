@@ -461,11 +461,16 @@ static void serve(web_gate *gate, const polled *set)
     }
 }
 
+// Whose request may be on its way is told that nobody reads it; the others are closed.
 static void close_idle(web_gate *gate)
 {
-    for (size_t i = 0; i < WEB_CONNECTIONS; i++)
-        if (is_idle(&gate->places[i]))
-            drop(&gate->places[i]);
+    for (size_t i = 0; i < WEB_CONNECTIONS; i++) {
+        place *p = &gate->places[i];
+        if (p->state == HEAD)
+            refuse(p, 503, "the server ends, or opens its store again: ask again in a moment");
+        else if (is_idle(p))
+            drop(p);
+    }
     gate->closed = true;
     pthread_cond_signal(&gate->news);
 }
@@ -514,7 +519,11 @@ static void *run(void *user)
         pthread_mutex_unlock(&gate->lock);
     }
     pthread_mutex_lock(&gate->lock);
-    close_idle(gate);           // whoever waits for that need not wait longer
+    if (!gate->closed)
+        close_idle(gate);       // whoever waits for that need not wait longer
+    for (size_t i = 0; i < WEB_CONNECTIONS; i++)
+        if (is_idle(&gate->places[i]))
+            drop(&gate->places[i]);
     pthread_mutex_unlock(&gate->lock);
     return NULL;
 }

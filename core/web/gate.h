@@ -47,8 +47,8 @@ typedef struct web_gate_options {
 
 web_gate *web_gate_new(const web_gate_options *opts);   // NULL: no memory
 bool web_gate_start(web_gate *gate);
-// No new connections from now on, and nothing more is handed over; those that say nothing are
-// closed. What the server has still goes out.
+// No new connections from now on, and nothing more is handed over; those whose request is not all
+// there are answered with 503, or closed. What the server has still goes out.
 void web_gate_close(web_gate *gate);
 void web_gate_free(web_gate *gate);     // NULL is fine; after the server's end. Waits a second
 

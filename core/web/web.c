@@ -27,7 +27,23 @@ enum {
     WHY_MAX = 256
 };
 
+// What goes with a client.
+typedef struct web_parts {
+    web_pool    *pool, *prover;
+    web_streams *streams;
+    web_jobs    *jobs;
+    web_audit   *audit;
+    web_recent  *recent;
+    web_hours   *hours;
+    web_totals  *totals;
+    web_checks  *checks;
+    web_scrapes *scrapes;
+    web_server  *server;
+    web_gate    *gate;
+} web_parts;
+
 struct web {
+    const web_options *opts;        // borrowed; of a worker's, which is never renewed, gone
     web_listener *listeners;
     size_t        listener_count;
     char        **hosts;            // with those of the listeners
@@ -40,17 +56,7 @@ struct web {
     web_log       log;
     web_tls      *tls;              // NULL: no TLS
     web_access   *access;
-    web_pool     *pool, *prover;
-    web_streams  *streams;
-    web_jobs     *jobs;
-    web_audit    *audit;
-    web_recent   *recent;
-    web_hours    *hours;
-    web_totals   *totals;
-    web_checks   *checks;
-    web_scrapes  *scrapes;
-    web_server   *server;
-    web_gate     *gate;
+    web_parts     parts;
 };
 
 // ---- what the options say
@@ -229,7 +235,7 @@ static bool name_hosts(web *w, const web_options *opts)
 static bool take(void *user, int fd, const struct sockaddr *from, socklen_t size)
 {
     web *w = user;
-    return web_server_take(w->server, fd, from, size);
+    return web_server_take(w->parts.server, fd, from, size);
 }
 
 static bool is_trusted(void *user, const struct sockaddr *from)
@@ -247,17 +253,17 @@ static bool is_trusted(void *user, const struct sockaddr *from)
 }
 
 // What a worker's metrics have no need of.
-static bool make_store_parts(web *w, gofer_client *client)
+static bool make_store_parts(web_parts *p, gofer_client *client, const web_log *log)
 {
-    w->streams = web_streams_new(client, web_server_wake, WEB_WINDOW_MS);
-    w->audit = web_audit_new(client, &w->log);
-    w->checks = web_checks_new();
-    w->jobs = w->audit && w->checks ? web_jobs_new(client, w->audit, w->checks) : NULL;
-    w->recent = web_recent_new(client, RECENT_STEP_MS);
-    w->hours = web_hours_new(client);
-    w->totals = web_totals_new(client);
-    w->scrapes = web_scrapes_new();
-    return w->streams && w->jobs && w->recent && w->hours && w->totals && w->scrapes;
+    p->streams = web_streams_new(client, web_server_wake, WEB_WINDOW_MS);
+    p->audit = web_audit_new(client, log);
+    p->checks = web_checks_new();
+    p->jobs = p->audit && p->checks ? web_jobs_new(client, p->audit, p->checks) : NULL;
+    p->recent = web_recent_new(client, RECENT_STEP_MS);
+    p->hours = web_hours_new(client);
+    p->totals = web_totals_new(client);
+    p->scrapes = web_scrapes_new();
+    return p->streams && p->jobs && p->recent && p->hours && p->totals && p->scrapes;
 }
 
 static void left(void *user, void *reader)
@@ -266,23 +272,32 @@ static void left(void *user, void *reader)
     web_server_left(reader);
 }
 
-static bool make_parts(web *w, gofer_client *client, const web_options *opts)
+// What stays whatever becomes of the store.
+static bool make_lasting(web *w)
 {
+    const web_options *opts = w->opts;
     w->access = web_access_new(&(web_access_options){
         .tokens = opts->tokens, .anonymous = anonymous_rights(opts),
         .until_tokens = !opts->anonymous, .read_only = opts->read_only, .roles = w->roles,
         .user_header = opts->user_header, .log = &w->log });
-    w->pool = web_pool_new(opts->worker ? 1 : STORE_THREADS, STORE_JOBS);
-    w->prover = opts->tokens ? web_pool_new(1, PASSWORDS) : NULL;
-    if (!w->access || !w->pool || (opts->tokens && !w->prover)
-        || (!opts->worker && !make_store_parts(w, client)) || !name_hosts(w, opts))
+    return w->access && name_hosts(w, opts);
+}
+
+static bool make_parts(web *w, gofer_client *client)
+{
+    const web_options *opts = w->opts;
+    web_parts *p = &w->parts;
+    p->pool = web_pool_new(opts->worker ? 1 : STORE_THREADS, STORE_JOBS);
+    p->prover = opts->tokens ? web_pool_new(1, PASSWORDS) : NULL;
+    if (!p->pool || (opts->tokens && !p->prover)
+        || (!opts->worker && !make_store_parts(p, client, &w->log)))
         return false;
     web_server_options server = {
-        .client = client, .worker = opts->worker, .jobs = w->jobs, .audit = w->audit,
+        .client = client, .worker = opts->worker, .jobs = p->jobs, .audit = p->audit,
         .access = w->access,
-        .pool = w->pool, .prover = w->prover, .streams = w->streams,
-        .recent = w->recent, .hours = w->hours,
-        .scrapes = w->scrapes, .totals = w->totals, .checks = w->checks,
+        .pool = p->pool, .prover = p->prover, .streams = p->streams,
+        .recent = p->recent, .hours = p->hours,
+        .scrapes = p->scrapes, .totals = p->totals, .checks = p->checks,
         .options = opts->worker ? NULL : opts,
         .guard = { (const char *const *)w->hosts, w->host_count, opts->worker != NULL },
         .base = w->base, .web_root = opts->web_root, .asynq_names = opts->asynq_names,
@@ -294,11 +309,11 @@ static bool make_parts(web *w, gofer_client *client, const web_options *opts)
         .listeners = w->listeners, .count = w->listener_count, .tls = w->tls, .take = take,
         .trusted = is_trusted, .left = left, .user = w,
     };
-    w->server = web_server_new(&server);
-    w->gate = w->server ? web_gate_new(&gate) : NULL;
-    if (w->gate)
-        web_server_use_gate(w->server, w->gate);
-    return w->gate != NULL;
+    p->server = web_server_new(&server);
+    p->gate = p->server ? web_gate_new(&gate) : NULL;
+    if (p->gate)
+        web_server_use_gate(p->server, p->gate);
+    return p->gate != NULL;
 }
 
 web *web_new(gofer_client *client, const web_options *opts, char *why, size_t size, bool *usage)
@@ -307,6 +322,7 @@ web *web_new(gofer_client *client, const web_options *opts, char *why, size_t si
     *usage = true;
     const char *failed = w ? check_words(opts, why, size) : refuse(why, size, "there is no memory");
     if (!failed) {
+        w->opts = opts;
         snprintf(w->base, sizeof w->base, "%s", opts->base ? opts->base : "");
         w->proxies = opts->proxies;
         w->proxy_count = opts->proxy_count;
@@ -323,7 +339,7 @@ web *web_new(gofer_client *client, const web_options *opts, char *why, size_t si
     }
     if (!failed)
         failed = check_safety(w, opts, why, size);
-    if (!failed && !make_parts(w, client, opts)) {
+    if (!failed && (!make_lasting(w) || !make_parts(w, client))) {
         *usage = false;
         failed = refuse(why, size, "there is no memory, or no thread is to be had");
     }
@@ -335,7 +351,7 @@ web *web_new(gofer_client *client, const web_options *opts, char *why, size_t si
 
 bool web_start(web *w)
 {
-    return web_gate_start(w->gate);
+    return web_gate_start(w->parts.gate);
 }
 
 const char *web_name(const web *w, size_t index)
@@ -343,31 +359,45 @@ const char *web_name(const web *w, size_t index)
     return index < w->listener_count ? w->listeners[index].name : NULL;
 }
 
-// From the outside in: nobody new, then those under way, then what they used.
+// What make_parts made. From the outside in: nobody new, then those under way, then what they used.
+static void end_parts(web_parts *p)
+{
+    if (p->gate)
+        web_gate_close(p->gate);
+    if (p->streams)
+        web_streams_end(p->streams);
+    web_checks_end(p->checks);
+    web_server_settle(p->server, GRACE_MS);
+    web_pool_free(p->prover);
+    web_pool_free(p->pool);
+    web_server_free(p->server);
+    web_jobs_free(p->jobs);
+    web_audit_free(p->audit);
+    web_recent_free(p->recent);
+    web_hours_free(p->hours);
+    web_totals_free(p->totals);
+    web_checks_free(p->checks);
+    web_scrapes_free(p->scrapes);
+    web_streams_free(p->streams);
+    web_gate_free(p->gate);
+    *p = (web_parts){ 0 };
+}
+
+bool web_renew(web *w, gofer_client *client)
+{
+    end_parts(&w->parts);
+    return make_parts(w, client) && web_start(w);
+}
+
 void web_free(web *w)
 {
     if (!w)
         return;
-    if (w->gate)
-        web_gate_close(w->gate);
+    if (w->parts.gate)
+        web_gate_close(w->parts.gate);  // it looks at the listeners
     for (size_t i = 0; i < w->listener_count; i++)
         web_unlisten(&w->listeners[i]);
-    if (w->streams)
-        web_streams_end(w->streams);
-    web_checks_end(w->checks);
-    web_server_settle(w->server, GRACE_MS);
-    web_pool_free(w->prover);
-    web_pool_free(w->pool);
-    web_server_free(w->server);
-    web_jobs_free(w->jobs);
-    web_audit_free(w->audit);
-    web_recent_free(w->recent);
-    web_hours_free(w->hours);
-    web_totals_free(w->totals);
-    web_checks_free(w->checks);
-    web_scrapes_free(w->scrapes);
-    web_streams_free(w->streams);
-    web_gate_free(w->gate);
+    end_parts(&w->parts);
     web_tls_free(w->tls);
     web_access_free(w->access);
     web_role_map_free(w->roles);

@@ -53,6 +53,11 @@ typedef struct web web;
 web *web_new(gofer_client *client, const web_options *opts, char *why, size_t size, bool *usage);
 bool web_start(web *w);
 const char *web_name(const web *w, size_t index);   // of an address: "http://127.0.0.1:8989/"; NULL
+// Another client of the same store, which it goes on with: those under way have five seconds, live
+// events begin anew, jobs are forgotten, sessions stay. Who comes meanwhile waits, or is told to
+// ask again. The client before is the caller's again. False: there is no memory, or no thread; it
+// serves nobody any more.
+bool web_renew(web *w, gofer_client *client);
 // No new requests; those under way have five seconds. Then frees all. NULL is fine.
 void web_free(web *w);
 

@@ -27,7 +27,7 @@ def test_what_happens_is_seen_as_it_happens(page, store):
 def test_a_server_that_goes_and_comes_back(browse, gofer):
     first = Web(gofer)
     page = browse(first.address)
-    page.expects("net::ERR_")
+    page.expects("net::ERR_|503")
     page.open("/queues", "Queues")
     gofer.enqueue("t", "x", "--queue", "before")
     page.sees("before")
@@ -55,7 +55,7 @@ def test_a_server_that_goes_and_comes_back(browse, gofer):
 def test_a_server_that_forgot_who_is_logged_in(browse, gofer):
     first = Web(gofer)
     page = browse(first.address)
-    page.expects("net::ERR_|401")
+    page.expects("net::ERR_|401|503")
     token = first.add_token("ann", "operate")
     page.open("/queues", "Log in")
     page.log_in(token)
@@ -128,6 +128,23 @@ def test_a_repair_that_is_slow_is_a_job(browse, gofer, redis):
     page.leave()
     web.close()
     proxy.refuse()
+
+
+def test_a_file_that_is_moved_away(page, gofer):
+    """What is known of it is shown still, and that nothing more is written."""
+    gofer.enqueue("t", "x")
+    page.open("/", "Overview")
+    page.sees("Waiting\n1", ".cards")
+    page.misses("was moved")
+    away = gofer.db.with_name("away.db")
+    gofer.db.rename(away)
+    page.open("/", "Overview")
+    page.sees("was moved", "main [role=alert]")
+    page.sees("Waiting\n1", ".cards")
+    away.rename(gofer.db)
+    page.open("/", "Overview")
+    page.sees("Waiting\n1", ".cards")
+    page.misses("was moved")
 
 
 def test_nobody_looks(page, gofer):

@@ -138,21 +138,36 @@ def test_a_server_that_is_stopped_for_a_while(gofer, redis, web):
 
 
 def test_a_limit_on_the_size_of_files(gofer):
-    """To SQLite it is a write that failed: the store takes nothing more, and the server says so."""
+    """To SQLite it is a write that failed: the store takes nothing more, and the server says so and
+    opens it again by itself; at once, and when it fails anew, after a while."""
     web = Web(gofer)
     token = web.add_token("ann", "admin")
     gofer.enqueue("t", "--id", "a", "--queue", "mail", "--in", "1h")
     recovers(web, token)
-    limit = (200_000, resource.RLIM_INFINITY)
-    resource.prlimit(web.process.pid, resource.RLIMIT_FSIZE, limit)
+    cookie = web.post("/login", {"token": token}).headers["set-cookie"].split(";")[0]
+    stream = Stream(web, token)
+    resource.prlimit(web.process.pid, resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
     big = {"type": "t", "payload": "x" * 300_000}
     answer = web("/api/v1/tasks", "POST", big, token=token)
-    assert answer.status in (503, 507) and answer.why, answer
-    lives(web)
-    web.close()
-    web = Web(gofer)                                # nothing is lost
-    assert web("/api/v1/queues/mail/tasks/a", token=token).json["id"] == "a"
+    assert answer.status == 503 and answer.why, answer
+    wait_for(lambda: "was opened again" in web.log, "the store to be opened again")
     recovers(web, token)
+    while stream.next():                            # the reader is let go
+        pass
+    assert web("/api/v1/me", headers={"Cookie": cookie}).json["name"] == "ann"
+    # Again, and that is soon.
+    assert web("/api/v1/tasks", "POST", big, token=token).status == 503
+    ready = web("/readyz")
+    assert ready.status == 503 and "had an I/O error" in ready.why, ready
+    assert "had an I/O error" in web("/api/v1/overview", token=token).json["fault"]
+    assert web("/api/v1/queues/mail/tasks/a", token=token).json["id"] == "a"
+    lives(web)
+    resource.prlimit(web.process.pid, resource.RLIMIT_FSIZE,
+                     (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    recovers(web, token)
+    assert web.log.count("was opened again") == 2
+    assert "fault" not in web("/api/v1/overview", token=token).json
+    assert web("/api/v1/tasks", "POST", big, token=token).status == 200
     web.close()
 
 
@@ -200,6 +215,7 @@ def test_a_file_that_is_moved_away_and_back(gofer):
                                ("DELETE", "/api/v1/queues/mail/tasks/a", None)):
         answer, took = timed(web, path, method=method, body=body, token=token)
         assert answer.status == 503 and "moved" in answer.why and took < WITHIN, (path, answer)
+    assert "moved" in web("/api/v1/overview", token=token).json["fault"]
     lives(web)
     move(gofer, ".away", "")
     recovers(web, token)

@@ -9,19 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "access.h"
 #include "cli.h"
 #include "json.h"
 #include "logger.h"
 #include "passwords.h"
+#include "renewal.h"
 #include "secret.h"
 #include "web.h"
 #ifdef GOFER_HAVE_OTLP
 #include "otlp/command_otlp.h"
 #endif
 
-enum { WHY_MAX = 512, PATH_ROOM = 4096, STORE_MS = 2000, SPANS_MS = 5000 };
+enum { WHY_MAX = 512, PATH_ROOM = 4096, STORE_MS = 2000, SPANS_MS = 5000, LOOK_S = 1 };
 
 typedef struct web_args {
     cli_list    listen, hosts, proxies, roles, masks;
@@ -109,31 +111,40 @@ static void make_folders(const char *path)
 
 // ---- gofer web
 
-static int wait_for_signal(const sigset_t *signals)
-{
-    int number, error;
-    do
-        error = sigwait(signals, &number);
-    while (error == EINTR);
-    return error;
-}
-
 static void choose_signals(sigset_t *signals)
 {
     sigemptyset(signals);
     sigaddset(signals, SIGTERM);
     sigaddset(signals, SIGINT);
     sigaddset(signals, SIGHUP);
+    sigaddset(signals, SIGALRM);        // our own: it is time to look at the store
+}
+
+// Until a signal ends it.
+static int look_after(cli *c, web *w, gofer_client **client)
+{
+    renewal r = { 0 };
+    sigset_t signals;
+    int number = SIGALRM, error = 0, code = CLI_OK;
+    choose_signals(&signals);
+    while (code == CLI_OK && error == 0 && number == SIGALRM) {
+        alarm(LOOK_S);
+        do
+            error = sigwait(&signals, &number);
+        while (error == EINTR);
+        if (error == 0 && number == SIGALRM)
+            code = renewal_look(&r, c, w, client);
+    }
+    alarm(0);
+    return error == 0 ? code : cli_fail(c, CLI_FAILED, "web: signals cannot be waited for");
 }
 
 // Signals are blocked.
-static int serve(cli *c, gofer_client *client, const web_options *opts)
+static int serve(cli *c, gofer_client **client, const web_options *opts)
 {
     char why[WHY_MAX] = "";
     bool usage;
-    sigset_t signals;
-    choose_signals(&signals);
-    web *w = web_new(client, opts, why, sizeof why, &usage);
+    web *w = web_new(*client, opts, why, sizeof why, &usage);
     if (!w)
         return cli_fail(c, usage ? CLI_USAGE : CLI_FAILED, "web: %s", why);
     for (size_t i = 0; web_name(w, i); i++)
@@ -141,8 +152,8 @@ static int serve(cli *c, gofer_client *client, const web_options *opts)
     int code = CLI_OK;
     if (fflush(stdout) != 0 || !web_start(w))
         code = cli_fail(c, CLI_FAILED, "web: it cannot start: %s", strerror(errno));
-    else if (wait_for_signal(&signals) != 0)
-        code = cli_fail(c, CLI_FAILED, "web: signals cannot be waited for");
+    else
+        code = look_after(c, w, client);
     web_free(w);
     return code;
 }
@@ -157,7 +168,7 @@ static int block_signals(cli *c)
 }
 
 #ifdef GOFER_HAVE_OTLP
-static int serve_with_spans(cli *c, gofer_client *client, const web_args *args, web_options *opts)
+static int serve_with_spans(cli *c, gofer_client **client, const web_args *args, web_options *opts)
 {
     const otlp_options how = { .service = "gofer-web", .patience_ms = SPANS_MS };
     otlp *spans = NULL;
@@ -173,7 +184,7 @@ static int serve_with_spans(cli *c, gofer_client *client, const web_args *args, 
     return code;
 }
 #else
-static int serve_with_spans(cli *c, gofer_client *client, const web_args *args, web_options *opts)
+static int serve_with_spans(cli *c, gofer_client **client, const web_args *args, web_options *opts)
 {
     (void)args;
     return serve(c, client, opts);
@@ -204,7 +215,7 @@ static int run(cli *c, const void *user)
     if (code == CLI_OK)
         code = block_signals(c);
     if (code == CLI_OK)
-        code = serve_with_spans(c, client, args, &opts);
+        code = serve_with_spans(c, &client, args, &opts);
     gofer_client_close(client);
     return code;
 }

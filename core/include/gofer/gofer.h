@@ -168,6 +168,11 @@ GOFER_API gofer_status gofer_client_open(gofer_client **out, const char *url,
 GOFER_API void gofer_client_close(gofer_client *client);
 /** Check that the store answers. Errors: as open. */
 GOFER_API gofer_status gofer_client_ping(gofer_client *client);
+/** Is another client needed? 1: its SQLite file had an I/O error or is damaged, and is where it
+ *  was: what writes answers GOFER_EBROKER for good; close this client and open another. 0: no; nor
+ *  while the file is moved, replaced or deleted, for another client would make an empty one in its
+ *  place. Does not wait for the store. Threads: any. */
+GOFER_API int32_t gofer_client_spent(gofer_client *client);
 /** The URL in use, passwords as "***". Borrowed until close. */
 GOFER_API const char *gofer_client_url(const gofer_client *client);
 

@@ -9,6 +9,7 @@
 #define GF_BROKER_BROKER_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "broker/act.h"
@@ -41,6 +42,8 @@ typedef struct gf_broker_ops {
     // How many connections had to be made anew since it was opened; 0 where there are none. Does
     // not wait.
     uint64_t (*reconnects)(gf_broker *b);
+    // It failed for good, and another one, opened at the same place, is of use. Does not wait.
+    bool (*is_spent)(gf_broker *b);
 
     // What every store has.
     const gf_tasks_ops    *tasks;

@@ -179,6 +179,12 @@ gofer_status gofer_client_ping(gofer_client *client)
     return st == GOFER_OK ? client->broker->ops->ping(client->broker) : st;
 }
 
+int32_t gofer_client_spent(gofer_client *client)
+{
+    return gf_client_check(client, "gofer_client_spent") == GOFER_OK
+        && client->broker->ops->is_spent(client->broker);
+}
+
 const char *gofer_client_url(const gofer_client *client)
 {
     return client ? client->url.shown : "";

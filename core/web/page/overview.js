@@ -48,6 +48,7 @@ function since(totals) {
 export default function overview(context) {
     const all = context.everywhere("see");
     const cards = h("div", { class: "cards" }),
+        fault = h("div"),
         warnings = h("div"),
         days = h("div"),
         heading = h("p", { class: "where" }),
@@ -79,12 +80,16 @@ export default function overview(context) {
         ],
         (q) => q.queue,
     );
-    let findings = 0;
+    let findings = 0,
+        said = "";
 
     async function look() {
         const seen = await get("overview");
         await plots?.refresh();
         say(heading, `${seen.url}, gofer ${seen.version}${since(seen.totals)}`);
+        // Said once, and not at every look.
+        if ((seen.fault ?? "") !== said) fill(fault, seen.fault && problem(seen.fault));
+        said = seen.fault ?? "";
         fill(
             cards,
             figures(seen.totals, seen.workers.items).map(([name, value, more]) =>
@@ -146,6 +151,7 @@ export default function overview(context) {
             h("h1", {}, "Overview"),
             heading,
             !all && h("p", { class: "where" }, `Of your queues: ${context.queues("see")}`),
+            fault,
             warnings,
             cards,
             h("div", { class: "plots" }, flow.node, days),

@@ -93,6 +93,49 @@ static void a_sync_that_fails_is_never_acknowledged(void)
     fail_everywhere(BAD_SYNC);
 }
 
+static void rename_to(const char *from, const char *to)
+{
+    CHECK_INT(rename(from, to), 0);
+}
+
+// Another client is of use after an I/O error, but not where there is no file: it would make one.
+static void after_an_io_error_another_one_is_of_use(void)
+{
+    static const fault_kind kinds[] = { BAD_WRITE, BAD_SYNC, FULL_WRITE };
+    char away[512], wal[512], wal_away[512];
+    shim_begin();
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        gf_broker *b = store_open();
+        snprintf(away, sizeof away, "%s.away", store_path());
+        snprintf(wal, sizeof wal, "%s-wal", store_path());
+        snprintf(wal_away, sizeof wal_away, "%s.away-wal", store_path());
+        CHECK(!b->ops->is_spent(b));
+        unsigned before = put_with_fault(b, kinds[i], 1);
+        CHECK_INT(b->ops->is_spent(b), kinds[i] != FULL_WRITE);
+        if (kinds[i] != FULL_WRITE) {
+            rename_to(store_path(), away);
+            CHECK(!b->ops->is_spent(b));
+            rename_to(away, store_path());
+            rename_to(wal, wal_away);
+            CHECK(!b->ops->is_spent(b));
+            rename_to(wal_away, wal);
+            CHECK(b->ops->is_spent(b));
+            gf_broker *other = store_again();           // while the first is there still
+            put(other, "q", "later");
+            CHECK(!other->ops->is_spent(other) && b->ops->is_spent(b));
+            store_close(b);
+            CHECK_STR(task_state(other, "q", "later"), "pending");
+            CHECK(!other->ops->is_spent(other));
+            store_close(other);
+        } else {
+            store_close(b);
+        }
+        check_acknowledged(before);
+        store_remove();
+    }
+    shim_end();
+}
+
 static void a_full_disk_at_any_write_loses_nothing(void)
 {
     fail_everywhere(FULL_WRITE);
@@ -492,6 +535,7 @@ static void a_recovery_that_is_run_again_begins_anew(void)
 static const check_test tests[] = {
     TEST(a_write_that_fails_is_never_acknowledged),
     TEST(a_sync_that_fails_is_never_acknowledged),
+    TEST(after_an_io_error_another_one_is_of_use),
     TEST(a_full_disk_at_any_write_loses_nothing),
     TEST(a_task_is_finished_although_the_disk_was_full_for_a_moment),
     TEST(who_looks_neither_writes_nor_syncs),

@@ -163,6 +163,13 @@ static uint64_t reconnects(gf_broker *b)
     return gf_rd_net_remade(((gf_rd_store *)b)->net);
 }
 
+// It connects again by itself.
+static bool is_spent(gf_broker *b)
+{
+    (void)b;
+    return false;
+}
+
 // ---- the table ------------------------------------------------------------------------------
 
 static const char *const schemes[] = {
@@ -304,6 +311,7 @@ const gf_broker_ops gf_redis_ops = {
     .close = close_store,
     .ping = ping,
     .reconnects = reconnects,
+    .is_spent = is_spent,
     .tasks = &tasks,
     .upkeep = &upkeep,
     .groups = &groups,

@@ -269,6 +269,12 @@ static uint64_t reconnects(gf_broker *b)
     return 0;
 }
 
+static bool is_spent(gf_broker *b)
+{
+    const gf_sq_store *s = (const gf_sq_store *)b;
+    return gf_sq_check(s) == GOFER_OK && s->path && atomic_load(&s->failed) && gf_sq_in_place(s);
+}
+
 static const char *const schemes[] = { "sqlite", "memory", NULL };
 
 // The store goes by the clock of this machine.
@@ -393,6 +399,7 @@ const gf_broker_ops gf_sqlite_ops = {
     .close = close_store,
     .ping = ping,
     .reconnects = reconnects,
+    .is_spent = is_spent,
     .tasks = &tasks,
     .upkeep = &upkeep,
     .groups = &groups,

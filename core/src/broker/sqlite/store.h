@@ -115,6 +115,7 @@ gofer_status gf_sq_hold_lock(gf_sq_hold *h, const char *path, const gf_sq_sideca
     int64_t timeout_ms);
 // EBROKER: the WAL or its index is no longer the one that was opened.
 gofer_status gf_sq_hold_check(const gf_sq_hold *h);
+bool         gf_sq_hold_is_of(const gf_sq_hold *h, const char *path);   // the file that is there
 // Before the last connection is closed. True: no other store of this process has the file, so
 // SQLite may ask whether another process has.
 bool         gf_sq_hold_let_go(gf_sq_hold *h);
@@ -386,6 +387,9 @@ gofer_status gf_sq_settle_read(gf_sq_store *s);
 
 // EBROKER: the file was moved or deleted, or failed before. c: a connection of the caller's.
 gofer_status gf_sq_file_check(gf_sq_store *s, gf_sq_conn *c);
+// Are the database and all files beside it where they were, as far as their names tell? Asks
+// SQLite nothing, which may be unable to read. Not of a store in memory.
+bool gf_sq_in_place(const gf_sq_store *s);
 
 // Run `query` in a read transaction. It returns a status of its own; SQL failures stick.
 typedef gofer_status (*gf_sq_query)(gf_sq_conn *c, void *arg);

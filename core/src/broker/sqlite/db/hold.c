@@ -331,6 +331,11 @@ gofer_status gf_sq_hold_check(const gf_sq_hold *h)
         "written until the database is opened again", gone);
 }
 
+bool gf_sq_hold_is_of(const gf_sq_hold *h, const char *path)
+{
+    return is_at(path, h->db);
+}
+
 bool gf_sq_hold_let_go(gf_sq_hold *h)
 {
     gf_forks_stop();

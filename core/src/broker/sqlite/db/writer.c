@@ -307,6 +307,12 @@ gofer_status gf_sq_file_check(gf_sq_store *s, gf_sq_conn *c)
     return gf_sq_hold_check(s->hold);
 }
 
+bool gf_sq_in_place(const gf_sq_store *s)
+{
+    return gf_sq_hold_is_of(s->hold, s->path) && !gf_sq_sidecar_gone(&s->sidecar)
+        && gf_sq_hold_check(s->hold) == GOFER_OK;
+}
+
 // Cuts a group from the head of the line, which is the leader's own operation: a list of its own,
 // so that those who join the line meanwhile are not seen.
 static gf_sq_op *take_group(gf_sq_store *s)
