@@ -193,6 +193,16 @@ def test_the_focus_stays_while_the_view_is_drawn_anew(admin, gofer):
     admin.sees("even-more")
     assert focus(admin)["name"] == "Choose waits"
     admin.sees("1 chosen")
+    for path, title, part, count in (("/", "Overview", ".cards", "Waiting\n{}"),
+                                     ("/queues/other", "other", "dl", "pending\n{}")):
+        now = gofer.states("other")["pending"]
+        visit(admin, path, title)
+        admin.sees(count.format(now), part)
+        admin.run("document.querySelector(arguments[0] + ' a').focus()", part)
+        name = focus(admin)["name"]
+        gofer.enqueue("waits", "x", "--queue", "other")
+        admin.sees(count.format(now + 1), part)
+        assert focus(admin)["tag"] == "a", (path, name)
 
 
 def test_a_question_takes_the_focus_and_gives_it_back(admin, gofer):

@@ -144,6 +144,31 @@ def test_a_look_is_stopped_and_goes_on(page, gofer):
     page.sees("300 found in 300 tasks.", FOOT)
 
 
+def test_who_has_left_is_asked_nothing(admin, gofer):
+    """Of what was being counted when he went to another view, that neither asks nor complains."""
+    gofer("enqueue", "--batch", input=json.dumps({"type": "act", "queue": "few"}))
+    admin.go("/tasks?queue=few", "Tasks")
+    admin.run("""
+        const ask = window.fetch;
+        const held = new Promise(go => window.letGo = go);
+        window.asked = window.answered = 0;
+        window.fetch = async (...how) => {
+            if (!/[/]acts[/]/.test(how[0])) return ask(...how);
+            window.asked++;
+            await held;
+            return ask(...how).finally(() => window.answered++);
+        };""")
+    admin.click("Archive")
+    until(lambda: admin.run("return window.asked"), "the question how far the count is")
+    admin.go("/types", "Types")
+    admin.run("window.letGo()")
+    until(lambda: admin.run("return window.answered"), "the answer")
+    admin.run("return new Promise(done => setTimeout(done, 500))")
+    assert not admin.all("dialog") and not admin.text("#notes")
+    assert admin.run("return window.asked") == 1
+    assert gofer.states("few")["pending"] == 1
+
+
 def test_a_job_is_stopped(admin, gofer, web):
     """One of so many that most of them still wait."""
     lines = [{"type": "act", "queue": "many"} for _ in range(5000)]

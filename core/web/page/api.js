@@ -74,15 +74,23 @@ export const logout = () => send("POST", "/logout");
  */
 export const word = (name) => encodeURIComponent(/^~*\.\.?$/.test(name) ? `~${name}` : name);
 
+/** What a list within an answer holds, if it is there. @param {any} list @returns {any[]} */
+export const items = (list) => list?.items ?? list ?? [];
+
 /** A path of names. @param {TemplateStringsArray} texts @param {...string} names */
 export function at(texts, ...names) {
     return texts.reduce((path, text, i) => path + word(names[i - 1]) + text);
 }
 
-/** Follow an act on many tasks to its end. @param {number} job @param {(job: any) => void} tell */
-export async function follow(job, tell) {
+/**
+ * Follow an act on many tasks to its end, or that of the view, at which it throws.
+ * @param {number} job
+ * @param {(job: any) => void} tell
+ * @param {AbortSignal} signal
+ */
+export async function follow(job, tell, signal) {
     for (;;) {
-        const seen = await get(`acts/${job}`);
+        const seen = await get(`acts/${job}`, {}, signal);
         tell(seen);
         if (seen.state !== "waiting" && seen.state !== "running") return seen;
         await new Promise((resolve) => setTimeout(resolve, 300));

@@ -5,7 +5,7 @@ import "./format.js";
 import { listen, sign } from "./live.js";
 import { button, complain, problem } from "./parts.js";
 import { rightsOf } from "./rights.js";
-import { here, link, watch } from "./route.js";
+import { go, here, link, watch } from "./route.js";
 
 // `key`: goes there, after `g` (shortcuts.js).
 const VIEWS = [
@@ -42,6 +42,8 @@ let me = /** @type {import("./rights.js").Me} */ ({ name: null, rights: [] });
  * @property {(right: string) => boolean} everywhere with all queues
  * @property {(right: string) => string} queues with which, in words
  * @property {AbortSignal} signal of the view's end
+ * @property {(to: string, query?: Record<string, unknown>) => void} leave to another view, unless
+ *     the reader has gone somewhere else meanwhile
  */
 
 /** @param {string[]} words */
@@ -90,12 +92,14 @@ async function show() {
     }
     try {
         const made = await import(`./${file}.js`);
+        if (ending.signal.aborted) return; // another view is there by now
         await run(made.default, {
             words,
             query,
             me,
             ...rightsOf(me),
             signal: ending.signal,
+            leave: (to, where) => !ending.signal.aborted && go(to, where),
         });
     } catch (error) {
         if (ending.signal.aborted) return;
@@ -275,6 +279,7 @@ function drawHeader() {
                   ? null
                   : button("Log in", async () => {
                         current?.abort();
+                        clearTimeout(retry);
                         fill(main, loginForm());
                     }),
         ),

@@ -1,6 +1,6 @@
 // choose.js - which of his queues, for who may look at some only, and at one after the other.
 import { get } from "./api.js";
-import { fill, h } from "./dom.js";
+import { h, refill } from "./dom.js";
 import { link } from "./route.js";
 
 const MOST = 100;
@@ -15,15 +15,13 @@ export function chooseQueue(what, to, query) {
     return {
         node: h("div", {}, h("p", {}, `${what} in one of your queues at a time:`), list),
         refresh: async () => {
-            const { items } = await get("queues");
-            fill(
+            const page = await get("queues", { limit: MOST });
+            refill(
                 list,
-                items
-                    .slice(0, MOST)
-                    .map((/** @type {any} */ q) =>
-                        h("li", {}, link(to, { ...query, queue: q.queue }, q.queue)),
-                    ),
-                items.length > MOST && h("li", {}, `and ${items.length - MOST} more`),
+                page.items.map((/** @type {any} */ q) =>
+                    h("li", {}, link(to, { ...query, queue: q.queue }, q.queue)),
+                ),
+                page.next_cursor && h("li", {}, "and more: ", link("/queues", null, "all of them")),
             );
         },
     };

@@ -11,11 +11,15 @@ export default function doctor(context) {
         };
     const list = h("div", { "aria-live": "polite" });
 
-    /** @param {() => Promise<any>} look */
+    let latest = 0;
+
+    /** The answer to a question before this one shows no more. @param {() => Promise<any>} look */
     async function show(look) {
+        const turn = ++latest;
         fill(list, h("p", { class: "empty" }, "Looking…"));
         try {
             const found = (await look()).items;
+            if (turn !== latest) return;
             fill(
                 list,
                 found.length
@@ -32,7 +36,7 @@ export default function doctor(context) {
                     : h("p", {}, "All is well."),
             );
         } catch (error) {
-            fill(list, problem(error));
+            if (turn === latest) fill(list, problem(error));
         }
     }
     /** What takes long is a job, and has what it found at its end. */
@@ -40,11 +44,12 @@ export default function doctor(context) {
         const found = await post("check/repair");
         if (!found.job) return found;
         fill(list, h("p", { class: "empty" }, `Mending, as job ${found.job}…`));
-        const job = await follow(found.job, () => undefined);
+        const job = await follow(found.job, () => undefined, context.signal);
         if (job.state !== "done") throw new Error(job.error ?? `The job was ${job.state}.`);
         return job;
     }
-    show(() => get("check"));
+    const check = () => show(() => get("check", {}, context.signal));
+    check();
     return {
         node: h(
             "section",
@@ -53,7 +58,7 @@ export default function doctor(context) {
             h(
                 "p",
                 { class: "acts" },
-                button("Look again", () => show(() => get("check"))),
+                button("Look again", check),
                 context.everywhere("admin") && button("Mend what can be mended", () => show(mend)),
             ),
             list,

@@ -67,8 +67,10 @@ export default function failures({ query, may, everywhere, signal }) {
         )
             return undefined;
         const asked = Object.fromEntries(Object.entries(what).filter(([, value]) => value));
-        const job = await follow((await post("acts", { ...asked, act })).job, (j) =>
-            say(foot, `${count(j.done)} of ${count(g.count)}`),
+        const job = await follow(
+            (await post("acts", { ...asked, act })).job,
+            (j) => say(foot, `${count(j.done)} of ${count(g.count)}`),
+            signal,
         );
         ended = 0;
         await view.again();

@@ -1,7 +1,7 @@
 // lines.js - what changes with time, as lines: axes, a reading where the pointer or a key points,
 // and a table behind them.
 import { fill, h, say } from "./dom.js";
-import { behind, ceiling, s } from "./plot.js";
+import { behind, ceiling, figure, s } from "./plot.js";
 
 const WIDTH = 600,
     HEIGHT = 150,
@@ -47,20 +47,7 @@ export class Lines {
         this.plot.addEventListener("keydown", (event) => this.key(event));
         this.reading = h("p", { class: "rates" });
         this.table = h("div");
-        this.node = h(
-            "figure",
-            {},
-            h(
-                "figcaption",
-                {},
-                title,
-                " ",
-                kinds.map(([name, style]) => h("span", { class: `legend ${style}` }, name)),
-            ),
-            this.plot,
-            this.reading,
-            this.table,
-        );
+        this.node = figure(title, kinds, this.plot, this.reading, this.table);
     }
 
     /** @param {number} i */

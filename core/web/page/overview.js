@@ -3,7 +3,7 @@ import { get } from "./api.js";
 import { fill, h, refill, say } from "./dom.js";
 import { count, duration } from "./format.js";
 import { elsewhere, problem, Table } from "./parts.js";
-import { bars, Flow } from "./plot.js";
+import { attempts, Flow } from "./plot.js";
 import { link, path } from "./route.js";
 import { series } from "./series.js";
 
@@ -90,7 +90,7 @@ export default function overview(context) {
         // Said once, and not at every look.
         if ((seen.fault ?? "") !== said) fill(fault, seen.fault && problem(seen.fault));
         said = seen.fault ?? "";
-        fill(
+        refill(
             cards,
             figures(seen.totals, seen.workers.items).map(([name, value, more]) =>
                 h("div", { class: "card" }, h("span", {}, name), h("b", {}, value), more),
@@ -103,26 +103,11 @@ export default function overview(context) {
                 b.size - a.size,
         );
         queues.show(worst.slice(0, 12));
-        const history = [...seen.history.items].reverse();
-        refill(
-            days,
-            bars(
-                "Attempts by day (UTC)",
-                history.map((d) => d.date.slice(5)),
-                [
-                    {
-                        name: "done",
-                        class: "good",
-                        values: history.map((d) => d.processed - d.failed),
-                    },
-                    { name: "failed", class: "bad", values: history.map((d) => d.failed) },
-                ],
-            ),
-        );
+        refill(days, attempts(seen.history.items));
         // The doctor's look is dear.
         if (all && Date.now() - findings > DOCTOR_MS) {
             findings = Date.now();
-            get("check")
+            get("check", {}, context.signal)
                 .then((found) => {
                     const bad = found.items.filter((/** @type {any} */ f) => f.severity !== "note");
                     fill(

@@ -11,8 +11,9 @@ export function note(text, bad) {
     setTimeout(() => node.remove(), bad ? 10000 : 4000);
 }
 
-/** @param {unknown} error */
+/** But for what ended with its view. @param {unknown} error */
 export function complain(error) {
+    if (error instanceof Error && error.name === "AbortError") return;
     note(error instanceof Error ? error.message : String(error), true);
 }
 
@@ -160,7 +161,10 @@ export function ask(title, text, yes, typed) {
                 ),
             )
         );
+        const leave = () => dialog.close(); // back to another view: it is no question there
+        addEventListener("popstate", leave);
         dialog.addEventListener("close", () => {
+            removeEventListener("popstate", leave);
             dialog.remove();
             resolve(dialog.returnValue === "yes");
         });
@@ -281,6 +285,9 @@ function branch(value) {
 export function elsewhere(what, { queues }) {
     return h("p", { class: "empty" }, `${what} for all queues together; you see ${queues("see")}.`);
 }
+
+/** Of a task. */
+export const STATES = "pending scheduled active retry aggregating completed archived".split(" ");
 
 /** @param {string} state */
 export function badge(state) {

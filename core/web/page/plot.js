@@ -67,10 +67,29 @@ export function behind(title, labels, series, show) {
 }
 
 /**
+ * A plot with its title and what its colours are. @param {string} title
+ * @param {[string, string][]} kinds name and class @param {...Node} children
+ */
+export function figure(title, kinds, ...children) {
+    return h(
+        "figure",
+        {},
+        h(
+            "figcaption",
+            {},
+            title,
+            " ",
+            kinds.map(([name, style]) => h("span", { class: `legend ${style}` }, name)),
+        ),
+        children,
+    );
+}
+
+/**
  * Stacked bars. @param {string} title @param {string[]} labels @param {Series[]} series
  * @param {(n: number) => string} [show]
  */
-export function bars(title, labels, series, show = (n) => n.toLocaleString()) {
+function bars(title, labels, series, show = (n) => n.toLocaleString()) {
     const width = 600,
         height = 140,
         foot = 18,
@@ -120,18 +139,24 @@ export function bars(title, labels, series, show = (n) => n.toLocaleString()) {
             plot.append(text);
         }
     });
-    return h(
-        "figure",
-        {},
-        h(
-            "figcaption",
-            {},
-            title,
-            " ",
-            series.map((one) => h("span", { class: `legend ${one.class}` }, one.name)),
-        ),
+    return figure(
+        title,
+        series.map((one) => [one.name, one.class]),
         plot,
         behind(title, labels, series, show),
+    );
+}
+
+/** How attempts ended, by day. @param {any[]} days the latest first */
+export function attempts(days) {
+    const past = [...days].reverse();
+    return bars(
+        "Attempts by day (UTC)",
+        past.map((d) => d.date.slice(5)),
+        [
+            { name: "done", class: "good", values: past.map((d) => d.processed - d.failed) },
+            { name: "failed", class: "bad", values: past.map((d) => d.failed) },
+        ],
     );
 }
 
@@ -162,19 +187,7 @@ export class Flow {
             this.top,
         );
         this.rates = h("p", { class: "rates" });
-        this.node = h(
-            "figure",
-            {},
-            h(
-                "figcaption",
-                {},
-                title,
-                " ",
-                kinds.map(([name, style]) => h("span", { class: `legend ${style}` }, name)),
-            ),
-            plot,
-            this.rates,
-        );
+        this.node = figure(title, kinds, plot, this.rates);
     }
 
     /** @param {Record<string, number>} counts */

@@ -1,18 +1,18 @@
 // queue.js - one queue: why it is as slow as it is.
 import { at, get, remove } from "./api.js";
-import { fill, h, refill } from "./dom.js";
+import { h, refill } from "./dom.js";
 import { count, duration } from "./format.js";
-import { ask, button, facts, moment, Table } from "./parts.js";
-import { bars } from "./plot.js";
+import { ask, button, facts, moment, STATES, Table } from "./parts.js";
+import { attempts } from "./plot.js";
 import { pause } from "./queues.js";
-import { go, link, path } from "./route.js";
+import { link, path } from "./route.js";
 import { series } from "./series.js";
 
 /** All tasks of a queue, kept ones too. @param {any} q */
 const all = (q) => q.size + q.completed + q.archived;
 
 /** @param {import("./app.js").Context} context */
-export default function queue({ words, may }) {
+export default function queue({ words, may, leave }) {
     const name = words[1],
         head = h("div"),
         days = h("div"),
@@ -55,20 +55,11 @@ export default function queue({ words, may }) {
             get(at`queues/${name}/groups`),
             plots.refresh(),
         ]);
-        const states = [
-            "pending",
-            "scheduled",
-            "active",
-            "retry",
-            "aggregating",
-            "completed",
-            "archived",
-        ];
-        fill(
+        refill(
             head,
             facts([
                 ["Oldest waits", seen.latency_ms ? duration(seen.latency_ms) : "–"],
-                ...states.map(
+                ...STATES.map(
                     (state) =>
                         /** @type {[string, unknown]} */ ([
                             state,
@@ -90,22 +81,7 @@ export default function queue({ words, may }) {
         types.show(stats.items);
         groups.show(grouped.items);
         groupPart.hidden = grouped.items.length === 0;
-        const past = [...history.items].reverse();
-        refill(
-            days,
-            bars(
-                "Attempts by day (UTC)",
-                past.map((d) => d.date.slice(5)),
-                [
-                    {
-                        name: "done",
-                        class: "good",
-                        values: past.map((d) => d.processed - d.failed),
-                    },
-                    { name: "failed", class: "bad", values: past.map((d) => d.failed) },
-                ],
-            ),
-        );
+        refill(days, attempts(history.items));
         refill(
             acts,
             may("operate", name) && pause(view, seen),
@@ -123,7 +99,7 @@ export default function queue({ words, may }) {
                         )
                             return undefined;
                         const { job } = await remove(at`queues/${name}`, { force: true });
-                        go(job ? "/jobs" : "/queues");
+                        leave(job ? "/jobs" : "/queues");
                         return job ? `Job ${job} removes ${name}` : `${name} is gone`;
                     },
                     { class: "danger" },

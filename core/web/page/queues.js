@@ -2,7 +2,7 @@
 import { at, get, post } from "./api.js";
 import { h, refill } from "./dom.js";
 import { count, duration } from "./format.js";
-import { button, Table } from "./parts.js";
+import { button, STATES, Table } from "./parts.js";
 import { go, link, path } from "./route.js";
 
 const PAGE = 100;
@@ -17,15 +17,6 @@ export function pause(view, /** @type {any} */ queue) {
 
 /** @param {import("./app.js").Context} context */
 export default function queues({ may, query }) {
-    const states = [
-        "pending",
-        "scheduled",
-        "active",
-        "retry",
-        "aggregating",
-        "completed",
-        "archived",
-    ];
     const table = new Table(
         "Queues",
         [
@@ -35,7 +26,7 @@ export default function queues({ may, query }) {
                 number: true,
                 show: (q) => (q.latency_ms ? duration(q.latency_ms) : ""),
             },
-            ...states.map((state) => ({
+            ...STATES.map((state) => ({
                 title: state,
                 number: true,
                 show: (/** @type {any} */ q) =>

@@ -1,14 +1,12 @@
 // schedule.js - one cron entry, or a new one: what it means, when it runs, what came of it.
-import { at, get, post, put, remove } from "./api.js";
+import { at, get, items, post, put, remove } from "./api.js";
 import { fill, h, refill } from "./dom.js";
 import { duration, time } from "./format.js";
 import { ask, badge, button, complain, facts, moment, note, payload, problem } from "./parts.js";
-import { go, link, path } from "./route.js";
+import { link, path } from "./route.js";
 
 const AHEAD = 60; // ticks, to see a change of the clocks
 
-/** @param {any} list */
-const items = (list) => list?.items ?? list ?? [];
 /** "+01:00" @param {any} tick */
 const offset = (tick) => /(Z|[+-]\d\d:\d\d)$/.exec(tick.local)?.[1];
 
@@ -107,20 +105,24 @@ function entryOf(form, e) {
     };
 }
 
-/** @param {any} e the entry; null: a new one */
-function formOf(e) {
+/**
+ * @param {any} e the entry; null: a new one
+ * @param {import("./app.js").Context["leave"]} leave
+ */
+function formOf(e, leave) {
     const preview = h("div", { class: "preview", "aria-live": "polite" });
-    let timer = 0;
+    let timer = 0,
+        latest = 0;
     const ms = (/** @type {number|undefined} */ n) => (n ? `${n}ms` : "");
     const look = async () => {
-        const { spec, tz } = entryOf(form, e);
+        const { spec, tz } = entryOf(form, e),
+            turn = ++latest; // the answer to what stood there before is none
         if (!spec) return fill(preview, h("p", { class: "empty" }, "When is it to run?"));
-        try {
-            const cron = await get("cron", { spec, tz, count: AHEAD });
-            fill(preview, meaning(cron, 5));
-        } catch (error) {
-            fill(preview, problem(error));
-        }
+        const said = await get("cron", { spec, tz, count: AHEAD }).then(
+            (cron) => meaning(cron, 5),
+            problem,
+        );
+        if (turn === latest) fill(preview, said);
     };
     const form = /** @type {HTMLFormElement} */ (
         h(
@@ -137,7 +139,7 @@ function formOf(e) {
                     try {
                         await put(at`schedules/${name}`, entryOf(form, e));
                         note(`${name} is in`);
-                        go(path("schedules", name));
+                        leave(path("schedules", name));
                     } catch (error) {
                         complain(error);
                     }
@@ -223,8 +225,8 @@ function strip(ticks, e) {
           );
 }
 
-/** @param {any} e @param {any} view @param {import("./app.js").Context["may"]} may */
-function buttons(e, view, may) {
+/** @param {any} e @param {any} view @param {import("./app.js").Context} context */
+function buttons(e, view, { may, leave }) {
     const act = (/** @type {string} */ name, /** @type {string} */ said) => async () => {
         await post(at`schedules/${e.name}/` + name);
         await view.again();
@@ -243,7 +245,7 @@ function buttons(e, view, may) {
                     if (!(await ask(`Remove ${e.name}?`, "Its tasks stay.", "Remove it")))
                         return undefined;
                     await remove(at`schedules/${e.name}`);
-                    go("/schedules");
+                    leave("/schedules");
                     return `${e.name} is gone`;
                 },
                 { class: "danger" },
@@ -252,8 +254,9 @@ function buttons(e, view, may) {
 }
 
 /** @param {import("./app.js").Context} context */
-export default function schedule({ words, may, everywhere }) {
-    const name = words[1];
+export default function schedule(context) {
+    const { words, may, everywhere, leave } = context,
+        name = words[1];
     if (!name)
         return {
             node: h(
@@ -261,7 +264,7 @@ export default function schedule({ words, may, everywhere }) {
                 {},
                 h("h1", {}, "A new cron entry"),
                 everywhere("operate")
-                    ? formOf(null)
+                    ? formOf(null, leave)
                     : h("p", { class: "empty" }, "Your role does not add any."),
             ),
         };
@@ -269,7 +272,7 @@ export default function schedule({ words, may, everywhere }) {
         head = h("div"),
         next = h("div"),
         past = h("div"),
-        change = h("div");
+        form = h("div");
     let drawn = "";
 
     async function look() {
@@ -278,7 +281,7 @@ export default function schedule({ words, may, everywhere }) {
             get("cron", question(seen, AHEAD)),
             seen.foreign ? { items: [] } : get(at`schedules/${name}/ticks`),
         ]);
-        if (!seen.foreign) refill(acts, buttons(seen, view, may));
+        if (!seen.foreign) refill(acts, buttons(seen, view, context));
         refill(
             head,
             facts([
@@ -301,7 +304,7 @@ export default function schedule({ words, may, everywhere }) {
         const text = JSON.stringify([seen.spec, seen.tz, seen.type, seen.payload, seen.paused]);
         if (text !== drawn && !seen.foreign && everywhere("operate") && everywhere("payload")) {
             drawn = text;
-            fill(change, h("details", {}, h("summary", {}, "Change it"), formOf(seen)));
+            fill(form, h("details", {}, h("summary", {}, "Change it"), formOf(seen, leave)));
         }
     }
     /** @type {any} */
@@ -316,7 +319,7 @@ export default function schedule({ words, may, everywhere }) {
             next,
             h("h2", {}, "What became of it"),
             past,
-            change,
+            form,
         ),
         refresh: look,
     };

@@ -1,9 +1,9 @@
 // task.js - one task: what it is, what happened to it, and what can be done.
-import { at, base, get, patch, post, remove } from "./api.js";
+import { at, base, get, items, patch, post, remove } from "./api.js";
 import { fill, h, refill } from "./dom.js";
 import { bytes, duration, time } from "./format.js";
 import { ask, badge, button, copy, facts, moment, payload, Table } from "./parts.js";
-import { go, link, path } from "./route.js";
+import { link, path } from "./route.js";
 
 const HEAVY = 1 << 20, // characters of a task
     SELDOM_MS = 15000;
@@ -12,8 +12,8 @@ const WAITS = ["pending", "scheduled", "retry", "aggregating", "archived"];
 /** @param {string} word */
 const quoted = (word) => `'${word.replaceAll("'", "'\\''")}'`;
 
-/** @param {any} task @param {import("./app.js").Context["may"]} may @param {any} view */
-function buttons(task, may, view) {
+/** @param {any} task @param {import("./app.js").Context} context @param {any} view */
+function buttons(task, { may, leave }, view) {
     const where = at`queues/${task.queue}/tasks/${task.id}`;
     const act = (/** @type {string} */ name, /** @type {string} */ said) => async () => {
         await post(`${where}/${name}`);
@@ -54,7 +54,7 @@ function buttons(task, may, view) {
             );
     }
     if (may("enqueue", task.queue) && may("payload", task.queue))
-        made.push(button("Enqueue again", () => clone(task)));
+        made.push(button("Enqueue again", () => clone(task, leave)));
     if (may("admin", task.queue)) {
         if (WAITS.includes(state) && typeof task.payload === "string")
             made.push(button("Edit the payload", () => edit(task, where, view)));
@@ -72,7 +72,7 @@ function buttons(task, may, view) {
                         )
                             return undefined;
                         await remove(where);
-                        go("/tasks", { queue: task.queue });
+                        leave("/tasks", { queue: task.queue });
                         return "It is gone";
                     },
                     { class: "danger" },
@@ -94,8 +94,12 @@ async function edit(task, where, view) {
     return "It has another payload";
 }
 
-/** A new task that is as this one was. @param {any} task */
-async function clone(task) {
+/**
+ * A new task that is as this one was.
+ * @param {any} task
+ * @param {import("./app.js").Context["leave"]} leave
+ */
+async function clone(task, leave) {
     const made = await post("tasks", {
         type: task.type,
         payload: task.payload,
@@ -108,14 +112,14 @@ async function clone(task) {
         on_dead:
             task.on_dead && task.on_dead + (task.on_dead_queue ? `@${task.on_dead_queue}` : ""),
     });
-    go(path("queues", task.queue, "tasks", made.id));
+    leave(path("queues", task.queue, "tasks", made.id));
     return "It is in, as another task";
 }
 
 /** The states that it went through, from what is known of it. @param {any} task */
 function timeline(task) {
     const steps = [["enqueued", task.enqueued_at_ms, ""]];
-    for (const a of task.attempts?.items ?? task.attempts ?? []) {
+    for (const a of items(task.attempts)) {
         steps.push([
             `${a.attempt ? `attempt ${a.attempt} ` : ""}${a.kind}`,
             a.at_ms,
@@ -146,8 +150,9 @@ function timeline(task) {
 }
 
 /** @param {import("./app.js").Context} context */
-export default function task({ words, may }) {
-    const [, queue, , id] = words,
+export default function task(context) {
+    const { words, may } = context,
+        [, queue, , id] = words,
         body = h("div"),
         acts = h("p", { class: "acts" }),
         bar = h("div");
@@ -204,10 +209,9 @@ export default function task({ words, may }) {
         const text = JSON.stringify(seen);
         if (text === drawn) return;
         drawn = text;
-        const list = (/** @type {any} */ value) => value?.items ?? value ?? [];
         refill(
             acts,
-            buttons(seen, may, view),
+            buttons(seen, context, view),
             copy("Copy as CLI", () => `gofer task show --queue ${quoted(queue)} ${quoted(id)}`),
             copy("Copy as curl", () => `curl -H "Authorization: Bearer $TOKEN" ${quoted(address)}`),
             copy(
@@ -229,7 +233,7 @@ export default function task({ words, may }) {
                 seen.progress_text,
             ],
         );
-        attempts.show([...list(seen.attempts)].reverse());
+        attempts.show([...items(seen.attempts)].reverse());
         refill(
             body,
             facts([
@@ -275,12 +279,12 @@ export default function task({ words, may }) {
                   ),
             seen.result !== undefined && [h("h2", {}, "Result"), payload(seen.result)],
             seen.headers && [h("h2", {}, "Headers"), facts(Object.entries(seen.headers))],
-            list(seen.log).length > 0 && [
+            items(seen.log).length > 0 && [
                 h("h2", {}, "Log"),
                 h(
                     "pre",
                     { class: "log" },
-                    list(seen.log).map(
+                    items(seen.log).map(
                         (/** @type {any} */ l) => `${time(l.at_ms)} ${l.level} ${l.text}\n`,
                     ),
                 ),

@@ -2,9 +2,9 @@
 import { at, follow, get, post, remove } from "./api.js";
 import { chooseQueue } from "./choose.js";
 import { ChosenTable } from "./columns.js";
-import { fill, h, refill, say } from "./dom.js";
+import { h, refill, say } from "./dom.js";
 import { bytes, duration, headline } from "./format.js";
-import { ask, badge, button, moment, note } from "./parts.js";
+import { ask, badge, button, moment, note, STATES } from "./parts.js";
 import { go, link, path } from "./route.js";
 import { search } from "./search.js";
 
@@ -12,7 +12,6 @@ const WORDS = [
     ...["queue", "state", "type", "error", "fingerprint", "id", "group", "older", "younger"],
     "text",
 ];
-const STATES = ["pending", "scheduled", "active", "retry", "aggregating", "completed", "archived"];
 
 /**
  * "state:retry type:mail* timed out" as a filter: words without a name are a text in a task.
@@ -179,7 +178,7 @@ export default function tasks({ query, may, everywhere, signal }) {
             page.looked > items.length
                 ? `, of ${page.looked.toLocaleString()} that were looked at`
                 : "";
-        fill(
+        refill(
             foot,
             `${items.length} on this page${looked}. `,
             cursors.length > 1 &&
@@ -222,8 +221,10 @@ export default function tasks({ query, may, everywhere, signal }) {
 
     /** @param {{act: string, title: string}} what */
     async function onAll({ act, title }) {
-        const counted = await follow((await post("acts", { ...filter, act: "count" })).job, (job) =>
-            say(foot, `Counting: ${job.done.toLocaleString()}`),
+        const counted = await follow(
+            (await post("acts", { ...filter, act: "count" })).job,
+            (job) => say(foot, `Counting: ${job.done.toLocaleString()}`),
+            signal,
         );
         const n = counted.done;
         const samples = (searching ? searching.found() : items)
@@ -243,8 +244,10 @@ export default function tasks({ query, may, everywhere, signal }) {
             !(await ask(`${title}: all that match?`, text, title, n > 1000 ? String(n) : undefined))
         )
             return undefined;
-        const job = await follow((await post("acts", { ...filter, act })).job, (j) =>
-            say(foot, `${title}: ${j.done.toLocaleString()} of ${n.toLocaleString()}`),
+        const job = await follow(
+            (await post("acts", { ...filter, act })).job,
+            (j) => say(foot, `${title}: ${j.done.toLocaleString()} of ${n.toLocaleString()}`),
+            signal,
         );
         await (searching ? searching.again() : view.again());
         return job.state === "done"

@@ -1,5 +1,5 @@
 // workers.js - live workers, what they run, and the hold that one has on them.
-import { at, get, patch } from "./api.js";
+import { at, get, items, patch } from "./api.js";
 import { h, refill } from "./dom.js";
 import { bytes, count } from "./format.js";
 import { ask, badge, button, moment, Table } from "./parts.js";
@@ -87,11 +87,10 @@ export default function workers({ may, everywhere }) {
         refresh: async () => {
             const seen = (await get("workers")).items;
             table.show(seen);
-            const list = (/** @type {any} */ value) => value?.items ?? value ?? [];
             refill(
                 detail,
                 seen.map((/** @type {any} */ w) => [
-                    list(w.child_processes).length > 0 &&
+                    items(w.child_processes).length > 0 &&
                         h(
                             "details",
                             {},
@@ -99,7 +98,7 @@ export default function workers({ may, everywhere }) {
                             h(
                                 "ul",
                                 {},
-                                list(w.child_processes).map((/** @type {any} */ c) =>
+                                items(w.child_processes).map((/** @type {any} */ c) =>
                                     h(
                                         "li",
                                         {},
@@ -111,7 +110,7 @@ export default function workers({ may, everywhere }) {
                                 ),
                             ),
                         ),
-                    list(w.tasks).length > 0 &&
+                    items(w.tasks).length > 0 &&
                         h(
                             "details",
                             {},
@@ -119,7 +118,7 @@ export default function workers({ may, everywhere }) {
                             h(
                                 "ul",
                                 {},
-                                list(w.tasks).map((/** @type {any} */ t) =>
+                                items(w.tasks).map((/** @type {any} */ t) =>
                                     h(
                                         "li",
                                         {},
