@@ -133,6 +133,7 @@ def test_a_repair_that_is_slow_is_a_job(browse, gofer, redis):
 def test_a_file_that_is_moved_away(page, gofer):
     """What is known of it is shown still, and that nothing more is written."""
     gofer.enqueue("t", "x")
+    page.expects("/check .* 503")       # the doctor's own look
     page.open("/", "Overview")
     page.sees("Waiting\n1", ".cards")
     page.misses("was moved")
