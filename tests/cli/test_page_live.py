@@ -108,10 +108,11 @@ def test_a_repair_that_is_slow_is_a_job(browse, gofer, redis):
     proxy = Proxy((host, int(port)))
     gofer.env["GOFER_URL"] = f"redis://{proxy.address}"
     web = Web(gofer)
+    token = web.add_token("root", "admin")
     page = browse(web.address)
     page.expects("401")  # before the login
     page.open()
-    page.log_in(web.add_token("root", "admin"))
+    page.log_in(token)
     gofer.enqueue("t", "--queue", "lost", "--in", "1h")
     redis("SREM", "asynq:queues", "lost")
     page.go("/doctor", "Doctor")
