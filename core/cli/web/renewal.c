@@ -4,6 +4,7 @@
 // shown meanwhile, and what is wrong is said by whoever asks.
 #include "renewal.h"
 
+#include <stdbool.h>
 #include <time.h>
 
 #include "clock.h"
