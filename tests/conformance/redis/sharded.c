@@ -487,24 +487,39 @@ static void tasks_move_to_and_from_it(void)
     store_close(b);
 }
 
+// The first name in the manner of slots that none of them has. Good until the next call.
+static const char *free_name(gf_broker *b)
+{
+    static char name[16];
+    size_t count = slot_count(b);
+    for (int number = 1, taken = 1; taken; number++) {
+        snprintf(name, sizeof name, "q:%d", number);
+        taken = 0;
+        for (size_t i = 0; i < count; i++)
+            taken |= strcmp(slot_name(b, i), name) == 0;
+    }
+    return name;
+}
+
 static void what_cannot_be_is_refused(void)
 {
     gf_broker *b = open_sharded(3);
     gofer_info *info;
-    put(b, "q:4", "a");                                // a name that somebody has is passed over
-    CHECK_OK(b->ops->shards->declare(b, "q", 6));
+    const char *taken = free_name(b);
+    put(b, taken, "a");                                // a name that somebody has is passed over
+    CHECK_OK(b->ops->shards->declare(b, "q", 12));
     CHECK_INT(queue_number(b, "q", "pending"), 0);
-    CHECK_INT(queue_number(b, "q:4", "pending"), 1);
+    CHECK_INT(queue_number(b, taken, "pending"), 1);
     CHECK_STATUS(b->ops->shards->declare(b, slot_name(b, 1), 2), GOFER_EINVAL);
     CHECK_HAS(gofer_error_last(), "is a slot of the sharded queue 'q'");
     CHECK_STATUS(b->ops->shards->slots(b, "nowhere", &info), GOFER_ENOTFOUND);
-    CHECK_OK(b->ops->shards->slots(b, "q:4", &info));
+    CHECK_OK(b->ops->shards->slots(b, taken, &info));
     CHECK_INT(gofer_info_count(info), 1);
     gofer_info_free(info);
     raw_run("HSET asynq:gofer:shards broken nonsense");    // what is not ours to read is no queue
     CHECK_OK(b->ops->shards->declare(b, "news", 2));
     gf_broker *other = store_again();
-    CHECK_INT(queue_number(other, "q", "shards"), 6);
+    CHECK_INT(queue_number(other, "q", "shards"), 12);
     put(other, "broken", "b");
     CHECK_INT(queue_number(other, "broken", "pending"), 1);
     gf_broker_close(other);
