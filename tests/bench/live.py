@@ -11,7 +11,9 @@ the system calls of the worker; that is not free, so it is for a run of its own.
 it goes.
 
 It judges nothing. Redis is started here (tests/redis/servers.py); the files of SQLite lie in the
-first build's folder, on a real disk if that is on one. Asynq needs go and the module proxy.
+first build's folder, on a real disk if that is on one. Where others use that disk, --fsync-us has
+the files in memory (--folder), and every fsync take so long (fsync.c). Asynq needs go and the
+module proxy.
 """
 from __future__ import annotations
 
@@ -45,6 +47,8 @@ def parse(words: List[str]) -> argparse.Namespace:
     parser.add_argument("--build", action="append", metavar="[NAME=]FOLDER")
     parser.add_argument("--no-asynq", action="store_true")
     parser.add_argument("--calls", action="store_true", help="count the worker's system calls")
+    parser.add_argument("--fsync-us", type=int, metavar="N", help="a disk that takes N us a sync")
+    parser.add_argument("--folder", help="for the files of SQLite (--fsync-us: /dev/shm)")
     parser.add_argument("--json", metavar="FILE")
     return parser.parse_args(words)
 
@@ -130,11 +134,12 @@ class Bench:
             found, entered = counted(words)
         else:
             found = run(words)
-        figures = {
-            "sustained": found["x"], "put": found["x_put"],
-            "producer_cpu": found["x_producer_cpu_us"], "worker_cpu": found["x_worker_cpu_us"],
-            "p50": found["x_p50_us"], "p99": found["x_p99_us"],
+        names = {                                # the peers' program tells no rate of puts
+            "sustained": "x", "put": "x_put", "worker_cpu": "x_worker_cpu_us",
+            "producer_cpu": "x_producer_cpu_us" if self.name != "Asynq" else "x_client_cpu_us",
+            "p50": "x_p50_us", "p99": "x_p99_us",
         }
+        figures = {ours: found[its] for ours, its in names.items() if its in found}
         if self.redis:
             figures["store_cpu"] = (self.redis.cpu_us() - cpu) / tasks
             figures["scripts"] = (self.redis.scripts() - scripts) / tasks
@@ -194,7 +199,11 @@ def main(words: List[str]) -> None:
         os.execv(sys.executable, server + [sys.executable, __file__] + words)
     builds = args.build or [str(HERE.parent.parent / "build" / "release")]
     named = [b.split("=", 1) if "=" in b else ["gofer", b] for b in builds]
-    with tempfile.TemporaryDirectory(prefix="live-", dir=named[0][1]) as text:
+    if args.fsync_us is not None:
+        os.environ["BENCH_FSYNC_US"] = str(args.fsync_us)
+        os.environ["LD_PRELOAD"] = str(Path(named[-1][1]).resolve() / "bench" / "libfsync.so")
+        args.folder = args.folder or "/dev/shm"
+    with tempfile.TemporaryDirectory(prefix="live-", dir=args.folder or named[0][1]) as text:
         folder = Path(text)
         asynq = None if args.no_asynq or "redis" not in stores else asynq_program(folder)
         benches: List[Tuple[str, Bench]] = []
