@@ -933,7 +933,7 @@ GOFER_API void gofer_worker_free(gofer_worker *worker);
  *  the figure "unhandled" of gofer_worker_stats tells how many), "crash_limit" (crashes of
  *  workers that a task may be charged with; it is archived at the next, 3), "max_prefetch" (tasks,
  *  1000), "gather_us" (microseconds that tasks may gather between two exchanges with the store
- *  while several come in that time, 500, at most 100000; 0: each is fetched at once),
+ *  while others come in that time, 500, at most 100000; 0: each is fetched at once),
  *  "retry_delay_max" (duration, 0: none), "no_handler_delay" (duration for which a task is put off
  *  that no handler is for, 30s, at least 1s),
  *  "lost_after" (duration a handler may stay after its deadline, 5s), "pull" (0/1), "stack"

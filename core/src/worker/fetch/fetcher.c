@@ -648,6 +648,8 @@ void *gf_fetcher_main(void *arg)
             continue;
         }
         if (f->outbox.count == 0 && is_dry(w)) {
+            if (f->queues->more)
+                gf_housekeeping_ask_queues(w);
             news = wait_in_store(w);
             continue;
         }
