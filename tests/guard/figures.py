@@ -22,7 +22,7 @@ class Tolerance(NamedTuple):
     slack: float  # and so much, for figures near 0
 
 
-# As wide as ten runs on a busy machine were apart, and as much again. Threads that meet elsewhere
+# Wider than four runs on a busy machine were apart (instructions: 1 %). Threads that meet elsewhere
 # make other system calls; all else is nearly the same each time.
 TOLERANCES = {
     "instructions": Tolerance(0.03, 0),
