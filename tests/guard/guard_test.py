@@ -15,8 +15,8 @@ import figures  # noqa: E402
 from figures import LESS, MORE, SAME  # noqa: E402
 
 
-def word(measure: str, figure: float, now: float) -> str:
-    (verdict,) = figures.compare({measure: figure}, {measure: now})
+def word(measure: str, figure: float, now: float, live: bool = False) -> str:
+    (verdict,) = figures.compare({measure: figure}, {measure: now}, live)
     return verdict.word
 
 
@@ -26,6 +26,11 @@ class Compare(unittest.TestCase):
         self.assertEqual(word("instructions", 10000, 10299), SAME)
         self.assertEqual(word("instructions", 10000, 10301), MORE)
         self.assertEqual(word("instructions", 10000, 10500), MORE)
+
+    def test_where_threads_meet_task_by_task_there_is_more_room(self) -> None:
+        self.assertEqual(word("instructions", 10000, 10899, live=True), SAME)
+        self.assertEqual(word("instructions", 10000, 10901, live=True), MORE)
+        self.assertEqual(word("instructions", 10000, 9099, live=True), LESS)
 
     def test_three_per_cent_less_are_told(self) -> None:
         self.assertEqual(word("instructions", 10000, 9701), SAME)

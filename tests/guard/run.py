@@ -40,7 +40,7 @@ from resp import Connection  # noqa: E402
 from topology import Broken, Running  # noqa: E402
 
 SKIPPED = 77
-PATIENCE_S = 300
+PATIENCE_S = 150
 FILL_BATCH = 100  # in which tasks are put that a drain finds
 
 
@@ -77,8 +77,16 @@ class Counter:
 
     def step(self, step: Step) -> Counts:
         """What one task of the step costs."""
-        once, twice = self._run(step, step.count), self._run(step, 2 * step.count)
+        once, twice = self._ended(step, step.count), self._ended(step, 2 * step.count)
         return {name: (twice[name] - once[name]) / step.count for name in once}
+
+    def _ended(self, step: Step, count: int) -> Counts:
+        """The worker of guard.c has no housekeeping, which sees to it that nothing stands still."""
+        try:
+            return self._run(step, count)
+        except subprocess.TimeoutExpired as stuck:
+            print(f"guard: {stuck}; once more", file=sys.stderr)
+            return self._run(step, count)
 
     def _run(self, step: Step, count: int) -> Counts:
         with tempfile.TemporaryDirectory(prefix="gofer-guard-") as folder:
@@ -166,11 +174,12 @@ def judge(counter: Counter, names: List[str], base: Dict[str, Counts]) -> int:
         if known is None:
             bad.append(f"{name}: not in figures.json")
             continue
+        live = STEPS[name].mode == "live"
         counts = counter.step(STEPS[name])
-        if any(v.word == figures.MORE for v in figures.compare(known, counts)):
+        if any(v.word == figures.MORE for v in figures.compare(known, counts, live)):
             # Once more: what is really dearer is so each time.
             counts = figures.least(counts, counter.step(STEPS[name]))
-        for verdict in figures.compare(known, counts):
+        for verdict in figures.compare(known, counts, live):
             print(verdict.line(name), flush=True)
             lower = lower or verdict.word == figures.LESS
             if verdict.word == figures.MORE:
