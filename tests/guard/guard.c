@@ -35,7 +35,7 @@ enum {
     BATCH_MAX = 1000,
     FILES = 256,
     ASLEEP_US = 2000,              // who lies down sleeps then
-    PATIENCE_S = 300
+    PATIENCE_S = 100
 };
 
 static const char payload[PAYLOAD] = "0123456789abcdef";
@@ -195,6 +195,18 @@ static bool ask(gf_pool *pool, bool (*is)(const gf_pool *pool, size_t started), 
     return now;
 }
 
+static void die_stuck(gf_pool *pool)
+{
+    char state[160];
+    pthread_mutex_lock(&pool->lock);
+    snprintf(state, sizeof state,
+        "it stands still: %llu started, %zu ready, %zu running, %zu held, fetcher %d, idle %d",
+        (unsigned long long)pool->started, (size_t)pool->ready.count, (size_t)pool->running,
+        (size_t)pool->held_count, (int)pool->fetcher_at, pool->idle != NULL);
+    pthread_mutex_unlock(&pool->lock);
+    die("worker", state);
+}
+
 static void await(gf_pool *pool, bool (*is)(const gf_pool *pool, size_t started), size_t started)
 {
     struct timespec end;
@@ -203,7 +215,7 @@ static void await(gf_pool *pool, bool (*is)(const gf_pool *pool, size_t started)
     pthread_mutex_lock(&told_lock);
     while (!ask(pool, is, started))
         if (pthread_cond_timedwait(&told, &told_lock, &end) != 0)
-            die("worker", "it does not come to an end");
+            die_stuck(pool);
     pthread_mutex_unlock(&told_lock);
 }
 

@@ -84,7 +84,7 @@ class Counter:
         """The worker of guard.c has no housekeeping, which sees to it that nothing stands still."""
         try:
             return self._run(step, count)
-        except subprocess.TimeoutExpired as stuck:
+        except (Broken, subprocess.TimeoutExpired) as stuck:
             print(f"guard: {stuck}; once more", file=sys.stderr)
             return self._run(step, count)
 
