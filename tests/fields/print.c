@@ -8,7 +8,7 @@ typedef enum form_of {
     FORM_LIST, FORM_ARRAY, FORM_RECORD, FORM_LINES
 } form_of;
 typedef enum presence { ALWAYS, MAYBE, NULLABLE } presence;
-typedef enum store_set { BOTH, REDIS } store_set;
+typedef enum store_set { BOTH, REDIS, SQLITE } store_set;
 
 typedef struct type_of { form_of form; const char *kind; } type_of;
 
@@ -217,7 +217,7 @@ static void put_row(const field_row *f)
     printf("| `%s` | ", f->name);
     put_type(&f->type);
     printf(" | %s | %s | %s | %s%s |\n", unit_words(f->unit), whens[f->when], f->since, f->sentence,
-        f->stores == REDIS ? " Redis only." : "");
+        f->stores == REDIS ? " Redis only." : f->stores == SQLITE ? " SQLite only." : "");
 }
 
 static void put_kind(const kind_row *k)
@@ -303,8 +303,8 @@ static void put_property(const field_row *f, int first)
     printf(",\n          \"x-since\": \"%s\"", f->since);
     if (*unit_words(f->unit))
         printf(", \"x-unit\": \"%s\"", f->unit);
-    if (f->stores == REDIS)
-        fputs(", \"x-stores\": [\"redis\"]", stdout);
+    if (f->stores != BOTH)
+        printf(", \"x-stores\": [\"%s\"]", f->stores == REDIS ? "redis" : "sqlite");
     fputs("\n        }", stdout);
 }
 

@@ -16,7 +16,7 @@
 //               RECORD(kind), NUMBER     of answers alone
 //       unit    ms (a duration), unix_ms (a point in time), bytes, count, date (UTC), none
 //       when    ALWAYS, MAYBE (missing where it does not apply), NULLABLE (of answers: null there)
-//       stores  BOTH, REDIS (an SQLite store never has it)
+//       stores  BOTH, REDIS (an SQLite store never has it), SQLITE (nor does Redis)
 //   ANSWER(command, options, type)       what `gofer COMMAND --json` prints; LINES(kind): many
 //
 // Fields are only ever added: a name keeps its type, its unit and its meaning. May touch: nothing.
@@ -87,14 +87,14 @@ FIELD(store, address, TEXT, none, MAYBE, BOTH, "0.1.0", "Of the server; on SQLit
 FIELD(store, memory, INT, bytes, MAYBE, BOTH, "0.1.0",
     "What it uses; on SQLite the size of the file. Of a queue, on Redis alone, about what it "
     "takes.")
-FIELD(store, disk_size, INT, bytes, MAYBE, BOTH, "0.1.0",
-    "Of SQLite: the size of the file system that the file is on.")
-FIELD(store, disk_free, INT, bytes, MAYBE, BOTH, "0.1.0",
-    "Of SQLite: what is free there for this user.")
-FIELD(store, reserve, INT, bytes, MAYBE, BOTH, "0.1.0",
-    "Of SQLite, once a task was added: the size of FILE-reserve, which is given up on a full disk.")
-FIELD(store, reserve_whole, INT, bytes, MAYBE, BOTH, "0.1.0",
-    "Of SQLite, beside it: its size while nothing of it is given up.")
+FIELD(store, disk_size, INT, bytes, MAYBE, SQLITE, "0.1.0",
+    "The size of the file system that the file is on.")
+FIELD(store, disk_free, INT, bytes, MAYBE, SQLITE, "0.1.0",
+    "What is free there for this user.")
+FIELD(store, reserve, INT, bytes, MAYBE, SQLITE, "0.1.0",
+    "Once a task was added: the size of FILE-reserve, which is given up on a full disk.")
+FIELD(store, reserve_whole, INT, bytes, MAYBE, SQLITE, "0.1.0",
+    "Beside it: its size while nothing of it is given up.")
 FIELD(store, text, TEXT, none, MAYBE, REDIS, "0.1.0", "The answer of a server to INFO.")
 
 KIND(task, "gofer_client_task",
