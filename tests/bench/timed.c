@@ -17,7 +17,7 @@
 typedef struct lateness {
     int64_t         *ns;
     int64_t          count;
-    atomic_llong     taken;
+    atomic_llong     taken, noted;
     pthread_mutex_t  lock;
     pthread_cond_t   all;
 } lateness;
@@ -40,9 +40,10 @@ static int32_t note(gofer_task *task, void *user)
         return gofer_task_fail(task, "not a time");
     memcpy(&due_ms, payload, sizeof due_ms);
     long long index = atomic_fetch_add(&l->taken, 1);
-    if (index < l->count)
-        l->ns[index] = (wall_ms() - due_ms) * 1000000;
-    if (index + 1 == l->count) {
+    if (index >= l->count)
+        return GOFER_DONE;
+    l->ns[index] = (wall_ms() - due_ms) * 1000000;
+    if (atomic_fetch_add(&l->noted, 1) + 1 == l->count) {
         pthread_mutex_lock(&l->lock);
         pthread_cond_signal(&l->all);
         pthread_mutex_unlock(&l->lock);
@@ -104,7 +105,7 @@ int timed_main(int argc, char **argv)
     double before = cpu_us(RUSAGE_SELF);
     check_worker(gofer_worker_start(worker));
     pthread_mutex_lock(&l.lock);
-    while (atomic_load(&l.taken) < l.count)
+    while (atomic_load(&l.noted) < l.count)
         pthread_cond_wait(&l.all, &l.lock);
     pthread_mutex_unlock(&l.lock);
     printf("%s %.0f\n", argv[4], (double)l.count * 1e3 / (double)(wall_ms() - first_ms + 1));

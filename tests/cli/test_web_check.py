@@ -34,12 +34,14 @@ def fill(gofer):
 class Asked(threading.Thread):
     def __init__(self, web):
         super().__init__()
-        self.web, self.answer = web, None
+        self.web, self.answer, self.took_s = web, None, 0
         self.start()
 
     def run(self):
+        began = time.monotonic()
         try:
             self.answer = self.web("/api/v1/check")
+            self.took_s = time.monotonic() - began
         except OSError:     # the server has ended
             pass
 
@@ -60,9 +62,9 @@ def test_others_are_answered_while_it_looks(gofer):
         assert first.answer.status == 200
         assert {asked.answer.status for asked in others} <= {200, 503}
         assert [it["code"] for it in first.answer.json["items"] if it["severity"] == "error"] == []
-        # What took long is good for a while, and until somebody repairs.
+        # What took long, which is a second, is good for a while, and until somebody repairs.
         at_ms = first.answer.json["at_ms"]
-        assert web("/api/v1/check").json["at_ms"] == at_ms
+        assert web("/api/v1/check").json["at_ms"] == at_ms or first.took_s < 1.2
     finally:
         web.close()
 

@@ -120,6 +120,9 @@ static void a_slow_listener_is_told_how_many_it_lost(void)
             CHECK_OK(b->ops->live->events_publish(b, &end, 1));
         }
     }
+    // What is told while servers fail over may reach nobody, and is not counted.
+    if (heard + missed != MANY + 1 && getenv("GOFER_TEST_FAILOVER"))
+        atomic_fetch_add(&check_state.uncertain, 1);
     CHECK(told_last);
     CHECK_INT(heard + missed, MANY + 1);
     b->ops->live->listener_close(l);
