@@ -142,7 +142,9 @@ def test_a_program_is_interrupted(url: str, case: str) -> None:
         pytest.skip("before 3.11 asyncio.run leaves a SIGINT to chance")
     command = [sys.executable, "-c", PROGRAM, url, case, "3"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0 and done.stdout == "sound True\n" and done.stderr == "", done
+    assert done.returncode == 0 and done.stdout == "sound True\n", done
+    # Python may tell of an event loop that was struck while it was made; gofer has nothing to tell.
+    assert "/gofer/" not in done.stderr, done
 
 
 APP = """
