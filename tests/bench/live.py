@@ -198,7 +198,8 @@ def main(words: List[str]) -> None:
         server = [sys.executable, str(HERE.parent / "redis" / "servers.py"), "single", "--"]
         os.execv(sys.executable, server + [sys.executable, __file__] + words)
     builds = args.build or [str(HERE.parent.parent / "build" / "release")]
-    named = [b.split("=", 1) if "=" in b else ["gofer", b] for b in builds]
+    pairs = [b.split("=", 1) if "=" in b else ["gofer", b] for b in builds]
+    named = [[name, str(Path(folder).resolve())] for name, folder in pairs]
     if args.fsync_us is not None:
         os.environ["BENCH_FSYNC_US"] = str(args.fsync_us)
         os.environ["LD_PRELOAD"] = str(Path(named[-1][1]).resolve() / "bench" / "libfsync.so")
