@@ -18,7 +18,7 @@
 typedef struct taking {
     int64_t        *latencies;
     int64_t         count;
-    atomic_llong    taken;
+    atomic_llong    taken, noted;
     pthread_mutex_t lock;
     pthread_cond_t  all;
 } taking;
@@ -35,7 +35,7 @@ static int32_t take_time(gofer_task *task, void *user)
     long long index = atomic_fetch_add(&t->taken, 1);
     if (index < t->count)
         t->latencies[index] = now - sent;
-    if (index + 1 == t->count) {
+    if (atomic_fetch_add(&t->noted, 1) + 1 == t->count) {
         pthread_mutex_lock(&t->lock);
         pthread_cond_signal(&t->all);
         pthread_mutex_unlock(&t->lock);
@@ -78,7 +78,7 @@ static void work(const char *url, int64_t count, int fd)
     check_worker(gofer_worker_start(worker));
     write_all(fd, "!", 1);
     pthread_mutex_lock(&t.lock);
-    while (atomic_load(&t.taken) < count)
+    while (atomic_load(&t.noted) < count)
         pthread_cond_wait(&t.all, &t.lock);
     pthread_mutex_unlock(&t.lock);
     int64_t end = now_ns();

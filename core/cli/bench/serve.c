@@ -18,7 +18,8 @@ typedef struct serving {
     gofer_client      *client;
     int                fd, wake[2];     // of the other side; from the last task to this thread
     int64_t           *latencies;
-    atomic_llong       taken, target;   // target -1: not told yet
+    atomic_llong       taken, noted;    // noted: with their latency
+    atomic_llong       target;          // -1: not told yet
     serve_result       result;
 } serving;
 
@@ -51,7 +52,7 @@ static int32_t take_time(gofer_task *task, void *user)
         s->latencies[index] = latency;
     if (s->order->echo)
         (void)send_all(s->fd, &latency, sizeof latency);
-    if (index + 1 == atomic_load(&s->target)) {
+    if (atomic_fetch_add(&s->noted, 1) + 1 == atomic_load(&s->target)) {
         static const char one = 1;
         ssize_t ignored = write(s->wake[1], &one, 1);
         (void)ignored;                  // nobody but this writes there
@@ -79,7 +80,7 @@ static int await_all(serving *s)
 {
     for (;;) {
         long long target = atomic_load(&s->target);
-        if (target >= 0 && atomic_load(&s->taken) >= target)
+        if (target >= 0 && atomic_load(&s->noted) >= target)
             return 1;
         struct pollfd fds[2] = { { .fd = s->fd, .events = POLLIN },
             { .fd = s->wake[0], .events = POLLIN } };
@@ -134,9 +135,9 @@ static int greet(serving *s, gofer_status status)
 static void tell(serving *s)
 {
     serve_result *r = &s->result;
-    int64_t taken = atomic_load(&s->taken);
-    r->count = taken < s->order->most ? taken : s->order->most;
-    r->cpu_us = taken ? (bench_cpu_us() - r->cpu_us) / (double)taken : 0;
+    int64_t noted = atomic_load(&s->noted);
+    r->count = noted < s->order->most ? noted : s->order->most;
+    r->cpu_us = noted ? (bench_cpu_us() - r->cpu_us) / (double)noted : 0;
     qsort(s->latencies, (size_t)r->count, sizeof *s->latencies, bench_by_size);
     if (send_all(s->fd, r, sizeof *r) == 0)
         (void)send_all(s->fd, s->latencies, (size_t)r->count * sizeof *s->latencies);
