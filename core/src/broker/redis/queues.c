@@ -52,6 +52,19 @@ static void packed_free(packed *p)
     *p = (packed){ 0 };
 }
 
+gofer_status gf_rd_queue_add(gf_rd_store *s, const char *queue)
+{
+    gf_rd_cmd cmd = { .slot = set_slot(), .repeatable = true };
+    redisReply *reply;
+    gf_rd_add(&cmd.args, "SADD");
+    gf_rd_add(&cmd.args, set_key);
+    gf_rd_add(&cmd.args, queue);
+    gofer_status st = gf_rd_call(s, &cmd, &reply);
+    if (st == GOFER_OK)
+        freeReplyObject(reply);
+    return st;
+}
+
 gofer_status gf_rd_queues_open(gf_rd_store *s)
 {
     gf_rd_queues *q = gf_calloc(1, sizeof *q);

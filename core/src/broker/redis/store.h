@@ -273,6 +273,7 @@ void         gf_rd_queues_forget(gf_rd_store *s, const char *queue);    // it wa
                                                                         //   with the next put
 gofer_status gf_rd_queues_open(gf_rd_store *s);
 void         gf_rd_queues_close(gf_rd_store *s);
+gofer_status gf_rd_queue_add(gf_rd_store *s, const char *queue);    // to asynq:queues
 
 // ---- the members, by file -----------------------------------------------------------------------
 

@@ -182,19 +182,6 @@ static gofer_status pause_alike(gf_rd_store *s, const char *queue, const plan *p
     return st;
 }
 
-static gofer_status add_name(gf_rd_store *s, const char *queue)
-{
-    gf_rd_cmd cmd = { .slot = gf_rd_slot("asynq:queues", 12), .repeatable = true };
-    redisReply *reply;
-    gf_rd_add(&cmd.args, "SADD");
-    gf_rd_add(&cmd.args, "asynq:queues");
-    gf_rd_add(&cmd.args, queue);
-    gofer_status st = gf_rd_call(s, &cmd, &reply);
-    if (st == GOFER_OK)
-        freeReplyObject(reply);
-    return st;
-}
-
 // ---- giving slots up ----------------------------------------------------------------------------
 
 // The last ones, while they are empty and nobody has put into them for long. False: there are none.
@@ -269,7 +256,7 @@ static gofer_status declare_once(gf_rd_store *s, const char *queue, size_t count
     bool changes = st == GOFER_OK && (count != p.count || p.total != old);
     p.count = count;
     if (changes)
-        st = add_name(s, queue);
+        st = gf_rd_queue_add(s, queue);
     if (changes && st == GOFER_OK)
         st = write_plan(s, queue, &p, all->version);
     gf_rd_shards_drop(all);

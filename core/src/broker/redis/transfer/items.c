@@ -346,19 +346,6 @@ static void read_imported(const char *queue, const redisReply *reply, gf_item *i
     }
 }
 
-static gofer_status add_queue(gf_rd_store *s, const char *queue)
-{
-    gf_rd_cmd cmd = { .slot = gf_rd_slot("asynq:queues", 12), .repeatable = true };
-    redisReply *reply;
-    gf_rd_add(&cmd.args, "SADD");
-    gf_rd_add(&cmd.args, "asynq:queues");
-    gf_rd_add(&cmd.args, queue);
-    gofer_status st = gf_rd_call(s, &cmd, &reply);
-    if (st == GOFER_OK)
-        freeReplyObject(reply);
-    return st;
-}
-
 static size_t item_bytes(const gf_item *item)
 {
     return item->message.payload_size + item->message.headers_size + item->result_size +
@@ -419,7 +406,7 @@ gofer_status gf_rd_import(gf_broker *b, const char *queue, gf_item *items, size_
     gf_rd_store *s = (gf_rd_store *)b;
     gofer_status st = gf_rd_check(s);
     if (st == GOFER_OK && count)
-        st = add_queue(s, queue);
+        st = gf_rd_queue_add(s, queue);
     for (size_t at = 0, done = 1; at < count && st == GOFER_OK; at += done) {
         done = 1;
         if (fits(&items[at]))
