@@ -174,6 +174,93 @@ static void each_item_of_a_batch_has_its_own_status(void)
     store_close(b);
 }
 
+// Tasks that are alike may go in together; those between them that are not go by themselves.
+static void a_batch_is_put_in_its_order_whatever_is_among_it(void)
+{
+    enum { TASKS = 24 };
+    static char big[1025];
+    gf_broker *b = store_open();
+    gf_message m[TASKS];
+    gf_put items[TASKS];
+    char ids[TASKS][8], want[TASKS * 8] = "";
+    for (int i = 0; i < TASKS; i++) {
+        snprintf(ids[i], sizeof ids[i], "t%02d", (i * 7) % TASKS);
+        m[i] = message("q", ids[i]);
+        items[i] = (gf_put){ .message = &m[i] };
+    }
+    m[6].payload = big;
+    m[6].payload_size = sizeof big;
+    m[7].payload = NULL;
+    m[7].payload_size = 0;
+    m[12].headers = "key\0value";
+    m[12].headers_size = sizeof "key\0value";
+    m[13].retried = 2;
+    m[13].last_error = "once";
+    m[13].last_failed_ms = 1000;
+    m[14].deadline_ms = gf_now_ms() + 3600000;
+    m[14].retention_ms = 5000;
+    m[18].queue = "other";
+    items[19].run_at_ms = gf_now_ms() + 3600000;
+    CHECK_OK(b->ops->tasks->put(b, items, TASKS));
+    for (int i = 0; i < TASKS; i++) {
+        CHECK_INT(items[i].status, GOFER_OK);
+        if (i != 18 && i != 19)
+            snprintf(want + strlen(want), sizeof want - strlen(want), "%s%s", *want ? " " : "",
+                ids[i]);
+    }
+    CHECK_STR(queue_counts(b, "q"), "p22 a0 s1 r0 c0 x0");
+    store_check_sound();
+
+    gf_claim *claims[TASKS];
+    char got[sizeof want] = "";
+    size_t count = take(b, "q", TASKS, claims);
+    for (size_t i = 0; i < count; i++) {
+        size_t at = i < 18 ? i : i + 2;
+        const gf_message *c = &claims[i]->message;
+        snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s", *got ? " " : "", c->id);
+        CHECK_MEM(c->payload, c->payload_size, m[at].payload, m[at].payload_size);
+        CHECK_MEM(c->headers, c->headers_size, m[at].headers, m[at].headers_size);
+        CHECK_STR(c->type, m[at].type);
+        CHECK_INT(c->retried, m[at].retried);
+        CHECK_INT(c->max_retry, m[at].max_retry);
+        CHECK_INT(c->timeout_ms, m[at].timeout_ms);
+        CHECK_INT(c->retention_ms, m[at].retention_ms);
+        CHECK((c->deadline_ms != 0) == (m[at].deadline_ms != 0));
+        done(b, claims[i]);
+    }
+    CHECK_STR(got, want);
+    store_close(b);
+}
+
+// Who lost the answer to a batch puts it once more, perhaps with others around it.
+static void a_batch_that_is_there_in_part_adds_the_rest(void)
+{
+    enum { TASKS = 10 };
+    gf_broker *b = store_open();
+    gf_message m[TASKS];
+    gf_put items[TASKS];
+    char ids[TASKS][8];
+    for (int i = 0; i < TASKS; i++) {
+        snprintf(ids[i], sizeof ids[i], "t%d", i);
+        m[i] = message("q", ids[i]);
+        items[i] = (gf_put){ .message = &m[i] };
+    }
+    CHECK_OK(b->ops->tasks->put(b, items + 2, 5));
+    m[4].type = "another";
+    m[8].id = "t7";                                     // one that only this call has put
+    m[9].id = "t7";
+    m[9].type = "another";
+    for (int turn = 0; turn < 2; turn++) {
+        CHECK_OK(b->ops->tasks->put(b, items, TASKS));
+        for (int i = 0; i < TASKS; i++)
+            CHECK_INT(items[i].status, i == 4 || i == 9 ? GOFER_EEXIST : GOFER_OK);
+        CHECK_STR(queue_counts(b, "q"), "p8 a0 s0 r0 c0 x0");
+        store_check_sound();
+    }
+    drain_expecting(b, "q", "t2 t3 t4 t5 t6 t0 t1 t7");
+    store_close(b);
+}
+
 // ---- take ---------------------------------------------------------------------------------
 
 static void tasks_come_in_the_order_of_put(void)
@@ -677,6 +764,8 @@ static const check_test tests[] = {
     TEST(another_task_with_the_id_is_refused),
     TEST(an_id_is_free_in_another_queue_and_after_the_end),
     TEST(each_item_of_a_batch_has_its_own_status),
+    TEST(a_batch_is_put_in_its_order_whatever_is_among_it),
+    TEST(a_batch_that_is_there_in_part_adds_the_rest),
     TEST(tasks_come_in_the_order_of_put),
     TEST(a_task_is_taken_once),
     TEST(shares_come_first_and_then_the_rest),

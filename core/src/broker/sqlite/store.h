@@ -58,6 +58,19 @@ int64_t gf_sq_run_ints(gf_sq_conn *c, gf_sql which, int count, const int64_t *va
     gf_sq_run_ints((c), (which), (int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), \
         (const int64_t[]){ __VA_ARGS__ })
 
+// ---- many messages as a table (batch.c) ------------------------------------
+
+// Items that stand behind each other; borrowed. The nth has the key first_seq + n.
+typedef struct gf_sq_batch {
+    const gf_put *items;
+    size_t        count;
+    int64_t       first_seq;
+} gf_sq_batch;
+
+void gf_sq_batch_register(gf_sq_conn *c);            // statements may name it: gofer_batch(?)
+// The batch outlives the step.
+void gf_sq_bind_batch(gf_sq_conn *c, sqlite3_stmt *s, int at, gf_sq_batch *batch);
+
 // ---- the sidecar: locks and wake-ups of a file (sidecar.c, wakeup.c) ---------------
 
 enum { GF_SQ_BITS = 32, GF_SQ_LISTENERS = 16 };        // BITS: of FUTEX_WAIT_BITSET
@@ -256,6 +269,7 @@ gf_sq_queue *gf_sq_queue_named(gf_sq_txn *t, const char *name);
 gf_sq_queue *gf_sq_queue_made(gf_sq_txn *t, const char *name);     // made if it is new
 gf_sq_queue *gf_sq_queue_numbered(gf_sq_txn *t, int64_t qid);
 void         gf_sq_queue_count(gf_sq_queue *q, gf_state state, int64_t change);
+bool         gf_sq_queue_has_room(const gf_sq_queue *q, size_t count);  // for so many more seqs
 int64_t      gf_sq_queue_next(gf_sq_queue *q);                     // a fresh seq at its tail
 void         gf_sq_counts_flush(gf_sq_txn *t);
 void         gf_sq_counts_forget(gf_sq_queue_counts *counts);

@@ -33,6 +33,7 @@ gofer_status gf_sq_conn_open(gf_sq_conn *c, const char *path, int64_t timeout_ms
     if (c->rc == SQLITE_OK && path)
         gf_sq_conn_note(c, sqlite3_db_config(c->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL));
     gf_sq_conn_exec(c, settings);
+    gf_sq_batch_register(c);
     gf_sq_stmt(c, GF_SQL_ROLLBACK);      // now, for when it is wanted there may be no memory
     if (c->rc == SQLITE_OK && path && sqlite3_db_readonly(c->db, "main") == 1)
         gf_sq_conn_note(c, SQLITE_READONLY);

@@ -109,6 +109,11 @@ void gf_sq_queue_count(gf_sq_queue *q, gf_state state, int64_t change)
     q->dirty = true;
 }
 
+bool gf_sq_queue_has_room(const gf_sq_queue *q, size_t count)
+{
+    return (int64_t)count <= tail_max - q->tail;
+}
+
 int64_t gf_sq_queue_next(gf_sq_queue *q)
 {
     q->dirty = true;

@@ -113,6 +113,10 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
                   "GROUP BY day ORDER BY day DESC LIMIT ?2",
 
     [GF_SQL_ID_ADD] = "INSERT INTO ids(qid, id, seq) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING",
+    // ?2: a batch. (WHERE 1: without it the parser takes ON for that of a join.)
+    [GF_SQL_ID_ADD_BATCH] = "INSERT INTO ids(qid, id, seq) SELECT ?1, id, seq FROM gofer_batch(?2) "
+                            "WHERE 1 ON CONFLICT DO NOTHING",
+    [GF_SQL_ID_TAKE_BACK] = "DELETE FROM ids WHERE qid = ?1 AND id = ?2 AND seq = ?3",
     [GF_SQL_ID_DROP] = "DELETE FROM ids WHERE qid = ?1 AND id = ?2",
     // At most ?4 are looked at.
     [GF_SQL_ID_COUNT_RUN] =
@@ -131,6 +135,11 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
 
     [GF_SQL_READY_ADD] = "INSERT INTO ready(seq, since_ms, " GF_SQ_BODY_NEW ") "
                          "VALUES(?1, ?2, " BODY_VALUES ")",
+    // ?2: a batch of what is inline and has not been run yet.
+    [GF_SQL_READY_ADD_BATCH] =
+        "INSERT INTO ready(seq, since_ms, " GF_SQ_BODY_NEW ") SELECT seq, ?1, 0, size, "
+        "enqueued_ms, timeout_ms, deadline_ms, retention_ms, max_retry, 0, 0, 0, id, type, "
+        "headers, payload, NULL FROM gofer_batch(?2)",
     [GF_SQL_READY_TAKE] =
         "SELECT " GF_SQ_BODY
         ", seq, since_ms FROM ready WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq LIMIT ?3",

@@ -77,6 +77,8 @@ typedef enum gf_sql {
     GF_SQL_DAY_LIST,
 
     GF_SQL_ID_ADD,
+    GF_SQL_ID_ADD_BATCH,
+    GF_SQL_ID_TAKE_BACK,
     GF_SQL_ID_DROP,
     GF_SQL_ID_COUNT_RUN,
     GF_SQL_ID_DROP_RUN,
@@ -86,6 +88,7 @@ typedef enum gf_sql {
     GF_SQL_BLOB_DROP,
 
     GF_SQL_READY_ADD,
+    GF_SQL_READY_ADD_BATCH,
     GF_SQL_READY_TAKE,
     GF_SQL_READY_TO_ACTIVE,
     GF_SQL_READY_DROP_RANGE,

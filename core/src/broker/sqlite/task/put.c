@@ -2,14 +2,19 @@
 //
 // All items of a call are in one transaction of the leader's, which is synced before it returns.
 // Keys of unique locks are made before, on the caller's thread: a digest of a large payload takes
-// its time.
+// its time. Of a call's tasks those that are alike in what they need go in as a batch.
+#include <string.h>
+
 #include "broker/sqlite/store.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
 
-// A row costs about this beside its payload: both b-trees, and the pages they are on.
-enum { ROW_BYTES = 512 };
+enum {
+    ROW_BYTES = 512,                     // about, of a row beside its payload: both b-trees, and
+                                         //   the pages they are on
+    BATCH_LEAST = 4                      // in a row are worth to be put in as one
+};
 
 typedef struct putting {
     gf_put    *items;
@@ -90,11 +95,83 @@ gofer_status gf_sq_put_message(gf_sq_txn *t, const gf_message *m, int64_t run_at
     return put_one(t, &item, NULL);
 }
 
+// ---- many that only wait to be run --------------------------------------------------------------
+
+static bool is_plain(const gf_sq_txn *t, const gf_put *item)
+{
+    const gf_message *m = item->message;
+    return item->unique_ms <= 0 && !item->group && item->run_at_ms <= t->now_ms &&
+           m->payload_size <= GF_SQ_INLINE && !m->last_error && !m->last_failed_ms &&
+           (m->retried | m->crashes | m->suspect) == 0;
+}
+
+// How many from the first on are for its queue, and plain.
+static size_t plain_run(const gf_sq_txn *t, const gf_put *items, size_t count)
+{
+    size_t n = 0;
+    while (n < count && is_plain(t, &items[n]) &&
+        strcmp(items[n].message->queue, items[0].message->queue) == 0)
+        n++;
+    return n;
+}
+
+// False: an id of them is there already, and each is looked at by itself.
+static bool add_ids(gf_sq_txn *t, int64_t qid, gf_sq_batch *batch)
+{
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_ID_ADD_BATCH);
+    gf_sq_bind_int(t->conn, s, 1, qid);
+    gf_sq_bind_batch(t->conn, s, 2, batch);
+    if (gf_sq_run(t->conn, s) == (int64_t)batch->count)
+        return true;
+    for (size_t i = 0; i < batch->count && t->conn->rc == SQLITE_OK; i++) {
+        s = gf_sq_stmt(t->conn, GF_SQL_ID_TAKE_BACK);
+        gf_sq_bind_int(t->conn, s, 1, qid);
+        gf_sq_bind_text(t->conn, s, 2, batch->items[i].message->id);
+        gf_sq_bind_int(t->conn, s, 3, batch->first_seq + (int64_t)i);
+        gf_sq_run(t->conn, s);
+    }
+    return false;
+}
+
+// False: each is to be put in by itself.
+static bool put_batch(gf_sq_txn *t, gf_put *items, size_t count)
+{
+    if (count < BATCH_LEAST)
+        return false;
+    gf_sq_queue *q = gf_sq_queue_made(t, items[0].message->queue);
+    if (!q || !gf_sq_queue_has_room(q, count))
+        return false;
+    gf_sq_batch batch = {
+        .items = items, .count = count, .first_seq = gf_sq_first_seq(q->qid) + q->tail + 1
+    };
+    if (!add_ids(t, q->qid, &batch))
+        return false;
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_READY_ADD_BATCH);
+    gf_sq_bind_int(t->conn, s, 1, t->now_ms);
+    gf_sq_bind_batch(t->conn, s, 2, &batch);
+    if (gf_sq_run(t->conn, s) != (int64_t)count)
+        gf_sq_conn_note(t->conn, SQLITE_CORRUPT);      // the table is another's
+    for (size_t i = 0; i < count; i++) {
+        gf_sq_begun(t, q->qid, items[i].message->id);
+        gf_sq_queue_next(q);
+        items[i].status = GOFER_OK;
+    }
+    gf_sq_queue_count(q, GF_PENDING, (int64_t)count);
+    t->wakeups |= q->bit;
+    return true;
+}
+
 static gofer_status put_all(gf_sq_txn *t, void *arg)
 {
     putting *p = arg;
-    for (size_t i = 0; i < p->count && t->conn->rc == SQLITE_OK; i++)
-        p->items[i].status = put_one(t, &p->items[i], p->keys ? &p->keys[i] : NULL);
+    for (size_t i = 0, end; i < p->count && t->conn->rc == SQLITE_OK;) {
+        size_t run = plain_run(t, &p->items[i], p->count - i);
+        end = i + (run ? run : 1);
+        if (put_batch(t, &p->items[i], run))
+            i = end;
+        for (; i < end && t->conn->rc == SQLITE_OK; i++)
+            p->items[i].status = put_one(t, &p->items[i], p->keys ? &p->keys[i] : NULL);
+    }
     return GOFER_OK;
 }
 
