@@ -53,11 +53,12 @@ gofer_client *open_client(const char *url)
 
 knobs read_knobs(void)
 {
-    knobs k = { PAYLOAD, 10, 0, 0, 0, 1 };
+    knobs k = { PAYLOAD, 10, 0, 0, 0, 1, 1, 1 };
     const struct { const char *name; int64_t *value; } all[] = {
         { "BENCH_PAYLOAD", &k.payload }, { "BENCH_SLOTS", &k.slots },
         { "BENCH_WORK_MS", &k.work_ms }, { "BENCH_FAIL", &k.fail },
         { "BENCH_KEEP_S", &k.keep_s }, { "BENCH_QUEUES", &k.queues },
+        { "BENCH_PRODUCERS", &k.producers }, { "BENCH_WORKERS", &k.workers },
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         const char *text = getenv(all[i].name);
@@ -387,11 +388,11 @@ int main(int argc, char **argv)
         { "latency", latency_main }, { "live", live_main }, { "idle", idle_main },
         { "fill", fill_main }, { "cost", cost_main },
         { "backlog", backlog_main }, { "work", work_main }, { "await", await_main },
-        { "timed", timed_main },
+        { "timed", timed_main }, { "put", put_main },
     };
     for (size_t i = 0; argc > 1 && i < sizeof modes / sizeof *modes; i++)
         if (strcmp(argv[1], modes[i].name) == 0)
             return modes[i].run(argc - 2, argv + 2);
     die("usage",
-        "bench enqueue|backlog|drain|work|await|serve|latency|live|timed|idle|fill|cost ...");
+        "bench enqueue|backlog|drain|work|await|serve|latency|live|put|timed|idle|fill|cost ...");
 }

@@ -2,7 +2,8 @@
 //
 // What a task is like comes from the environment, as it does to the programs of the peers:
 // BENCH_PAYLOAD (bytes, 64), BENCH_SLOTS (10), BENCH_WORK_MS (of a handler, 0), BENCH_FAIL (of a
-// hundred tasks, 0), BENCH_KEEP_S (retention, 0), BENCH_QUEUES (1).
+// hundred tasks, 0), BENCH_KEEP_S (retention, 0), BENCH_QUEUES (1), BENCH_PRODUCERS and
+// BENCH_WORKERS (processes of the live flow, 1).
 // Uses gofer.h alone, as any program would.
 #ifndef TESTS_BENCH_BENCH_H
 #define TESTS_BENCH_BENCH_H
@@ -16,7 +17,7 @@
 enum { PAYLOAD = 64, BATCH_MOST = 1000 };
 
 typedef struct knobs {
-    int64_t payload, slots, work_ms, fail, keep_s, queues;
+    int64_t payload, slots, work_ms, fail, keep_s, queues, producers, workers;
 } knobs;
 
 int enqueue_main(int argc, char **argv);   // URL THREADS COUNT BATCH NAME
@@ -24,6 +25,7 @@ int drain_main(int argc, char **argv);     // URL COUNT NAME [there]: the tasks 
 int serve_main(int argc, char **argv);     // URL FD: a worker until killed; FD receives latencies
 int latency_main(int argc, char **argv);   // URL ROUNDS NAME
 int live_main(int argc, char **argv);      // URL COUNT RATE NAME; rate 0: as fast as it goes
+int put_main(int argc, char **argv);       // URL COUNT NAME: live's producers alone
 int fill_main(int argc, char **argv);      // URL KIND COUNT: what a store is full of
 int cost_main(int argc, char **argv);      // URL QUEUE COUNT: CPU for each task, and memory
 int idle_main(int argc, char **argv);      // SECONDS NAME COMMAND ...

@@ -33,7 +33,7 @@ def machine() -> "dict[str, object]":
 def shown(figure: str, value: float) -> str:
     """With its unit."""
     kind = figure.partition("@")[0]
-    if kind in ("rate", "put"):
+    if kind in ("rate", "put", "alone"):
         return f"{value:,.0f}/s"
     if kind.endswith("cpu_us"):
         return f"{value:.1f} us"

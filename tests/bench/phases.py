@@ -36,6 +36,9 @@ class Sizes:
     payload_bytes: int = 64 << 20
     work_ms: "tuple[int, ...]" = (0, 1, 100)
     timed: "tuple[int, int, int]" = (10**6, 10000, 10)  # in all, due a second, seconds
+    rates: "tuple[int, ...]" = (100, 1000, 10000)
+    rate_s: int = 2
+    crowds: "tuple[tuple[int, int, int], ...]" = ((1, 1, 1), (4, 1, 1), (1, 4, 1), (4, 4, 100))
     rest_s: int = 5
     limit_s: float = 600  # longest run of one program
 
@@ -44,12 +47,12 @@ FULL = Sizes()
 QUICK = Sizes(
     tasks=5000, one=1000, starts=50, polled_starts=3, limit=20000, workers=(1, 2),
     backlogs=(10**4, 10**5), queues=(1, 100, 10**4), payload_bytes=16 << 20,
-    timed=(10**5, 10000, 3), rest_s=2, limit_s=120,
+    timed=(10**5, 10000, 3), rates=(100, 1000), rest_s=2, limit_s=120,
 )  # fmt: skip
 SMOKE = Sizes(
     tasks=200, one=20, starts=3, polled_starts=1, limit=200, workers=(1, 2), backlogs=(200,),
     queues=(1, 10), payloads=(64, 4096), payload_bytes=1 << 20, work_ms=(0, 1),
-    timed=(200, 100, 1), rest_s=1, limit_s=60,
+    timed=(200, 100, 1), rates=(20,), rate_s=1, crowds=((2, 2, 3),), rest_s=1, limit_s=60,
 )  # fmt: skip
 
 
@@ -139,6 +142,42 @@ def live(m: Measuring) -> "dict[str, float]":
     if before is not None and after is not None:
         got["server_cpu_us"] = (after - before) / m.sizes.one
     return got
+
+
+def rates(m: Measuring) -> "dict[str, float]":
+    """Live, so many tasks each second."""
+    figures = {}
+    for rate in m.sizes.rates:
+        m.store.fresh()
+        got = renamed(m.run("live", rate * m.sizes.rate_s, rate, "f"))
+        for name in ("start_p50_us", "start_p99_us", "worker_cpu_us"):
+            figures[f"{name}@{rate}"] = got[name]
+    return figures
+
+
+def half(m: Measuring) -> "dict[str, float]":
+    """Live at half of what it sustains: how fast a task starts in a worker that has work."""
+    m.store.fresh()
+    most = m.run("live", m.sizes.one, 0, "f")["f"]
+    m.store.fresh()
+    rate = max(1, int(most / 2))
+    got = renamed(m.run("live", rate * m.sizes.rate_s, rate, "f"))
+    return {name: got[name] for name in ("rate", "start_p50_us", "start_p99_us")}
+
+
+def crowd(m: Measuring) -> "dict[str, float]":
+    """Live with so many producers, workers and queues, beside the producers alone."""
+    figures = {}
+    for producers, workers, many in m.sizes.crowds:
+        knobs = {"producers": producers, "workers": workers, "queues": many}
+        name = f"{producers}p{workers}w{many}q"
+        m.store.fresh()
+        figures[f"alone@{name}"] = m.run("put", m.sizes.one, "f", **knobs)["f"]
+        m.store.fresh()
+        got = m.run("live", m.sizes.one, 0, "f", **knobs)
+        figures[f"rate@{name}"] = got["f"]
+        figures[f"worker_cpu_us@{name}"] = got["worker_cpu_us"]
+    return figures
 
 
 def idle(m: Measuring) -> "dict[str, float]":
@@ -249,6 +288,9 @@ PHASES: "dict[str, tuple[str, Callable[[Measuring], dict]]]" = {
     "bulk": ("enqueue, a hundred in a call", puts(1, 100, False)),
     "drain": ("a backlog, one worker with 10 slots", drain),
     "live": ("a producer puts tasks in one by one beside a worker", live),
+    "rates": ("live, so many tasks a second", rates),
+    "half": ("live at half of what it sustains", half),
+    "crowd": ("live with so many producers, workers and queues", crowd),
     "idle": ("from the call of enqueue to the start, in an idle worker", idle),
     "rest": ("a worker that has nothing to do", rest),
     "scale": ("a backlog, by so many worker processes", scale),

@@ -19,9 +19,10 @@ from typing import Callable
 from stores import Missing, needed
 
 HERE = Path(__file__).resolve().parent
-BASIC = frozenset({"single", "threads", "bulk", "drain", "live", "idle", "rest"})
-MORE = BASIC | {"scale", "backlog", "payload", "work"}
-ALL = MORE | {"queues", "timed", "kept"}
+BASIC = frozenset({"single", "threads", "bulk", "drain", "live", "rates", "half", "idle", "rest"})
+# No peer serves queues by a pattern, and not all keep what is done.
+MORE = BASIC | {"scale", "backlog", "payload", "work", "timed", "kept"}
+ALL = MORE | {"queues", "crowd"}
 
 
 @dataclass
@@ -142,7 +143,8 @@ QUEUES = (
     Queue("gofer", "sqlite", built("bench"), ALL, broker="sqlite"),
     Queue("raw sqlite", "sqlite", built("limit_sqlite"), RAW, "the same rows and syncs, no queue",
           "sqlite"),
-    Queue("goqite", "sqlite", go("goqite", "maragu.dev/goqite"), BASIC | {"payload"},
+    Queue("goqite", "sqlite", go("goqite", "maragu.dev/goqite"),
+          BASIC | {"payload", "timed"},
           "WAL, one connection, synchronous=FULL; a transaction for many; slots poll each 100 ms",
           "sqlite"),
     Queue("river", "postgres", go("river", "github.com/riverqueue/river"), MORE,
@@ -153,7 +155,8 @@ QUEUES = (
           "redis"),
     Queue("asynq", "redis", go("asynq", "github.com/hibiken/asynq"), MORE,
           "as it comes; a loop for many", "redis"),
-    Queue("beanstalkd", "beanstalkd", go("beanstalkd", "github.com/beanstalkd/go-beanstalk"), MORE,
+    Queue("beanstalkd", "beanstalkd", go("beanstalkd", "github.com/beanstalkd/go-beanstalk"),
+          MORE - {"kept"},
           "without its log; a connection for each slot; a loop for many", "redis"),
     Queue("bullmq", "redis", node, MORE, "removeOnComplete; addBulk for many", "redis"),
     Queue("celery", "redis", InPython("celery"), PYTHON, broker="redis"),

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -26,9 +27,22 @@ func openAsynq(address string) (queue, error) {
 	return q, nil
 }
 
-func (q *asynqQueue) put(payload []byte) error {
-	_, err := q.client.Enqueue(asynq.NewTask("noop", payload), q.options...)
+func (q *asynqQueue) putWith(payload []byte, options ...asynq.Option) error {
+	_, err := q.client.Enqueue(asynq.NewTask("noop", payload), options...)
 	return err
+}
+
+func (q *asynqQueue) put(payload []byte) error {
+	return q.putWith(payload, q.options...)
+}
+
+func (q *asynqQueue) putAt(payloads [][]byte, due time.Time) error {
+	for _, payload := range payloads {
+		if err := q.putWith(payload, asynq.ProcessAt(due)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (q *asynqQueue) putMany(payloads [][]byte) error {
@@ -44,7 +58,11 @@ func (q *asynqQueue) serve(slots int, run func([]byte) error) error {
 	server := asynq.NewServer(q.to,
 		asynq.Config{Concurrency: slots, LogLevel: asynq.FatalLevel})
 	return server.Start(asynq.HandlerFunc(func(_ context.Context, task *asynq.Task) error {
-		return run(task.Payload())
+		err := run(task.Payload())
+		if errors.Is(err, errForGood) {
+			return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
+		}
+		return err
 	}))
 }
 

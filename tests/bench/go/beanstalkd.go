@@ -44,16 +44,22 @@ func (q *beanstalkQueue) with(do func(*beanstalk.Conn) error) error {
 }
 
 func (q *beanstalkQueue) put(payload []byte) error {
-	return q.with(func(conn *beanstalk.Conn) error {
-		_, err := conn.Put(payload, 1024, 0, 60*time.Second)
-		return err
-	})
+	return q.putMany([][]byte{payload})
 }
 
 func (q *beanstalkQueue) putMany(payloads [][]byte) error {
+	return q.putAt(payloads, time.Now())
+}
+
+// Its delays are whole seconds: not before that time.
+func (q *beanstalkQueue) putAt(payloads [][]byte, due time.Time) error {
 	return q.with(func(conn *beanstalk.Conn) error {
 		for _, payload := range payloads {
-			if _, err := conn.Put(payload, 1024, 0, 60*time.Second); err != nil {
+			delay := time.Duration(0)
+			if left := time.Until(due); left > 0 {
+				delay = (left + time.Second - 1).Truncate(time.Second)
+			}
+			if _, err := conn.Put(payload, 1024, delay, 60*time.Second); err != nil {
 				return err
 			}
 		}

@@ -45,14 +45,19 @@ func (g *goqiteQueue) put(payload []byte) error {
 	return g.q.Send(context.Background(), goqite.Message{Body: payload})
 }
 
-// Within one transaction, as it offers.
 func (g *goqiteQueue) putMany(payloads [][]byte) error {
+	return g.putAt(payloads, time.Now())
+}
+
+// Within one transaction, as it offers.
+func (g *goqiteQueue) putAt(payloads [][]byte, due time.Time) error {
 	tx, err := g.db.Begin()
 	if err != nil {
 		return err
 	}
 	for _, payload := range payloads {
-		if err := g.q.SendTx(context.Background(), tx, goqite.Message{Body: payload}); err != nil {
+		message := goqite.Message{Body: payload, Delay: max(0, time.Until(due))}
+		if err := g.q.SendTx(context.Background(), tx, message); err != nil {
 			return errors.Join(err, tx.Rollback())
 		}
 	}

@@ -9,12 +9,14 @@
 //	peers PEER serve ADDRESS FD          a worker until killed; FD receives latencies
 //	peers PEER latency ADDRESS ROUNDS NAME [COMMAND WORD...]
 //	peers PEER live ADDRESS COUNT RATE NAME
+//	peers PEER timed ADDRESS TOTAL RATE SECONDS NAME
 //
 // What a task is like comes from the environment, as in bench.h.
 package main
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -38,11 +40,15 @@ type queue interface {
 	put(payload []byte) error
 	// As its documentation advises for many; a loop where there is no such call.
 	putMany(payloads [][]byte) error
-	// Starts a worker that calls run for each task.
+	// Not before that time.
+	putAt(payloads [][]byte, due time.Time) error
+	// Starts a worker that calls run for each task. errForGood: it shall not come again.
 	serve(slots int, run func(payload []byte) error) error
 	// Tasks that are not finished.
 	left() (int, error)
 }
+
+var errForGood = errors.New("as asked for")
 
 var peers = map[string]func(address string) (queue, error){
 	"asynq": openAsynq, "beanstalkd": openBeanstalk, "goqite": openGoqite, "river": openRiver,
@@ -136,10 +142,15 @@ func backlogMain(q queue, args []string) {
 
 // ---- Drain
 
-func noop() {
+// The index-th task.
+func work(index int) error {
 	if ms := knob("BENCH_WORK_MS", 0); ms > 0 {
 		time.Sleep(time.Duration(ms) * time.Millisecond)
 	}
+	if index%100 < knob("BENCH_FAIL", 0) {
+		return errForGood
+	}
+	return nil
 }
 
 func awaitLess(q queue, than int, pause time.Duration) {
@@ -160,11 +171,11 @@ func drainMain(q queue, args []string) {
 	none := make(chan struct{})
 	before, begun := cpuOf(syscall.RUSAGE_SELF), time.Now()
 	must(q.serve(slots(), func([]byte) error {
-		noop()
-		if left.Add(-1) == 0 {
-			close(none)
+		at := left.Add(-1)
+		if at == 0 {
+			defer close(none)
 		}
-		return nil
+		return work(int(at) + 1)
 	}))
 	<-none
 	awaitLess(q, 1, 200*time.Microsecond)
@@ -175,7 +186,7 @@ func drainMain(q queue, args []string) {
 }
 
 func workMain(q queue, _ []string) {
-	must(q.serve(slots(), func([]byte) error { noop(); return nil }))
+	must(q.serve(slots(), func([]byte) error { return work(100) }))
 	select {}
 }
 
@@ -312,6 +323,73 @@ func liveMain(q queue, args []string) {
 	printTimes(args[2], all)
 }
 
+// ---- Timed: a payload is the time at which the task is due, in ms
+
+func dueAt(count int, due time.Time) [][]byte {
+	payload := binary.NativeEndian.AppendUint64(nil, uint64(due.UnixMilli()))
+	many := make([][]byte, count)
+	for i := range many {
+		many[i] = payload
+	}
+	return many
+}
+
+// By some at once, for not all have a call for many.
+func putAllAt(q queue, count int, due time.Time) {
+	const batch, callers = 500, 16
+	var group sync.WaitGroup
+	free := make(chan struct{}, callers)
+	for ; count > 0; count -= batch {
+		free <- struct{}{}
+		group.Add(1)
+		go func(some int) {
+			defer func() { <-free; group.Done() }()
+			must(q.putAt(dueAt(some, due), due))
+		}(min(count, batch))
+	}
+	group.Wait()
+}
+
+// How long it takes to put so many in: as long as some that nobody waits for.
+func leadFor(q queue, total int) time.Duration {
+	const tried = 8000
+	begun := time.Now()
+	putAllAt(q, tried, begun.Add(24*time.Hour))
+	return 2*time.Second + time.Since(begun)*time.Duration(2*total)/tried
+}
+
+func timedMain(q queue, args []string) {
+	total, rate := number(args[0]), number(args[1])
+	all := make([]int64, min(total, rate*number(args[2])))
+	first := time.Now().Add(leadFor(q, total)).Truncate(time.Second)
+	for second := (total - 1) / rate; second >= 0; second-- {
+		putAllAt(q, min(total-second*rate, rate), first.Add(time.Duration(second)*time.Second))
+	}
+	if time.Now().After(first) {
+		log.Fatal("too slow: tasks were due before all were in")
+	}
+	time.Sleep(time.Until(first) - 500*time.Millisecond)
+	var taken, noted atomic.Int64
+	done := make(chan struct{})
+	before := cpuOf(syscall.RUSAGE_SELF)
+	must(q.serve(slots(), func(payload []byte) error {
+		late := time.Now().UnixMilli() - int64(binary.NativeEndian.Uint64(payload))
+		at := taken.Add(1)
+		if at <= int64(len(all)) {
+			all[at-1] = late * 1e6
+			if noted.Add(1) == int64(len(all)) {
+				close(done)
+			}
+		}
+		return nil
+	}))
+	<-done
+	count := float64(len(all))
+	fmt.Printf("%s %.0f\n", args[3], count/time.Since(first).Seconds())
+	fmt.Printf("%s_worker_cpu_us %.2f\n", args[3], (cpuOf(syscall.RUSAGE_SELF)-before)/count)
+	printTimes(args[3], all)
+}
+
 func main() {
 	log.SetFlags(0)
 	modes := map[string]struct {
@@ -321,6 +399,7 @@ func main() {
 		"enqueue": {4, enqueueMain}, "backlog": {1, backlogMain}, "drain": {2, drainMain},
 		"work": {0, workMain}, "await": {2, awaitMain}, "serve": {1, serveMain},
 		"latency": {2, latencyMain}, "take": {2, takeMain}, "live": {3, liveMain},
+		"timed": {4, timedMain},
 	}
 	if len(os.Args) > 3 {
 		open, known := peers[os.Args[1]]

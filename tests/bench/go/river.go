@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -31,7 +32,11 @@ type riverWorker struct {
 }
 
 func (w *riverWorker) Work(_ context.Context, job *river.Job[riverArgs]) error {
-	return w.run(job.Args.Payload)
+	err := w.run(job.Args.Payload)
+	if errors.Is(err, errForGood) {
+		return river.JobCancel(err)
+	}
+	return err
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
@@ -60,9 +65,17 @@ func (r *riverQueue) put(payload []byte) error {
 }
 
 func (r *riverQueue) putMany(payloads [][]byte) error {
+	return r.insert(payloads, nil)
+}
+
+func (r *riverQueue) putAt(payloads [][]byte, due time.Time) error {
+	return r.insert(payloads, &river.InsertOpts{ScheduledAt: due})
+}
+
+func (r *riverQueue) insert(payloads [][]byte, options *river.InsertOpts) error {
 	many := make([]river.InsertManyParams, len(payloads))
 	for i, payload := range payloads {
-		many[i].Args = riverArgs{payload}
+		many[i] = river.InsertManyParams{Args: riverArgs{payload}, InsertOpts: options}
 	}
 	_, err := r.client.InsertManyFast(context.Background(), many)
 	return err

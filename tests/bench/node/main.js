@@ -7,20 +7,25 @@
 //   main.js await ADDRESS COUNT NAME  until such a backlog is gone
 //   main.js latency ADDRESS ROUNDS NAME
 //   main.js live ADDRESS COUNT RATE NAME
+//   main.js timed ADDRESS TOTAL RATE SECONDS NAME
 //
 // What a task is like comes from the environment, as in bench.h. Jobs are removed when they are
-// done, and a worker runs ten at a time.
+// done, or after their retention, and a worker runs ten at a time.
 'use strict';
 const { fork } = require('node:child_process');
 const { readFileSync } = require('node:fs');
 const { setTimeout: sleep } = require('node:timers/promises');
-const { Queue, Worker } = require('bullmq');
+const { Queue, UnrecoverableError, Worker } = require('bullmq');
 
 const knob = (name, otherwise) => Number(process.env[name] || otherwise);
 const now = () => process.hrtime.bigint(); // CLOCK_MONOTONIC, the same in all processes
 const seconds = (from) => Number(now() - from) / 1e9;
 const text = 'x'.repeat(Math.max(0, knob('BENCH_PAYLOAD', 64) - 8));
-const options = { removeOnComplete: true, removeOnFail: true };
+const kept = knob('BENCH_KEEP_S', 0);
+const options = {
+  removeOnComplete: kept ? { age: kept } : true,
+  removeOnFail: kept ? { age: kept } : true,
+};
 
 function connection(address) {
   const [host, port] = address.split(':');
@@ -52,9 +57,11 @@ async function feed(queue, count, batch) {
   }
 }
 
-async function work() {
+// The index-th task.
+async function work(index) {
   const ms = knob('BENCH_WORK_MS', 0);
   if (ms) await sleep(ms);
+  if (index % 100 < knob('BENCH_FAIL', 0)) throw new UnrecoverableError('as asked for');
 }
 
 function worker(address, run) {
@@ -113,8 +120,9 @@ const modes = {
     let left = Number(count);
     await new Promise((done) => {
       worker(address, async () => {
-        await work();
-        if (--left === 0) done();
+        const at = left--;
+        if (at === 1) done();
+        await work(at);
       });
     });
     await awaitLess(queue, 1, 1);
@@ -124,7 +132,7 @@ const modes = {
   },
 
   async work(queue, address) {
-    worker(address, work);
+    worker(address, () => work(100));
     await new Promise(() => {});
   },
 
@@ -184,6 +192,39 @@ const modes = {
     console.log(`${name}_client_cpu_us ${(own / count).toFixed(2)}`);
     console.log(`${name}_worker_cpu_us ${(cpu / count).toFixed(2)}`);
     printTimes(name, all);
+  },
+
+  // A payload is the time at which its job is due.
+  async timed(queue, address, total, rate, lasting, name) {
+    const putAt = async (count, due) => {
+      for (let left = count; left > 0; left -= 500)
+        await queue.addBulk(
+          Array.from({ length: Math.min(left, 500) }, () => ({
+            name: 'noop', data: { due }, opts: { ...options, delay: Math.max(0, due - Date.now()) },
+          })),
+        );
+    };
+    const tried = 4000;
+    const tryBegun = Date.now();
+    await putAt(tried, tryBegun + 86400e3); // how long it takes: nobody waits for these
+    const lead = 2000 + ((Date.now() - tryBegun) * 2 * total) / tried;
+    const first = Math.floor((Date.now() + lead) / 1000) * 1000;
+    for (let second = Math.floor((total - 1) / rate); second >= 0; second--)
+      await putAt(Math.min(total - second * rate, rate), first + second * 1000);
+    if (Date.now() >= first) throw new Error('too slow: jobs were due before all were in');
+    await sleep(first - 500 - Date.now());
+    const count = Math.min(total, rate * lasting);
+    const all = [];
+    const before = cpuUs();
+    await new Promise((done) => {
+      worker(address, async (job) => {
+        all.push((Date.now() - job.data.due) * 1e6);
+        if (all.length === count) done();
+      });
+    });
+    console.log(`${name} ${((count * 1e3) / (Date.now() - first)).toFixed(0)}`);
+    console.log(`${name}_worker_cpu_us ${((cpuUs() - before) / count).toFixed(2)}`);
+    printTimes(name, all.slice(0, count));
   },
 };
 
