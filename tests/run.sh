@@ -260,6 +260,12 @@ closing_lines() {
 # What this machine could not try, and why. "n/a" is what says nothing here on any machine.
 skipped_lines() { grep -h '^SKIPPED' "$1" | grep -v 'n/a: ' | sort -u || true; }
 
+# What failed, and what the checks said of it: the log is long, and the summary is read first.
+failure_lines() {
+    grep -E -e '\*\*\*(Failed|Timeout|Exception|Not Run)' -e '^FAILED ' -e '^ERROR ' -e '^E   ' \
+        -e '^    [^ ]+\.[ch]:[0-9]+: ' -e '(Address|Leak|Thread)Sanitizer' "$1" | head -n 60 || true
+}
+
 failed=() summary=''
 began=$SECONDS
 for part in "${chosen[@]}"; do
@@ -279,7 +285,11 @@ for part in "${chosen[@]}"; do
     summary+=$(printf '%-9s %-6s %4d s' "$part" "$word" $((SECONDS - start)))$'\n'
     while read -r line; do
         [[ -z $line ]] || summary+="    $line"$'\n'
-    done < <(closing_lines "$logs/$part.log"; skipped_lines "$logs/$part.log")
+    done < <(
+        closing_lines "$logs/$part.log"
+        skipped_lines "$logs/$part.log"
+        [[ $code -eq 0 ]] || failure_lines "$logs/$part.log"
+    )
 done
 
 if [[ -n $ahead ]]; then
