@@ -127,7 +127,7 @@
 %typemap(in) int64_t run_at_ms "$1 = gofer_lua_time_ms(L, $input, \"the time\");"
 %typemap(in) int64_t delay_ms "$1 = gofer_lua_duration_ms(L, $input, \"the delay\");"
 %typemap(in) int32_t paused "$1 = lua_isnil(L, $input) || lua_toboolean(L, $input);"
-%typemap(in) int32_t limit, int32_t hours
+%typemap(in) int32_t limit, int32_t hours, int32_t minutes
     "$1 = lua_isnil(L, $input) ? 0 : gofer_lua_int32(L, $input, \"$1_name\");"
 %typemap(in) int32_t force "$1 = lua_toboolean(L, $input);"
 %typemap(in) int32_t days "$1 = lua_isnil(L, $input) ? 7 : gofer_lua_int32(L, $input, \"days\");"

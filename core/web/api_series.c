@@ -1,25 +1,42 @@
 // api_series.c - the handler of series for plots.
 #include "api.h"
-#include "hours.h"
 #include "recent.h"
+#include "steps.h"
+
+// What is asked for: steps of the store's, or of what this server has watched (count 0).
+static bool read_query(web_call *call, web_steps_query *q)
+{
+    int64_t hours = 1, minutes = 0;
+    q->queue = web_query_word(call, "queue");
+    q->type = web_query_word(call, "type");
+    if (!web_query_number(call, "hours", 1, WEB_HOURS_MAX, &hours)
+        || !web_query_number(call, "minutes", 1, WEB_MINUTES_MAX, &minutes))
+        return false;
+    if (minutes && web_query_word(call, "hours"))
+        web_fail(call, 400, "EINVAL", "give hours or minutes, not both");
+    else if (!minutes && hours == 1 && q->type)
+        web_fail(call, 400, "EINVAL",
+            "of a type the last hour is known by the minute: give minutes=60, or hours=2 or more");
+    else {
+        q->step_ms = minutes ? WEB_MINUTE_MS : WEB_HOUR_MS;
+        q->count = minutes ? (size_t)minutes : hours > 1 ? (size_t)hours : 0;
+        return true;
+    }
+    return false;
+}
 
 void web_api_series(web_call *call)
 {
-    const char *queue = web_query_word(call, "queue"), *type = web_query_word(call, "type");
-    int64_t hours = 1;
+    web_steps_query q;
     web_text *body = &call->reply.body;
-    if (!web_query_number(call, "hours", 1, WEB_HOURS_MAX, &hours))
-        return;
-    if (hours == 1 && type) {
-        web_fail(call, 400, "EINVAL", "of a type there are hours alone: give hours=2 or more");
-        return;
-    }
-    web_text_format(body, "{\"step_ms\":%d,", hours == 1 ? RECENT_STEP_MS : 3600000);
     gofer_status st = GOFER_OK;
-    if (hours == 1)
-        web_recent_put(call->recent, queue, body);
+    if (!read_query(call, &q))
+        return;
+    web_text_format(body, "{\"step_ms\":%lld,", q.count ? (long long)q.step_ms : RECENT_STEP_MS);
+    if (q.count)
+        st = web_steps_put(call->steps, &q, body);
     else
-        st = web_hours_put(call->hours, queue, type, (size_t)hours, body);
+        web_recent_put(call->recent, q.queue, body);
     web_text_put(body, "}");
     call->reply.status = 200;
     call->reply.type = "application/json";

@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "api.h"
-#include "hours.h"
 #include "jobs.h"
 #include "route.h"
+#include "steps.h"
 #include "streams.h"
 #include "web.h"
 

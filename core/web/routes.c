@@ -67,9 +67,10 @@ const web_route web_routes[] = {
       "Groups with tasks that wait to be aggregated.", NULL },
     { "GET", API "stats", WEB_SEE, WEB_MINDS_QUEUES, "queue hours", web_api_stats,
       "How long tasks waited and ran in the last hours (1), by queue and type.", NULL },
-    { "GET", API "series", WEB_SEE, 0, "queue type hours", web_api_series,
+    { "GET", API "series", WEB_SEE, 0, "queue type hours minutes", web_api_series,
       "What came, was done and failed, step by step: the last hour (1) in steps of 10 s, so far as "
-      "this server has watched it, or up to 192 hours with how long tasks waited and ran.", NULL },
+      "this server has watched it; or up to 192 hours, or 60 minutes, with how long tasks waited "
+      "and ran.", NULL },
     { "GET", API "workers", WEB_SEE, WEB_MINDS_QUEUES, NULL, web_api_workers,
       "Live workers.", NULL },
     { "GET", API "schedules", WEB_SEE, WEB_MINDS_QUEUES, NULL, web_api_schedules,

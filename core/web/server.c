@@ -512,7 +512,7 @@ static void *on_target(void *user, const char *target, struct MHD_Connection *co
     r->call.jobs = server->opts.jobs;
     r->call.audit = server->opts.audit;
     r->call.recent = server->opts.recent;
-    r->call.hours = server->opts.hours;
+    r->call.steps = server->opts.steps;
     r->call.totals = server->opts.totals;
     r->call.checks = server->opts.checks;
     r->call.scrapes = server->opts.scrapes;

@@ -23,7 +23,7 @@ typedef struct web_server_options {
     web_jobs     *jobs;
     web_audit    *audit;
     struct web_recent *recent;
-    struct web_hours *hours;
+    struct web_steps *steps;
     struct web_totals *totals;
     struct web_checks *checks;
     struct web_scrapes *scrapes;

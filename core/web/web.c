@@ -12,11 +12,11 @@
 #include "call.h"
 #include "checks.h"
 #include "claims.h"
-#include "hours.h"
 #include "metrics.h"
 #include "page.h"
 #include "recent.h"
 #include "server.h"
+#include "steps.h"
 #include "totals.h"
 
 enum {
@@ -34,7 +34,7 @@ typedef struct web_parts {
     web_jobs    *jobs;
     web_audit   *audit;
     web_recent  *recent;
-    web_hours   *hours;
+    web_steps   *steps;
     web_totals  *totals;
     web_checks  *checks;
     web_scrapes *scrapes;
@@ -260,10 +260,10 @@ static bool make_store_parts(web_parts *p, gofer_client *client, const web_log *
     p->checks = web_checks_new();
     p->jobs = p->audit && p->checks ? web_jobs_new(client, p->audit, p->checks) : NULL;
     p->recent = web_recent_new(client, RECENT_STEP_MS);
-    p->hours = web_hours_new(client);
+    p->steps = web_steps_new(client);
     p->totals = web_totals_new(client);
     p->scrapes = web_scrapes_new();
-    return p->streams && p->jobs && p->recent && p->hours && p->totals && p->scrapes;
+    return p->streams && p->jobs && p->recent && p->steps && p->totals && p->scrapes;
 }
 
 static void left(void *user, void *reader)
@@ -296,7 +296,7 @@ static bool make_parts(web *w, gofer_client *client)
         .client = client, .worker = opts->worker, .jobs = p->jobs, .audit = p->audit,
         .access = w->access,
         .pool = p->pool, .prover = p->prover, .streams = p->streams,
-        .recent = p->recent, .hours = p->hours,
+        .recent = p->recent, .steps = p->steps,
         .scrapes = p->scrapes, .totals = p->totals, .checks = p->checks,
         .options = opts->worker ? NULL : opts,
         .guard = { (const char *const *)w->hosts, w->host_count, opts->worker != NULL },
@@ -374,7 +374,7 @@ static void end_parts(web_parts *p)
     web_jobs_free(p->jobs);
     web_audit_free(p->audit);
     web_recent_free(p->recent);
-    web_hours_free(p->hours);
+    web_steps_free(p->steps);
     web_totals_free(p->totals);
     web_checks_free(p->checks);
     web_scrapes_free(p->scrapes);

@@ -262,11 +262,11 @@ class Figures(_Timings):
 
 
 @dataclass(frozen=True)
-class HourFigures(_Timings):
-    """How long tasks waited and ran in one hour, right within 10 %."""
+class StepFigures(_Timings):
+    """How long tasks waited and ran in one hour, or one minute, right within 10 %."""
 
     at: Optional[datetime] = time_if("at_ms")
-    """When the hour began."""
+    """When it began."""
 
 
 @dataclass(frozen=True)
@@ -494,11 +494,19 @@ class Inspector:
 
     def stats_hours(
         self, queue: str | None = None, type: str | None = None, hours: int = 24
-    ) -> list[HourFigures]:
+    ) -> list[StepFigures]:
         """The same hour by hour, oldest first: each of the last hours (1 to 192), the one that has
         begun among them. None: all queues, all types."""
         with self._client() as client:
-            return [read(HourFigures, r) for r in client.stats_hours(queue, type, hours)]
+            return [read(StepFigures, r) for r in client.stats_hours(queue, type, hours)]
+
+    def stats_minutes(
+        self, queue: str | None = None, type: str | None = None, minutes: int = 60
+    ) -> list[StepFigures]:
+        """The same minute by minute: each of the last minutes (1 to 60). What a worker ran counts
+        for the minute in which it told the store, up to five seconds later."""
+        with self._client() as client:
+            return [read(StepFigures, r) for r in client.stats_minutes(queue, type, minutes)]
 
     def workers(self) -> list[WorkerInfo]:
         with self._client() as client:

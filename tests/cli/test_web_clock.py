@@ -95,7 +95,8 @@ def web(store, clock):
 
 LOOKS = ("/healthz", "/readyz", "/", "/api/v1/me", "/api/v1/overview", "/api/v1/queues",
          "/api/v1/queues/mail/history", "/api/v1/tasks?older=1h", "/api/v1/tasks?younger=1h",
-         "/api/v1/stats", "/api/v1/series?hours=1", "/api/v1/series?hours=192", "/api/v1/workers",
+         "/api/v1/stats", "/api/v1/series?hours=1", "/api/v1/series?hours=192",
+         "/api/v1/series?minutes=60", "/api/v1/workers",
          "/api/v1/schedules", "/api/v1/audit?since=1h", "/api/v1/failures", "/metrics")
 
 

@@ -23,6 +23,7 @@ class View(NamedTuple):
 
 VIEWS = (
     View("/", "Overview", "default"),
+    View("/?hours=1", "Overview", "How long tasks waited"),
     View("/?hours=24", "Overview", "How long tasks waited"),
     View("/queues", "Queues", "other"),
     View("/queues/default", "default", "g1"),
@@ -35,6 +36,7 @@ VIEWS = (
     View("/failures?state=archived", "Failures", "exit code 1"),
     View("/types", "Types", "good"),
     View("/types/good?queue=default", "good", "How long tasks ran"),
+    View("/types/good", "good", "By the minute"),
     View("/types/bad?hours=192", "bad", "In all queues"),
     View("/schedules", "Schedules", "nightly"),
     View("/schedules/nightly", "nightly", "03:00"),

@@ -38,7 +38,7 @@ CLASSES: dict[type, str] = {
     gofer.LogLine: "log_line", gofer.WorkerInfo: "worker", gofer.RunningTask: "running_task",
     gofer.ChildProcess: "child_process",
     gofer.GroupInfo: "group", gofer.StoreInfo: "store", gofer.Figures: "type_stats",
-    gofer.Finding: "finding", gofer.AuditRecord: "audit", gofer.HourFigures: "hour_stats",
+    gofer.Finding: "finding", gofer.AuditRecord: "audit", gofer.StepFigures: "step_stats",
     gofer.DayInfo: "history_day", gofer.Event: "event", gofer.Outcome: "outcome",
     gofer.Entry: "entry", gofer.EntryOption: "entry_option", gofer.Ticked: "ticked",
     gofer.Synced: "synced",
@@ -307,7 +307,8 @@ def look(client: gofer.Client, seen: Seen) -> None:
     seen.one("store", client.store())
     seen.one("store", client.store("orphan"))
     seen.all("type_stats", client.stats(None, 1))
-    seen.all("hour_stats", client.stats_hours(None, None, 1))
+    seen.all("step_stats", client.stats_hours(None, None, 1))
+    seen.all("step_stats", client.stats_minutes(None, None, 1))
     seen.all("history_day", client.history(None, 1))
     seen.all("entry", client.schedules())
     seen.all("ticked", client.schedule_history("often"))

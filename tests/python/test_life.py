@@ -300,6 +300,10 @@ def test_figures_and_workers(app: gofer.Gofer) -> None:
     assert app.inspect.stats() == [] and app.inspect.stats("default", 24) == []
     hours = app.inspect.stats_hours("default", hours=192)
     assert len(hours) == 192 and hours[0].at < hours[1].at and hours[-1].done == 0
+    minutes = app.inspect.stats_minutes("default", minutes=60)
+    assert len(minutes) == 60 and minutes[0].at < minutes[1].at and minutes[-1].done == 0
+    with pytest.raises(gofer.InvalidArgument, match="60"):
+        app.inspect.stats_minutes(minutes=61)
     with pytest.raises(gofer.InvalidArgument, match="192"):
         app.inspect.stats_hours(hours=193)
     with pytest.raises(gofer.InvalidArgument):

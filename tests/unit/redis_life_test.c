@@ -210,10 +210,13 @@ static void what_gofer_adds_to_a_queue_has_an_end(void)
     gf_type_stats s = { .queue = "q", .type = "t", .done = 1 };
     put(b, "q", "t");
     CHECK_OK(b->ops->inspect->stats_add(b, &s, 1));
-    const char *key = raw_text("KEYS asynq:{q}:gofer:stats:*");
+    const char *key = raw_text("KEYS asynq:{q}:gofer:stats:[0-9]*");
     char name[128];
     snprintf(name, sizeof name, "%s", key ? key : "none");
     CHECK(raw_int("TTL %s", name) > 7 * 86400);
+    key = raw_text("KEYS asynq:{q}:gofer:stats:m*");
+    snprintf(name, sizeof name, "%s", key ? key : "none");
+    CHECK(raw_int("TTL %s", name) > 3500 && raw_int("TTL %s", name) <= 3600);
 
     gf_message m = message("q", "cron:e:1970-01-01T00:00:01Z");
     gf_tick t = { .entry = "e", .tick_ms = 1000, .message = &m };

@@ -1,4 +1,5 @@
-// web_series_test.c - the last hour of queues in steps, and figures by the hour that are kept.
+// web_series_test.c - the last hour of queues in steps, and figures by the hour and the minute that
+// are kept.
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -7,8 +8,8 @@
 
 #include "check.h"
 #include "clock.h"
-#include "hours.h"
 #include "recent.h"
+#include "steps.h"
 
 enum { STEP_MS = 20, PATIENCE_MS = 30000 };
 
@@ -191,34 +192,44 @@ static void steps_begin_anew_when_the_clock_is_set(void)
     gofer_client_close(client);
 }
 
-static void hours_are_those_of_the_store(void)
+static void steps_are_those_of_the_store(void)
 {
     gofer_client *client = open_store();
-    web_hours *hours = web_hours_new(client);
-    REQUIRE(hours != NULL);
+    web_steps *steps = web_steps_new(client);
+    REQUIRE(steps != NULL);
     static const char *const names[] = { NULL, "a", "b" };
-    static const size_t counts[] = { 1, 24, WEB_HOURS_MAX, 2 };
+    static const struct { int64_t step_ms; size_t count; } cases[] = {
+        { WEB_HOUR_MS, 1 }, { WEB_HOUR_MS, 24 }, { WEB_MINUTE_MS, 3 },
+        { WEB_HOUR_MS, WEB_HOURS_MAX },
+        { WEB_MINUTE_MS, WEB_MINUTES_MAX }, { WEB_HOUR_MS, 2 }, { WEB_MINUTE_MS, 1 },
+    };
     for (size_t i = 0; i < COUNT(names); i++)
-        for (size_t k = 0; k < COUNT(counts); k++) {
+        for (size_t k = 0; k < COUNT(cases); k++) {
+            web_steps_query q = { names[i], NULL, cases[k].step_ms, cases[k].count };
             web_text out = { 0 };
             size_t rows = 0;
-            CHECK_OK(web_hours_put(hours, names[i], NULL, counts[k], &out));
-            for (const char *at = out.at; (at = strstr(at, "\"at_ms\":")); at++)
-                rows++;
-            CHECK_INT(rows, counts[k]);
+            int64_t now_ms = web_ms(CLOCK_REALTIME), at_ms = 0;
+            CHECK_OK(web_steps_put(steps, &q, &out));
+            for (const char *at = out.at; (at = strstr(at, "\"at_ms\":")); at++, rows++)
+                at_ms = strtoll(at + strlen("\"at_ms\":"), NULL, 10);
+            CHECK_INT(rows, q.count);
+            CHECK_INT(at_ms % q.step_ms, 0);
+            CHECK(at_ms > now_ms - q.step_ms);
             web_text_free(&out);
         }
-    for (int i = 0; i < 3 * WEB_HOURS_KEPT; i++) {      // more than are kept
+    for (int i = 0; i < 3 * WEB_STEPS_KEPT; i++) {      // more than are kept
         char name[16];
         web_text out = { 0 };
         snprintf(name, sizeof name, "q%d", i);
-        CHECK_OK(web_hours_put(hours, name, i % 2 ? "t" : NULL, 2, &out));
+        web_steps_query q = { name, i % 2 ? "t" : NULL, WEB_HOUR_MS, 2 };
+        CHECK_OK(web_steps_put(steps, &q, &out));
         web_text_free(&out);
     }
     web_text none = { 0 };
-    CHECK_STATUS(web_hours_put(hours, "{", NULL, 2, &none), GOFER_EINVAL);
+    web_steps_query wrong = { "{", NULL, WEB_HOUR_MS, 2 };
+    CHECK_STATUS(web_steps_put(steps, &wrong, &none), GOFER_EINVAL);
     CHECK(none.at == NULL);
-    web_hours_free(hours);
+    web_steps_free(steps);
     gofer_client_close(client);
 }
 
@@ -227,7 +238,7 @@ int main(int argc, char **argv)
     static const check_test tests[] = {
         TEST(what_comes_and_goes_is_counted_once), TEST(queues_that_are_gone_make_room),
         TEST(no_more_than_an_hour_is_kept), TEST(steps_begin_anew_when_the_clock_is_set),
-        TEST(hours_are_those_of_the_store),
+        TEST(steps_are_those_of_the_store),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

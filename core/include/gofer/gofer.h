@@ -635,6 +635,11 @@ GOFER_API gofer_status gofer_client_stats(gofer_client *client, const char *queu
  *  run_p50_ms, run_p90_ms, run_p99_ms, run_max_ms. */
 GOFER_API gofer_status gofer_client_stats_hours(gofer_client *client, const char *queue,
     const char *type, int32_t hours, gofer_info **out);
+/** The same minute by minute, oldest first: one record for each of the last minutes (1 to 60; 0:
+ *  60), the one that has begun among them. What a worker ran counts for the minute in which it
+ *  told the store, up to five seconds later. at_ms is the minute's beginning. */
+GOFER_API gofer_status gofer_client_stats_minutes(gofer_client *client, const char *queue,
+    const char *type, int32_t minutes, gofer_info **out);
 /** Change a live worker, wherever it runs. key: "concurrency" ("8"), "queues" ("mail=3 low
  *  report:*", see gofer_worker_queue), "state" ("quiet": take nothing more, "active": take again,
  *  "stop"). It heeds within a second or, if it was out of touch, with its next heartbeat. Errors:

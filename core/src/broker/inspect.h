@@ -24,13 +24,21 @@ typedef struct gf_type_stats {
     uint32_t    wait[GF_STATS_BUCKETS], run[GF_STATS_BUCKETS];
 } gf_type_stats;
 
-// Hours of figures: the queue's and type's (NULL: every), `count` of them from the hour `first` on,
-// which counts from the epoch.
-typedef struct gf_stats_hours {
+// They are kept by the hour for eight days, and by the minute for an hour: the one that has begun
+// is among so many.
+enum {
+    GF_STATS_HOUR_MS = 3600 * 1000, GF_STATS_HOURS = 8 * 24,
+    GF_STATS_MINUTE_MS = 60 * 1000, GF_STATS_MINUTES = 60
+};
+
+// Steps of figures: the queue's and type's (NULL: every), `count` hours or minutes (step_ms) from
+// `first` on, which counts them from the epoch.
+typedef struct gf_stats_steps {
     const char *queue, *type;
+    int64_t     step_ms;                 // GF_STATS_HOUR_MS or GF_STATS_MINUTE_MS
     int64_t     first;
     size_t      count;
-} gf_stats_hours;
+} gf_stats_steps;
 
 // Some queues by name.
 typedef struct gf_queue_range {
@@ -69,14 +77,15 @@ typedef struct gf_inspect_ops {
     // How many tasks wait, run or will run in these queues: what --drain watches. 0 stays so also
     // after a power loss.
     gofer_status (*backlog)(gf_broker *b, const char *const *queues, size_t count, int64_t *out);
-    // By the hour, kept for 8 days. stats: all since a time, one item for each queue (NULL: every)
-    // and type. What is added again is counted again.
+    // What is added counts for the hour and the minute of that moment; what is added again is
+    // counted again. stats: all since the hour of a time, one item for each queue (NULL: every) and
+    // type.
     gofer_status (*stats_add)(gf_broker *b, const gf_type_stats *items, size_t count);
     gofer_status (*stats)(
         gf_broker *b, const char *queue, int64_t since_ms, gf_type_stats **out, size_t *count);
-    // Adds each hour to its place in `sums`, which the caller has emptied; on failure they hold
+    // Adds each step to its place in `sums`, which the caller has emptied; on failure they hold
     // anything.
-    gofer_status (*stats_hours)(gf_broker *b, const gf_stats_hours *which, gf_type_stats *sums);
+    gofer_status (*stats_steps)(gf_broker *b, const gf_stats_steps *which, gf_type_stats *sums);
 } gf_inspect_ops;
 
 #endif

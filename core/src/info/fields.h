@@ -256,19 +256,20 @@ FIELD(type_stats, run_p90_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "90 % ran no longe
 FIELD(type_stats, run_p99_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "99 % ran no longer.")
 FIELD(type_stats, run_max_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "The longest run.")
 
-KIND(hour_stats, "gofer_client_stats_hours",
-    "How long tasks of one hour waited and ran, right within 10 %.")
-FIELD(hour_stats, at_ms, INT, unix_ms, ALWAYS, BOTH, "0.1.0", "When the hour began.")
-FIELD(hour_stats, done, INT, count, ALWAYS, BOTH, "0.1.0", "Attempts that succeeded.")
-FIELD(hour_stats, failed, INT, count, ALWAYS, BOTH, "0.1.0", "Attempts that failed.")
-FIELD(hour_stats, wait_p50_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "Half of them waited no longer.")
-FIELD(hour_stats, wait_p90_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "90 % waited no longer.")
-FIELD(hour_stats, wait_p99_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "99 % waited no longer.")
-FIELD(hour_stats, wait_max_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "The longest wait.")
-FIELD(hour_stats, run_p50_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "Half of them ran no longer.")
-FIELD(hour_stats, run_p90_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "90 % ran no longer.")
-FIELD(hour_stats, run_p99_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "99 % ran no longer.")
-FIELD(hour_stats, run_max_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "The longest run.")
+KIND(step_stats, "gofer_client_stats_hours gofer_client_stats_minutes",
+    "How long tasks of one hour, or of one minute, waited and ran, right within 10 %.")
+FIELD(step_stats, at_ms, INT, unix_ms, ALWAYS, BOTH, "0.1.0",
+    "When the hour or the minute began.")
+FIELD(step_stats, done, INT, count, ALWAYS, BOTH, "0.1.0", "Attempts that succeeded.")
+FIELD(step_stats, failed, INT, count, ALWAYS, BOTH, "0.1.0", "Attempts that failed.")
+FIELD(step_stats, wait_p50_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "Half of them waited no longer.")
+FIELD(step_stats, wait_p90_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "90 % waited no longer.")
+FIELD(step_stats, wait_p99_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "99 % waited no longer.")
+FIELD(step_stats, wait_max_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "The longest wait.")
+FIELD(step_stats, run_p50_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "Half of them ran no longer.")
+FIELD(step_stats, run_p90_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "90 % ran no longer.")
+FIELD(step_stats, run_p99_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "99 % ran no longer.")
+FIELD(step_stats, run_max_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "The longest run.")
 
 KIND(history_day, "gofer_client_history", "What a queue, or all of them, saw on one day.")
 FIELD(history_day, date, TEXT, date, ALWAYS, BOTH, "0.1.0", "The day, such as 2026-11-23.")

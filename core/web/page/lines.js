@@ -1,14 +1,14 @@
 // lines.js - what changes with time, as lines: axes, a reading where the pointer or a key points,
 // and a table behind them.
 import { fill, h, say } from "./dom.js";
-import { behind, ceiling, figure, s } from "./plot.js";
+import { behind, ceiling, figure, NOTHING, s } from "./plot.js";
 
 const WIDTH = 600,
     HEIGHT = 150,
     FOOT = 18,
     LEFT = 52;
 
-/** @typedef {{at: number, values: number[]}} Row */
+/** @typedef {{at: number, values: (number|null)[]}} Row null: there was nothing */
 
 /** In the viewer's zone. @param {number} ms @param {boolean} fine with seconds */
 const clock = (ms, fine) =>
@@ -69,10 +69,29 @@ export class Lines {
         return last - first > 36 * 3600000 ? `${day(ms)} ${text}` : text;
     }
 
+    /**
+     * The points of a line, in pieces: it has a gap where there was nothing. One that is alone is
+     * as long as it takes to be seen.
+     * @param {number} k @param {(n: number) => number} y
+     */
+    runs(k, y) {
+        const runs = /** @type {string[][]} */ ([]);
+        this.rows.forEach((row, i) => {
+            const n = row.values[k],
+                before = i > 0 && this.rows[i - 1].values[k] !== null,
+                after = i + 1 < this.rows.length && this.rows[i + 1].values[k] !== null;
+            if (n === null) return;
+            if (!before) runs.push([]);
+            if (!before && !after) runs[runs.length - 1].push(`${this.x(i) - 2},${y(n)}`);
+            runs[runs.length - 1].push(`${this.x(i)},${y(n)}`);
+        });
+        return runs;
+    }
+
     /** @param {Row[]} rows */
     show(rows) {
         this.rows = rows;
-        const top = ceiling(Math.max(0, ...rows.flatMap((row) => row.values)));
+        const top = ceiling(Math.max(0, ...rows.flatMap((row) => row.values.map((n) => n ?? 0))));
         const y = (/** @type {number} */ n) => (HEIGHT - FOOT) * (1 - n / top) + 1;
         const parts = /** @type {Node[]} */ ([]);
         for (const part of [0, 0.5, 1]) {
@@ -89,8 +108,8 @@ export class Lines {
             parts.push(text);
         });
         this.kinds.forEach(([, style], k) => {
-            const points = rows.map((row, i) => `${this.x(i)},${y(row.values[k])}`);
-            parts.push(s("polyline", { class: `line ${style}`, points: points.join(" ") }));
+            for (const points of this.runs(k, y))
+                parts.push(s("polyline", { class: `line ${style}`, points: points.join(" ") }));
         });
         this.plot.replaceChildren(...parts, this.mark);
         this.plot.setAttribute("aria-valuemin", "0");
@@ -123,7 +142,12 @@ export class Lines {
         this.mark.setAttribute("x2", String(this.x(i)));
         const text = row
             ? `${this.label(row.at)}: ` +
-              this.kinds.map(([name], k) => `${this.format(row.values[k])} ${name}`).join(", ")
+              this.kinds
+                  .map(([name], k) => {
+                      const n = row.values[k];
+                      return `${n === null ? NOTHING : this.format(n)} ${name}`;
+                  })
+                  .join(", ")
             : "Nothing is known yet.";
         say(this.reading, text);
         this.plot.setAttribute("aria-valuenow", String(Math.max(0, i)));

@@ -2,6 +2,8 @@
 import { h } from "./dom.js";
 
 const SVG = "http://www.w3.org/2000/svg";
+/** In place of a number that there is not. */
+export const NOTHING = "–";
 
 /** @param {string} tag @param {Record<string, unknown>} props @param {...Node} children */
 export function s(tag, props, ...children) {
@@ -22,7 +24,7 @@ export function ceiling(n) {
  * @typedef {object} Series
  * @property {string} name
  * @property {string} class
- * @property {number[]} values
+ * @property {(number|null)[]} values null: there was nothing
  */
 
 /**
@@ -58,7 +60,13 @@ export function behind(title, labels, series, show) {
                         "tr",
                         {},
                         h("th", { scope: "row" }, label),
-                        series.map((one) => h("td", { class: "number" }, show(one.values[i] ?? 0))),
+                        series.map((one) =>
+                            h(
+                                "td",
+                                { class: "number" },
+                                one.values[i] === null ? NOTHING : show(one.values[i] ?? 0),
+                            ),
+                        ),
                     ),
                 ),
             ),

@@ -17,6 +17,12 @@ const PERCENTILES = [
     ["90 %", "warn"],
     ["99 %", "bad"],
 ];
+/** @type {[string, string][]} */
+const ENDS = [
+    ["done", "good"],
+    ["failed", "bad"],
+];
+const RAN = "of what gofer's workers ran";
 const FRESH_MS = { fine: 10000, hours: 60000 };
 
 /** @param {number} n */
@@ -24,59 +30,81 @@ const rate = (n) => (n < 10 ? n.toFixed(1) : Math.round(n).toLocaleString());
 /** @param {number} n */
 const whole = (n) => Math.round(n).toLocaleString();
 
-/** Of each plot: what a step has for its lines. @param {boolean} fine */
-function plots(fine) {
+/** What a step has for the lines of a plot.
+ * @typedef {{plot: Lines, of: (item: any) => (number|null)[]}} Drawn
+ */
+
+/** @param {[string, string][]} kinds fields and their classes @returns {Drawn[]} */
+function flow(kinds) {
     const minute = (/** @type {any} */ item, /** @type {string} */ field) =>
         item.ms ? (item[field] * 60000) / item.ms : 0;
-    /** @type {[string, string][]} */
-    const ends = [
-        ["done", "good"],
-        ["failed", "bad"],
+    return [
+        {
+            plot: new Lines("Tasks a minute", kinds, rate),
+            of: (i) => kinds.map(([field]) => minute(i, field)),
+        },
     ];
-    const flow = new Lines("Tasks a minute", fine ? [["arrived", "new"], ...ends] : ends, rate);
-    const fields = fine ? ["arrived", "done", "failed"] : ["done", "failed"];
-    const made = [
-        { plot: flow, of: (/** @type {any} */ i) => fields.map((field) => minute(i, field)) },
+}
+
+/** @returns {Drawn[]} */
+function waiting() {
+    const there = new Lines(
+        "Waiting and running",
+        [
+            ["waiting", "new"],
+            ["running", "good"],
+        ],
+        whole,
+    );
+    const oldest = new Lines("How long the oldest has waited", [["oldest", "warn"]], duration);
+    return [
+        { plot: there, of: (i) => [i.pending, i.active] },
+        { plot: oldest, of: (i) => [i.latency_ms] },
     ];
-    if (fine) {
-        const waiting = new Lines(
-            "Waiting and running",
-            [
-                ["waiting", "new"],
-                ["running", "good"],
-            ],
-            whole,
-        );
-        const oldest = new Lines("How long the oldest has waited", [["oldest", "warn"]], duration);
-        made.push({ plot: waiting, of: (i) => [i.pending, i.active] });
-        made.push({ plot: oldest, of: (i) => [i.latency_ms] });
-    } else {
-        for (const [what, title] of [
-            ["wait", "How long tasks waited"],
-            ["run", "How long tasks ran"],
-        ])
-            made.push({
-                plot: new Lines(title, PERCENTILES, duration),
-                of: (i) => ["p50", "p90", "p99"].map((part) => i[`${what}_${part}_ms`]),
-            });
-    }
-    return made;
+}
+
+/** Nothing is drawn where nothing ran. @returns {Drawn[]} */
+function times() {
+    return [
+        ["wait", "How long tasks waited"],
+        ["run", "How long tasks ran"],
+    ].map(([what, title]) => ({
+        plot: new Lines(title, PERCENTILES, duration),
+        of: (i) =>
+            ["p50", "p90", "p99"].map((part) =>
+                i.done + i.failed ? i[`${what}_${part}_ms`] : null,
+            ),
+    }));
+}
+
+/**
+ * What is asked for, and the plots of it. Of the last hour, what came and went is watched in steps
+ * of ten seconds, of queues alone; what ran the store keeps by the minute, of types too.
+ * @param {number} hours @param {boolean} typed
+ * @returns {{query: Record<string, number>, made: Drawn[]}[]}
+ */
+function sources(hours, typed) {
+    if (hours > 1) return [{ query: { hours }, made: [...flow(ENDS), ...times()] }];
+    if (typed) return [{ query: { minutes: 60 }, made: [...flow(ENDS), ...times()] }];
+    return [
+        { query: { hours }, made: [...flow([["arrived", "new"], ...ENDS]), ...waiting()] },
+        { query: { minutes: 60 }, made: times() },
+    ];
 }
 
 /**
  * @param {string} [queue] none: all together
- * @param {string} [type] of which there is nothing finer than hours
+ * @param {string} [type] none: all together
  */
 export function series(queue, type) {
-    const ranges = RANGES.filter(([range]) => !type || range > 1),
-        first = ranges[0][0],
+    const first = RANGES[0][0],
         asked = Number(here().query.hours),
-        hours = ranges.some(([range]) => range === asked) ? asked : first,
+        hours = RANGES.some(([range]) => range === asked) ? asked : first,
         fine = hours === 1,
-        made = plots(fine),
+        parts = sources(hours, !!type),
         foot = h("p", { class: "foot" });
     let fetched = 0;
-    const choices = ranges.map(([range, title]) =>
+    const choices = RANGES.map(([range, title]) =>
         h(
             "button",
             {
@@ -98,7 +126,7 @@ export function series(queue, type) {
         h(
             "div",
             { class: "plots" },
-            made.map((one) => one.plot.node),
+            parts.flatMap((part) => part.made.map((one) => one.plot.node)),
         ),
         foot,
     );
@@ -107,17 +135,29 @@ export function series(queue, type) {
         refresh: async () => {
             if (Date.now() - fetched < (fine ? FRESH_MS.fine : FRESH_MS.hours)) return;
             fetched = Date.now();
-            const seen = await get("series", { hours, queue, type }).catch((error) => {
+            const seen = await Promise.all(
+                parts.map((part) => get("series", { ...part.query, queue, type })),
+            ).catch((error) => {
                 fetched = 0;
                 throw error;
             });
-            for (const { plot, of } of made)
-                plot.show(
-                    seen.items.map((/** @type {any} */ i) => ({ at: i.at_ms, values: of(i) })),
+            parts.forEach(({ made }, k) => {
+                for (const { plot, of } of made)
+                    plot.show(
+                        seen[k].items.map((/** @type {any} */ i) => ({
+                            at: i.at_ms,
+                            values: of(i),
+                        })),
+                    );
+            });
+            if (!fine) say(foot, `By the hour, ${RAN}.`);
+            else if (type) say(foot, `By the minute, ${RAN}.`);
+            else if (seen[0].since_ms)
+                say(
+                    foot,
+                    `In steps of ten seconds, watched since ${time(seen[0].since_ms)}; ` +
+                        `how long tasks waited and ran by the minute, ${RAN}.`,
                 );
-            if (!fine) say(foot, "By the hour, of what gofer's workers ran.");
-            else if (seen.since_ms)
-                say(foot, `In steps of ten seconds, watched since ${time(seen.since_ms)}.`);
             else fill(foot, "The server watches from now on: in ten seconds there is a step.");
         },
     };

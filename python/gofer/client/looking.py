@@ -111,6 +111,17 @@ class Looking(Opened):
             hours,
         )
 
+    def stats_minutes(self, queue: str | None, type: str | None, minutes: int) -> Info:
+        """Errors: InvalidArgument (minutes: 1 to 60)."""
+        if not 1 <= minutes <= 60:
+            raise InvalidArgument(f"minutes is {minutes}: it must be from 1 to 60")
+        return self._look(
+            lib.gofer_client_stats_minutes,
+            text_or_null(queue, "queue"),
+            text_or_null(type, "type"),
+            minutes,
+        )
+
     def store(self, queue: str | None = None) -> Info:
         """Errors: NotFound (no such queue)."""
         return self._look(lib.gofer_client_store, text_or_null(queue, "queue"))

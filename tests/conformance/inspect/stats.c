@@ -1,10 +1,10 @@
-// stats.c - how long tasks waited and ran, added up by hour, queue and type.
+// stats.c - how long tasks waited and ran, added up by hour and minute, queue and type.
 #include "fixture.h"
 #include "suites.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 
-enum { HOUR_MS = 3600000 };
+enum { HOUR_MS = GF_STATS_HOUR_MS };
 
 static gf_broker *open_or_skip(void)
 {
@@ -75,9 +75,17 @@ static void stats_add_up_by_queue_and_type(void)
     store_close(b);
 }
 
-static void hours_are_told_one_by_one(void)
+// The step of a moment since begin_ms: it may have ended since.
+static size_t only_step(const gf_stats_steps *which, const gf_type_stats *sums, int64_t begin_ms)
 {
-    enum { KEPT = 192 };
+    size_t at = (size_t)(begin_ms / which->step_ms - which->first);
+    while (at + 1 < which->count && sums[at].wait[0] == 0)
+        at++;
+    return at;
+}
+
+static void steps_are_told_one_by_one(int64_t step_ms, size_t kept)
+{
     gf_broker *b = open_or_skip();
     put(b, "q", "t");
     put(b, "r", "t");
@@ -88,24 +96,52 @@ static void hours_are_told_one_by_one(void)
         { NULL, NULL, 16, 2, 18 }, { "q", NULL, 11, 2, 13 }, { NULL, "email:welcome", 15, 2, 17 },
         { "r", "email:welcome", 5, 0, 5 }, { "r", "a", 0, 0, 0 }, { "none", NULL, 0, 0, 0 },
     };
-    static gf_type_stats sums[KEPT];
+    static gf_type_stats sums[GF_STATS_HOURS];
+    int64_t begin_ms = gf_now_ms();
     CHECK_OK(b->ops->inspect->stats_add(b, some, COUNT(some)));
     for (size_t i = 0; i < COUNT(cases); i++) {
-        // The hour may end between: then it is the one before the last.
-        gf_stats_hours which = { cases[i].queue, cases[i].type,
-            gf_now_ms() / HOUR_MS - KEPT + 1, KEPT };
+        gf_stats_steps which = { cases[i].queue, cases[i].type, step_ms,
+            gf_now_ms() / step_ms - (int64_t)kept + 1, kept };
         memset(sums, 0, sizeof sums);
-        CHECK_OK(b->ops->inspect->stats_hours(b, &which, sums));
-        size_t hour = sums[KEPT - 2].wait[0] ? KEPT - 2 : KEPT - 1;
-        CHECK_INT(sums[hour].done, cases[i].done);
-        CHECK_INT(sums[hour].failed, cases[i].failed);
-        CHECK_INT(sums[hour].wait[0], cases[i].wait);
-        for (size_t other = 0; other < KEPT; other++)
-            CHECK(other == hour || (sums[other].done == 0 && sums[other].wait[0] == 0));
-        which.first -= 2;      // what is asked for ends before it
+        CHECK_OK(b->ops->inspect->stats_steps(b, &which, sums));
+        size_t step = only_step(&which, sums, begin_ms);
+        CHECK_INT(sums[step].done, cases[i].done);
+        CHECK_INT(sums[step].failed, cases[i].failed);
+        CHECK_INT(sums[step].wait[0], cases[i].wait);
+        for (size_t other = 0; other < kept; other++)
+            CHECK(other == step || (sums[other].done == 0 && sums[other].wait[0] == 0));
+        which.first = begin_ms / step_ms - (int64_t)kept;    // what is asked for ends before it
         memset(sums, 0, sizeof sums);
-        CHECK_OK(b->ops->inspect->stats_hours(b, &which, sums));
-        CHECK_INT(sums[KEPT - 1].done, 0);
+        CHECK_OK(b->ops->inspect->stats_steps(b, &which, sums));
+        CHECK_INT(sums[kept - 1].done, 0);
+    }
+    store_close(b);
+}
+
+static void hours_are_told_one_by_one(void)
+{
+    steps_are_told_one_by_one(GF_STATS_HOUR_MS, GF_STATS_HOURS);
+}
+
+static void minutes_are_told_one_by_one(void)
+{
+    steps_are_told_one_by_one(GF_STATS_MINUTE_MS, GF_STATS_MINUTES);
+}
+
+static void stats_go_with_their_queue(void)
+{
+    gf_broker *b = open_or_skip();
+    const gf_type_stats one = stat_of("q", "t", 1, 0);
+    static gf_type_stats sums[2];
+    const int64_t steps_ms[] = { GF_STATS_HOUR_MS, GF_STATS_MINUTE_MS };
+    put(b, "q", "a");
+    CHECK_OK(b->ops->inspect->stats_add(b, &one, 1));
+    CHECK_OK(b->ops->act->queue_delete(b, "q", true));
+    for (size_t i = 0; i < COUNT(steps_ms); i++) {
+        gf_stats_steps which = { NULL, NULL, steps_ms[i], gf_now_ms() / steps_ms[i] - 1, 2 };
+        memset(sums, 0, sizeof sums);
+        CHECK_OK(b->ops->inspect->stats_steps(b, &which, sums));
+        CHECK_INT(sums[0].done + sums[1].done, 0);
     }
     store_close(b);
 }
@@ -113,6 +149,7 @@ static void hours_are_told_one_by_one(void)
 suite suite_stats(void)
 {
     static const check_test tests[] = { TEST(stats_add_up_by_queue_and_type),
-        TEST(hours_are_told_one_by_one) };
+        TEST(hours_are_told_one_by_one),
+        TEST(minutes_are_told_one_by_one), TEST(stats_go_with_their_queue) };
     return (suite){ tests, COUNT(tests) };
 }

@@ -493,6 +493,7 @@ static void all_that_is_over_is_cleared_away_by_itself(void)
     enum { SLACK_MS = 120000, DAYS_8_MS = 8 * 24 * 3600 * 1000 };
     gf_broker *b = store_open();
     int64_t now_ms = gf_now_ms(), mono_ms = gf_mono_ms(), hour = now_ms / 3600000;
+    int64_t minute = now_ms / 60000;
     size_t done_count;
     put(b, "q", "a");
     CHECK_OK(b->ops->cron->entry_put(b, "kept", "spec=* * * * *", true));
@@ -505,6 +506,7 @@ static void all_that_is_over_is_cleared_away_by_itself(void)
             now_ms + SLACK_MS, 0 },
         { "stat", "VALUES('q', 't', %lld, 1, 0, x'', x'')", hour - 8 * 24 - 1, hour - 8 * 24 + 2,
             0 },
+        { "stat_minute", "VALUES(%lld, 'q', 't', 1, 0, x'', x'')", minute - 71, minute - 58, 0 },
         { "tick", "VALUES('gone', 'q', 0, 0, 'i', %lld)", now_ms - DAYS_8_MS - 1,
             now_ms - DAYS_8_MS + SLACK_MS, 0 },
         { "tick", "VALUES('kept', 'q', 0, 0, 'i', %lld)", now_ms - DAYS_8_MS - 1, now_ms, 1 },

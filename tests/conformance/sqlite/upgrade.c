@@ -104,6 +104,10 @@ static const char version_4[] =
 static const char version_5[] =
     "ALTER TABLE worker ADD COLUMN children TEXT; PRAGMA user_version = 5;";
 
+static const char version_6[] =
+    "CREATE TABLE audit(n INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, record TEXT NOT NULL) "
+    "STRICT; PRAGMA user_version = 6;";
+
 // Of queue 1, and of one that is gone.
 static const char ticks[] =
     "INSERT INTO entry VALUES('e', 'spec=1');"
@@ -180,6 +184,8 @@ static void begin_with(int version)
         run_sql(version_4);
     if (version >= 5)
         run_sql(version_5);
+    if (version >= 6)
+        run_sql(version_6);
 }
 
 static void everything_is_there(gf_broker *b)
@@ -300,6 +306,25 @@ static void a_file_of_version_5_is_brought_up_to_date(void)
     CHECK_OK(b->ops->audit->page(b, 0, 10, &lines));
     CHECK_INT(lines.count, 1);
     gf_names_clear(&lines);
+    gf_broker_close(b);
+    store_check_sound();
+}
+
+// Stats are kept by the minute, too, from then on.
+static void a_file_of_version_6_is_brought_up_to_date(void)
+{
+    an_older_file_is_brought_up_to_date(6);
+    gf_broker *b = store_again();
+    const gf_type_stats one = { .queue = "q", .type = "t", .done = 1 };
+    gf_stats_steps which = { NULL, NULL, GF_STATS_MINUTE_MS,
+        gf_now_ms() / GF_STATS_MINUTE_MS - GF_STATS_MINUTES + 2, GF_STATS_MINUTES };
+    static gf_type_stats sums[GF_STATS_MINUTES];
+    int64_t done = 0;
+    CHECK_OK(b->ops->inspect->stats_add(b, &one, 1));
+    CHECK_OK(b->ops->inspect->stats_steps(b, &which, sums));
+    for (size_t i = 0; i < COUNT(sums); i++)
+        done += sums[i].done;
+    CHECK_INT(done, 1);
     gf_broker_close(b);
     store_check_sound();
 }
@@ -536,7 +561,8 @@ static const check_test tests[] = {
     TEST(a_file_of_version_2_is_brought_up_to_date),
     TEST(a_file_of_version_3_is_brought_up_to_date),
     TEST(a_file_of_version_4_is_brought_up_to_date),
-        TEST(a_file_of_version_5_is_brought_up_to_date),
+    TEST(a_file_of_version_5_is_brought_up_to_date),
+    TEST(a_file_of_version_6_is_brought_up_to_date),
     TEST(several_may_bring_it_up_to_date_at_once),
     TEST(a_copy_without_a_wal_is_opened),
     TEST(a_sound_store_has_nothing_to_tell),

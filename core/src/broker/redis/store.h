@@ -23,6 +23,7 @@
 //   gofer:cron:<entry>         the latest tick of a cron entry (tick.c)
 //   gofer:set:<id>             an aggregation set that has become a task, for a while (aggregate.c)
 //   gofer:stats:<hour>         stats (stats.c)
+//   gofer:stats:m<minute>      the same by the minute
 //   gofer:removing             since when the queue is being removed (act_queue.c)
 //   gofer:serving              of a sharded queue: the workers that serve it (shard/tasks.c)
 //   gofer:trimmed              how many tasks the archive's limits have deleted (lib/trim.lua)
@@ -386,7 +387,7 @@ void         gf_rd_events_answered(gf_rd_store *s, const gf_rd_cmd *cmd);
 gofer_status gf_rd_stats_add(gf_broker *b, const gf_type_stats *items, size_t count);
 gofer_status gf_rd_stats(
     gf_broker *b, const char *queue, int64_t since_ms, gf_type_stats **out, size_t *count);
-gofer_status gf_rd_stats_hours(gf_broker *b, const gf_stats_hours *which, gf_type_stats *sums);
+gofer_status gf_rd_stats_steps(gf_broker *b, const gf_stats_steps *which, gf_type_stats *sums);
 gofer_status gf_rd_names_inspect(gf_broker *b, gf_names *out);
 // find.c
 gofer_status gf_rd_filled(gf_broker *b, char *const *queues, size_t count, bool *out);

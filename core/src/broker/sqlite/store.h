@@ -705,7 +705,7 @@ void         gf_sq_waits_wake(gf_waits *w);
 gofer_status gf_sq_stats_add(gf_broker *b, const gf_type_stats *items, size_t count);    // stats.c
 gofer_status gf_sq_stats(
     gf_broker *b, const char *queue, int64_t since_ms, gf_type_stats **out, size_t *count);
-gofer_status gf_sq_stats_hours(gf_broker *b, const gf_stats_hours *which, gf_type_stats *sums);
+gofer_status gf_sq_stats_steps(gf_broker *b, const gf_stats_steps *which, gf_type_stats *sums);
 gofer_status gf_sq_names(gf_broker *b, gf_names *out);                                 // inspect.c
 gofer_status gf_sq_filled(gf_broker *b, char *const *queues, size_t count, bool *out);
 gofer_status gf_sq_locate(gf_broker *b, const char *id, gf_names *out);

@@ -1,5 +1,5 @@
-// stats.c - how long tasks waited and ran: a hash for each queue and hour, which ends by itself.
-// And the names of queues.
+// stats.c - how long tasks waited and ran: hashes for each queue and hour, and each queue and
+// minute, which end by themselves. And the names of queues.
 //
 // A field is a letter and a type: "d email:welcome" done, "f …" failed, and "w17 …", "r17 …" how
 // many were in that bucket.
@@ -17,9 +17,8 @@
 #include "util/text.h"
 
 enum {
-    HOUR_MS = 3600000, KEPT_HOURS = 192,
     FIELD = GF_NAME_MAX + 16,
-    PIPELINE = 512                 // hours asked for in one pipeline, if they are of several queues
+    PIPELINE = 512                 // steps asked for in one pipeline, if they are of several queues
 };
 
 static const gf_rd_script add_script = {
@@ -27,10 +26,11 @@ static const gf_rd_script add_script = {
     .text = gf_rd_lua_add_stats,
 };
 
-static void key_of(gf_rd_key *key, const char *queue, int64_t hour)
+static void key_of(gf_rd_key *key, const char *queue, int64_t step_ms, int64_t number)
 {
     char rest[48];
-    snprintf(rest, sizeof rest, "gofer:stats:%lld", (long long)hour);
+    snprintf(rest, sizeof rest, "gofer:stats:%s%lld", step_ms == GF_STATS_MINUTE_MS ? "m" : "",
+        (long long)number);
     gf_rd_key_of(key, queue, rest);
 }
 
@@ -53,17 +53,21 @@ static void add_field(gf_rd_args *a, field_list *l, const char *kind, const char
     gf_rd_add_int(a, number);
 }
 
-static gofer_status add_one(gf_rd_store *s, const gf_type_stats *item, int64_t hour, field_list *l)
+static gofer_status add_one(gf_rd_store *s, const gf_type_stats *item, int64_t now_ms,
+    field_list *l)
 {
-    gf_rd_key key;
+    gf_rd_key hour, minute;
     gf_rd_cmd cmd;
     redisReply *reply;
-    key_of(&key, item->queue, hour);
+    key_of(&hour, item->queue, GF_STATS_HOUR_MS, now_ms / GF_STATS_HOUR_MS);
+    key_of(&minute, item->queue, GF_STATS_MINUTE_MS, now_ms / GF_STATS_MINUTE_MS);
     l->count = 0;
     gf_rd_script_begin(&cmd, &add_script, item->queue, false);
-    gf_rd_add(&cmd.args, key.text);
-    cmd.key_count = 1;
-    gf_rd_add_int(&cmd.args, (int64_t)KEPT_HOURS * 3600);
+    gf_rd_add(&cmd.args, hour.text);
+    gf_rd_add(&cmd.args, minute.text);
+    cmd.key_count = 2;
+    gf_rd_add_int(&cmd.args, (int64_t)GF_STATS_HOURS * GF_STATS_HOUR_MS / 1000);
+    gf_rd_add_int(&cmd.args, (int64_t)GF_STATS_MINUTES * GF_STATS_MINUTE_MS / 1000);
     add_field(&cmd.args, l, "d", item->type, item->done);
     add_field(&cmd.args, l, "f", item->type, item->failed);
     for (int i = 0; i < GF_STATS_BUCKETS; i++) {
@@ -89,7 +93,7 @@ gofer_status gf_rd_stats_add(gf_broker *b, const gf_type_stats *items, size_t co
     if (!l.fields)
         return gf_fail_nomem("stats");
     for (size_t i = 0; i < count && st == GOFER_OK; i++)
-        st = add_one(s, &items[i], gf_now_ms() / HOUR_MS, &l);
+        st = add_one(s, &items[i], gf_now_ms(), &l);
     gf_free(l.fields);
     return st;
 }
@@ -104,8 +108,8 @@ typedef struct summing {
     char    *names;
     size_t   names_size, names_room;
     size_t   queue;                // where the name of the queue begins that is being read
-    const char *type;              // by the hour: of this type alone; NULL: all
-    gf_type_stats *hours;          // by the hour: the caller's sums; NULL: by queue and type
+    const char *type;              // by steps: of this type alone; NULL: all
+    gf_type_stats *steps;          // by steps: the caller's sums; NULL: by queue and type
 } summing;
 
 static bool add_name(summing *m, const char *name, size_t size, size_t *at)
@@ -143,14 +147,14 @@ static uint32_t sum32(uint32_t a, int64_t b)
     return b > UINT32_MAX - (int64_t)a ? UINT32_MAX : a + (uint32_t)b;
 }
 
-// Where a type's numbers of an hour are added up; NULL: nowhere, and with *ok false for want of
+// Where a type's numbers of a step are added up; NULL: nowhere, and with *ok false for want of
 // memory.
-static gf_type_stats *place_of(summing *m, size_t hour, const char *type, size_t size, bool *ok)
+static gf_type_stats *place_of(summing *m, size_t step, const char *type, size_t size, bool *ok)
 {
     *ok = true;
-    if (m->hours)
+    if (m->steps)
         return !m->type || (strlen(m->type) == size && memcmp(m->type, type, size) == 0)
-                   ? &m->hours[hour]
+                   ? &m->steps[step]
                    : NULL;
     gf_type_stats *item = item_of(m, type, size);
     *ok = item != NULL;
@@ -158,7 +162,7 @@ static gf_type_stats *place_of(summing *m, size_t hour, const char *type, size_t
 }
 
 // A field that is none of ours is passed over. False: no memory.
-static bool add_up(summing *m, size_t hour, const redisReply *field, const redisReply *number)
+static bool add_up(summing *m, size_t step, const redisReply *field, const redisReply *number)
 {
     int64_t n = gf_rd_reply_int(number, 0);
     const char *space =
@@ -174,7 +178,7 @@ static bool add_up(summing *m, size_t hour, const redisReply *field, const redis
         return true;
     bool ok;
     gf_type_stats *item =
-        place_of(m, hour, type, (size_t)(field->str + field->len - type), &ok);
+        place_of(m, step, type, (size_t)(field->str + field->len - type), &ok);
     if (!item)
         return ok;
     switch (field->str[0]) {
@@ -186,23 +190,24 @@ static bool add_up(summing *m, size_t hour, const redisReply *field, const redis
     return true;
 }
 
-// Which hours of which queues; those of some queues are asked for in one pipeline.
+// Which steps of which queues; those of some queues are asked for in one pipeline.
 typedef struct reading {
     gf_rd_store *s;
     summing      sum;
+    int64_t      step_ms;
     int64_t      from;
-    size_t       hours;
-    gf_rd_cmd   *cmds;             // for each hour of so many queues
+    size_t       steps;
+    gf_rd_cmd   *cmds;             // for each step of so many queues
     gf_rd_key   *keys;
     char       **found;            // of some queues those that have any
 } reading;
 
-static gofer_status add_hour(reading *r, size_t hour, const gf_rd_cmd *cmd)
+static gofer_status add_step(reading *r, size_t step, const gf_rd_cmd *cmd)
 {
     const redisReply *reply = cmd->reply;      // an error: a key of another type, of which
                                                //   `gofer doctor` tells
     for (size_t k = 0; reply && reply->type == REDIS_REPLY_ARRAY && k + 1 < reply->elements; k += 2)
-        if (!add_up(&r->sum, hour, reply->element[k], reply->element[k + 1]))
+        if (!add_up(&r->sum, step, reply->element[k], reply->element[k + 1]))
             return gf_fail_nomem("stats");
     return GOFER_OK;
 }
@@ -213,11 +218,11 @@ static void forget_commands(reading *r, size_t count)
         gf_rd_cmd_clear(&r->cmds[i]);
 }
 
-static void add_hours(gf_rd_cmd *cmd, reading *r, gf_rd_key *keys, const char *queue)
+static void add_steps(gf_rd_cmd *cmd, reading *r, gf_rd_key *keys, const char *queue)
 {
-    for (size_t hour = 0; hour < r->hours; hour++) {
-        key_of(&keys[hour], queue, r->from + (int64_t)hour);
-        gf_rd_add(&cmd->args, keys[hour].text);
+    for (size_t step = 0; step < r->steps; step++) {
+        key_of(&keys[step], queue, r->step_ms, r->from + (int64_t)step);
+        gf_rd_add(&cmd->args, keys[step].text);
     }
 }
 
@@ -230,21 +235,21 @@ static bool may_have_any(reading *r, char *const *queues, size_t count)
     gf_rd_cmd cmd = { .slot = gf_rd_queue_slot(queues[0]), .reads = true };
     gf_rd_add(&cmd.args, "EXISTS");
     for (size_t i = 0; i < count; i++)
-        add_hours(&cmd, r, &r->keys[i * r->hours], queues[i]);
+        add_steps(&cmd, r, &r->keys[i * r->steps], queues[i]);
     gofer_status st = gf_rd_run_whole(r->s->net, &cmd, 1, gf_rd_timeout(r->s), GOFER_OK);
     bool any = st != GOFER_OK || gf_rd_reply_int(cmd.reply, 1) > 0;
     gf_rd_cmd_clear(&cmd);
     return any;
 }
 
-// Most queues have no stats of these hours: of each one command tells, so that their hours are
+// Most queues have no stats of these steps: of each one command tells, so that their steps are
 // not asked for.
 static gofer_status find_some(reading *r, char *const *queues, size_t count, size_t *found)
 {
     for (size_t i = 0; i < count; i++) {
         r->cmds[i] = (gf_rd_cmd){ .slot = gf_rd_queue_slot(queues[i]), .reads = true };
         gf_rd_add(&r->cmds[i].args, "EXISTS");
-        add_hours(&r->cmds[i], r, &r->keys[i * r->hours], queues[i]);
+        add_steps(&r->cmds[i], r, &r->keys[i * r->steps], queues[i]);
     }
     gofer_status st = gf_rd_run_whole(r->s->net, r->cmds, count, gf_rd_timeout(r->s), GOFER_OK);
     *found = 0;
@@ -257,10 +262,10 @@ static gofer_status find_some(reading *r, char *const *queues, size_t count, siz
 
 static gofer_status read_some(reading *r, char *const *queues, size_t count)
 {
-    size_t total = count * r->hours;
+    size_t total = count * r->steps;
     for (size_t i = 0; i < total; i++) {
-        const char *queue = queues[i / r->hours];
-        key_of(&r->keys[i], queue, r->from + (int64_t)(i % r->hours));
+        const char *queue = queues[i / r->steps];
+        key_of(&r->keys[i], queue, r->step_ms, r->from + (int64_t)(i % r->steps));
         r->cmds[i] = (gf_rd_cmd){ .slot = gf_rd_queue_slot(queue), .reads = true };
         gf_rd_add(&r->cmds[i].args, "HGETALL");
         gf_rd_add(&r->cmds[i].args, r->keys[i].text);
@@ -268,11 +273,11 @@ static gofer_status read_some(reading *r, char *const *queues, size_t count)
     gofer_status st = gf_rd_run_whole(r->s->net, r->cmds, total, gf_rd_timeout(r->s),
         GOFER_ECORRUPT);
     for (size_t i = 0; i < total; i++) {
-        if (st == GOFER_OK && i % r->hours == 0 &&
-            !add_name(&r->sum, queues[i / r->hours], strlen(queues[i / r->hours]), &r->sum.queue))
+        if (st == GOFER_OK && i % r->steps == 0 &&
+            !add_name(&r->sum, queues[i / r->steps], strlen(queues[i / r->steps]), &r->sum.queue))
             st = gf_fail_nomem("stats");
         if (st == GOFER_OK)
-            st = add_hour(r, i % r->hours, &r->cmds[i]);
+            st = add_step(r, i % r->steps, &r->cmds[i]);
     }
     forget_commands(r, total);
     return st;
@@ -288,13 +293,13 @@ static gofer_status find_and_read(reading *r, char *const *queues, size_t count)
 
 static gofer_status read_all(reading *r, char *const *queues, size_t count)
 {
-    size_t some = r->hours < PIPELINE ? PIPELINE / r->hours : 1;
+    size_t some = r->steps < PIPELINE ? PIPELINE / r->steps : 1;
     gofer_status st = GOFER_OK;
     some = some < count ? some : count;
     if (count == 0)
         return GOFER_OK;
-    r->keys = gf_alloc(some * r->hours * sizeof *r->keys);
-    r->cmds = gf_calloc(some * r->hours, sizeof *r->cmds);
+    r->keys = gf_alloc(some * r->steps * sizeof *r->keys);
+    r->cmds = gf_calloc(some * r->steps, sizeof *r->cmds);
     r->found = gf_calloc(some, sizeof *r->found);
     if (!r->keys || !r->cmds || !r->found)
         st = gf_fail_nomem("stats");
@@ -329,7 +334,7 @@ static gofer_status pack(const summing *m, gf_type_stats **out, size_t *count)
     return GOFER_OK;
 }
 
-// The hours of one queue; NULL: of all.
+// The steps of one queue; NULL: of all.
 static gofer_status read_queues(reading *r, const char *queue)
 {
     gf_names names = { 0 };
@@ -355,9 +360,10 @@ gofer_status gf_rd_stats(
     gf_broker *b, const char *queue, int64_t since_ms, gf_type_stats **out, size_t *count)
 {
     gf_rd_store *s = (gf_rd_store *)b;
-    int64_t to = gf_now_ms() / HOUR_MS, from = since_ms / HOUR_MS;
-    from = from > to ? to : from <= to - KEPT_HOURS ? to - KEPT_HOURS + 1 : from;
-    reading r = { .s = s, .from = from, .hours = (size_t)(to - from + 1) };
+    int64_t to = gf_now_ms() / GF_STATS_HOUR_MS, from = since_ms / GF_STATS_HOUR_MS;
+    from = from > to ? to : from <= to - GF_STATS_HOURS ? to - GF_STATS_HOURS + 1 : from;
+    reading r = { .s = s, .step_ms = GF_STATS_HOUR_MS, .from = from,
+        .steps = (size_t)(to - from + 1) };
     gofer_status st = read_queues(&r, queue);
     if (st == GOFER_OK)
         st = pack(&r.sum, out, count);
@@ -365,10 +371,10 @@ gofer_status gf_rd_stats(
     return st;
 }
 
-gofer_status gf_rd_stats_hours(gf_broker *b, const gf_stats_hours *which, gf_type_stats *sums)
+gofer_status gf_rd_stats_steps(gf_broker *b, const gf_stats_steps *which, gf_type_stats *sums)
 {
-    reading r = { .s = (gf_rd_store *)b, .from = which->first, .hours = which->count,
-        .sum = { .type = which->type, .hours = sums } };
+    reading r = { .s = (gf_rd_store *)b, .step_ms = which->step_ms, .from = which->first,
+        .steps = which->count, .sum = { .type = which->type, .steps = sums } };
     gofer_status st = read_queues(&r, which->queue);
     forget_sums(&r.sum);
     return st;

@@ -69,6 +69,13 @@ static gofer_status may_delete(const gf_sq_queue *q, const deleting *d)
     return GOFER_OK;
 }
 
+static void drop_by_name(gf_sq_txn *t, gf_sql which, const char *queue)
+{
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, which);
+    gf_sq_bind_text(t->conn, s, 1, queue);
+    gf_sq_run(t->conn, s);
+}
+
 // What is known by the queue's name, and the name itself.
 static gofer_status take_name(gf_sq_txn *t, deleting *d)
 {
@@ -79,9 +86,8 @@ static gofer_status take_name(gf_sq_txn *t, deleting *d)
     if (st != GOFER_OK)
         return st;
     d->qid = q->qid;
-    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_STATS_DROP_QUEUE);
-    gf_sq_bind_text(t->conn, s, 1, q->name);
-    gf_sq_run(t->conn, s);
+    drop_by_name(t, GF_SQL_STATS_DROP_QUEUE, q->name);
+    drop_by_name(t, GF_SQL_MINUTE_DROP_QUEUE, q->name);
     gf_sq_counts_flush(t);               // nothing of the old name is kept
     gf_sq_counts_forget(t->counts);
     GF_SQ_RUN(t->conn, GF_SQL_QUEUE_DOOM, d->qid);

@@ -5,7 +5,7 @@
 #include "broker/sqlite/store.h"
 #include "util/error.h"
 
-enum { APPLICATION_ID = 0x676F6672, SCHEMA_VERSION = 6 };
+enum { APPLICATION_ID = 0x676F6672, SCHEMA_VERSION = 7 };
 
 #define BODY \
     "bid INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL, enqueued_ms INTEGER NOT NULL, " \
@@ -129,9 +129,15 @@ static const char version_6[] =
     "CREATE TABLE audit(n INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, record TEXT NOT NULL) "
     "STRICT;";
 
+// Of the last hour. By the minute first, for most that is read or removed is of a few minutes.
+static const char version_7[] =
+    "CREATE TABLE stat_minute(minute INTEGER NOT NULL, queue TEXT NOT NULL, type TEXT NOT NULL,"
+    "  done INTEGER NOT NULL, failed INTEGER NOT NULL, wait BLOB NOT NULL, run BLOB NOT NULL,"
+    "  PRIMARY KEY(minute, queue, type)) STRICT, WITHOUT ROWID;";
+
 // steps[n] turns version n into n + 1. The first makes everything.
 static const char *const steps[SCHEMA_VERSION] = {
-    version_1, version_2, version_3, version_4, version_5, version_6,
+    version_1, version_2, version_3, version_4, version_5, version_6, version_7,
 };
 
 gofer_status gf_sq_schema_check(gf_sq_conn *c, const char *path, bool *is_new)

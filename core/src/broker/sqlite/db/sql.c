@@ -477,6 +477,18 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_STATS_PURGE] = "DELETE FROM stat WHERE hour < ?1",
     [GF_SQL_STATS_DROP_QUEUE] = "DELETE FROM stat WHERE queue = ?1",
 
+    [GF_SQL_MINUTE_GET] = "SELECT done, failed, wait, run FROM stat_minute "
+                          "WHERE queue = ?1 AND type = ?2 AND minute = ?3",
+    [GF_SQL_MINUTE_SET] = "INSERT OR REPLACE INTO stat_minute"
+                          "(queue, type, minute, done, failed, wait, run) "
+                          "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [GF_SQL_MINUTE_LIST] = "SELECT minute, done, failed, wait, run FROM stat_minute "
+                           "WHERE minute >= ?3 AND minute < ?4 AND (?1 IS NULL OR queue = ?1) "
+                           "AND (?2 IS NULL OR type = ?2)",
+    [GF_SQL_MINUTE_OLD] = "SELECT 1 FROM stat_minute WHERE minute < ?1 LIMIT 1",
+    [GF_SQL_MINUTE_PURGE] = "DELETE FROM stat_minute WHERE minute < ?1",
+    [GF_SQL_MINUTE_DROP_QUEUE] = "DELETE FROM stat_minute WHERE queue = ?1",
+
     [GF_SQL_AUDIT_ADD] = "INSERT INTO audit(at_ms, record) VALUES(?1, ?2)",
     [GF_SQL_AUDIT_TRIM] = "DELETE FROM audit WHERE n <= (SELECT max(n) FROM audit) - ?1",
     [GF_SQL_AUDIT_LIST] =

@@ -1,5 +1,5 @@
-// stats.c - how many tasks of a type ran in an hour, and a histogram of how long they waited
-// and ran.
+// stats.c - how many tasks of a type ran in an hour and in a minute, and a histogram of how long
+// they waited and ran.
 //
 // A histogram is kept as pairs of a bucket (one byte) and its count (four, the low one first), for
 // most buckets are empty.
@@ -11,7 +11,7 @@
 #include "util/error.h"
 #include "util/sum.h"
 
-enum { HOUR_MS = 3600000, PAIR = 5, PACKED_MAX = PAIR * GF_STATS_BUCKETS, ROW_BYTES = 256 };
+enum { PAIR = 5, PACKED_MAX = PAIR * GF_STATS_BUCKETS, ROW_BYTES = 256 };
 
 _Static_assert(GF_STATS_BUCKETS <= 256, "a bucket's number is a byte");
 
@@ -59,33 +59,50 @@ typedef struct adding {
     size_t               count;
 } adding;
 
-static void bind_key(gf_sq_conn *c, sqlite3_stmt *s, const gf_type_stats *item, int64_t hour)
+// A table that has them by one length of step.
+typedef struct table {
+    int64_t step_ms;
+    gf_sql  get, set, list;
+} table;
+
+static const table tables[] = {
+    { GF_STATS_HOUR_MS, GF_SQL_STATS_GET, GF_SQL_STATS_SET, GF_SQL_STATS_HOURS },
+    { GF_STATS_MINUTE_MS, GF_SQL_MINUTE_GET, GF_SQL_MINUTE_SET, GF_SQL_MINUTE_LIST },
+};
+
+enum { TABLES = sizeof tables / sizeof *tables };
+
+static void bind_key(gf_sq_conn *c, sqlite3_stmt *s, const gf_type_stats *item, int64_t step)
 {
     gf_sq_bind_text(c, s, 1, item->queue);
     gf_sq_bind_text(c, s, 2, item->type);
-    gf_sq_bind_int(c, s, 3, hour);
+    gf_sq_bind_int(c, s, 3, step);
+}
+
+static void add_to(gf_sq_txn *t, const table *to, const gf_type_stats *item)
+{
+    unsigned char wait[PACKED_MAX], run[PACKED_MAX];
+    int64_t step = t->now_ms / to->step_ms;
+    gf_type_stats sum = *item;
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, to->get);
+    bind_key(t->conn, s, &sum, step);
+    if (gf_sq_row(t->conn, s))
+        read_onto(&sum, s, 0);
+    gf_sq_done(s);
+    s = gf_sq_stmt(t->conn, to->set);
+    bind_key(t->conn, s, &sum, step);
+    gf_sq_bind_int(t->conn, s, 4, sum.done);
+    gf_sq_bind_int(t->conn, s, 5, sum.failed);
+    gf_sq_bind_blob(t->conn, s, 6, wait, pack(sum.wait, wait));
+    gf_sq_bind_blob(t->conn, s, 7, run, pack(sum.run, run));
+    gf_sq_run(t->conn, s);
 }
 
 static gofer_status add(gf_sq_txn *t, void *arg)
 {
     const adding *a = arg;
-    int64_t hour = t->now_ms / HOUR_MS;
-    for (size_t i = 0; i < a->count && t->conn->rc == SQLITE_OK; i++) {
-        unsigned char wait[PACKED_MAX], run[PACKED_MAX];
-        gf_type_stats sum = a->items[i];
-        sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_STATS_GET);
-        bind_key(t->conn, s, &sum, hour);
-        if (gf_sq_row(t->conn, s))
-            read_onto(&sum, s, 0);
-        gf_sq_done(s);
-        s = gf_sq_stmt(t->conn, GF_SQL_STATS_SET);
-        bind_key(t->conn, s, &sum, hour);
-        gf_sq_bind_int(t->conn, s, 4, sum.done);
-        gf_sq_bind_int(t->conn, s, 5, sum.failed);
-        gf_sq_bind_blob(t->conn, s, 6, wait, pack(sum.wait, wait));
-        gf_sq_bind_blob(t->conn, s, 7, run, pack(sum.run, run));
-        gf_sq_run(t->conn, s);
-    }
+    for (size_t i = 0; i < a->count * TABLES && t->conn->rc == SQLITE_OK; i++)
+        add_to(t, &tables[i % TABLES], &a->items[i / TABLES]);
     return GOFER_OK;
 }
 
@@ -142,7 +159,7 @@ static gofer_status sum_up(gf_sq_conn *c, void *arg)
     clear(sum);
     sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_STATS_LIST);
     gf_sq_bind_text(c, s, 1, sum->queue);
-    gf_sq_bind_int(c, s, 2, sum->since_ms / HOUR_MS);
+    gf_sq_bind_int(c, s, 2, sum->since_ms / GF_STATS_HOUR_MS);
     while (ok && gf_sq_row(c, s)) {      // by queue and type
         const char *queue = gf_sq_name(s, 0), *type = (const char *)sqlite3_column_text(s, 1);
         if (!queue || !type)
@@ -197,19 +214,22 @@ gofer_status gf_sq_stats(
     return st == GOFER_OK && !items ? gf_fail_nomem("stats") : st;
 }
 
-// ---- by the hour --------------------------------------------------------------------------------
+// ---- by steps -----------------------------------------------------------------------------------
 
-typedef struct hours_query {
-    const gf_stats_hours *which;
+typedef struct steps_query {
+    const gf_stats_steps *which;
     gf_type_stats        *sums;
-} hours_query;
+} steps_query;
 
-static gofer_status sum_hours(gf_sq_conn *c, void *arg)
+static gofer_status sum_steps(gf_sq_conn *c, void *arg)
 {
-    const hours_query *q = arg;
-    const gf_stats_hours *which = q->which;
+    const steps_query *q = arg;
+    const gf_stats_steps *which = q->which;
+    const table *from = tables;
+    while (from->step_ms != which->step_ms)
+        from++;
     memset(q->sums, 0, which->count * sizeof *q->sums);     // it may be run again
-    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_STATS_HOURS);
+    sqlite3_stmt *s = gf_sq_stmt(c, from->list);
     gf_sq_bind_text(c, s, 1, which->queue);
     gf_sq_bind_text(c, s, 2, which->type);
     gf_sq_bind_int(c, s, 3, which->first);
@@ -220,8 +240,8 @@ static gofer_status sum_hours(gf_sq_conn *c, void *arg)
     return GOFER_OK;
 }
 
-gofer_status gf_sq_stats_hours(gf_broker *b, const gf_stats_hours *which, gf_type_stats *sums)
+gofer_status gf_sq_stats_steps(gf_broker *b, const gf_stats_steps *which, gf_type_stats *sums)
 {
-    hours_query q = { which, sums };
-    return gf_sq_read((gf_sq_store *)b, sum_hours, &q);
+    steps_query q = { which, sums };
+    return gf_sq_read((gf_sq_store *)b, sum_steps, &q);
 }

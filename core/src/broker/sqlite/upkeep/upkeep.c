@@ -8,7 +8,8 @@
 #include "util/error.h"
 
 enum {
-    HISTORY_DAYS = 90, STATS_HOURS = 8 * 24, TICKS_MS = 8 * 24 * 3600 * 1000,
+    HISTORY_DAYS = 90, TICKS_MS = 8 * 24 * 3600 * 1000,
+    MINUTES_LATE = 10,                   // stats of so many minutes go at once, not each by itself
     VACUUM_STEPS = 16                    // transactions of one upkeep that give pages back
 };
 
@@ -117,7 +118,12 @@ static int64_t first_day(int64_t now_ms)
 
 static int64_t first_hour(int64_t now_ms)
 {
-    return now_ms / 3600000 - STATS_HOURS;
+    return now_ms / GF_STATS_HOUR_MS - GF_STATS_HOURS;
+}
+
+static int64_t first_minute(int64_t now_ms)
+{
+    return now_ms / GF_STATS_MINUTE_MS - GF_STATS_MINUTES;
 }
 
 static bool is_any(gf_sq_conn *c, gf_sql which, int64_t one, int64_t two)
@@ -139,6 +145,7 @@ static gofer_status look_at_expired(gf_sq_conn *c, void *arg)
     d->needed = gf_sq_first_doomed(c) || is_any(c, GF_SQL_LATER_EXPIRED, now_ms, 1) ||
         is_any(c, GF_SQL_DAY_OLD, first_day(now_ms), 0) || is_any(c, GF_SQL_LOCK_OLD, now_ms, 0) ||
         is_any(c, GF_SQL_STATS_OLD, first_hour(now_ms), 0) ||
+        is_any(c, GF_SQL_MINUTE_OLD, first_minute(now_ms) - MINUTES_LATE, 0) ||
         is_any(c, GF_SQL_AWAITED_OLD, mono_ms, mono_ms + GF_SQ_LEASE_HORIZON_MS) ||
         is_any(c, GF_SQL_TICK_OLD, now_ms - TICKS_MS, 0) || is_any(c, GF_SQL_COMMAND_OLD, 0, 0) ||
         (d->quiet && is_any(c, GF_SQL_EVENT_OLD, 1, 0));
@@ -165,6 +172,7 @@ static gofer_status purge(gf_sq_txn *t, void *arg)
     GF_SQ_RUN(t->conn, GF_SQL_DAY_PURGE, first_day(t->now_ms));
     GF_SQ_RUN(t->conn, GF_SQL_LOCK_PURGE, t->now_ms, (int64_t)d->limit);
     GF_SQ_RUN(t->conn, GF_SQL_STATS_PURGE, first_hour(t->now_ms));
+    GF_SQ_RUN(t->conn, GF_SQL_MINUTE_PURGE, first_minute(t->now_ms));
     GF_SQ_RUN(t->conn, GF_SQL_AWAITED_PURGE, t->mono_ms, t->mono_ms + GF_SQ_LEASE_HORIZON_MS);
     GF_SQ_RUN(t->conn, GF_SQL_TICK_PURGE, t->now_ms - TICKS_MS);
     gf_sq_run(t->conn, gf_sq_stmt(t->conn, GF_SQL_COMMAND_PURGE));

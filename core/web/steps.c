@@ -1,5 +1,5 @@
-// hours.c - figures by the hour, kept once an hour is over.
-#include "hours.h"
+// steps.c - figures by the hour and by the minute, kept once an hour or a minute is over.
+#include "steps.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -9,7 +9,6 @@
 #include "clock.h"
 
 enum {
-    HOUR_MS = 3600 * 1000,
     LATE_MS = 120 * 1000,       // workers hand in what they counted some time later
     FRESH_MS = 10 * 1000
 };
@@ -19,24 +18,25 @@ static const char *const fields[] = { "done", "failed", "wait_p50_ms", "wait_p90
 enum { FIELDS = sizeof fields / sizeof *fields };
 
 typedef struct row {
-    int64_t hour;               // from the epoch; 0: none is here
+    int64_t number;             // of steps from the epoch; 0: none is here
     bool    over;               // it changes no more
     int64_t of[FIELDS];
 } row;
 
-// The hours of a queue and a type. Hour n is in place n % WEB_HOURS_MAX.
+// The steps of a queue and a type. Number n is in place n % WEB_HOURS_MAX.
 typedef struct kept {
     char   *queue, *type;       // owned; NULL: all
+    int64_t step_ms;            // an hour's, or a minute's
     int64_t asked_ms;           // when the store was asked last, by the clock that only goes on
     int64_t used_ms;
     int64_t now_ms;             // what the clock on the wall said last
     row     rows[WEB_HOURS_MAX];
 } kept;
 
-struct web_hours {
+struct web_steps {
     gofer_client   *client;
     pthread_mutex_t lock;       // guards the places
-    kept           *places[WEB_HOURS_KEPT];
+    kept           *places[WEB_STEPS_KEPT];
 };
 
 static void free_kept(kept *k)
@@ -53,26 +53,32 @@ static bool same(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-static kept *make(const char *queue, const char *type)
+static bool is_of(const kept *k, const web_steps_query *q)
+{
+    return k->step_ms == q->step_ms && same(k->queue, q->queue) && same(k->type, q->type);
+}
+
+static kept *make(const web_steps_query *q)
 {
     kept *k = calloc(1, sizeof *k);
     if (!k)
         return NULL;
-    k->queue = queue ? strdup(queue) : NULL;
-    k->type = type ? strdup(type) : NULL;
-    if ((!queue || k->queue) && (!type || k->type))
+    k->step_ms = q->step_ms;
+    k->queue = q->queue ? strdup(q->queue) : NULL;
+    k->type = q->type ? strdup(q->type) : NULL;
+    if ((!q->queue || k->queue) && (!q->type || k->type))
         return k;
     free_kept(k);
     return NULL;
 }
 
-// The place of a pair, or the one that was used least lately. Locks: h->lock held.
-static kept **place_of(web_hours *h, const char *queue, const char *type)
+// The place of what is asked for, or the one that was used least lately. Locks: h->lock held.
+static kept **place_of(web_steps *h, const web_steps_query *q)
 {
     kept **oldest = &h->places[0];
-    for (size_t i = 0; i < WEB_HOURS_KEPT; i++) {
+    for (size_t i = 0; i < WEB_STEPS_KEPT; i++) {
         kept *k = h->places[i];
-        if (k && same(k->queue, queue) && same(k->type, type))
+        if (k && is_of(k, q))
             return &h->places[i];
         if (*oldest && (!k || k->used_ms < (*oldest)->used_ms))
             oldest = &h->places[i];
@@ -81,11 +87,11 @@ static kept **place_of(web_hours *h, const char *queue, const char *type)
 }
 
 // NULL: no memory. Locks: h->lock held.
-static kept *find(web_hours *h, const char *queue, const char *type)
+static kept *find(web_steps *h, const web_steps_query *q)
 {
-    kept **place = place_of(h, queue, type);
-    if (!*place || !same((*place)->queue, queue) || !same((*place)->type, type)) {
-        kept *new_one = make(queue, type);
+    kept **place = place_of(h, q);
+    if (!*place || !is_of(*place, q)) {
+        kept *new_one = make(q);
         if (!new_one)
             return NULL;
         free_kept(*place);
@@ -96,13 +102,13 @@ static kept *find(web_hours *h, const char *queue, const char *type)
 }
 
 // Clocks that are wrong may be before the epoch.
-static size_t place_of_hour(int64_t hour)
+static size_t place_of_step(int64_t number)
 {
-    int64_t place = hour % WEB_HOURS_MAX;
+    int64_t place = number % WEB_HOURS_MAX;
     return (size_t)(place < 0 ? place + WEB_HOURS_MAX : place);
 }
 
-// A clock that was set back: hours that were over by it may be yet to come.
+// A clock that was set back: steps that were over by it may be yet to come.
 static void heed_clock(kept *k, int64_t now_ms)
 {
     if (now_ms < k->now_ms) {
@@ -112,13 +118,13 @@ static void heed_clock(kept *k, int64_t now_ms)
     k->now_ms = now_ms;
 }
 
-// How many hours, back from this one, have to be asked for; 0: none.
-static size_t missing(const kept *k, int64_t hour, size_t count)
+// How many steps, back from this one, have to be asked for; 0: none.
+static size_t missing(const kept *k, int64_t now, size_t count)
 {
     bool fresh = k->asked_ms && web_ms(CLOCK_MONOTONIC) - k->asked_ms < FRESH_MS;
     for (size_t back = count; back-- > 0;) {
-        const row *r = &k->rows[place_of_hour(hour - (int64_t)back)];
-        if (r->hour != hour - (int64_t)back || !(r->over || fresh))
+        const row *r = &k->rows[place_of_step(now - (int64_t)back)];
+        if (r->number != now - (int64_t)back || !(r->over || fresh))
             return back + 1;
     }
     return 0;
@@ -129,8 +135,9 @@ static void take(kept *k, const gofer_info *list, int64_t now_ms)
     for (size_t i = 0; i < gofer_info_count(list); i++) {
         const gofer_info *one = gofer_info_at(list, i);
         int64_t at_ms = gofer_info_int(one, "at_ms", 0);
-        row *r = &k->rows[place_of_hour(at_ms / HOUR_MS)];
-        *r = (row){ .hour = at_ms / HOUR_MS, .over = at_ms + HOUR_MS + LATE_MS <= now_ms };
+        int64_t number = at_ms / k->step_ms;
+        row *r = &k->rows[place_of_step(number)];
+        *r = (row){ .number = number, .over = at_ms + k->step_ms + LATE_MS <= now_ms };
         for (size_t f = 0; f < FIELDS; f++)
             r->of[f] = gofer_info_int(one, fields[f], 0);
     }
@@ -139,57 +146,63 @@ static void take(kept *k, const gofer_info *list, int64_t now_ms)
 
 static void put(const kept *k, int64_t now_ms, size_t count, web_text *out)
 {
-    int64_t hour = now_ms / HOUR_MS;
+    int64_t now = now_ms / k->step_ms;
     web_text_format(out, "\"since_ms\":%lld,\"items\":[",
-        (long long)((hour - (int64_t)count + 1) * HOUR_MS));
+        (long long)((now - (int64_t)count + 1) * k->step_ms));
     for (size_t back = count; back-- > 0;) {
-        int64_t at = hour - (int64_t)back;
-        const row *r = &k->rows[place_of_hour(at)];
+        int64_t at = now - (int64_t)back;
+        const row *r = &k->rows[place_of_step(at)];
         web_text_format(out, "%s{\"at_ms\":%lld,\"ms\":%lld", back + 1 < count ? "," : "",
-            (long long)(at * HOUR_MS),
-            (long long)(back ? HOUR_MS : now_ms - at * HOUR_MS));
+            (long long)(at * k->step_ms),
+            (long long)(back ? k->step_ms : now_ms - at * k->step_ms));
         for (size_t f = 0; f < FIELDS; f++)
             web_text_format(out, ",\"%s\":%lld", fields[f],
-                (long long)(r->hour == at ? r->of[f] : 0));
+                (long long)(r->number == at ? r->of[f] : 0));
         web_text_put(out, "}");
     }
     web_text_put(out, "]");
 }
 
-gofer_status web_hours_put(web_hours *h, const char *queue, const char *type, size_t count,
-    web_text *out)
+static gofer_status ask(web_steps *h, const web_steps_query *q, size_t count, gofer_info **list)
+{
+    return q->step_ms == WEB_MINUTE_MS
+        ? gofer_client_stats_minutes(h->client, q->queue, q->type, (int32_t)count, list)
+        : gofer_client_stats_hours(h->client, q->queue, q->type, (int32_t)count, list);
+}
+
+gofer_status web_steps_put(web_steps *h, const web_steps_query *q, web_text *out)
 {
     int64_t now_ms = web_ms(CLOCK_REALTIME);
     gofer_info *list = NULL;
     gofer_status st = GOFER_OK;
     pthread_mutex_lock(&h->lock);
-    kept *k = find(h, queue, type);
+    kept *k = find(h, q);
     if (k)
         heed_clock(k, now_ms);
-    size_t wanted = k ? missing(k, now_ms / HOUR_MS, count) : 0;
+    size_t wanted = k ? missing(k, now_ms / q->step_ms, q->count) : 0;
     if (k && !wanted)
-        put(k, now_ms, count, out);
+        put(k, now_ms, q->count, out);
     pthread_mutex_unlock(&h->lock);
     if (!k)
         return GOFER_ENOMEM;
     if (!wanted)
         return GOFER_OK;
-    st = gofer_client_stats_hours(h->client, queue, type, (int32_t)wanted, &list);
+    st = ask(h, q, wanted, &list);
     if (st != GOFER_OK)
         return st;
     pthread_mutex_lock(&h->lock);
-    if ((k = find(h, queue, type))) {       // others may have had its place meanwhile
+    if ((k = find(h, q))) {                 // others may have had its place meanwhile
         take(k, list, now_ms);
-        put(k, now_ms, count, out);
+        put(k, now_ms, q->count, out);
     }
     pthread_mutex_unlock(&h->lock);
     gofer_info_free(list);
     return k ? GOFER_OK : GOFER_ENOMEM;
 }
 
-web_hours *web_hours_new(gofer_client *client)
+web_steps *web_steps_new(gofer_client *client)
 {
-    web_hours *h = calloc(1, sizeof *h);
+    web_steps *h = calloc(1, sizeof *h);
     if (!h)
         return NULL;
     h->client = client;
@@ -197,11 +210,11 @@ web_hours *web_hours_new(gofer_client *client)
     return h;
 }
 
-void web_hours_free(web_hours *h)
+void web_steps_free(web_steps *h)
 {
     if (!h)
         return;
-    for (size_t i = 0; i < WEB_HOURS_KEPT; i++)
+    for (size_t i = 0; i < WEB_STEPS_KEPT; i++)
         free_kept(h->places[i]);
     pthread_mutex_destroy(&h->lock);
     free(h);
