@@ -192,7 +192,7 @@ void cli_put_label(const cli *c, const char *label);
 int cli_open(cli *c, gofer_client **out, int64_t max_payload);
 // Another client as the one that cli_open has made, once its store answers. Says nothing:
 // gofer_error_last has it.
-gofer_status cli_open_again(const cli *c, gofer_client **out);
+gofer_status cli_open_again(const cli *c, gofer_client **out, int64_t max_payload);
 // Say, if a store has whole seconds only, that a time or delay with a part of one is rounded up.
 void cli_note_rounded(const cli *c, const gofer_client *client, int64_t ms);
 

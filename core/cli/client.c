@@ -30,10 +30,10 @@ static gofer_status open_client(const cli *c, gofer_client **out, int64_t max_pa
     return gofer_client_open(out, c->global.url, &options);
 }
 
-gofer_status cli_open_again(const cli *c, gofer_client **out)
+gofer_status cli_open_again(const cli *c, gofer_client **out, int64_t max_payload)
 {
     gofer_client *made = NULL;
-    gofer_status st = open_client(c, &made, 0);
+    gofer_status st = open_client(c, &made, max_payload);
     if (st == GOFER_OK)
         st = gofer_client_ping(made);
     if (st != GOFER_OK) {

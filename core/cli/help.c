@@ -27,7 +27,8 @@ const cli_topic cli_topics[] = {
         "the first failure. A worker that was stopped by a signal, or whose queues were drained, "
         "ends with 0; if '--drain' "
         "left only tasks of types that this worker has no handler for, with 4, and the log names "
-        "the types." },
+        "the types. One whose SQLite file failed (an I/O error) opens it again, four times within "
+        "some seconds, and then ends with 5." },
     { "values", "Durations, times and sizes",
         "A duration is a number with a unit, or several of them: 250ms, 30s, 5m, 1h30m, 2d, 1w. A "
         "plain number is seconds.\n"

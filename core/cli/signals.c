@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -35,6 +36,7 @@ enum {
 static volatile int ends[2] = { -1, -1 };   // read, write
 static pthread_t thread;
 static int serving;
+static int stopped;                         // a worker was asked to; no thread serves
 static volatile sig_atomic_t keeping;
 static gofer_worker *served;
 static logger *served_log;
@@ -153,6 +155,7 @@ static void notify_worker(unsigned char number, stops *s)
         return;
     s->at_ms = now_ms;
     gofer_worker_stop(served);
+    stopped = 1;
     say(s->count++ == 0 ? "signal: stopping, running handlers get the grace time"
         : "signal again: stopping without grace", name);
 }
@@ -185,21 +188,47 @@ int signals_serve(gofer_worker *worker, logger *log)
     return 0;
 }
 
+void signals_leave(void)
+{
+    static const unsigned char end = 0;
+    if (!serving)
+        return;
+    // The pipe may be full of signals: the thread empties it.
+    while (write(ends[1], &end, 1) < 0 && (errno == EAGAIN || errno == EINTR))
+        (void)usleep(1000);
+    (void)pthread_join(thread, NULL);
+    serving = 0;
+    for (int waited = 0; atomic_load(&saying) && waited < SAY_MS; waited++)
+        (void)usleep(1000);
+}
+
+int signals_stop_within(int64_t ms)
+{
+    unsigned char number, other = 0;
+    int64_t end_ms = clock_ms(CLOCK_MONOTONIC) + ms, left_ms = ms;
+    while (!stopped && left_ms >= 0) {
+        struct pollfd pipe_end = { .fd = ends[0], .events = POLLIN };
+        if (poll(&pipe_end, 1, (int)left_ms) > 0 && read(ends[0], &number, 1) == 1) {
+            stopped = is_stop(number);
+            other = number;
+        } else if (left_ms == 0) {
+            break;
+        }
+        left_ms = end_ms - clock_ms(CLOCK_MONOTONIC);
+        left_ms = left_ms < 0 ? 0 : left_ms;
+    }
+    // To be quiet, or not: the latest is the next worker's.
+    if (!stopped && other)
+        on_signal(other);
+    return stopped;
+}
+
 void signals_release(void)
 {
     int reader = ends[0], writer = ends[1];
     if (reader < 0)
         return;
-    if (serving) {
-        static const unsigned char end = 0;
-        // The pipe may be full of signals: the thread empties it.
-        while (write(writer, &end, 1) < 0 && (errno == EAGAIN || errno == EINTR))
-            (void)usleep(1000);
-        (void)pthread_join(thread, NULL);
-        serving = 0;
-        for (int waited = 0; atomic_load(&saying) && waited < SAY_MS; waited++)
-            (void)usleep(1000);
-    }
+    signals_leave();
     // The handlers stay: an impatient signal while the process closes its books must not turn a
     // clean end into a death. They find no pipe.
     ends[0] = ends[1] = -1;

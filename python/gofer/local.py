@@ -21,7 +21,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from queue import SimpleQueue
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from .child.interrupt import interrupt, kind_of, settle
@@ -134,7 +133,9 @@ class Worker:
 
         drain  until nothing is pending, active, scheduled or to be retried
 
-        Raises what start raises.
+        Raises what start raises; BrokerError: its SQLite file had an I/O error or is damaged, and
+        it has ended, as after stop(). What it ran is run again, by a program that opens the store
+        anew.
         """
         with _CtrlC(self) as asked:
             self._start(drain)
@@ -163,7 +164,8 @@ class Worker:
 
     def stop(self) -> Mapping[str, int]:
         """Take nothing more, let what runs finish within the grace (8 s; the setting "grace"),
-        cancel the rest and put it back, not counted. The figures; empty if it does not run."""
+        cancel the rest and put it back, not counted. The figures; empty if it does not run.
+        Raises: BrokerError, as run."""
         if self._pull is None:
             return {}
         self._pull.stop()
@@ -207,12 +209,7 @@ class Worker:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.stop()
 
     def _start(self, drain: bool) -> None:
@@ -290,6 +287,8 @@ class Worker:
         figures = {name: info.number(name) or 0 for name in ("processed", "failed", "retried",
             "archived", "revoked", "cancelled")}  # fmt: skip
         pull.free()
+        if pull.failure is not None:
+            raise pull.failure
         return figures
 
     def _call_hooks(self, hooks: Sequence[Callable[[], Any]]) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Optional, Protocol
 
 from .client import Client
-from .errors import Empty, Timeout, WrongState, check
+from .errors import BrokerError, Empty, Timeout, WrongState, check
 from .holds import Turn
 from .info import Info, py_text
 from .native import ffi, lib
@@ -74,6 +74,7 @@ class Pull:
             told = c_text(pattern, "group pattern"), _aggregate_function(), user, ffi.NULL
             check(lib.gofer_worker_aggregate(self._worker, *told))
         self.stopping: bool = False
+        self.failure: BrokerError | None = None  # its store failed for good, and it has ended
         self._freed = False
         self._lock = Turn()  # tasks are interrupted at any line, and their calls with them
         self._tasks: dict[int, Any] = {}
@@ -181,11 +182,13 @@ class Pull:
         lib.gofer_worker_stop(self._worker)
 
     def wait(self, timeout_ms: int) -> bool:
-        """Whether it has ended within that time."""
+        """Whether it has ended within that time; failure has the reason if its store failed."""
         try:
             check(lib.gofer_worker_wait(self._worker, timeout_ms))
         except Timeout:
             return False
+        except BrokerError as error:
+            self.failure = error
         return True
 
     def free(self) -> None:

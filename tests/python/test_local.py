@@ -210,6 +210,34 @@ def test_ctrl_c_ends_a_run(url: str) -> None:
         assert child.communicate(timeout=60) == (b"done\n1\n", b"") and child.returncode == 0
 
 
+@pytest.mark.parametrize("how", ["run", "stop"])
+def test_a_store_that_failed_for_good_ends_it(url: str, how: str) -> None:
+    """A limit on the size of files is to SQLite a write that failed: nothing more is written."""
+    program = (
+        "import gofer, resource, sys, time\n"
+        "app = gofer.Gofer(sys.argv[1])\n"
+        "@app.task(name='t', retention='1h')\n"
+        "def task():\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))\n"
+        "    return 'x' * 300_000\n"
+        "task.enqueue()\n"
+        "worker = app.worker()\n"
+        "try:\n"
+        "    if sys.argv[2] == 'run':\n"
+        "        worker.run()\n"
+        "    worker.start()\n"
+        "    while not worker.stats().outcomes_lost: time.sleep(0.01)\n"
+        "    worker.stop()\n"
+        "except gofer.BrokerError as error:\n"
+        "    print(error)\n"
+        "print(worker.stats().outcomes_lost)\n"
+    )
+    command = [sys.executable, "-c", program, url, how]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    said, lost = done.stdout.splitlines()
+    assert "needs to be opened again" in said and "I/O error" in said and lost == "1", done
+
+
 def test_a_saturated_worker_sleeps(app: gofer.Gofer) -> None:
     """Nothing turns round while tasks wait and all threads are busy."""
     gate = threading.Event()

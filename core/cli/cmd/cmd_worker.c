@@ -5,6 +5,7 @@
 // ends the process at once.
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "screen.h"
 #include "signals.h"
 #include "words.h"
+#include "worker_again.h"
 #include "worker_children.h"
 #include "worker_sources.h"
 #ifdef GOFER_HAVE_LUA
@@ -469,9 +471,18 @@ static void free_spans(otlp *spans)
 #endif
 }
 
-static int serve(cli *c, gofer_worker *worker, const worker_args *args, otlp *spans)
+// A worker's, from its open store to its end.
+typedef struct life {
+    gofer_client *client;          // the store's
+    gofer_worker *worker;
+    otlp         *spans;
+    bool          spent;           // it ended because its store failed for good: another one helps
+} life;
+
+static int serve(cli *c, life *l, const worker_args *args)
 {
     sources *watched = NULL;
+    gofer_worker *worker = l->worker;
     // Signals that came meanwhile wait in the pipe. Before the start, which may wait for children.
     if (signals_serve(worker, c->log) != 0)
         return cli_fail(c, CLI_FAILED, "cannot start a thread for signals: %s", strerror(errno));
@@ -482,34 +493,64 @@ static int serve(cli *c, gofer_worker *worker, const worker_args *args, otlp *sp
     if (st == GOFER_OK)
         st = gofer_worker_wait(worker, -1);
     sources_leave(watched);
-    if (st != GOFER_OK)
+    l->spent = st == GOFER_EBROKER && gofer_client_spent(l->client);
+    if (st != GOFER_OK && !l->spent)
         return children_fail(c, st);
-    end_spans(spans);              // their figures are in what is printed
-    signals_release();
-    int code = c->global.json ? print_end(c, worker) : CLI_OK;
+    end_spans(l->spans);           // their figures are in what is printed
+    signals_leave();
+    int code = c->global.json && !l->spent ? print_end(c, worker) : CLI_OK;
     return code == CLI_OK ? end_code(worker) : code;
 }
 
 #ifdef GOFER_HAVE_WEB
 // Asked for from before the start on, which may take a while: not ready is an answer, too.
-static int serve_with_metrics(cli *c, gofer_client *client, gofer_worker *worker,
-    const worker_args *args, otlp *spans)
+static int serve_with_metrics(cli *c, life *l, const worker_args *args)
 {
     metrics_server *metrics = NULL;
-    int code = metrics_serve(c, client, worker, &args->metrics, &metrics);
+    int code = metrics_serve(c, l->client, l->worker, &args->metrics, &metrics);
     if (code == CLI_OK)
-        code = serve(c, worker, args, spans);
+        code = serve(c, l, args);
     metrics_end(metrics);
     return code;
 }
 #else
-static int serve_with_metrics(cli *c, gofer_client *client, gofer_worker *worker,
-    const worker_args *args, otlp *spans)
+static int serve_with_metrics(cli *c, life *l, const worker_args *args)
 {
-    (void)client;
-    return serve(c, worker, args, spans);
+    return serve(c, l, args);
 }
 #endif
+
+// Handlers that did not come home still use the old store: whoever starts processes goes on.
+static bool has_left_some(gofer_worker *worker)
+{
+    gofer_info *stats = NULL;
+    bool left = gofer_worker_stats(worker, &stats) != GOFER_OK ||
+        gofer_info_int(stats, "lost_slots", 0) > 0;
+    gofer_info_free(stats);
+    return left;
+}
+
+// Takes the client.
+static int live(cli *c, life *l, const worker_args *args)
+{
+    gofer_status st = gofer_worker_new(&l->worker, l->client);
+    int code = st == GOFER_OK ? prepare(c, l->client, l->worker, args)
+                              : cli_fail_status(c, st, NULL);
+    if (code == CLI_OK)
+        code = start_spans(c, l->worker, args, &l->spans);
+    if (code == CLI_OK)
+        code = serve_with_metrics(c, l, args);
+    end_spans(l->spans);
+    signals_leave();
+    if (l->spent && has_left_some(l->worker)) {
+        l->spent = false;
+        code = cli_fail(c, CLI_BROKER, "worker: the store failed for good, and handlers are left");
+    }
+    gofer_worker_free(l->worker);
+    free_spans(l->spans);
+    gofer_client_close(l->client);
+    return code;
+}
 
 static int run(cli *c, const void *user)
 {
@@ -527,24 +568,20 @@ static int run(cli *c, const void *user)
 
     if (signals_catch() != 0)
         return cli_fail(c, CLI_FAILED, "cannot catch signals: %s", strerror(errno));
+    again renewal = { 0 };
     gofer_client *client = NULL;
-    gofer_worker *worker = NULL;
     int code = cli_open(c, &client, args->max_payload.value);
     signals_keep();
     if (code != CLI_OK)
         return code;
-    gofer_status st = gofer_worker_new(&worker, client);
-    code = st == GOFER_OK ? prepare(c, client, worker, args) : cli_fail_status(c, st, NULL);
-    otlp *spans = NULL;
-    if (code == CLI_OK)
-        code = start_spans(c, worker, args, &spans);
-    if (code == CLI_OK)
-        code = serve_with_metrics(c, client, worker, args, spans);
-    end_spans(spans);
+    while (client) {
+        life l = { .client = client };
+        code = live(c, &l, args);
+        client = NULL;
+        int failed = l.spent ? again_open(&renewal, c, args->max_payload.value, &client) : CLI_OK;
+        code = failed ? failed : code;
+    }
     signals_release();
-    gofer_worker_free(worker);
-    free_spans(spans);
-    gofer_client_close(client);
     // Threads may have been left behind inside calls to a broker that does not answer: what ends a
     // process in good order would take libraries away below them.
     if (code == CLI_BROKER) {

@@ -36,7 +36,7 @@ int renewal_look(renewal *r, cli *c, struct web *w, gofer_client **client)
     gofer_client *before = *client, *other = NULL;
     if (!gofer_client_spent(before) || !is_due(r))
         return CLI_OK;
-    if (cli_open_again(c, &other) != GOFER_OK) {
+    if (cli_open_again(c, &other, 0) != GOFER_OK) {
         web_say(&log, GOFER_LOG_ERROR, "the store failed, and cannot be opened again yet: %s",
             gofer_error_last());
         return CLI_OK;

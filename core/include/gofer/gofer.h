@@ -1095,7 +1095,9 @@ GOFER_API gofer_status gofer_worker_start(gofer_worker *worker);
 /** Wait until the worker has ended (stopped or drained); negative timeout_ms: for ever. Any
  *  thread but a handler's, which would wait for itself.
  *  Errors: GOFER_ETIMEOUT, GOFER_ESTATE (not started), GOFER_EHANDLER (it has ended, because its
- *  children could not be kept alive: the text says why). */
+ *  children could not be kept alive: the text says why), GOFER_EBROKER (it has ended, because its
+ *  SQLite file had an I/O error or is damaged, see gofer_client_spent: what runs had the grace, and
+ *  its outcomes are not stored. A new worker on a new client goes on). */
 GOFER_API gofer_status gofer_worker_wait(gofer_worker *worker, int64_t timeout_ms);
 /** Start and wait. */
 GOFER_API gofer_status gofer_worker_run(gofer_worker *worker);

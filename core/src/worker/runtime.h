@@ -57,7 +57,10 @@ void gf_worker_nudge(gofer_worker *w);                 // the fetcher shall look
 void gf_worker_wake(gofer_worker *w);                  // out of the store's wait; async-signal-safe
 void gf_worker_stop_once(gofer_worker *w);             // as gofer_worker_stop, but never the
                                                        //   second one
-void gf_worker_fail(gofer_worker *w, const char *text);        // it cannot go on: its wait says why
+// It cannot go on: its wait says why.
+void gf_worker_fail(gofer_worker *w, gofer_status status, const char *text);
+// The store has just failed, as gofer_error_last() tells: if that was for good, the worker ends.
+void gf_worker_heed_store(gofer_worker *w);
 void gf_worker_resize(gofer_worker *w, size_t concurrency);    // from start on
 void gf_worker_outcomes_lost(gofer_worker *w, size_t tasks);   // could not be handed in; once
 

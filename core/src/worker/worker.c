@@ -352,16 +352,28 @@ void gf_worker_stop_once(gofer_worker *w)
     gf_worker_wake(w);
 }
 
-void gf_worker_fail(gofer_worker *w, const char *text)
+void gf_worker_fail(gofer_worker *w, gofer_status status, const char *text)
 {
     pthread_mutex_lock(&w->run.pool.lock);
-    if (!w->run.failed)
+    if (!w->run.failed) {
         w->run.failed = gf_strdup(text);
+        w->run.failed_status = status;
+    }
     pthread_mutex_unlock(&w->run.pool.lock);
     if (gf_worker_logs(w, GOFER_LOG_ERROR))
         gf_logf(&w->log, GOFER_LOG_ERROR, "the worker cannot go on", "worker", w->id, "error", text,
             NULL);
     gf_worker_stop_once(w);
+}
+
+void gf_worker_heed_store(gofer_worker *w)
+{
+    char why[512];
+    if (atomic_load(&w->stop_calls) > 0 || !w->ops->is_spent(w->broker))
+        return;
+    snprintf(why, sizeof why, "the store failed for good, and needs to be opened again: %s",
+        gofer_error_last());
+    gf_worker_fail(w, GOFER_EBROKER, why);
 }
 
 void gofer_worker_stop(gofer_worker *worker)
@@ -390,10 +402,11 @@ gofer_status gofer_worker_wait(gofer_worker *worker, int64_t timeout_ms)
     while (!p->ended && (timeout_ms < 0 || (left = end_ms - gf_mono_ms()) > 0))
         gf_cond_wait(&p->changed, &p->lock, left);
     bool ended = p->ended;
-    const char *failed = worker->run.failed;   // stays as it is
+    const char *failed = worker->run.failed;   // stays as it is, with its status
+    st = worker->run.failed_status;
     pthread_mutex_unlock(&p->lock);
     if (ended && failed)
-        return gf_fail(GOFER_EHANDLER, "%s", failed);
+        return gf_fail(st, "%s", failed);
     return ended ? GOFER_OK : gf_fail(GOFER_ETIMEOUT, "the worker has not ended in the time given");
 }
 

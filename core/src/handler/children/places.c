@@ -51,7 +51,7 @@ static void fail(gf_crew *c, const char *why)
     pthread_cond_broadcast(&c->changed);
     pthread_mutex_unlock(&c->lock);
     if (first && gf_crew_is_open(c))
-        gf_worker_fail(c->lane.worker, text);
+        gf_worker_fail(c->lane.worker, GOFER_EHANDLER, text);
 }
 
 static bool has_failed(gf_crew *c)

@@ -347,6 +347,7 @@ static void complain(gofer_worker *w, gofer_status st)
     int64_t now_ms = gf_mono_ms();
     if (f->trouble_ms == 0)
         f->trouble_ms = now_ms;
+    gf_worker_heed_store(w);
     if ((f->complained_ms && now_ms - f->complained_ms < COMPLAIN_MS) ||
         !gf_worker_logs(w, GOFER_LOG_WARN))
         return;
@@ -391,7 +392,8 @@ static void give_up_if_stopping(gofer_worker *w)
         f->outbox.count + f->afloat.count + w->run.on_dead.waiting.count;
     pthread_mutex_unlock(&w->run.pool.lock);
     int64_t since_ms = f->stop_seen_ms > f->trouble_ms ? f->stop_seen_ms : f->trouble_ms;
-    bool hurries = atomic_load(&w->stop_calls) > 1 || atomic_load(&w->left);
+    bool hurries = atomic_load(&w->stop_calls) > 1 || atomic_load(&w->left) ||
+        w->ops->is_spent(w->broker);
     if (!last || (!hurries && gf_mono_ms() - since_ms < FAREWELL_MS))
         return;
     gf_tasks_join(&f->outbox, &w->run.on_dead.waiting);

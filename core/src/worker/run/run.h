@@ -58,6 +58,7 @@ typedef struct gf_run {
                                    //   Replaced under the pool's lock
     struct gf_lane *lanes;         // of crews of children; fixed from start on
     char      *failed;             // owned; why it cannot go on; under the pool's lock
+    gofer_status failed_status;    // then
     gf_mux     policies;           // each route's user is a gf_policy, which `kept` drops
     gf_layer  *layers;
     size_t     layer_count, layer_capacity;

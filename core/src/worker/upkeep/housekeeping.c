@@ -159,6 +159,8 @@ static bool run_one(gf_housekeeper *h, int64_t now_ms, int64_t *next_ms)
     k->due_ms[i] = due_ms;
     if (st == GOFER_OK && duties[i].asks)
         atomic_store(&k->answered_ms, end_ms);
+    if (st != GOFER_OK)
+        gf_worker_heed_store(w);
     log_duty(w, i, st, end_ms);
     return true;
 }
