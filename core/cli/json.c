@@ -60,6 +60,18 @@ void json_put_text(FILE *out, const char *text)
         fputs("null", out);
 }
 
+gofer_status json_put_item(FILE *out, const gofer_info *item, int *first)
+{
+    char *json;
+    gofer_status st = gofer_info_json(item, &json);
+    if (st != GOFER_OK)
+        return st;
+    fprintf(out, "%s%s", *first ? "" : ",", json);
+    *first = 0;
+    gofer_free(json);
+    return GOFER_OK;
+}
+
 void json_end_page(FILE *out, const char *cursor)
 {
     fputs("]", out);

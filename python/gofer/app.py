@@ -144,12 +144,7 @@ class Gofer(Hooks):
     def __enter__(self) -> Gofer:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     # ---- tasks that are functions ------------------------------------------------

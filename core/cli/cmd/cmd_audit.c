@@ -61,18 +61,6 @@ static void add_row(listing *l, const gofer_info *item)
         message ? message : "");
 }
 
-static int add_json(listing *l, const gofer_info *item)
-{
-    char *json;
-    gofer_status st = gofer_info_json(item, &json);
-    if (st != GOFER_OK)
-        return cli_fail_status(l->c, st, NULL);
-    printf("%s%s", l->first ? "" : ",", json);
-    l->first = 0;
-    gofer_free(json);
-    return CLI_OK;
-}
-
 static void set_cursor(listing *l, const char *cursor)
 {
     size_t size = cursor ? strlen(cursor) + 1 : 0;
@@ -88,17 +76,16 @@ static int add_page(listing *l, const gofer_audit_filter *filter)
     gofer_status st = gofer_client_audit(l->client, filter, l->cursor, limit, &page);
     if (st != GOFER_OK)
         return cli_fail_status(l->c, st, NULL);
-    int code = CLI_OK;
-    for (size_t i = 0; i < gofer_info_count(page) && code == CLI_OK; i++) {
+    for (size_t i = 0; i < gofer_info_count(page) && st == GOFER_OK; i++) {
         if (l->rows)
             add_row(l, gofer_info_at(page, i));
         else
-            code = add_json(l, gofer_info_at(page, i));
+            st = json_put_item(stdout, gofer_info_at(page, i), &l->first);
     }
     l->left -= (int64_t)gofer_info_count(page);
     set_cursor(l, gofer_info_text(page, "next_cursor"));
     gofer_info_free(page);
-    return code;
+    return st == GOFER_OK ? CLI_OK : cli_fail_status(l->c, st, NULL);
 }
 
 static void finish(const listing *l)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "cli.h"
+#include "json.h"
 #include "queue_table.h"
 #include "screen.h"
 
@@ -78,14 +79,9 @@ static int put_items(const cli *c, const page_rows *r, int is_first, int is_last
     if (is_first)
         fputs("{\"items\":[", stdout);
     for (size_t i = 0; i < r->count; i++) {
-        char *json;
-        gofer_status st = gofer_info_json(r->items[i], &json);
+        gofer_status st = json_put_item(stdout, r->items[i], &is_first);
         if (st != GOFER_OK)
             return cli_fail_status(c, st, NULL);
-        if (i || !is_first)
-            putchar(',');
-        fputs(json, stdout);
-        gofer_free(json);
     }
     if (is_last)
         puts("]}");

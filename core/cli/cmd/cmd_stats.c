@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "json.h"
 #include "queue_table.h"
 #include "screen.h"
 #include "stats_table.h"
@@ -79,14 +80,12 @@ static void forget(snapshots *s)
 
 static int print_items(cli *c, const char *name, const gofer_info *list)
 {
+    int first = 1;
     printf("\"%s\":[", name);
     for (size_t i = 0; i < gofer_info_count(list); i++) {
-        char *json;
-        gofer_status st = gofer_info_json(gofer_info_at(list, i), &json);
+        gofer_status st = json_put_item(stdout, gofer_info_at(list, i), &first);
         if (st != GOFER_OK)
             return cli_fail_status(c, st, NULL);
-        printf("%s%s", i ? "," : "", json);
-        gofer_free(json);
     }
     fputs("]", stdout);
     return CLI_OK;

@@ -96,18 +96,6 @@ static void add_row(listing *l, const gofer_info *task)
     add_note(l->rows, task);
 }
 
-static int add_json(listing *l, const gofer_info *task)
-{
-    char *json;
-    gofer_status st = gofer_info_json(task, &json);
-    if (st != GOFER_OK)
-        return cli_fail_status(l->c, st, NULL);
-    printf("%s%s", l->first ? "" : ",", json);
-    l->first = 0;
-    gofer_free(json);
-    return CLI_OK;
-}
-
 static int add_page(listing *l, const ls_args *args, const gofer_filter *filter)
 {
     gofer_info *page = NULL;
@@ -117,13 +105,12 @@ static int add_page(listing *l, const ls_args *args, const gofer_filter *filter)
     if (st != GOFER_OK)
         return cli_fail_status(l->c, st, NULL);
 
-    int code = CLI_OK;
     size_t count = gofer_info_count(page);
-    for (size_t i = 0; i < count && code == CLI_OK; i++) {
+    for (size_t i = 0; i < count && st == GOFER_OK; i++) {
         if (l->rows)
             add_row(l, gofer_info_at(page, i));
         else
-            code = add_json(l, gofer_info_at(page, i));
+            st = json_put_item(stdout, gofer_info_at(page, i), &l->first);
     }
     l->left -= (int64_t)count;
 
@@ -135,7 +122,7 @@ static int add_page(listing *l, const ls_args *args, const gofer_filter *filter)
         l->cursor = memcpy(cli_alloc(size), next, size);
     }
     gofer_info_free(page);
-    return code;
+    return st == GOFER_OK ? CLI_OK : cli_fail_status(l->c, st, NULL);
 }
 
 static int list(listing *l, const ls_args *args)
