@@ -8,6 +8,7 @@
 #include "util/clock.h"
 #include "util/hash.h"
 #include "util/minmax.h"
+#include "util/table.h"
 
 static void arrays_grow_by_doubling_and_keep_what_they_hold(void)
 {
@@ -27,6 +28,39 @@ static void arrays_grow_by_doubling_and_keep_what_they_hold(void)
     REQUIRE(gf_grow(numbers, room, 3 * room));         // at once as much as is needed
     CHECK_INT(room, 3 * before);
     gf_free(numbers);
+}
+
+// From one chain to many, and what has the same number stands beside each other.
+static void tables_find_few_and_many(void)
+{
+    enum { MOST = 1000, ALIKE = 7 };
+    static gf_link links[MOST];
+    gf_table t = { 0 };
+    for (size_t count = 1; count <= MOST; count++) {
+        gf_table_add(&t, &links[count - 1], (count - 1) / ALIKE * 64);
+        if (count % 50 && count > 40)
+            continue;
+        for (size_t i = 0; i < count; i++) {
+            size_t same = 0;
+            gf_link *link = gf_table_find(&t, links[i].key);
+            for (; link; link = gf_table_next(link))
+                same += link->key == links[i].key;
+            size_t group = i / ALIKE * ALIKE;
+            REQUIRE(same == gf_min_size(ALIKE, count - group));
+        }
+        CHECK(gf_table_find(&t, 1) == NULL);
+    }
+    for (size_t i = 0; i < MOST; i += 2)
+        gf_table_remove(&t, &links[i]);
+    for (size_t i = 0; i < MOST; i++) {
+        gf_link *link = gf_table_find(&t, links[i].key);
+        while (link && link != &links[i])
+            link = gf_table_next(link);
+        REQUIRE((link != NULL) == (i % 2 == 1));
+    }
+    CHECK_INT(t.count, MOST / 2);
+    gf_table_clear(&t);
+    CHECK(gf_table_find(&t, 0) == NULL);
 }
 
 static void arrays_of_one_room_grow_together(void)
@@ -90,7 +124,7 @@ static void seconds_are_no_less_than_their_milliseconds(void)
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
-        TEST(arrays_grow_by_doubling_and_keep_what_they_hold),
+        TEST(arrays_grow_by_doubling_and_keep_what_they_hold), TEST(tables_find_few_and_many),
         TEST(arrays_of_one_room_grow_together), TEST(what_cannot_be_is_no_memory),
         TEST(hashes_are_those_of_fnv_1a), TEST(seconds_are_no_less_than_their_milliseconds),
     };

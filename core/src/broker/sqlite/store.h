@@ -16,6 +16,7 @@
 #include "broker/broker.h"
 #include "broker/sqlite/db/sql.h"
 #include "util/fork.h"
+#include "util/table.h"
 
 typedef struct gf_sq_store gf_sq_store;
 
@@ -232,6 +233,7 @@ gofer_status gf_sq_schema_make(gf_sq_conn *c, const char *path);   // in a trans
 
 // A queue that the running transaction has touched: its row as read, and what changes in it.
 typedef struct gf_sq_queue {
+    gf_link  by_name, by_qid;            // the first is the first member
     int64_t  qid, tail, paused_ms;
     int64_t  count[GF_STATE_COUNT];      // with the changes
     int64_t  change[GF_STATE_COUNT];
@@ -244,6 +246,7 @@ typedef struct gf_sq_queue {
 typedef struct gf_sq_queue_counts {
     gf_sq_queue **queues;                // owned; kept for the next transaction
     size_t        count, room;
+    gf_table      by_name, by_qid;
     gf_sq_queue  *last;                  // the latest hit
 } gf_sq_queue_counts;
 

@@ -68,24 +68,28 @@ gofer_status gf_fetcher_follow(gofer_worker *w)
     const char **names = gf_queue_set_names(set);
     gf_share *shares = gf_calloc(set->count + 1, sizeof *shares);
     size_t *order = gf_calloc(set->count + 1, sizeof *order);
+    int64_t *sums = gf_calloc(set->count + 1, sizeof *sums);
     gf_waiter *waiter = NULL;
-    gofer_status st = names && shares && order
+    gofer_status st = names && shares && order && sums
         ? w->ops->tasks->waiter_open(w->broker, names, set->count, &waiter)
         : gf_fail_nomem("a worker's queues");
     gf_free(names);
     if (st != GOFER_OK) {
         gf_free(shares);
         gf_free(order);
+        gf_free(sums);
         gf_queue_set_drop(set);
         return st;
     }
     replace_waiter(w, waiter);
     gf_free(f->shares);
     gf_free(f->order);
+    gf_free(f->sums);
     gf_queue_set_drop(f->queues);
     forget_suspect(f);             // of a queue that may not be served any more
     f->shares = shares;
     f->order = order;
+    f->sums = sums;
     f->queues = set;
     f->version = version;
     f->dry_ms = 0;
@@ -696,5 +700,6 @@ void gf_fetcher_clear(gf_fetcher *f)
     gf_free(f->claims);
     gf_free(f->shares);
     gf_free(f->order);
+    gf_free(f->sums);
     gf_queue_set_drop(f->queues);
 }

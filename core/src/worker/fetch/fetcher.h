@@ -36,6 +36,7 @@ typedef struct gf_fetcher {
     unsigned    version;           // of the set
     gf_share   *shares;            // as many as queues
     size_t     *order;
+    int64_t    *sums;              // one more than queues, see shares.c
     uint64_t    random;
     gf_gather   gather;
     char       *suspect_queue;     // owned: a suspect is next there, and way is made for it;

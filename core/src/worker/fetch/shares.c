@@ -2,6 +2,9 @@
 //
 // May touch: the fetcher's own fields. On the fetcher's thread; no locks.
 #include "worker/fetch/fetcher.h"
+
+#include <string.h>
+
 #include "worker/subscription.h"
 
 // xorshift64*: shares need to be fair, not secret, and once per exchange is often.
@@ -13,20 +16,48 @@ uint64_t gf_fetcher_random(gf_fetcher *f)
     return f->random * UINT64_C(2685821657736338717);
 }
 
+// Sums of weights as a tree (Fenwick's), so that very many queues are drawn from in steps of their
+// logarithm: the one at n, from 1, is of so many queues up to the nth as n's lowest bit says.
+static size_t lowest_bit(size_t n)
+{
+    return n & (~n + 1);
+}
+
+static void add_sums(gf_fetcher *f, const gf_subscribed *queues, size_t count)
+{
+    memset(f->sums, 0, (count + 1) * sizeof *f->sums);
+    for (size_t n = 1; n <= count; n++) {
+        size_t above = n + lowest_bit(n);
+        f->sums[n] += queues[n - 1].weight;
+        if (above <= count)
+            f->sums[above] += f->sums[n];
+    }
+}
+
+// The queue in whose part of all that is left `drawn` falls; it is left no more.
+static size_t take_out(gf_fetcher *f, const gf_subscribed *queues, size_t count, int64_t drawn)
+{
+    size_t queue = 0, step = 1;
+    while (2 * step <= count)
+        step *= 2;
+    for (; step; step /= 2)
+        if (queue + step <= count && f->sums[queue + step] <= drawn) {
+            queue += step;
+            drawn -= f->sums[queue];
+        }
+    for (size_t n = queue + 1; n <= count; n += lowest_bit(n))
+        f->sums[n] -= queues[queue].weight;
+    return queue;
+}
+
 // Queues in random order, each place drawn by weight among those left.
 static void draw_order(gf_fetcher *f, const gf_subscribed *queues, size_t count, int64_t weights)
 {
-    for (size_t i = 0; i < count; i++)
-        f->order[i] = i;
-    for (size_t i = 0; i + 1 < count; i++) {
+    add_sums(f, queues, count);
+    for (size_t i = 0; i < count; i++) {
         int64_t drawn = (int64_t)(gf_fetcher_random(f) % (uint64_t)weights);
-        size_t at = i;
-        while (drawn >= queues[f->order[at]].weight)
-            drawn -= queues[f->order[at++]].weight;
-        size_t queue = f->order[at];
-        f->order[at] = f->order[i];
-        f->order[i] = queue;
-        weights -= queues[queue].weight;
+        f->order[i] = take_out(f, queues, count, drawn);
+        weights -= queues[f->order[i]].weight;
     }
 }
 

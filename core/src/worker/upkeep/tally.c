@@ -77,10 +77,11 @@ static gf_tally *append(gf_tallies *t, const char *queue, const char *type, uint
         return NULL;
     tally->queue = gf_strdup(queue);
     tally->type = gf_strdup(type);
-    if (!tally->queue || !tally->type || !gf_table_add(&t->table, &tally->link, hash)) {
+    if (!tally->queue || !tally->type) {
         free_tally(tally);
         return NULL;
     }
+    gf_table_add(&t->table, &tally->link, hash);
     tally->older = atomic_load_explicit(&t->newest, memory_order_relaxed);
     atomic_store_explicit(&t->newest, tally, memory_order_release);
     return tally;

@@ -452,9 +452,9 @@ static bool keep(waits *w, waiting *each)
 {
     gf_rd_key channel;
     channel_of(&channel, each);
-    if (!gf_grow(w->all, w->room, w->count + 1) ||
-        !gf_table_add(&w->by_channel, &each->link, gf_hash_text(channel.text)))
+    if (!gf_grow(w->all, w->room, w->count + 1))
         return false;
+    gf_table_add(&w->by_channel, &each->link, gf_hash_text(channel.text));
     each->place = w->count;
     each->pause_ms = LOOK_MIN_MS;
     each->next_ms = gf_mono_ms() + LOOK_MIN_MS;

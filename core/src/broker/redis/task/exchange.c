@@ -15,6 +15,7 @@
 #include "util/array.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/hash.h"
 #include "util/minmax.h"
 
 typedef enum step_kind { FINISH, TAKE, LENGTH } step_kind;
@@ -36,7 +37,8 @@ typedef struct exchange {
     char         worker[320];
     gf_rd_part **parts;
     size_t       part_count;
-    uint32_t    *part_of;                  // of each finish
+    gf_table     by_queue;                 // the parts
+    uint32_t    *part_of, *next_done;      // of each finish; the next one of its part
     uint32_t    *items;                    // numbers of finishes, in the order of the steps
     size_t       item_count;
     gf_rd_finishing *finishings;           // of finishes that write; NULL: none does
@@ -53,19 +55,32 @@ typedef struct exchange {
 
 // ---- the queues of a call -----------------------------------------------------------------------
 
-// Its number, made if it is new; UINT32_MAX: no memory.
-static uint32_t part_number(exchange *x, const char *queue, uint32_t guess)
+// Made if it is new; NULL: no memory.
+static gf_rd_part *part_for(exchange *x, const char *queue)
 {
-    if (guess < x->part_count && strcmp(x->parts[guess]->queue, queue) == 0)
-        return guess;
-    for (uint32_t i = 0; i < x->part_count; i++)
-        if (strcmp(x->parts[i]->queue, queue) == 0)
-            return i;
+    uint64_t hash = gf_hash_text(queue);
+    for (gf_link *link = gf_table_find(&x->by_queue, hash); link; link = gf_table_next(link)) {
+        gf_rd_part *p = (gf_rd_part *)(void *)link;    // its first member
+        if (strcmp(p->queue, queue) == 0)
+            return p;
+    }
     gf_rd_part *p = gf_rd_part_new(queue);
     if (!p)
-        return UINT32_MAX;
-    x->parts[x->part_count] = p;
-    return (uint32_t)x->part_count++;
+        return NULL;
+    gf_table_add(&x->by_queue, &p->link, hash);
+    p->number = (uint32_t)x->part_count;
+    return x->parts[x->part_count++] = p;
+}
+
+static void add_done(exchange *x, gf_rd_part *p, uint32_t i)
+{
+    x->part_of[i] = p->number;
+    x->next_done[i] = GF_RD_NONE;
+    if (p->last_done == GF_RD_NONE)
+        p->first_done = i;
+    else
+        x->next_done[p->last_done] = i;
+    p->last_done = i;
 }
 
 // The queues of the take come first, in their order.
@@ -73,26 +88,29 @@ static gofer_status find_parts(exchange *x)
 {
     size_t taken = x->take ? x->take->queue_count : 0;
     x->parts = gf_alloc((taken + x->done_count) * sizeof *x->parts);
-    x->part_of = gf_alloc(x->done_count * sizeof *x->part_of);
+    x->part_of = gf_alloc(2 * x->done_count * sizeof *x->part_of);
+    x->next_done = x->part_of ? x->part_of + x->done_count : NULL;
     x->items = gf_alloc(2 * x->done_count * sizeof *x->items);     // results that are refused are
                                                                    //   planned anew
     if (!x->parts || !x->part_of || !x->items)
         return gf_fail_nomem("an exchange");
     for (size_t i = 0; i < taken; i++) {
-        uint32_t number = part_number(x, x->take->queues[i].queue, UINT32_MAX);
-        if (number == UINT32_MAX)
+        gf_rd_part *p = part_for(x, x->take->queues[i].queue);
+        if (!p)
             return gf_fail_nomem("an exchange");
-        const gf_rd_slot_name *slot = gf_rd_shards_slot(x->sharded, x->take->queues[i].queue);
-        x->parts[number]->shown = slot ? slot->of->name : NULL;
-        x->parts[number]->takes = true;
-        x->parts[number]->share += x->take->queues[i].share;
+        const gf_rd_slot_name *slot = gf_rd_shards_slot(x->sharded, p->queue);
+        p->shown = slot ? slot->of->name : NULL;
+        p->takes = true;
+        p->share += x->take->queues[i].share;
     }
-    uint32_t last = 0;
-    for (size_t i = 0; i < x->done_count; i++) {
-        last = part_number(x, gf_rd_claim_queue(x->done[i].claim), last);
-        if (last == UINT32_MAX)
+    gf_rd_part *last = x->part_count ? x->parts[0] : NULL;
+    for (uint32_t i = 0; i < x->done_count; i++) {
+        const char *queue = gf_rd_claim_queue(x->done[i].claim);
+        if (!last || strcmp(last->queue, queue) != 0)
+            last = part_for(x, queue);
+        if (!last)
             return gf_fail_nomem("an exchange");
-        x->part_of[i] = last;
+        add_done(x, last, i);
     }
     return GOFER_OK;
 }
@@ -121,6 +139,7 @@ static void clear(exchange *x)
         gf_rd_finishing_clear(&x->finishings[i]);
     for (size_t i = 0; x->parts && i < x->part_count; i++)
         gf_free(x->parts[i]);
+    gf_table_clear(&x->by_queue);
     gf_free(x->finishings);
     gf_free(x->parts);
     gf_free(x->part_of);
@@ -196,13 +215,12 @@ static void leave_result_out(exchange *x, uint32_t i, const char *why)
 }
 
 // large: those with large results, which a full memory refuses; else all others.
-static void plan_finish(exchange *x, uint32_t number, bool large)
+static void plan_finish(exchange *x, gf_rd_part *part, bool large)
 {
-    gf_rd_part *part = x->parts[number];
     step *now = NULL;
-    for (uint32_t i = 0; i < x->done_count; i++) {
+    for (uint32_t i = part->first_done; i != GF_RD_NONE; i = x->next_done[i]) {
         bool its_large = gf_rd_is_large(&x->done[i]) && !x->finishings[i].bare;
-        if (x->part_of[i] != number || gf_rd_is_plain(&x->done[i]) || its_large != large)
+        if (gf_rd_is_plain(&x->done[i]) || its_large != large)
             continue;
         if (large && x->done[i].result_size > GF_RD_MESSAGE_MAX)
             leave_result_out(x, i, "no reply can hold it");
@@ -252,12 +270,11 @@ static void add_take(exchange *x, gf_rd_part *part, const ends *with, size_t wan
 }
 
 // Plain ends in pieces; the last of them takes as well.
-static void plan_take(exchange *x, uint32_t number, size_t want, int64_t room)
+static void plan_take(exchange *x, gf_rd_part *part, size_t want, int64_t room)
 {
-    gf_rd_part *part = x->parts[number];
     ends some = { .first = x->item_count };
-    for (uint32_t i = 0; i < x->done_count; i++) {
-        if (x->part_of[i] != number || !gf_rd_is_plain(&x->done[i]))
+    for (uint32_t i = part->first_done; i != GF_RD_NONE; i = x->next_done[i]) {
+        if (!gf_rd_is_plain(&x->done[i]))
             continue;
         int64_t weight = weight_of(&x->done[i]);
         if (!has_room(x, some.count, some.bytes, weight)) {
@@ -297,9 +314,9 @@ static void plan_first(exchange *x)
         size_t share = takes && x->take->queue_count == 1 ? left : part->share;
         size_t want = takes ? gf_min_size(gf_min_size(share, left), GF_RD_CHUNK) : 0;
         left -= want;
-        plan_finish(x, i, false);
-        plan_finish(x, i, true);
-        plan_take(x, i, want, x->room / (int64_t)(takers ? takers : 1));
+        plan_finish(x, part, false);
+        plan_finish(x, part, true);
+        plan_take(x, part, want, x->room / (int64_t)(takers ? takers : 1));
         if (takes && want == 0 && x->take->max > 0)
             plan_length(x, part);
     }

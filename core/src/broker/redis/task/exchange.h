@@ -5,6 +5,7 @@
 #define GF_BROKER_REDIS_EXCHANGE_H
 
 #include "broker/redis/store.h"
+#include "util/table.h"
 
 // The keys of a queue that the scripts are given, and the front of its tasks.
 typedef enum gf_rd_part_key {
@@ -14,8 +15,13 @@ typedef enum gf_rd_part_key {
 } gf_rd_part_key;
 #define GF_RD_PART_KEY(NAME, name, rest) GF_RD_##NAME,       // for GF_RD_KEYS_…
 
+#define GF_RD_NONE UINT32_MAX
+
 // One queue in an exchange; one allocation. Commands borrow its keys until they are run.
 typedef struct gf_rd_part {
+    gf_link     link;                      // first; by the hash of its queue
+    uint32_t    number;                    // in the exchange
+    uint32_t    first_done, last_done;     // of its finishes; GF_RD_NONE: it has none
     const char *queue;
     const char *shown;                     // the queue it is a slot of; NULL: of none
     bool        takes;

@@ -32,7 +32,9 @@ gf_rd_part *gf_rd_part_new(const char *queue)
     gf_rd_part *p = gf_alloc(sizeof *p + GF_RD_PART_KEYS * room);
     if (!p)
         return NULL;
-    *p = (gf_rd_part){ .queue = queue, .rest = -1 };
+    *p = (gf_rd_part){
+        .queue = queue, .first_done = GF_RD_NONE, .last_done = GF_RD_NONE, .rest = -1
+    };
     for (size_t i = 0; i < GF_RD_PART_KEYS; i++) {
         char *to = (char *)(p + 1) + i * room;
         memcpy(to, front.text, size);

@@ -3,6 +3,7 @@
 // A batch of a hundred tasks would otherwise update its queue's row a hundred times. Belongs to the
 // leader: pointers to queues are good until the transaction ends, and what reads queue rows by SQL
 // has them flushed before (GF_SQ_READS_COUNTS).
+#include <stddef.h>
 #include <string.h>
 
 #include "broker/sqlite/store.h"
@@ -10,6 +11,7 @@
 #include "util/array.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/hash.h"
 
 static const int64_t tail_max = (INT64_C(1) << GF_SQ_SEQ_BITS) - 2;
 
@@ -54,6 +56,8 @@ static gf_sq_queue *read_queue(gf_sq_txn *t, sqlite3_stmt *s)
         const char *name = gf_sq_name(s, GF_SQ_QUEUE_COUNTS + GF_STATE_COUNT);
         sqlite3_snprintf(sizeof q->name, q->name, "%s", name ? name : "");
         q->bit = gf_sq_wakeup_bit(q->name);
+        gf_table_add(&t->counts->by_name, &q->by_name, gf_hash_text(q->name));
+        gf_table_add(&t->counts->by_qid, &q->by_qid, (uint64_t)q->qid);
     }
     gf_sq_done(s);
     return q;
@@ -63,9 +67,12 @@ gf_sq_queue *gf_sq_queue_named(gf_sq_txn *t, const char *name)
 {
     if (t->counts->last && strcmp(t->counts->last->name, name) == 0)
         return t->counts->last;
-    for (size_t i = 0; i < t->counts->count; i++)
-        if (strcmp(t->counts->queues[i]->name, name) == 0)
-            return t->counts->last = t->counts->queues[i];
+    gf_link *link = gf_table_find(&t->counts->by_name, gf_hash_text(name));
+    for (; link; link = gf_table_next(link)) {
+        gf_sq_queue *q = (gf_sq_queue *)(void *)link;
+        if (strcmp(q->name, name) == 0)
+            return t->counts->last = q;
+    }
 
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_QUEUE_NAMED);
     gf_sq_bind_text(t->conn, s, 1, name);
@@ -90,9 +97,10 @@ gf_sq_queue *gf_sq_queue_numbered(gf_sq_txn *t, int64_t qid)
 {
     if (t->counts->last && t->counts->last->qid == qid)
         return t->counts->last;
-    for (size_t i = 0; i < t->counts->count; i++)
-        if (t->counts->queues[i]->qid == qid)
-            return t->counts->last = t->counts->queues[i];
+    gf_link *link = gf_table_find(&t->counts->by_qid, (uint64_t)qid);
+    if (link)
+        return t->counts->last =
+                   (gf_sq_queue *)(void *)((char *)link - offsetof(gf_sq_queue, by_qid));
 
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_QUEUE_NUMBERED);
     gf_sq_bind_int(t->conn, s, 1, qid);
@@ -144,6 +152,8 @@ void gf_sq_counts_forget(gf_sq_queue_counts *counts)
 {
     counts->count = 0;
     counts->last = NULL;
+    gf_table_clear(&counts->by_name);
+    gf_table_clear(&counts->by_qid);
 }
 
 void gf_sq_counts_close(gf_sq_queue_counts *counts)
@@ -151,5 +161,7 @@ void gf_sq_counts_close(gf_sq_queue_counts *counts)
     for (size_t i = 0; i < counts->room; i++)
         gf_free(counts->queues[i]);
     gf_free(counts->queues);
+    gf_table_clear(&counts->by_name);
+    gf_table_clear(&counts->by_qid);
     *counts = (gf_sq_queue_counts){ 0 };
 }

@@ -397,9 +397,8 @@ static void settle(waits *w, waiting *each, gf_awaited *a, gofer_status st)
         st = gf_fail(GOFER_ENOTFOUND, "no task '%s' in queue '%s'", a->id, a->queue);
     else if (!each->made && !each->rid)
         st = GOFER_ETIMEOUT;             // only looked
-    else if (!each->made && !gf_table_add(&w->by_rid, &each->link, (uint64_t)each->rid))
-        st = gf_fail_nomem("a wait");    // the row goes when its time is over
     else if (!each->made) {
+        gf_table_add(&w->by_rid, &each->link, (uint64_t)each->rid);
         each->of = a;
         each->place = w->count;
         each->renewed_ms = gf_mono_ms();
