@@ -48,6 +48,13 @@ int64_t store_down(int64_t ms)
     return ms / store_granularity_ms() * store_granularity_ms();
 }
 
+bool store_heard(bool heard)
+{
+    if (!heard && getenv("GOFER_TEST_FAILOVER"))
+        atomic_fetch_add(&check_state.uncertain, 1);
+    return heard;
+}
+
 bool store_sees_death(void)
 {
     return !store_is_redis();

@@ -31,6 +31,10 @@ bool store_sees_death(void);
 void lease_ends(const char *queue, const char *id);
 void leases_end(const char *queue);
 
+// Whether it was heard. What is told while servers fail over may reach nobody, as an answer may get
+// lost: a test that has waited for it in vain begins anew (main.c).
+bool store_heard(bool heard);
+
 // Opens a fresh store with a registered worker "w". Ends the test when that fails.
 gf_broker *store_open(void);
 // Opens the test's store once more (shared ones only), without a worker.

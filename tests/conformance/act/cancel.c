@@ -39,7 +39,7 @@ static bool hears(heard *h, const char *id)
     int64_t end_ms = gf_mono_ms() + PATIENCE_MS;
     while (!has_heard(h, id) && gf_mono_ms() < end_ms)
         gf_sleep_us(1000);
-    return has_heard(h, id);
+    return store_heard(has_heard(h, id));
 }
 
 static gf_watch *watch(gf_broker *b, heard *h)

@@ -32,6 +32,7 @@ static bool hears(heard *h, const char *text)
     int64_t end_ms = gf_mono_ms() + PATIENCE_MS;
     while (strcmp(text_of(h), text) != 0 && gf_mono_ms() < end_ms)
         gf_sleep_us(1000);
+    (void)store_heard(strcmp(text_of(h), text) == 0);
     return CHECK_STR(text_of(h), text);
 }
 

@@ -42,9 +42,8 @@ static void begin_wait(waiter *w, gf_broker *b, const char *id)
 static void excuse(const waiter *w)
 {
     const char *outcome = w->status == GOFER_OK ? gofer_info_text(w->end, "outcome") : NULL;
-    if (getenv("GOFER_TEST_FAILOVER") &&
-        (w->status == GOFER_ENOTFOUND || (outcome && strcmp(outcome, "gone") == 0)))
-        atomic_fetch_add(&check_state.uncertain, 1);
+    (void)store_heard(w->status != GOFER_ENOTFOUND && w->status != GOFER_ETIMEOUT &&
+        !(outcome && strcmp(outcome, "gone") == 0));
 }
 
 // Else it cannot be seen when another thread's wait has begun. Who came too late for a task that is

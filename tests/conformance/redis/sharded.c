@@ -425,6 +425,7 @@ static void an_end_is_told_wherever_the_task_is(void)
         gf_claim *claim = need_one(b, "q", id);
         done(b, claim);
         pthread_join(thread, NULL);
+        (void)store_heard(w.status == GOFER_OK);
         if (CHECK_STATUS(w.status, GOFER_OK)) {
             CHECK_STR(gofer_info_text(w.end, "outcome"), "done");
             CHECK_STR(gofer_info_text(w.end, "queue"), "q");
