@@ -857,10 +857,10 @@ static void a_line_tells_what_comes_and_when_it_breaks(void)
     CHECK_OK(gf_rd_session_send(line, &c.args, LONG_MS));
     REQUIRE_OK(session_wait(line, &r));
     CHECK_STR(r->str, "one");
-    freeReplyObject(r);
+    gf_rd_reply_free(r);
     REQUIRE_OK(session_wait(line, &r));
     CHECK_INT(r->type, REDIS_REPLY_ERROR);
-    freeReplyObject(r);
+    gf_rd_reply_free(r);
     CHECK_STATUS(gf_rd_session_next(line, &r), GOFER_EEMPTY);
     CHECK_OK(gf_rd_session_send(line, &quit.args, LONG_MS));
     CHECK_STATUS(session_wait(line, &r), GOFER_EBROKER);

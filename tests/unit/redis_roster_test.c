@@ -46,7 +46,7 @@ static gf_wire_server *server_record(const char *id)
     if (r && CHECK_INT(r->type, REDIS_REPLY_STRING))
         CHECK_OK(gf_wire_server_decode(r->str, r->len, &server));
     if (r)
-        freeReplyObject(r);
+        gf_rd_reply_free(r);
     return server;
 }
 
@@ -107,7 +107,7 @@ static void a_worker_is_recorded_as_asynq_does(void)
             gf_free(w);
         }
     if (hash)
-        freeReplyObject(hash);
+        gf_rd_reply_free(hash);
     CHECK_INT(raw_int("EXISTS asynq:queues"), 0);       // nothing else is made
     tear_down();
 }
@@ -233,7 +233,7 @@ static void large_payloads_are_left_out(void)
         }
     CHECK_INT(shown, 16);                // 1 MiB in all
     if (hash)
-        freeReplyObject(hash);
+        gf_rd_reply_free(hash);
     tear_down();
 }
 
@@ -270,7 +270,7 @@ static void put_go_server(const char *key_rest, const char *id, const char *stat
     gf_rd_add(&cmd.args, "3600");
     gf_rd_add_bytes(&cmd.args, bytes.bytes, bytes.size);
     if (CHECK_OK(gf_rd_call(s, &cmd, &reply)))
-        freeReplyObject(reply);
+        gf_rd_reply_free(reply);
     gf_bytes_clear(&bytes);
     raw_run("ZADD asynq:servers %lld %s", (long long)gf_now_ms() / 1000 + 10, key);
     REQUIRE_OK(gf_wire_worker_encode(&worker, &bytes));

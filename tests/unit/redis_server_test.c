@@ -273,7 +273,7 @@ static void a_line_may_block(void)
     CHECK_INT(st, GOFER_OK);
     CHECK_STR(st == GOFER_OK ? r->element[1]->str : NULL, "x");
     if (r)
-        freeReplyObject(r);
+        gf_rd_reply_free(r);
     gf_rd_cmd_clear(&wait);
     gf_rd_session_close(line);
     gf_rd_net_close(net);

@@ -159,7 +159,7 @@ static void a_line_reads_all_that_openssl_holds(void)
         gofer_status st = gf_rd_session_next(line, &r);
         if (st == GOFER_OK) {
             came++;
-            freeReplyObject(r);
+            gf_rd_reply_free(r);
             continue;
         }
         if (!CHECK_INT(st, GOFER_EEMPTY))

@@ -58,7 +58,7 @@ static void our_request_is_announced_as_asynq_does(void)
     gf_rd_args_clear(&args);
     WAIT_FOR(r || gf_rd_session_next(line, &r) == GOFER_OK);
     if (r)
-        freeReplyObject(r);
+        gf_rd_reply_free(r);
     CHECK_OK(gf_act_one(b, "q", GF_ACT_CANCEL, "one"));
     r = NULL;
     WAIT_FOR(r || gf_rd_session_next(line, &r) == GOFER_OK);
@@ -67,7 +67,7 @@ static void our_request_is_announced_as_asynq_does(void)
         CHECK_STR(r->element[2]->str, "one");
     }
     if (r)
-        freeReplyObject(r);
+        gf_rd_reply_free(r);
     gf_rd_session_close(line);
     CHECK_INT(raw_int("HEXISTS asynq:{q}:t:one gofer:cancel"), 0);       // a Go worker's: nothing
                                                                          //   to note

@@ -61,7 +61,7 @@ gofer_status gf_rd_queue_add(gf_rd_store *s, const char *queue)
     gf_rd_add(&cmd.args, queue);
     gofer_status st = gf_rd_call(s, &cmd, &reply);
     if (st == GOFER_OK)
-        freeReplyObject(reply);
+        gf_rd_reply_free(reply);
     return st;
 }
 
@@ -184,7 +184,7 @@ static gofer_status ask_names(gf_rd_store *s, packed *out)
     if (st != GOFER_OK)
         return st;
     st = pack_names(reply, out);
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return st;
 }
 
@@ -198,7 +198,7 @@ gofer_status gf_rd_queues_unfit(gf_rd_store *s, void (*tell)(void *arg, const re
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++)
         if (!usable(reply->element[i]))
             tell(arg, reply->element[i]);
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return GOFER_OK;
 }
 
@@ -291,7 +291,7 @@ bool gf_rd_queue_exists(gf_rd_store *s, const char *queue, gofer_status *st)
     if (*st != GOFER_OK)
         return false;
     bool exists = gf_rd_reply_int(reply, 0) == 1;
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return exists;
 }
 

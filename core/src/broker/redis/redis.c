@@ -102,7 +102,7 @@ static gofer_status read_clock(gf_broker *b, int64_t *now_ms)
     const redisReply *seconds = gf_rd_reply_at(reply, 0, REDIS_REPLY_STRING);
     const redisReply *us = gf_rd_reply_at(reply, 1, REDIS_REPLY_STRING);
     int64_t at_ms = gf_rd_reply_int(seconds, -1) * 1000 + gf_rd_reply_int(us, 0) / 1000;
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     if (at_ms < 0)
         return gf_fail(GOFER_EBROKER, "Redis has answered TIME with something else than a time");
     *now_ms = at_ms - took_ms;     // rather late than early, however slow the answer was

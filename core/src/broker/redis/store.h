@@ -231,7 +231,7 @@ gofer_status gf_rd_lock_of(gf_rd_store *s, const char *queue, const char *type, 
 // A lock by a name of the caller's: it begins as Asynq's do, so that its workers
 // free it too. gf_free.
 gofer_status gf_rd_named_lock(const char *queue, const char *name, char **out);
-// Runs one command and clears its args; OK: *reply is the caller's (freeReplyObject).
+// Runs one command and clears its args; OK: *reply is the caller's (gf_rd_reply_free).
 gofer_status gf_rd_call(gf_rd_store *s, gf_rd_cmd *cmd, redisReply **reply);
 
 // Why a message of so many bytes is not read.

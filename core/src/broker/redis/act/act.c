@@ -268,7 +268,7 @@ static gofer_status move_chunk(gf_rd_store *s, chunk *c)
     c->more = gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0) == 1;
     gf_rd_upkeep_trimmed(s, c->queue,
         gf_rd_reply_int(gf_rd_reply_at(reply, 2, REDIS_REPLY_INTEGER), 0));
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return GOFER_OK;
 }
 

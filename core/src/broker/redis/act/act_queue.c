@@ -112,7 +112,7 @@ static gofer_status close_queue(removal *r, bool force)
         return st;
     int64_t said = gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), 0);
     long long tasks = gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0);
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     if (said == -2)
         return gf_fail(GOFER_ESTATE,
             "the queue '%s' has %lld active tasks: let them finish, or stop their workers",
@@ -137,7 +137,7 @@ static gofer_status delete_tasks(removal *r)
         if (st != GOFER_OK)
             return st;
         count = gf_rd_reply_int(reply, 0);
-        freeReplyObject(reply);
+        gf_rd_reply_free(reply);
         if (count < 0)
             return gf_fail(GOFER_ESTATE,
                 "the queue '%s' has active tasks again: somebody resumed it while it was being "
@@ -164,7 +164,7 @@ static gofer_status delete_rest(removal *r, bool *ended)
     if (st != GOFER_OK)
         return st;
     *ended = gf_rd_reply_int(reply, 0) == 1;
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return GOFER_OK;
 }
 
@@ -204,7 +204,7 @@ static gofer_status sweep_keys(removal *r, redisReply *const *keys, size_t count
         if (st != GOFER_OK)
             return st;
         todo = gf_rd_reply_int(reply, 0);
-        freeReplyObject(reply);
+        gf_rd_reply_free(reply);
     }
     return GOFER_OK;
 }
@@ -229,7 +229,7 @@ static gofer_status sweep_page(removal *r, const char *match, char cursor[32])
     snprintf(cursor, 32, "%s", next ? next->str : "0");
     for (size_t at = 0; at < count && st == GOFER_OK; at += SWEEP_KEYS)
         st = sweep_keys(r, keys->element + at, count - at < SWEEP_KEYS ? count - at : SWEEP_KEYS);
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return st;
 }
 

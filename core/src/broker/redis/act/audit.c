@@ -66,6 +66,6 @@ gofer_status gf_rd_audit_page(gf_broker *b, int64_t before, size_t limit, gf_nam
         if (st == GOFER_OK && gf_rd_reply_is_text(line) && !gf_names_add(lines, line->str))
             st = gf_fail_nomem("the audit");
     }
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return st;
 }

@@ -58,7 +58,7 @@ static gofer_status change(editing *e, redisReply **read, gf_bytes *out)
         st = gf_fail(GOFER_ECORRUPT, "the task '%.255s' has no message", e->id);
     }
     if (st != GOFER_OK) {
-        freeReplyObject(*read);
+        gf_rd_reply_free(*read);
         *read = NULL;
     }
     return st;
@@ -107,7 +107,7 @@ static gofer_status edit_once(editing *e, bool *again)
         st = write(e, read, &message, again);
     gf_bytes_clear(&message);
     if (read)
-        freeReplyObject(read);
+        gf_rd_reply_free(read);
     return st;
 }
 

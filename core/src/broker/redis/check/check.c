@@ -268,7 +268,7 @@ static gofer_status add_to_queues(gf_rd_checking *c, gf_rd_checked *q)
     gofer_status st = gf_rd_call(c->store, &cmd, &reply);
     if (st != GOFER_OK)
         return st;
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     q->found[GF_K_UNLISTED].repaired = 1;
     return GOFER_OK;
 }

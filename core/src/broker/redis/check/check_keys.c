@@ -112,7 +112,7 @@ static gofer_status look_for_task(gf_rd_checking *c, gf_rd_checked *q, const cha
         q->found[GF_K_ORPHAN].repaired +=
             gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0);
     }
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return GOFER_OK;
 }
 
@@ -135,7 +135,7 @@ static gofer_status note_ticks(gf_rd_checking *c, gf_rd_checked *q, const redisR
     gofer_status st = gf_rd_call(c->store, &cmd, &reply);
     if (st != GOFER_OK)
         return st;
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     q->found[GF_K_TICKS].repaired++;
     return GOFER_OK;
 }
@@ -240,7 +240,7 @@ static gofer_status scan(gf_rd_checking *c, int32_t slot)
         bool keys = gf_rd_reply_at(reply, 1, REDIS_REPLY_ARRAY) != NULL;
         snprintf(cursor, sizeof cursor, "%s", next ? next->str : "0");
         st = keys ? look_at_keys(c, reply->element[1]) : GOFER_OK;
-        freeReplyObject(reply);
+        gf_rd_reply_free(reply);
         if (st == GOFER_OK)
             st = gf_visit_step(&c->visit);
         if (st != GOFER_OK)
@@ -279,7 +279,7 @@ static gofer_status slots_of(gf_rd_checking *c, int32_t *slots, size_t *count)
         slots[(*count)++] = (int32_t)gf_rd_reply_int(range->element[0], 0);
     }
     gf_free(nodes);
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return GOFER_OK;
 }
 

@@ -39,7 +39,7 @@ static gofer_status look_at_leases(gf_rd_checking *c, gf_rd_checked *q, bool aga
             gf_rd_check_note(q, lease_kinds[i], ids->element[j]);
         *found |= count > 0;
     }
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return GOFER_OK;
 }
 
@@ -110,6 +110,6 @@ gofer_status gf_rd_check_groups(gf_rd_checking *c, gf_rd_checked *q)
     if (stale && stale->elements > 0 && c->visit.repair &&
         gf_rd_group_reclaim(c->store, q->name, &back) == GOFER_OK)
         q->found[GF_K_SET_STALE].repaired = q->found[GF_K_SET_STALE].count;
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return st;
 }

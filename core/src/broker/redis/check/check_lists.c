@@ -81,7 +81,7 @@ static gofer_status mend(const walk *w, const some *m, size_t from, size_t count
     if (st != GOFER_OK)
         return st;
     w->q->found[m->kind].repaired += gf_rd_reply_int(reply, 0);
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return GOFER_OK;
 }
 
@@ -180,7 +180,7 @@ static gofer_status look_for_both(const walk *w, const redisReply *id, bool *is_
         gf_rd_check_note(w->q, GF_K_TWICE, id);
     w->q->found[GF_K_TWICE].repaired +=
         gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0);
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return GOFER_OK;
 }
 
@@ -244,7 +244,7 @@ static gofer_status walk_page(walk *w, char **next)
     gofer_status st = gf_rd_rows(w->c->store, &asked, next, &page);
     if (st == GOFER_OK) {
         st = look_at_page(w, page->element[1]);
-        freeReplyObject(page);
+        gf_rd_reply_free(page);
     }
     w->again = st == GOFER_OK && *next && taken_out(w->q) > before;
     if (w->again) {
@@ -280,7 +280,7 @@ static gofer_status walk_groups(gf_rd_checking *c, gf_rd_checked *q)
         snprintf(rest, sizeof rest, "g:%s", sets->element[i]->str);
         st = walk_list(&(walk){ c, q, GF_AGGREGATING, rest, false });
     }
-    freeReplyObject(sets);
+    gf_rd_reply_free(sets);
     return st;
 }
 

@@ -161,12 +161,12 @@ gofer_status gf_rd_check_rights(gf_rd_checking *c)
     if (reply && reply->type == REDIS_REPLY_STRING)
         snprintf(user, sizeof user, "%s", reply->str);
     if (reply)
-        freeReplyObject(reply);
+        gf_rd_reply_free(reply);
     snprintf(line, sizeof line, "ACL DRYRUN %s PING", user);
     st = gf_rd_check_try(c, line, &reply);
     bool dry = reply != NULL;
     if (reply)
-        freeReplyObject(reply);
+        gf_rd_reply_free(reply);
     // Who cannot be asked is tried, on keys, and of these a Cluster that is down serves none. That
     // it is down has been reported.
     if (st == GOFER_OK && !dry && c->cluster_down)

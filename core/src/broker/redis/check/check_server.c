@@ -341,7 +341,7 @@ static gofer_status check_speed(gf_rd_checking *c)
         gofer_status st = gf_rd_call(c->store, &cmd, &reply);
         if (st != GOFER_OK)
             return st;
-        freeReplyObject(reply);
+        gf_rd_reply_free(reply);
         took_us[i] = (gf_mono_ns() - begun_ns) / 1000;
     }
     qsort(took_us, ASKED, sizeof *took_us, by_number);
@@ -373,7 +373,7 @@ static gofer_status check_cluster(servers *s)
             "assign the slots: 'redis-cli --cluster fix'",
             "%lld of 16384 slots of the cluster are assigned",
             (long long)number_of(&n, "cluster_slots_assigned"));
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return GOFER_OK;
 }
 
@@ -398,7 +398,7 @@ static gofer_status check_records(gf_rd_checking *c)
         if (st != GOFER_OK)
             return st == GOFER_ECORRUPT || st == GOFER_EDENIED ? GOFER_OK : st;
         f.count += gf_rd_reply_int(reply, 0);
-        freeReplyObject(reply);
+        gf_rd_reply_free(reply);
     }
     f.repaired = c->visit.repair ? f.count : 0;
     if (f.count > 0)

@@ -168,7 +168,7 @@ gofer_status gf_rd_entries(gf_broker *b, int64_t known, gf_entries *out)
     const redisReply *all = gf_rd_reply_at(reply, 1, REDIS_REPLY_ARRAY);
     entries.version = gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_STRING), 0);
     st = all ? read_all(all, &entries) : GOFER_OK;
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     if (st == GOFER_OK)
         *out = entries;
     else

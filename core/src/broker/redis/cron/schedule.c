@@ -257,7 +257,7 @@ gofer_status gf_rd_schedule_list(gf_rd_store *s, gofer_info **out)
     for (size_t at = 0; at < count && st == GOFER_OK; at += PER_CALL)
         st =
             ask_entries(s, keys->element + at, count - at < PER_CALL ? count - at : PER_CALL, list);
-    freeReplyObject(keys);
+    gf_rd_reply_free(keys);
     if (st != GOFER_OK)
         gofer_info_free(list);
     else
@@ -283,7 +283,7 @@ gofer_status gf_rd_schedule_record(gf_rd_store *s, const char *entry_id, const g
     gf_rd_add_bytes(&cmd.args, bytes.size ? bytes.bytes : "", bytes.size);
     st = gf_rd_call(s, &cmd, &reply);
     if (st == GOFER_OK)
-        freeReplyObject(reply);
+        gf_rd_reply_free(reply);
     gf_bytes_clear(&bytes);
     return st;
 }
@@ -329,7 +329,7 @@ gofer_status gf_rd_schedule_history(gf_rd_store *s, const char *entry_id, size_t
     size_t count = events->type == REDIS_REPLY_ARRAY ? events->elements : 0;
     for (size_t i = 0; i < count && st == GOFER_OK; i++)
         st = add_event(list, events->element[i]);
-    freeReplyObject(events);
+    gf_rd_reply_free(events);
     if (st != GOFER_OK)
         gofer_info_free(list);
     else
@@ -348,6 +348,6 @@ gofer_status gf_rd_schedule_forget(gf_rd_store *s, const char *entry_id)
     begin(&cmd, NULL, "DEL", key);
     st = gf_rd_call(s, &cmd, &reply);
     if (st == GOFER_OK)
-        freeReplyObject(reply);
+        gf_rd_reply_free(reply);
     return st;
 }

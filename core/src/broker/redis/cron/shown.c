@@ -70,7 +70,7 @@ static gofer_status call_lock(gf_rd_store *s, const gf_rd_script *script, const 
     if (st != GOFER_OK)
         return st;
     *ours = gf_rd_reply_int(reply, 0) == 1;
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return GOFER_OK;
 }
 

@@ -135,7 +135,7 @@ static gofer_status find_ready(gf_rd_store *s, const char *queue, const gf_group
         snprintf(group, GF_NAME_MAX + 1, "%s", reply->str);
     if (which->suspects)
         *which->suspects = reply->type == REDIS_REPLY_INTEGER && reply->integer == 1;
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return found ? GOFER_OK : gf_fail(GOFER_EEMPTY, "no group of queue '%s' is ready", queue);
 }
 
@@ -359,7 +359,7 @@ gofer_status gf_rd_group_put(gf_broker *b, const gf_group_set *set, const gf_mes
     st = gf_rd_call(s, &cmd, &reply);
     if (st == GOFER_OK) {
         st = read_put(set, combined, reply);
-        freeReplyObject(reply);
+        gf_rd_reply_free(reply);
     }
     gf_bytes_clear(&message);
     return st;
@@ -384,7 +384,7 @@ gofer_status gf_rd_group_back(gf_broker *b, const gf_group_set *set)
     gf_rd_add_int(&cmd.args, GF_RD_SET_MOST);
     st = gf_rd_call(s, &cmd, &reply);
     if (st == GOFER_OK)
-        freeReplyObject(reply);
+        gf_rd_reply_free(reply);
     return st;
 }
 
@@ -405,7 +405,7 @@ static gofer_status archive_some(gf_rd_store *s, const gf_group_set *set, const 
     *left = gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), -1);
     gf_rd_upkeep_trimmed(s, set->queue,
         gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0));
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return GOFER_OK;
 }
 
@@ -515,7 +515,7 @@ gofer_status gf_rd_groups(gf_broker *b, const char *queue, gofer_info **out)
     for (size_t i = 0; i < count && st == GOFER_OK; i++)
         if (add_group(list, reply->element[i]) != 0)
             st = gf_fail_nomem("the list of groups");
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     if (st == GOFER_OK)
         *out = list;
     else

@@ -93,7 +93,7 @@ static gofer_status call_for_int(gf_rd_store *s, gf_rd_cmd *cmd, int64_t *out)
     if (st != GOFER_OK)
         return st;
     *out = gf_rd_reply_int(reply, 0);
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return GOFER_OK;
 }
 
@@ -272,7 +272,7 @@ static gofer_status next_page(reading *r, bool *more)
     if (st != GOFER_OK)
         return st;
     st = read_page(r, page, more);
-    freeReplyObject(page);
+    gf_rd_reply_free(page);
     return st;
 }
 

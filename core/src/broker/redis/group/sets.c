@@ -48,8 +48,6 @@ gofer_status gf_rd_group_sets(gf_rd_store *s, const char *queue, redisReply **ou
     }
     if (kept > 1)
         qsort((*out)->element, kept, sizeof *(*out)->element, by_text);
-    for (size_t i = kept; i < (*out)->elements; i++)
-        freeReplyObject((*out)->element[i]);
     (*out)->elements = kept;
     return GOFER_OK;
 }

@@ -30,7 +30,7 @@ static gofer_status weigh(gf_rd_store *s, const char *queue, int64_t *out)
     if (st != GOFER_OK)
         return st;
     *out = gf_rd_reply_int(reply, 0);
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return GOFER_OK;
 }
 

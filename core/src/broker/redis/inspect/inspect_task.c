@@ -270,7 +270,7 @@ void gf_rd_runners_find(gf_rd_store *s, const char *queue, const redisReply *con
     if (count && gf_rd_call(s, &cmd, &keys) == GOFER_OK) {
         if (keys->type == REDIS_REPLY_ARRAY)
             ask_workers(s, keys, queue, ids, count, runners);
-        freeReplyObject(keys);
+        gf_rd_reply_free(keys);
     }
 }
 
@@ -330,6 +330,6 @@ gofer_status gf_rd_task(gf_broker *b, const char *queue, const char *id, gofer_i
         st = show_task(s, reply, queue, out);
     else if ((st = gf_rd_queue_need(s, queue)) == GOFER_OK)
         st = gf_fail(GOFER_ENOTFOUND, "no task '%s' in queue '%s'", id, queue);
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return st;
 }

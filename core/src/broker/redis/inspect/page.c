@@ -244,7 +244,7 @@ static gofer_status ask_page(gf_rd_store *s, const gf_rd_asked_page *asked, cons
     }
     gofer_status st = gf_rd_call(s, &cmd, reply);
     if (st == GOFER_OK && !is_page(*reply)) {
-        freeReplyObject(*reply);
+        gf_rd_reply_free(*reply);
         st = gf_fail(GOFER_ECORRUPT, "a page of queue '%s' was answered with something else",
             asked->queue);
     }
@@ -276,7 +276,7 @@ gofer_status gf_rd_rows(gf_rd_store *s, const gf_rd_asked_page *asked, char **ne
         *next = cursor_text(NULL, (*page)->element[2]->str,
             rows->element[rows->elements - 1]->element[GF_ROW_ID]);
         if (!*next) {
-            freeReplyObject(*page);
+            gf_rd_reply_free(*page);
             return GOFER_ENOMEM;
         }
     }
@@ -340,7 +340,7 @@ static gofer_status inspect_list(page *p, const char *rest, const char *group, b
                  rows->element[rows->elements - 1]->element[GF_ROW_ID]) == 0
             ? GOFER_OK
             : GOFER_ENOMEM;
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return st;
 }
 
@@ -374,7 +374,7 @@ static gofer_status inspect_sets(page *p)
             break;
     }
     if (sets)
-        freeReplyObject(sets);
+        gf_rd_reply_free(sets);
     return st;
 }
 

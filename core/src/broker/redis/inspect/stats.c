@@ -79,7 +79,7 @@ static gofer_status add_one(gf_rd_store *s, const gf_type_stats *item, int64_t n
     }
     gofer_status st = gf_rd_call(s, &cmd, &reply);
     if (st == GOFER_OK)
-        freeReplyObject(reply);
+        gf_rd_reply_free(reply);
     return st;
 }
 

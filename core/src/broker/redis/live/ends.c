@@ -154,7 +154,7 @@ static gofer_status end_from_push(waiting *w, const redisReply *pushed)
                 st = make_end(w, how, at_ms, NULL,
                     ((const gf_wire_task *)memory)->message.last_error);
             gf_free(memory);
-            freeReplyObject(r);
+            gf_rd_reply_free(r);
             if (st != GOFER_EEMPTY)
                 return st;
         }
@@ -213,7 +213,7 @@ static gofer_status look_once_more(waiting *w, redisReply **reply)
     look_begin(&cmd, &keys, w, 0, true);
     gofer_status st = gf_rd_call(w->s, &cmd, reply);
     if (st == GOFER_OK && (st = check_answer(w, *reply)) != GOFER_OK)
-        freeReplyObject(*reply);
+        gf_rd_reply_free(*reply);
     return st;
 }
 
@@ -373,7 +373,7 @@ static void listen_on(waits *w)
         bool denied = r->type == REDIS_REPLY_ERROR;
         if (!denied)
             take_in(w, r);
-        freeReplyObject(r);
+        gf_rd_reply_free(r);
         if (denied)
             hang_up(w, DENIED_MS);
     }

@@ -129,7 +129,7 @@ static gofer_status publish(gf_rd_store *s, const char *text, size_t size)
     gf_rd_add_bytes(&cmd.args, text, size);
     gofer_status st = gf_rd_call(s, &cmd, &reply);
     if (st == GOFER_OK)
-        freeReplyObject(reply);
+        gf_rd_reply_free(reply);
     return st;
 }
 
@@ -339,7 +339,7 @@ static gofer_status subscribed(listener *l)
         if (r->type == REDIS_REPLY_ERROR)
             st = gf_fail(strncmp(r->str, "NOPERM", 6) == 0 ? GOFER_EDENIED : GOFER_EBROKER,
                 "SUBSCRIBE %s: %.200s", CHANNEL, r->str);
-        freeReplyObject(r);
+        gf_rd_reply_free(r);
         return st;
     }
 }
@@ -373,7 +373,7 @@ static bool listen_on(listener *l)
         l->pinged = false;
         if (kind && text && strcmp(kind->str, "message") == 0)
             take_in(l, text->str, (size_t)text->len);
-        freeReplyObject(r);
+        gf_rd_reply_free(r);
     }
     int64_t quiet_ms = gf_mono_ms() - l->received_ms;
     if (st != GOFER_EEMPTY || (l->pinged && quiet_ms >= IDLE_MS + PONG_MS))

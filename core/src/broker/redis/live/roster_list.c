@@ -231,7 +231,7 @@ gofer_status gf_rd_workers(gf_broker *b, gofer_info **out)
     st = list ? GOFER_OK : gf_fail_nomem("the list of workers");
     for (size_t at = 0; at < count && st == GOFER_OK; at += LISTED)
         st = list_some(s, keys->element + at, count - at < LISTED ? count - at : LISTED, list);
-    freeReplyObject(keys);
+    gf_rd_reply_free(keys);
     if (st != GOFER_OK) {
         gofer_info_free(list);
         return st;

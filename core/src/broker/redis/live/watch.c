@@ -120,7 +120,7 @@ static gofer_status subscribed(watch *w)
         if (r->type == REDIS_REPLY_ERROR)
             st = gf_fail(strncmp(r->str, "NOPERM", 6) == 0 ? GOFER_EDENIED : GOFER_EBROKER,
                 "SUBSCRIBE %s: %.200s", CANCELS, r->str);
-        freeReplyObject(r);
+        gf_rd_reply_free(r);
         if (st != GOFER_OK)
             return st;
         answers++;
@@ -179,7 +179,7 @@ static bool listen_on(watch *w)
         w->received_ms = gf_mono_ms();
         w->pinged = false;
         receive_one(w, r);
-        freeReplyObject(r);
+        gf_rd_reply_free(r);
     }
     return st == GOFER_EEMPTY;
 }
@@ -244,7 +244,7 @@ static void fetch(watch *w)
     for (size_t i = 0; all->type == REDIS_REPLY_ARRAY && i < all->elements; i++)
         if (w->callbacks.control && all->element[i]->type == REDIS_REPLY_STRING)
             w->callbacks.control(w->callbacks.arg, all->element[i]->str);
-    freeReplyObject(all);
+    gf_rd_reply_free(all);
 }
 
 static void *watch_main(void *arg)
@@ -386,7 +386,7 @@ gofer_status gf_rd_announce(gf_rd_store *s, const char *text)
     gf_rd_add(&cmd.args, text);
     gofer_status st = gf_rd_call(s, &cmd, &reply);
     if (st == GOFER_OK)
-        freeReplyObject(reply);
+        gf_rd_reply_free(reply);
     return st;
 }
 
@@ -428,7 +428,7 @@ gofer_status gf_rd_control(gf_broker *b, const char *worker, const char *command
     if (st != GOFER_OK)
         return st;
     int64_t said = gf_rd_reply_int(reply, 0);
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     if (said < 0)
         return gf_fail(GOFER_ESTATE, "the worker '%s' does not heed its commands: %d wait for it",
             worker, COMMANDS_MAX);

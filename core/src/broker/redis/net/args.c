@@ -131,7 +131,7 @@ void gf_rd_cmd_clear(gf_rd_cmd *cmd)
 {
     gf_rd_args_clear(&cmd->args);
     if (cmd->reply)
-        freeReplyObject(cmd->reply);
+        gf_rd_reply_free(cmd->reply);
     *cmd = (gf_rd_cmd){ 0 };
 }
 

@@ -105,7 +105,7 @@ static gofer_status ask_one(gf_rd_net *net, const gf_rd_address *address, int64_
         *again = st == GOFER_EBROKER;
     }
     if (reply)
-        freeReplyObject(reply);
+        gf_rd_reply_free(reply);
     gf_rd_args_clear(&args);
     if (st == GOFER_OK)
         *out = map;

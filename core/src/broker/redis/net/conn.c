@@ -69,7 +69,7 @@ static void *limited_array(const redisReadTask *task, array_count count)
         elements > GF_RD_ELEMENTS_MAX - c->elements)
         return NULL;
     c->elements += elements;
-    return c->made->createArray(task, count);
+    return gf_rd_reply_make_array(task, elements);
 }
 
 static void *limited_string(const redisReadTask *task, char *text, size_t size)
@@ -80,7 +80,7 @@ static void *limited_string(const redisReadTask *task, char *text, size_t size)
     if (!known || size > GF_RD_BULK_MAX || size > GF_RD_REPLY_MAX - c->bytes)
         return NULL;
     c->bytes += size;
-    return c->made->createString(task, text, size);
+    return gf_rd_reply_make_text(task, text, size);
 }
 
 static bool make_reader(gf_rd_conn *c)
@@ -88,14 +88,17 @@ static bool make_reader(gf_rd_conn *c)
     c->reader = redisReaderCreate();
     if (!c->reader)
         return false;
-    c->made = c->reader->fn;
-    c->make = *c->made;
-    c->make.createArray = limited_array;
-    c->make.createString = limited_string;
+    c->make = (redisReplyObjectFunctions){
+        .createString = limited_string,
+        .createArray = limited_array,
+        .createInteger = gf_rd_reply_make_integer,
+        .createNil = gf_rd_reply_make_nil,
 #if HIREDIS_MAJOR >= 1
-    c->make.createDouble = no_double;
-    c->make.createBool = no_bool;
+        .createDouble = no_double,
+        .createBool = no_bool,
 #endif
+        .freeObject = gf_rd_reply_free,
+    };
     c->reader->fn = &c->make;
     c->reader->privdata = c;
     return true;

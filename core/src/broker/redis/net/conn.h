@@ -37,8 +37,7 @@ struct gf_rd_conn {
     bool         out_of_memory;              // something did not get into `out`
 
     redisReader *reader;
-    redisReplyObjectFunctions make;          // hiredis's, with our limits before them
-    const redisReplyObjectFunctions *made;   // hiredis's own
+    redisReplyObjectFunctions make;          // those of reply_memory.c, with our limits before them
     size_t       elements, bytes;            // of the reply being read
     char         burst[GF_RD_READ_SIZE];     // what came last; too much for a handler's stack
     bool         more;                       // the last burst was cut, or OpenSSL may hold some
@@ -87,6 +86,15 @@ gf_rd_tls_setup *gf_rd_net_tls(const gf_rd_net *net);
 int          gf_rd_sock_open(const gf_rd_address *address, int64_t deadline_ms, gofer_status *st,
     bool *again);
 gofer_status gf_rd_sign_on(gf_rd_conn *c, gf_rd_kind kind, int64_t deadline_ms, bool *again);
+
+// ---- the memory of replies (reply_memory.c) -----------------------------------------------------
+//
+// For hiredis's reader, which is handed back what was made for it; NULL: no memory.
+
+void *gf_rd_reply_make_text(const redisReadTask *task, const char *text, size_t size);
+void *gf_rd_reply_make_array(const redisReadTask *task, size_t count);
+void *gf_rd_reply_make_integer(const redisReadTask *task, long long number);
+void *gf_rd_reply_make_nil(const redisReadTask *task);
 
 // ---- replies (reply.c) --------------------------------------------------------------------------
 

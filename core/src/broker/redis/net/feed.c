@@ -98,15 +98,15 @@ static gofer_status ask(gf_rd_conn *c, const char *master, int64_t deadline_ms, 
     if (st == GOFER_OK) {
         st = read_address(r, master, c->text, &out->address);
         *again = st == GOFER_EBROKER;
-        freeReplyObject(r);
+        gf_rd_reply_free(r);
     }
     if (st == GOFER_OK && (st = next_reply(c, deadline_ms, &r, again)) == GOFER_OK) {
         out->epoch = read_epoch(r);
-        freeReplyObject(r);
+        gf_rd_reply_free(r);
     }
     if (st == GOFER_OK && (st = next_reply(c, deadline_ms, &r, again)) == GOFER_OK) {
         *subscribed = r->type == REDIS_REPLY_ARRAY;
-        freeReplyObject(r);
+        gf_rd_reply_free(r);
     }
     gf_rd_conn_rewind(c);
     return st;
@@ -227,7 +227,7 @@ static bool take_in(gf_rd_feed *f, const char *master, int64_t now_ms, gf_rd_new
                     *latest = news;
                     *other = address;
                 }
-                freeReplyObject(r);
+                gf_rd_reply_free(r);
                 f->received_ms = now_ms;
                 f->pinged_ms = 0;
             }

@@ -42,7 +42,7 @@ typedef enum gf_rd_kind {
 gofer_status gf_rd_conn_dial(gf_rd_conn **out, gf_rd_net *net, const gf_rd_address *address,
     gf_rd_kind kind, int64_t deadline_ms, bool *again);
 void gf_rd_conn_close(gf_rd_conn *c);          // NULL is fine
-// One command and its answer. OK: *reply is there, which may be an error reply (freeReplyObject).
+// One command and its answer. OK: *reply is there, which may be an error reply (gf_rd_reply_free).
 // Else the connection is broken: close it.
 gofer_status gf_rd_conn_ask(gf_rd_conn *c, const gf_rd_args *args, int64_t deadline_ms,
     redisReply **reply);

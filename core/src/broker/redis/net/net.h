@@ -98,6 +98,8 @@ typedef struct gf_rd_cmd {
     bool         repeated;         // out: it was sent more than once
 } gf_rd_cmd;
 
+void gf_rd_reply_free(void *reply);    // a reply that a call or a session gave, with all of its
+                                       //   parts; NULL is fine
 void gf_rd_cmd_clear(gf_rd_cmd *cmd);                                // args and reply
 
 int32_t gf_rd_slot(const char *key, size_t size);                    // CRC16 of the {tag} mod 16384
@@ -165,8 +167,8 @@ gofer_status gf_rd_session_open(gf_rd_session **out, gf_rd_net *net, int32_t slo
 void         gf_rd_session_close(gf_rd_session *session);
 int          gf_rd_session_fd(const gf_rd_session *session);         // to poll for reading
 gofer_status gf_rd_session_send(gf_rd_session *session, const gf_rd_args *args, int64_t timeout_ms);
-// What has come so far: OK and *reply (freeReplyObject), EEMPTY: nothing whole yet (poll), EBROKER:
-// broken, or it leads to a server that others have replaced. Never blocks. Error
+// What has come so far: OK and *reply (gf_rd_reply_free), EEMPTY: nothing whole yet (poll),
+// EBROKER: broken, or it leads to a server that others have replaced. Never blocks. Error
 // replies are replies here.
 gofer_status gf_rd_session_next(gf_rd_session *session, redisReply **reply);
 // How long to poll for at the most before asking for the next, though nothing came: behind Sentinel

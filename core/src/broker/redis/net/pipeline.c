@@ -108,7 +108,7 @@ static void close_pipeline(gf_rd_net_call *c, gf_rd_pipeline *p)
 static void set_reply(gf_rd_cmd *cmd, redisReply *r)
 {
     if (cmd->reply)
-        freeReplyObject(cmd->reply);
+        gf_rd_reply_free(cmd->reply);
     cmd->reply = r;
 }
 
@@ -156,7 +156,7 @@ static void not_there(gf_rd_net_call *c, gf_rd_pipeline *p, gf_rd_request *req, 
 // It was done, by a server whose data will be thrown away: as if the answer had been lost.
 static void disbelieve(gf_rd_net_call *c, gf_rd_pipeline *p, gf_rd_request *req, redisReply *r)
 {
-    freeReplyObject(r);
+    gf_rd_reply_free(r);
     req->was_sent = true;
     req->lost |= !req->cmd->reads;
     if (may_repeat(req->cmd))
@@ -189,7 +189,7 @@ static void answered(gf_rd_net_call *c, gf_rd_pipeline *p, gf_rd_request *req, r
     case GF_RD_NOSCRIPT:
         if (req->cmd->script && !req->eval) {
             req->eval = true;
-            freeReplyObject(r);
+            gf_rd_reply_free(r);
             gf_rd_request_now(req);
             return;
         }
@@ -233,17 +233,17 @@ static gf_rd_io read_replies(gf_rd_net_call *c, gf_rd_pipeline *p)
         gf_rd_text *t = p->texts;
         if (p->asked) {
             p->asked = false;                    // an error of ASKING comes again with the command
-            freeReplyObject(r);
+            gf_rd_reply_free(r);
         } else if (req) {
             p->waiting = req->next;
             answered(c, p, req, r);
         } else if (t) {
             p->texts = t->next;                  // first: once told it may be another pipeline's
             gf_rd_text_answered(t, r);
-            freeReplyObject(r);
+            gf_rd_reply_free(r);
         } else {
             replicas_answered(c, p, r);
-            freeReplyObject(r);
+            gf_rd_reply_free(r);
         }
     }
     return io;

@@ -82,7 +82,7 @@ static bool answers_ping(gf_rd_conn *c, int64_t deadline_ms)
     bool came = gf_rd_conn_reply(c, deadline_ms, &r) == GOFER_OK;
     gf_rd_conn_rewind(c);
     if (r)
-        freeReplyObject(r);
+        gf_rd_reply_free(r);
     return came;
 }
 

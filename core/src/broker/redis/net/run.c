@@ -423,7 +423,7 @@ gofer_status gf_rd_run_everywhere(gf_rd_net *net, const gf_rd_args *args, int64_
         st = gf_fail_nomem("a command to Redis");
     for (size_t i = 0; i < count; i++)
         if (cmds[i].reply)
-            freeReplyObject(cmds[i].reply);
+            gf_rd_reply_free(cmds[i].reply);
     end(&c, &few);
     gf_free(cmds);
     gf_free(addresses);

@@ -346,7 +346,7 @@ static gofer_status greet(gf_rd_topo *t, gf_rd_conn *c, const gf_rd_address *add
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 &&
         reply->element[0]->type == REDIS_REPLY_STRING)
         is_primary = strcasecmp(reply->element[0]->str, "master") == 0;
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return is_primary ? GOFER_OK
                       : gf_fail(GOFER_EBROKER, "%s is a replica; the failover is not over", who);
 }

@@ -179,7 +179,7 @@ gofer_status gf_rd_sign_on(gf_rd_conn *c, gf_rd_kind kind, int64_t deadline_ms, 
             ask_info = true;
         else if (step != SETNAME)
             st = judge(c, r, names[step], username, password, again);
-        freeReplyObject(r);
+        gf_rd_reply_free(r);
     }
     gf_rd_conn_rewind(c);                        // the password does not stay in the buffer
                                                  //   for long:
@@ -193,7 +193,7 @@ gofer_status gf_rd_sign_on(gf_rd_conn *c, gf_rd_kind kind, int64_t deadline_ms, 
                 st = judge(c, r, "INFO", username, password, again);
             else
                 read_info(c, r);
-            freeReplyObject(r);
+            gf_rd_reply_free(r);
         }
     }
     return st;

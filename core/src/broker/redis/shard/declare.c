@@ -80,7 +80,7 @@ static gofer_status write_plan(gf_rd_store *s, const char *queue, const plan *p,
     if (st != GOFER_OK)
         return st;
     bool written = gf_rd_reply_int(reply, 0) > 0;
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     gf_rd_shards_forget(s);
     return written ? GOFER_OK
         : gf_fail(GOFER_EEXIST, "somebody else declares sharded queues at the same time");

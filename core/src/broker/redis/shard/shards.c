@@ -200,7 +200,7 @@ static gofer_status load(gf_rd_store *s, int64_t timeout_ms)
     if (st != GOFER_OK)
         return st;
     st = make_map(c, reply, &all);
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     if (st != GOFER_OK)
         return st;
     gf_rd_shards_drop(c->now);
@@ -248,7 +248,7 @@ static void refresh(gf_rd_store *s)
     gofer_status st = ask(s, words, 3, ASK_MS, &reply);
     int64_t version = st == GOFER_OK ? gf_rd_reply_int(reply, 0) : 0;
     if (reply)
-        freeReplyObject(reply);
+        gf_rd_reply_free(reply);
     pthread_mutex_lock(&c->lock);
     bool changed = st == GOFER_OK && version != atomic_load(&c->version);
     if (changed)
@@ -288,7 +288,7 @@ gofer_status gf_rd_shards_read(gf_rd_store *s, gf_rd_shards **out)
     pthread_mutex_lock(&c->lock);
     st = make_map(c, reply, out);
     pthread_mutex_unlock(&c->lock);
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return st;
 }
 

@@ -187,6 +187,6 @@ gofer_status gf_rd_finish_unreadable(gf_rd_store *s, const gf_rd_part *p, const 
         return st;
     gf_rd_upkeep_trimmed(s, p->queue,
         gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0));
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return GOFER_OK;
 }

@@ -111,7 +111,7 @@ gofer_status gf_rd_release(gf_broker *b, gf_claim *const *claims, size_t count)
         }
         first = gf_rd_call(s, &cmd, &reply);
         if (first == GOFER_OK)
-            freeReplyObject(reply);
+            gf_rd_reply_free(reply);
     }
     return first;
 }
@@ -145,6 +145,6 @@ gofer_status gf_rd_checkpoint(gf_broker *b, const gf_claim *of, void **bytes, si
         *bytes = copy;
         *size = stored ? (size_t)stored->len : 0;
     }
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return st;
 }

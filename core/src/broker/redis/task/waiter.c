@@ -309,7 +309,7 @@ static bool receive(waiter *w, watched *q, int64_t now_ms)
         } else {
             news = take_in(w, q, r, now_ms);
         }
-        freeReplyObject(r);
+        gf_rd_reply_free(r);
     }
     return news;
 }

@@ -186,7 +186,7 @@ static gofer_status export_some(gf_rd_store *s, const char *queue, const char *c
         if (items[i].status == GOFER_ENOMEM)
             st = GOFER_ENOMEM;
     }
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return st;
 }
 
@@ -391,7 +391,7 @@ static gofer_status import_some(gf_rd_store *s, const char *queue, gf_item *item
     }
     if (st == GOFER_OK) {
         read_imported(queue, reply, items, count);
-        freeReplyObject(reply);
+        gf_rd_reply_free(reply);
     }
     for (size_t i = 0; i < count && forms; i++)
         form_clear(&forms[i]);
@@ -448,7 +448,7 @@ gofer_status gf_rd_drop(gf_broker *b, const char *queue, gf_item *items, size_t 
             ? GOFER_OK
             : GOFER_ESTATE;
     if (st == GOFER_OK)
-        freeReplyObject(reply);
+        gf_rd_reply_free(reply);
     gf_free(hashes);
     return st;
 }

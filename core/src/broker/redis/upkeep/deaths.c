@@ -99,7 +99,7 @@ static gofer_status recall(gf_rd_deaths *d, one_death *one)
     if (st != GOFER_OK)
         return st;
     read_note(one, reply);
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return GOFER_OK;
 }
 
@@ -121,7 +121,7 @@ static void note(gf_rd_deaths *d, one_death *one)
     if (gf_rd_call(d->s, &cmd, &reply) != GOFER_OK)
         return;
     read_note(one, reply);
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
 }
 
 // ---- counting --------------------------------------------------------------------------------

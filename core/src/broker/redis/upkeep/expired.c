@@ -222,7 +222,7 @@ static gofer_status move(expiry *e, const lost *all, size_t count)
     for (size_t i = 0; i < count; i++)
         report_unreadable(e, &all[i]);
     report_archived(e, all, count, gf_rd_reply_at(reply, 4, REDIS_REPLY_ARRAY));
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return GOFER_OK;
 }
 
@@ -278,7 +278,7 @@ static gofer_status recover_page(expiry *e, bool *more)
     *more = page->type == REDIS_REPLY_ARRAY && page->elements > 0;
     if (*more)
         st = judge_and_move(e, page);
-    freeReplyObject(page);
+    gf_rd_reply_free(page);
     return st;
 }
 

@@ -54,7 +54,7 @@ static gofer_status lend(recovering *r, const char *queue, int64_t window)
     gf_rd_upkeep_log(r->s, "active tasks without a lease were given one", queue,
         gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), 0));
     gf_rd_upkeep_log_disorder(r->s, queue, reply, 1);
-    freeReplyObject(reply);
+    gf_rd_reply_free(reply);
     return GOFER_OK;
 }
 
