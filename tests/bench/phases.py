@@ -304,6 +304,7 @@ PHASES: "dict[str, tuple[str, Callable[[Measuring], dict]]]" = {
 
 RAW_FIGURES = {
     "single": "limit_one",
+    "threads": "limit_threads",
     "bulk": "limit_insert",
     "drain": "limit_cycle",
 }
