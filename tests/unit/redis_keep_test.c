@@ -588,6 +588,63 @@ static void the_archive_is_trimmed_in_chunks(void)
     gf_broker_close(b);
 }
 
+// ---- who of many does it ------------------------------------------------------------------------
+
+static void enlist_workers(int count)
+{
+    for (int i = 0; i < count; i++)
+        raw_run("ZADD asynq:servers %lld w%d", (long long)server_s() + 3600, i);
+}
+
+// Somebody else is elected until the key is removed, for good.
+static void of_many_workers_one_looks(void)
+{
+    gf_broker *b = raw_fresh();
+    enlist_workers(6);
+    raw_run("SET asynq:gofer:housekeeper somebody");
+    make_later("q", "scheduled", "a", server_s() - 5);
+    make_ours("q", "lost", -60);
+    CHECK_INT(forward(b, 10, NULL), 1);              // who never looked does all the same
+    make_later("q", "scheduled", "b", server_s() - 5);
+    CHECK_INT(forward(b, 10, NULL), 0);
+    CHECK_INT(recover(b, 10, 3).requeued, 0);
+    CHECK_STR(raw_text("ZRANGE asynq:{q}:scheduled 0 -1"), "b");
+
+    raw_run("DEL asynq:gofer:housekeeper");
+    size_t moved = 0;
+    for (int64_t end_ms = gf_mono_ms() + PATIENCE_MS; !moved && gf_mono_ms() < end_ms;) {
+        moved = forward(b, 10, NULL);
+        gf_sleep_us(10000);
+    }
+    CHECK_INT(moved, 1);
+    CHECK_INT(recover(b, 10, 3).requeued, 1);
+    CHECK_INT(raw_int("EXISTS asynq:gofer:housekeeper"), 1);
+    gf_broker_close(b);
+}
+
+static void of_few_workers_each_looks(void)
+{
+    gf_broker *b = raw_fresh();
+    enlist_workers(4);
+    raw_run("SET asynq:gofer:housekeeper somebody");
+    for (int i = 0; i < 3; i++) {
+        make_later("q", "scheduled", "a", server_s() - 5);
+        CHECK_INT(forward(b, 10, NULL), 1);
+    }
+    gf_broker_close(b);
+}
+
+static void where_no_answer_can_be_had_everybody_looks(void)
+{
+    gf_broker *b = raw_fresh();
+    raw_run("SET asynq:servers 1");
+    for (int i = 0; i < 3; i++) {
+        make_later("q", "scheduled", "a", server_s() - 5);
+        CHECK_INT(forward(b, 10, NULL), 1);
+    }
+    gf_broker_close(b);
+}
+
 static const check_test tests[] = {
     TEST(due_tasks_join_pending_in_the_order_of_their_times),
     TEST(due_ids_without_a_task_are_dropped),
@@ -611,6 +668,9 @@ static const check_test tests[] = {
     TEST(after_an_outage_workers_may_renew_their_leases_first),
     TEST(expired_tasks_go_in_bounded_steps),
     TEST(the_archive_is_trimmed_in_chunks),
+    TEST(of_many_workers_one_looks),
+    TEST(of_few_workers_each_looks),
+    TEST(where_no_answer_can_be_had_everybody_looks),
 };
 
 int main(int argc, char **argv)

@@ -35,6 +35,8 @@ static gofer_status start(gf_rd_store *s, const gf_url *url)
     if (st == GOFER_OK)
         st = gf_rd_upkeep_open(s);
     if (st == GOFER_OK)
+        st = gf_rd_election_open(s);
+    if (st == GOFER_OK)
         st = gf_rd_combiner_open(s);
     if (st == GOFER_OK)
         st = gf_rd_senders_open(s);
@@ -50,6 +52,7 @@ static void close_store(gf_broker *b)
     gf_rd_queues_close(s);
     gf_rd_shards_close(s);
     gf_rd_upkeep_close(s);
+    gf_rd_election_close(s);
     gf_rd_registrations_close(s);
     gf_rd_turns_close(s);
     gf_rd_undelivered_close(s);

@@ -30,7 +30,7 @@
 //
 // And beside the queues, each alone in its slot: asynq:gofer:schedules (entries.c),
 // asynq:gofer:shown (shown.c), asynq:gofer:shards (shard/), asynq:gofer:audit (audit.c),
-// asynq:gofer:listening (events.c),
+// asynq:gofer:listening (events.c), asynq:gofer:housekeeper (upkeep/election.c),
 // asynq:gofer:{<worker>}:live and :control (watch.c), and the channels asynq:gofer:control and
 // asynq:gofer:events. In the slot of a worker's record
 // asynq:gofer:children:{<host>:<pid>:<worker>} (roster.c).
@@ -89,6 +89,7 @@ typedef struct gf_rd_combiner gf_rd_combiner;            // combine.c
 typedef struct gf_rd_queues gf_rd_queues;                // queues.c
 typedef struct gf_rd_shard_cache gf_rd_shard_cache;      // shard/shards.c
 typedef struct gf_rd_upkeep gf_rd_upkeep;                // upkeep.c
+typedef struct gf_rd_election gf_rd_election;            // election.c
 typedef struct gf_rd_watching gf_rd_watching;            // watch.c
 typedef struct gf_rd_turns gf_rd_turns;                  // aggregate.c
 typedef struct gf_rd_senders gf_rd_senders;              // events.c
@@ -124,6 +125,7 @@ typedef struct gf_rd_store {
     gf_rd_queues   *queues;                    // names seen in asynq:queues, refreshed now and then
     gf_rd_shard_cache *shards;                 // sharded queues, asked for once a second
     gf_rd_upkeep   *upkeep;                    // where housekeeping is in its rounds
+    gf_rd_election *election;                  // and who of many does it
     pthread_mutex_t lock;                      // for the lists below
     gf_rd_registration *registrations;
     gf_rd_watching *watches;
@@ -312,6 +314,10 @@ gofer_status gf_rd_upkeep_open(gf_rd_store *s);
 void         gf_rd_upkeep_close(gf_rd_store *s);
 gofer_status gf_rd_upkeep_serve(gf_rd_store *s, const char *queue);  // looked at though
                                                                      //   asynq:queues lacks it
+// election.c. resign: another may do it at once.
+gofer_status gf_rd_election_open(gf_rd_store *s);
+void         gf_rd_election_close(gf_rd_store *s);
+void         gf_rd_election_resign(gf_rd_store *s);
 gofer_status gf_rd_forward(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms);
 gofer_status gf_rd_recover(gf_broker *b, size_t limit, int32_t crash_limit, gf_recovered *out);
 gofer_status gf_rd_purge(gf_broker *b, size_t limit, size_t *done);

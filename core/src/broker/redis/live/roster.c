@@ -301,9 +301,12 @@ gofer_status gf_rd_worker_deregister(gf_broker *b, const char *id)
     gf_rd_registration **link = find(s, id), *r = *link;
     if (r)
         *link = r->next;
+    bool last = !s->registrations;
     pthread_mutex_unlock(&s->lock);
     if (!r)
         return GOFER_OK;
+    if (last)
+        gf_rd_election_resign(s);
     enum { COMMANDS = 4 };
     gf_rd_cmd cmds[COMMANDS];
     char mailbox[GF_RD_WORKER_KEYS][GF_RD_MAILBOX];

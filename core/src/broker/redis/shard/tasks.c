@@ -213,14 +213,16 @@ gofer_status gf_rd_sharded_register(gf_broker *b, const gf_worker_entry *entry, 
 // ---- recover ------------------------------------------------------------------------------------
 
 typedef struct telling {
-    gf_recovered       *to;
-    const gf_rd_shards *all;
+    gf_rd_store  *s;
+    gf_recovered *to;
+    gf_rd_shards *all;             // taken when there is something to tell: that is rare
 } telling;
 
 static void tell_shown(void *arg, const gf_message *m)
 {
-    const telling *t = arg;
+    telling *t = arg;
     gf_message shown = *m;
+    t->all = t->all ? t->all : gf_rd_shards_take(t->s);
     shown.queue = gf_rd_shards_shown(t->all, m->queue);
     t->to->archived_one(t->to->arg, &shown);
 }
@@ -232,15 +234,14 @@ gofer_status gf_rd_sharded_recover(gf_broker *b, size_t limit, int32_t crash_lim
     gofer_status st = gf_rd_check(s);
     if (st != GOFER_OK)
         return st;
-    gf_rd_shards *all = gf_rd_shards_take(s);
-    telling t = { out, all };
+    telling t = { .s = s, .to = out };
     gf_recovered some = *out;
     some.archived_one = out->archived_one ? tell_shown : NULL;
     some.arg = &t;
     st = gf_rd_recover(b, limit, crash_limit, &some);
     out->requeued = some.requeued;
     out->archived = some.archived;
-    gf_rd_shards_drop(all);
+    gf_rd_shards_drop(t.all);
     return st;
 }
 

@@ -147,6 +147,12 @@ gofer_status gf_rd_forward(gf_broker *b, size_t limit, size_t *done, int64_t *ne
     gf_rd_store *s = (gf_rd_store *)b;
     gf_rd_round round;
     gofer_status st = gf_rd_check(s);
+    int64_t again_ms;
+    if (st == GOFER_OK && !gf_rd_elected(s, GF_RD_FORWARD, &again_ms)) {
+        *done = 0;
+        *next_ms = gf_now_ms() + again_ms;
+        return GOFER_OK;
+    }
     if (st == GOFER_OK)
         st = gf_rd_round_begin(s, GF_RD_FORWARD, &round);
     if (st != GOFER_OK)

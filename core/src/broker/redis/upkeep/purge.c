@@ -90,6 +90,11 @@ gofer_status gf_rd_purge(gf_broker *b, size_t limit, size_t *done)
     gf_rd_store *s = (gf_rd_store *)b;
     gf_rd_round round;
     gofer_status st = gf_rd_check(s);
+    int64_t again_ms;
+    if (st == GOFER_OK && !gf_rd_elected(s, GF_RD_PURGE, &again_ms)) {
+        *done = 0;
+        return GOFER_OK;
+    }
     if (st == GOFER_OK)
         st = gf_rd_round_begin(s, GF_RD_PURGE, &round);
     if (st != GOFER_OK)

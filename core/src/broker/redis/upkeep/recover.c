@@ -140,6 +140,9 @@ gofer_status gf_rd_recover(gf_broker *b, size_t limit, int32_t crash_limit, gf_r
     out->requeued = out->archived = 0;
     r.did = *out;
     gofer_status st = gf_rd_check(r.s);
+    int64_t again_ms;
+    if (st == GOFER_OK && !gf_rd_elected(r.s, GF_RD_RECOVER, &again_ms))
+        return GOFER_OK;
     if (st == GOFER_OK)
         st = gf_rd_round_begin(r.s, GF_RD_RECOVER, &round);
     if (st != GOFER_OK) {

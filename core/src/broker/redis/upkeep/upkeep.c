@@ -20,8 +20,9 @@ enum {
     FEW_AGE_MS = 900,
     MANY_AGE_MS = 5000,            //   more of them not so often
     COMPLAIN_MS = 60000,
-    HOLD_MS = 5000                 // after an outage: workers try to renew
+    HOLD_MS = 5000,                // after an outage: workers try to renew
                                    //   their leases every second
+    GAP_MS = 10000                 // who has not looked for so long does not know of an outage
 };
 
 // What the archive's limits have deleted and the log does not yet say.
@@ -40,7 +41,8 @@ struct gf_rd_upkeep {
     size_t          cursor[GF_RD_DUTIES];
     size_t          seen_count;    // names at the last look
     int64_t         complained_ms; // monotonic; 0: never
-    int64_t         hold_until_ms; // monotonic
+    int64_t         hold_until_ms; // monotonic, as is
+    int64_t         looked_ms;     //   the latest look at leases; 0: never
     bool            away;
     trimmed         trimmed[TRIMMED_QUEUES];   // each queue in the place that its slot has
 };
@@ -187,11 +189,13 @@ static bool is_among(const gf_rd_names *names, const char *name)
 }
 
 // Some slots of a sharded queue, by chance: all of its workers together look at each a few times as
-// often as one that is alone, however many they are. Their names are kept as long as the store.
+// often as one that is alone, however many they are. All of them where nobody else looks. Their
+// names are kept as long as the store.
 static void choose_slots(const gf_rd_sharded *q, bool served, gf_rd_round *r)
 {
     size_t others = q->total - 1;
     size_t some = served ? gf_rd_shared_out(q, others) : others > 0;
+    some = r->alone ? others : some;
     size_t from = some < others ? gf_random_below((uint32_t)others) : 0;
     for (size_t i = 0; i < some; i++)
         r->queues[r->count++] = q->slots[1 + (from + i) % others];
@@ -219,7 +223,7 @@ static void choose(gf_rd_upkeep *k, gf_rd_duty duty, const gf_rd_shards *sharded
 gofer_status gf_rd_round_begin(gf_rd_store *s, gf_rd_duty duty, gf_rd_round *out)
 {
     gf_rd_upkeep *k = s->upkeep;
-    gf_rd_round r = { 0 };
+    gf_rd_round r = { .alone = gf_rd_election_won(s) };
     pthread_mutex_lock(&k->lock);
     int64_t age_ms = k->seen_count <= FEW_QUEUES ? FEW_AGE_MS : MANY_AGE_MS;
     pthread_mutex_unlock(&k->lock);
@@ -238,6 +242,7 @@ gofer_status gf_rd_round_begin(gf_rd_store *s, gf_rd_duty duty, gf_rd_round *out
         choose(k, duty, sharded, &r);
     pthread_mutex_unlock(&k->lock);
     gf_rd_shards_drop(sharded);
+    gf_rd_election_crowded(s, r.seen.count > ROUND_QUEUES);
     if (st != GOFER_OK)
         gf_rd_round_end(&r);
     else
@@ -400,7 +405,8 @@ bool gf_rd_upkeep_holds(gf_rd_store *s, gofer_status st)
     gf_rd_upkeep *k = s->upkeep;
     int64_t now_ms = gf_mono_ms();
     pthread_mutex_lock(&k->lock);
-    bool was_away = k->away;
+    bool was_away = k->away || (k->looked_ms && now_ms - k->looked_ms > GAP_MS);
+    k->looked_ms = now_ms;
     k->away = st == GOFER_EBROKER || st == GOFER_ETIMEOUT || st == GOFER_EUNCERTAIN;
     if (was_away && !k->away)
         k->hold_until_ms = now_ms + HOLD_MS;

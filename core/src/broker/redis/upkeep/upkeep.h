@@ -17,7 +17,16 @@ typedef struct gf_rd_round {
     gf_rd_names  serving, seen;        // own the texts
     const char **queues;
     size_t       count;
+    bool         alone;                // nobody else looks
 } gf_rd_round;
+
+// Does this process have to look? Many workers leave that to one (election.c). *again_ms: when it
+// is not ours, in how many ms it may be.
+bool gf_rd_elected(gf_rd_store *s, gf_rd_duty duty, int64_t *again_ms);
+// There are more queues than one call looks at, or no longer: then everybody looks.
+void gf_rd_election_crowded(gf_rd_store *s, bool crowded);
+// Nobody else looks.
+bool gf_rd_election_won(gf_rd_store *s);
 
 gofer_status gf_rd_round_begin(gf_rd_store *s, gf_rd_duty duty, gf_rd_round *out);
 void         gf_rd_round_end(gf_rd_round *r);
@@ -61,8 +70,8 @@ int64_t gf_rd_reply_score(const redisReply *r);
 // Unix ms of a server, from the two words of TIME in a reply's elements at, at + 1.
 int64_t gf_rd_reply_time_ms(const redisReply *r, size_t at);
 
-// True while nothing shall be recovered: the store was away, and live workers must be given the
-// time to renew their leases. st: how the look went.
+// True while nothing shall be recovered: the store was away, or may have been while nobody here
+// looked, and live workers must be given the time to renew their leases. st: how the look went.
 bool gf_rd_upkeep_holds(gf_rd_store *s, gofer_status st);
 
 // ---- recovery (recover.c, expired.c) ------------------------------------------------------------
