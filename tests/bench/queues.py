@@ -151,8 +151,8 @@ QUEUES = (
           "PostgreSQL with its defaults, looks for jobs as in River's own benchmark (2 and 20 ms); "
           "InsertManyFast for many", "sqlite"),
     Queue("gofer", "redis", built("bench"), ALL, broker="redis"),
-    Queue("raw redis", "redis", built("limit_redis"), RAW | {"threads"}, "the same keys by scripts, no queue",
-          "redis"),
+    Queue("raw redis", "redis", built("limit_redis"), RAW | {"threads"},
+          "the same keys by scripts, no queue", "redis"),
     Queue("asynq", "redis", go("asynq", "github.com/hibiken/asynq"), MORE,
           "as it comes; a loop for many", "redis"),
     Queue("beanstalkd", "beanstalkd", go("beanstalkd", "github.com/beanstalkd/go-beanstalk"),

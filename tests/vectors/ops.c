@@ -310,7 +310,7 @@ static gf_rd_claim *claim_of(replay *r, const char *queue, const char *id)
     const cJSON *hash = cJSON_GetObjectItem(find_key(r->before, key.text), "value");
     gf_bytes message = stored_message(hash, queue, id);
     gf_rd_claim *c;
-    if (gf_rd_claim_make(queue, id, message.bytes, message.size, &c) != GOFER_OK)
+    if (gf_rd_claim_make(queue, id, message.bytes, message.size, 0, &c) != GOFER_OK)
         give_up("%s: %s", key.text, gofer_error_last());
     gf_bytes_clear(&message);
 

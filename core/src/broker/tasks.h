@@ -57,6 +57,8 @@ typedef struct gf_claim {
     int64_t    lease_until_ms;     // monotonic clock of this process, for the worker's own use
     int64_t    ready_ms;           // since when it was pending, Unix ms, where that costs nothing
                                    //   to tell; 0: not known
+    void      *room;               // in the same allocation, for whoever took it: gf_take.room
+                                   //   bytes for anything; NULL: there are none
 } gf_claim;
 
 void gf_claim_free(gf_claim *claim);   // NULL is fine
@@ -119,6 +121,7 @@ typedef struct gf_take {
                                    //   the first of its queue and alone, so that who asks for one
                                    //   task of one queue may get one
     gf_claim      **claims;        // array of max, filled from 0; the caller's to free
+    size_t          room;          // of each, as gf_claim says
     size_t          count;         // out
     const char     *suspect;       // out, with no_suspects: of these queues one whose next task is
                                    //   a suspect; NULL: none

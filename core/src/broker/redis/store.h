@@ -178,9 +178,9 @@ typedef struct gf_rd_claim {
 } gf_rd_claim;                                 // one allocation, freed by gf_free
 
 // From a message's bytes in the queue asked (which overrides what the message says). ECORRUPT:
-// unreadable, or the message is of another id.
+// unreadable, or the message is of another id. room: gf_take's.
 gofer_status gf_rd_claim_make(const char *queue, const char *id, const void *bytes, size_t size,
-    gf_rd_claim **out);
+    size_t room, gf_rd_claim **out);
 static inline const char *gf_rd_claim_queue(const gf_claim *claim)
 {
     return ((const gf_rd_claim *)claim)->queue;

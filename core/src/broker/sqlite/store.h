@@ -508,8 +508,10 @@ int64_t  gf_sq_blame_pack(const gf_blame *b);
 // Copies size bytes to *at with a NUL behind them, and moves *at on. bytes NULL: nothing,
 // and NULL is the copy.
 void *gf_sq_pack(char **at, const void *bytes, size_t size);
-// A copy of the row as a claim; payload fetched. NULL: no memory, or the connection failed.
-gf_sq_claim *gf_sq_claim_read(gf_sq_conn *c, sqlite3_stmt *s, int at, const char *queue);
+// A copy of the row as a claim; payload fetched. room: gf_take's. NULL: no memory, or the
+// connection failed.
+gf_sq_claim *gf_sq_claim_read(gf_sq_conn *c, sqlite3_stmt *s, int at, const char *queue,
+    size_t room);
 // Does the stored task carry what m carries?
 bool gf_sq_same(gf_sq_conn *c, const gf_sq_place *place, const gf_message *m);
 // A record of a row selected with GF_SQ_TASK_COLUMNS; `whole`: with payload and result.

@@ -542,6 +542,7 @@ static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
         .no_suspects = !f->suspect_queue,
         .lease_ms = w->settings.lease_ms,
         .claims = f->claims,
+        .room = sizeof(gofer_task),
     };
     if (want) {
         if (!f->suspect_queue)

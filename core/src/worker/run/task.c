@@ -35,12 +35,14 @@ static const gf_task_options *options_of(const gf_message *m)
 
 gofer_task *gf_task_new(gofer_worker *worker, gf_claim *claim)
 {
-    gofer_task *task = gf_calloc(1, sizeof *task);
+    gofer_task *task = claim->room ? claim->room : gf_alloc(sizeof *task);
     const gf_task_options *options = task ? options_of(&claim->message) : NULL;
     if (!options) {
-        gf_free(task);
+        if (!claim->room)
+            gf_free(task);
         return NULL;
     }
+    memset(task, 0, sizeof *task);
     task->options = options;
     task->claim = claim;
     task->worker = worker;
@@ -54,7 +56,7 @@ void gf_task_free(gofer_task *task)
 {
     if (!task)
         return;
-    gf_claim_free(task->claim);
+    gf_claim *claim = task->claim;
     if (task->options != &no_options)
         gf_free((void *)task->options);
     gf_task_data_free(atomic_load_explicit(&task->data, memory_order_relaxed));
@@ -66,7 +68,9 @@ void gf_task_free(gofer_task *task)
     gf_free(task->reason);
     gf_finish_data_free(task->own_finish_data);
     gf_finish_data_free(task->finish_data);
-    gf_free(task);
+    if (!claim->room)
+        gf_free(task);
+    gf_claim_free(claim);          // with the task, if that lies in its room
 }
 
 void gf_finish_data_free(gf_finish_data *data)

@@ -111,7 +111,8 @@ struct gofer_task {
     gf_finish_data  *finish_data;   // owned
 };
 
-// One task for a claim, which it takes over. NULL: no memory, and the claim is still the caller's.
+// One task for a claim, which it takes over; in the claim's room, if it has one of the task's size.
+// NULL: no memory, and the claim is still the caller's.
 gofer_task *gf_task_new(gofer_worker *worker, gf_claim *claim);
 void        gf_task_free(gofer_task *task);           // NULL is fine
 

@@ -71,17 +71,22 @@ static void *pack(char **at, const void *bytes, size_t size)
     return copy;
 }
 
-// In front of the decoded message: the claim, the queue's name, the task's key. Behind it: the
-// bytes as stored.
+static size_t aligned(size_t size)
+{
+    return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+// In front of the decoded message: the claim, the taker's room, the queue's name, the task's key.
+// Behind it: the bytes as stored.
 gofer_status gf_rd_claim_make(const char *queue, const char *id, const void *bytes, size_t size,
-    gf_rd_claim **out)
+    size_t room, gf_rd_claim **out)
 {
     gf_rd_key prefix;
     gf_rd_key_of(&prefix, queue, "t:");
     size_t prefix_size = strlen(prefix.text), id_size = strlen(id) + 1,
            name_size = strlen(queue) + 1;
-    size_t extra = sizeof(gf_rd_claim) + name_size + prefix_size + id_size;
-    extra = (extra + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    size_t front = aligned(sizeof(gf_rd_claim)) + room,
+           extra = aligned(front + name_size + prefix_size + id_size);
     gf_wire_held held;
     gofer_status st = gf_wire_task_hold(bytes, size, extra, &held);
     if (st != GOFER_OK)
@@ -93,7 +98,8 @@ gofer_status gf_rd_claim_make(const char *queue, const char *id, const void *byt
         gf_free(held.memory);
         return gf_fail(GOFER_ECORRUPT, "the message of task '%s' is of another id", id);
     }
-    char *to = (char *)(claim + 1);
+    char *to = (char *)held.memory + front;
+    claim->base.room = room ? to - room : NULL;
     claim->base.message = task->message;
     claim->base.message.queue = claim->queue = pack(&to, queue, name_size);
     claim->key = pack(&to, prefix.text, prefix_size);

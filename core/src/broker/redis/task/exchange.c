@@ -261,6 +261,7 @@ static void add_take(exchange *x, gf_rd_part *part, const ends *with, size_t wan
         now->how.room = room < GF_RD_BURST_LEAST ? GF_RD_BURST_LEAST : room;
         now->how.lease_ms = x->take->lease_ms;
         now->how.sent_ms = gf_mono_ms();
+        now->how.room_each = x->take->room;
         now->how.suspects = !x->take->no_suspects;
         now->how.wants_rest = x->take->queue_count > 1 || want < x->take->max;
         gf_rd_taking_token(&now->how);

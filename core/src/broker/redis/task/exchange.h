@@ -67,6 +67,7 @@ bool gf_rd_is_plain(const gf_finish *f);
 typedef struct gf_rd_taking {
     size_t      want;                      // at most GF_RD_CHUNK; 0: none
     int64_t     room;                      // bytes of messages, and one more
+    size_t      room_each;                 // for whoever takes: gf_take.room
     int64_t     lease_ms;
     int64_t     sent_ms;                   // monotonic, before the command was sent:
                                            //   leases count from there

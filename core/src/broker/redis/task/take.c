@@ -159,7 +159,8 @@ static gofer_status read_one(gf_rd_store *s, const gf_rd_part *p, redisReply *co
     const gf_rd_taking *how, int64_t score, gf_rd_claim **out)
 {
     const redisReply *id = words[ID], *message = words[MESSAGE];
-    gofer_status st = gf_rd_claim_make(p->queue, id->str, message->str, (size_t)message->len, out);
+    gofer_status st = gf_rd_claim_make(p->queue, id->str, message->str, (size_t)message->len,
+        how->room_each, out);
     if (st == GOFER_ECORRUPT)
         archive_unreadable(s, p, id, how->token_text, score);
     if (st != GOFER_OK)

@@ -151,7 +151,7 @@ static gofer_status judge(const expiry *e, lost *l)
         return GOFER_OK;
     }
     gofer_status st = gf_rd_claim_make(e->queue, l->words->element[ID]->str, message->str,
-        (size_t)message->len, &l->claim);
+        (size_t)message->len, 0, &l->claim);
     if (st == GOFER_OK)
         st = judge_readable(e, l);
     else

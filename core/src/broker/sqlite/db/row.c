@@ -3,6 +3,7 @@
 // The one place that knows the columns of a task's body, which are the same in all three tables.
 // Pointers into a row are the statement's and good until it steps; a claim and a snapshot own
 // copies. Takes a connection, whoever's it is; no locks.
+#include <stddef.h>
 #include <string.h>
 
 #include "broker/sqlite/store.h"
@@ -20,6 +21,7 @@ enum {
 _Static_assert(ERROR_TEXT + 1 == GF_SQ_BODY_COUNT, "the body's columns");
 
 enum { SUSPECT_SHIFT = 32, PROVEN_SHIFT = 48 };
+enum { ALIGNMENT = _Alignof(max_align_t) };    // of a claim's parts
 
 gf_blame gf_sq_blame(int64_t packed)
 {
@@ -200,7 +202,8 @@ void *gf_sq_pack(char **at, const void *bytes, size_t size)
     return copy;
 }
 
-gf_sq_claim *gf_sq_claim_read(gf_sq_conn *c, sqlite3_stmt *s, int at, const char *queue)
+gf_sq_claim *gf_sq_claim_read(gf_sq_conn *c, sqlite3_stmt *s, int at, const char *queue,
+    size_t room)
 {
     gf_message m;
     int64_t bid;
@@ -216,11 +219,13 @@ gf_sq_claim *gf_sq_claim_read(gf_sq_conn *c, sqlite3_stmt *s, int at, const char
 
     size_t id = strlen(m.id), type = strlen(m.type), name = strlen(queue);
     size_t error = m.last_error ? strlen(m.last_error) : 0;
+    size_t front = (sizeof(gf_sq_claim) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT + room;
     gf_sq_claim *claim =
-        gf_alloc(sizeof *claim + m.payload_size + m.headers_size + id + type + name + error + 6);
+        gf_alloc(front + m.payload_size + m.headers_size + id + type + name + error + 6);
     if (claim) {
-        char *to = (char *)(claim + 1);
+        char *to = (char *)claim + front;
         *claim = (gf_sq_claim){ .base.message = m, .bid = bid, .xid = gf_sq_body_xid(s, at) };
+        claim->base.room = room ? to - room : NULL;
         gf_message *copy = &claim->base.message;
         copy->payload = gf_sq_pack(&to, m.payload ? m.payload : "", m.payload_size);
         copy->headers = m.headers_size ? gf_sq_pack(&to, m.headers, m.headers_size) : NULL;

@@ -126,7 +126,7 @@ static void read_tasks(gf_sq_conn *c, taking *k)
         if (k->count > 0 && its != charge)
             break;
         charge = its;
-        gf_sq_claim *task = gf_sq_claim_read(c, s, 0, k->queue);
+        gf_sq_claim *task = gf_sq_claim_read(c, s, 0, k->queue, 0);
         if (!task || !add_task(k, task)) {
             gf_sq_conn_note(c, SQLITE_NOMEM);
             break;

@@ -373,7 +373,7 @@ static void take_from(gf_sq_txn *t, exchanging *x, const char *queue, size_t max
     gf_sq_bind_int(t->conn, s, 2, gf_sq_first_seq(q->qid + 1) - 1);
     gf_sq_bind_int(t->conn, s, 3, (int64_t)max);
     while (take->count < x->room && gf_sq_row(t->conn, s)) {
-        gf_sq_claim *claim = gf_sq_claim_read(t->conn, s, 0, queue);
+        gf_sq_claim *claim = gf_sq_claim_read(t->conn, s, 0, queue, take->room);
         if (!claim) {
             take->left = true;
             break;                       // no memory: go on with what there is

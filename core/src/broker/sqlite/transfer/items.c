@@ -111,7 +111,7 @@ static gofer_status export_one(gf_sq_conn *c, const char *queue, int64_t qid, co
     sqlite3_stmt *s = gf_sq_stmt(c, ready ? GF_SQL_ITEM_READY : GF_SQL_ITEM_LATER);
     gf_sq_bind_int(c, s, 1, place.seq);
     if (gf_sq_row(c, s)) {
-        gf_sq_claim *claim = gf_sq_claim_read(c, s, 0, queue);
+        gf_sq_claim *claim = gf_sq_claim_read(c, s, 0, queue, 0);
         item->memory[0] = claim;
         item->state = place.state;
         item->at_ms = gf_sq_number(s, SORT);

@@ -133,7 +133,7 @@ static void keep_copy(gf_sq_txn *t, recovering *r, int64_t seq, const gf_sq_queu
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_ACTIVE_BODY);
     gf_sq_bind_int(t->conn, s, 1, seq);
     if (gf_sq_row(t->conn, s)) {
-        gf_sq_claim *copy = gf_sq_claim_read(t->conn, s, 0, q->name);
+        gf_sq_claim *copy = gf_sq_claim_read(t->conn, s, 0, q->name, 0);
         gf_sq_done(s);
         if (copy)
             r->archived[r->found.archived] = copy;
