@@ -136,7 +136,11 @@ def test_the_header_names_the_fields(kind: str) -> None:
     assert unsaid == set()
 
 
-AS_ANOTHER = {"gofer_client_queue", "gofer_client_schedule"}  # "as above"
+AS_ANOTHER = {  # "as above"
+    "gofer_client_queue",
+    "gofer_client_schedule",
+    "gofer_client_stats_minutes",
+}
 
 
 def test_the_header_names_no_other_fields() -> None:
