@@ -117,6 +117,19 @@ void web_api_queue_unpause(web_call *call)
     web_reply_done(call, gofer_client_queue_unpause(call->client, web_path_word(call, "queue")));
 }
 
+void web_api_queue_shard(web_call *call)
+{
+    web_member shards = { .name = "shards" };
+    int32_t count = 0;
+    if (!web_body_read(call, &shards, 1) || !web_member_whole(call, &shards, INT32_MAX, &count))
+        return;
+    if (!count)
+        web_fail(call, 400, "EINVAL", "the body needs 'shards'");
+    else
+        web_reply_done(call,
+            gofer_client_queue_shard(call->client, web_path_word(call, "queue"), count));
+}
+
 // ---- workers
 
 // A member's value as the words that the worker's settings are made of.

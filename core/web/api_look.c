@@ -1,12 +1,14 @@
 // api_look.c - handlers that look and change nothing.
 #include "api.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
 #include "own.h"
 #include "queues.h"
+#include "roster.h"
 #include "scale.h"
 #include "totals.h"
 
@@ -36,16 +38,16 @@ static bool put_member(web_call *call, const char *name, gofer_status status, go
     return st == GOFER_OK;
 }
 
-static bool put_history(web_call *call)
+static bool put_history(web_call *call, int64_t age_ms)
 {
     enum { DAYS = 8 };
-    gofer_info *info = NULL;
-    if (call->view.scope) {
-        web_text_put(&call->reply.body, ",\"history\":");
+    web_text_put(&call->reply.body, ",\"history\":");
+    if (call->view.scope)
         return web_own_history(call, DAYS, &call->reply.body);
-    }
-    gofer_status st = gofer_client_history(call->client, NULL, DAYS, &info);
-    return put_member(call, "history", st, info);
+    gofer_status st = web_roster_history(call->roster, age_ms, &call->reply.body);
+    if (st != GOFER_OK)
+        web_fail_status(call, st);
+    return st == GOFER_OK;
 }
 
 static void put_sums(web_call *call, const web_sums *sums, int64_t at_ms)
@@ -54,25 +56,41 @@ static void put_sums(web_call *call, const web_sums *sums, int64_t at_ms)
     web_sums_put(sums, at_ms, &call->reply.body);
 }
 
-// Few queues: all of them. False: it is answered.
-static bool put_few(web_call *call, gofer_info *queues)
+// Of few queues all of them, as they were last looked at; of who has some alone those.
+typedef struct listing {
+    web_call *call;
+    web_text  items;
+    size_t    count;
+    web_sums  sums;
+} listing;
+
+static void list_one(const web_roster_one *one, void *user)
 {
-    web_sums sums = { 0 };
-    int64_t now_ms = web_ms(CLOCK_REALTIME);
-    for (size_t i = 0; i < gofer_info_count(queues); i++)
-        web_sums_add(&sums, gofer_info_at(queues, i));
-    if (!put_member(call, "queues", GOFER_OK, queues))
-        return false;
-    put_sums(call, &sums, now_ms);
-    return put_history(call);
+    listing *l = user;
+    const web_view *view = &l->call->view;
+    if (view->scope && !web_scope_may(view->scope, WEB_SEE, one->queue))
+        return;
+    web_sums_add_counts(&l->sums, one->queue, &one->counts);
+    web_text_put(&l->items, l->count++ ? "," : "");
+    (void)web_copy_json(&l->items, one->json, strlen(one->json), view);
+}
+
+static void put_few(listing *l, int64_t looked_ms)
+{
+    web_text *body = &l->call->reply.body;
+    web_text_put(body, ",\"queues\":{\"items\":[");
+    web_text_add(body, l->items.at ? l->items.at : "", l->items.size);
+    web_text_put(body, "]}");
+    body->failed |= l->items.failed;
+    put_sums(l->call, &l->sums, web_ms(CLOCK_REALTIME) - (web_ms(CLOCK_MONOTONIC) - looked_ms));
 }
 
 // Many: what is known of them all, and since when; those that need a look most.
-static bool put_many(web_call *call)
+static bool put_many(web_call *call, int64_t age_ms)
 {
     web_totals_seen seen;
     web_text worst = { 0 }, history = { 0 }, *body = &call->reply.body;
-    web_totals_take(call->totals, &seen, &worst, &history);
+    web_totals_take(call->totals, age_ms, &seen, &worst, &history);
     web_text_put(body, ",\"queues\":");
     web_text_add(body, worst.at, worst.size);
     if (seen.at_ms)
@@ -87,7 +105,7 @@ static bool put_many(web_call *call)
     return true;
 }
 
-// ---- of who has some queues alone: all are gone through, and his are counted
+// ---- of who has some of very many queues alone: all are gone through, and his are counted
 
 typedef struct own_look {
     web_call    *call;
@@ -128,23 +146,27 @@ static bool put_own(web_call *call)
     }
     web_worst_clear(&own->worst);
     free(own);
-    return st == GOFER_OK && put_history(call);
+    return st == GOFER_OK && put_history(call, 0);
 }
 
-static bool put_queues(web_call *call)
+static bool put_queues(web_call *call, int64_t age_ms)
 {
-    gofer_info *info = NULL;
-    if (call->view.scope)
-        return put_own(call);
-    gofer_status st = gofer_client_queues_page(call->client, NULL, NULL, WEB_FEW_QUEUES, &info);
+    listing l = { .call = call };
+    bool many = false;
+    char why[WEB_ROSTER_WHY];
+    gofer_status st = web_roster_look(call->roster, age_ms, why);
     if (st != GOFER_OK) {
-        web_fail_status(call, st);
+        web_fail(call, web_http_of(st), gofer_status_name(st), "%s", why);
+        call->failed = st;
         return false;
     }
-    if (!gofer_info_has(info, "next_cursor"))
-        return put_few(call, info);
-    gofer_info_free(info);
-    return put_many(call);
+    int64_t looked_ms = web_roster_each(call->roster, list_one, &l, &many);
+    if (!many)
+        put_few(&l, looked_ms);
+    web_text_free(&l.items);
+    if (many)
+        return call->view.scope ? put_own(call) : put_many(call, age_ms);
+    return put_history(call, age_ms);
 }
 
 void web_api_overview(web_call *call)
@@ -152,12 +174,17 @@ void web_api_overview(web_call *call)
     web_text *body = &call->reply.body;
     const char *url = gofer_client_url(call->client);
     gofer_info *info = NULL;
+    int64_t age_ms = 0;
+    if (!web_query_duration(call, "age", &age_ms))
+        return;
     web_text_put(body, "{\"url\":");
     web_text_json(body, url, strlen(url));
     web_text_format(body, ",\"version\":\"%s\"", gofer_version_text());
-    if (!put_queues(call))
+    if (!put_queues(call, age_ms))
         return;
     gofer_status st = gofer_client_workers(call->client, &info);
+    if (st == GOFER_OK)
+        web_roster_workers(call->roster, info);
     if (!put_member(call, "workers", st, info))
         return;
     // What can be looked at still, may be written to no more.
@@ -173,16 +200,74 @@ void web_api_overview(web_call *call)
 
 // ---- queues
 
+// A page of those that were looked at.
+typedef struct page {
+    web_call   *call;
+    const char *behind;         // NULL: from the first
+    size_t      limit, count;
+    char        last[256];
+    bool        more;
+} page;
+
+static void put_one(const web_roster_one *one, void *user)
+{
+    page *p = user;
+    web_text *body = &p->call->reply.body;
+    if (p->more || (p->behind && strcmp(one->queue, p->behind) <= 0))
+        return;
+    p->more = p->count == p->limit;
+    if (p->more)
+        return;
+    web_text_put(body, p->count++ ? "," : "");
+    (void)web_copy_json(body, one->json, strlen(one->json), &p->call->view);
+    snprintf(p->last, sizeof p->last, "%s", one->queue);
+}
+
+// False: what was asked for is not among them; nothing is answered.
+static bool reply_known(page *p, int64_t age_ms)
+{
+    web_text *body = &p->call->reply.body;
+    bool further = false;
+    if (web_roster_look(p->call->roster, age_ms, NULL) != GOFER_OK)
+        return false;
+    web_text_put(body, "{\"items\":[");
+    (void)web_roster_each(p->call->roster, put_one, p, &further);
+    if (further && !p->more) {
+        body->size = 0;
+        return false;
+    }
+    web_text_put(body, "]");
+    if (p->more) {
+        web_text_put(body, ",\"next_cursor\":");
+        web_text_json(body, p->last, strlen(p->last));
+    }
+    web_text_put(body, "}");
+    p->call->reply.status = 200;
+    p->call->reply.type = "application/json";
+    return true;
+}
+
+static void reply_page(web_call *call, const char *name, const char *cursor, int64_t limit)
+{
+    gofer_info *info = NULL;
+    gofer_status st = gofer_client_queues_page(call->client, name, cursor, (int32_t)limit, &info);
+    if (st == GOFER_OK && !name)
+        web_roster_learn(call->roster, cursor && *cursor ? cursor : NULL, info);
+    web_reply_made(call, st, info);
+}
+
 void web_api_queues(web_call *call)
 {
-    int64_t limit = WEB_FEW_QUEUES;
+    int64_t limit = WEB_FEW_QUEUES, age_ms = 0;
     const char *name = web_query_word(call, "name"), *cursor = web_query_word(call, "cursor");
-    if (!web_query_number(call, "limit", 1, 1000, &limit))
+    if (!web_query_number(call, "limit", 1, 1000, &limit)
+        || !web_query_duration(call, "age", &age_ms))
         return;
+    page known = { .call = call, .behind = cursor, .limit = (size_t)limit };
     if (call->view.scope)
         web_own_queues(call, name, cursor, (size_t)limit);
-    else
-        REPLY(call, gofer_client_queues_page(call->client, name, cursor, (int32_t)limit, &info));
+    else if (age_ms == 0 || name || !reply_known(&known, age_ms))
+        reply_page(call, name, cursor, limit);
 }
 
 void web_api_queue(web_call *call)

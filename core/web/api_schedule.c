@@ -78,22 +78,6 @@ static bool take_word(web_call *call, const web_member *member, const char *cons
     return false;
 }
 
-static bool take_count(web_call *call, const web_member *member, int32_t *out)
-{
-    char room[32];
-    double n = -1;
-    if (!web_member_there(member))
-        return true;
-    if (member->value.kind == GF_JSON_NUMBER && member->value.size < sizeof room)
-        n = gf_json_number(member->value, room);
-    if (n < 1 || n > 1000 || n != (double)(int32_t)n) {
-        web_fail(call, 400, "EINVAL", "'%s' must be a whole number from 1 to 1000", member->name);
-        return false;
-    }
-    *out = (int32_t)n;
-    return true;
-}
-
 static bool take_jitter(web_call *call, const web_member *member, int64_t *out)
 {
     if (!web_member_there(member))
@@ -122,7 +106,7 @@ static bool take_own(web_call *call, putting *p)
     p->opts.tz = p->tz && *p->tz ? p->tz : NULL;
     if (!take_word(call, &p->own[MISSED], missed, &p->opts.missed)
         || !take_word(call, &p->own[OVERLAP], overlap, &p->opts.overlap)
-        || !take_count(call, &p->own[MISSED_MAX], &p->opts.missed_max)
+        || !web_member_whole(call, &p->own[MISSED_MAX], 1000, &p->opts.missed_max)
         || !take_jitter(call, &p->own[JITTER], &p->opts.jitter_ms)
         || !web_member_flag(call, &p->own[PAUSED], &paused)
         || !web_member_flag(call, &p->own[NEW], &p->is_new))

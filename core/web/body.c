@@ -71,3 +71,20 @@ bool web_member_flag(web_call *call, const web_member *member, bool *out)
     *out = member->value.kind == GF_JSON_TRUE;
     return true;
 }
+
+bool web_member_whole(web_call *call, const web_member *member, int32_t max, int32_t *out)
+{
+    char room[32];
+    double n = -1;
+    if (!web_member_there(member))
+        return true;
+    if (member->value.kind == GF_JSON_NUMBER && member->value.size < sizeof room)
+        n = gf_json_number(member->value, room);
+    if (n < 1 || n > max || n != (double)(int32_t)n) {
+        web_fail(call, 400, "EINVAL", "'%s' must be a whole number from 1 to %d", member->name,
+            (int)max);
+        return false;
+    }
+    *out = (int32_t)n;
+    return true;
+}

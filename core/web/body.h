@@ -21,6 +21,8 @@ bool web_body_read(web_call *call, web_member *members, size_t count);
 char *web_member_text(web_call *call, const web_member *member);
 // true or false into *out, which keeps its value if the member is not there.
 bool web_member_flag(web_call *call, const web_member *member, bool *out);
+// A whole number from 1 to max, likewise.
+bool web_member_whole(web_call *call, const web_member *member, int32_t max, int32_t *out);
 bool web_member_there(const web_member *member);
 
 #endif

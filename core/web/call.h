@@ -67,6 +67,7 @@ typedef struct web_call {
     struct web_recent *recent;  // counts of the last hour
     struct web_scrapes *scrapes;    // metrics of the last second
     struct web_steps *steps;    // figures by the hour and the minute
+    struct web_roster *roster;  // the queues as they were last looked at
     struct web_totals *totals;  // what very many queues come to
     struct web_checks *checks;  // the doctor's looks
     bool          asynq_names;  // metrics also under the names of Asynq's exporter

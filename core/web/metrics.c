@@ -352,7 +352,7 @@ static gofer_status ask(web_call *call, snapshots *s)
     gofer_status st = gofer_client_queues_page(client, NULL, NULL, SERIES_MAX, &s->queues);
     s->many = st == GOFER_OK && gofer_info_has(s->queues, "next_cursor");
     if (s->many)
-        web_totals_take(call->totals, &s->totals, NULL, NULL);
+        web_totals_take(call->totals, 0, &s->totals, NULL, NULL);
     if (st == GOFER_OK)
         st = gofer_client_workers(client, &s->workers);
     if (st == GOFER_OK)

@@ -49,30 +49,52 @@ double web_archive_fill(const gofer_info *queue)
     return limit > 0 ? (double)gofer_info_int(queue, "archived", 0) / (double)limit : -1;
 }
 
-void web_sums_add(web_sums *sums, const gofer_info *queue)
+web_counts web_counts_of(const gofer_info *queue)
 {
-    double fill = web_archive_fill(queue);
+    web_counts counts = { .fill = web_archive_fill(queue) };
+    for (size_t i = 0; i < WEB_SUMMED; i++)
+        counts.of[i] = gofer_info_int(queue, summed[i].field, 0);
+    return counts;
+}
+
+void web_sums_add_counts(web_sums *sums, const char *queue, const web_counts *counts)
+{
     sums->queues++;
-    sums->fullest = fill > sums->fullest ? fill : sums->fullest;
+    sums->fullest = counts->fill > sums->fullest ? counts->fill : sums->fullest;
     for (size_t i = 0; i < WEB_SUMMED; i++) {
-        int64_t value = gofer_info_int(queue, summed[i].field, 0);
+        int64_t value = counts->of[i];
         if (!summed[i].is_time) {
             sums->of[i] = plus(sums->of[i], value);
         } else if (value > sums->of[i]) {
             sums->of[i] = value;
             if (strcmp(summed[i].field, "latency_ms") == 0)
-                snprintf(sums->oldest, sizeof sums->oldest, "%s",
-                    gofer_info_text(queue, "queue"));
+                snprintf(sums->oldest, sizeof sums->oldest, "%s", queue);
         }
     }
 }
 
-int64_t web_sums_of(const web_sums *sums, const char *field)
+void web_sums_add(web_sums *sums, const gofer_info *queue)
+{
+    web_counts counts = web_counts_of(queue);
+    web_sums_add_counts(sums, gofer_info_text(queue, "queue"), &counts);
+}
+
+static int64_t number_of(const int64_t of[WEB_SUMMED], const char *field)
 {
     for (size_t i = 0; i < WEB_SUMMED; i++)
         if (strcmp(summed[i].field, field) == 0)
-            return sums->of[i];
+            return of[i];
     return 0;
+}
+
+int64_t web_counts_get(const web_counts *counts, const char *field)
+{
+    return number_of(counts->of, field);
+}
+
+int64_t web_sums_of(const web_sums *sums, const char *field)
+{
+    return number_of(sums->of, field);
 }
 
 void web_sums_put(const web_sums *sums, int64_t at_ms, web_text *out)

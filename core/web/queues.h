@@ -28,6 +28,12 @@ gofer_status web_queues_each(gofer_client *client, const char *pattern, const ch
 
 enum { WEB_SUMMED = 18 };
 
+// What is summed of a queue.
+typedef struct web_counts {
+    int64_t of[WEB_SUMMED];     // by field
+    double  fill;               // of its archive, as below
+} web_counts;
+
 typedef struct web_sums {
     int64_t queues;
     int64_t of[WEB_SUMMED];     // by field; of times the longest
@@ -38,7 +44,10 @@ typedef struct web_sums {
 // Below 0: its archive has no limit. At 1 the oldest task goes for the next one.
 double web_archive_fill(const gofer_info *queue);
 
+web_counts web_counts_of(const gofer_info *queue);
+int64_t web_counts_get(const web_counts *counts, const char *field);    // 0: it is not summed
 void web_sums_add(web_sums *sums, const gofer_info *queue);
+void web_sums_add_counts(web_sums *sums, const char *queue, const web_counts *counts);
 int64_t web_sums_of(const web_sums *sums, const char *field);   // 0: it is not summed
 // An object; at_ms: when the store was asked, which it tells with how long ago that is.
 void web_sums_put(const web_sums *sums, int64_t at_ms, web_text *out);

@@ -1,7 +1,7 @@
 // recent.c - the last hour of every queue in steps of ten seconds.
 //
-// Its thread sleeps until somebody asks, then looks until an hour after the last one did. A look
-// that fails leaves a longer step, of which the next one tells.
+// Its thread sleeps until somebody asks, then takes what is known until an hour after the last one
+// did. A look that fails leaves a longer step, of which the next one tells.
 #include "recent.h"
 
 #include <pthread.h>
@@ -12,10 +12,10 @@
 #include <time.h>
 
 #include "clock.h"
-#include "queues.h"
 
 enum {
     PATIENCE_MS = 3600 * 1000,
+    SHOWN_MS = 60000,           // a queue that was asked for is shown for so long
     SET_MS = 5000               // by so much a clock goes wrong only if somebody sets it
 };
 
@@ -34,6 +34,9 @@ typedef struct line {
     char   *queue;              // owned; NULL: all together
     counts  last;
     int64_t seen;               // number of the look that saw it last
+    int64_t looked_ms;          // when the store was asked for `last`
+    int64_t asked_ms;           // when somebody asked for it; 0: nobody
+    int64_t blind;              // steps since, in which it was not looked at
     int64_t first;              // of the first step that it has
     step    steps[RECENT_STEPS];
 } line;
@@ -41,7 +44,8 @@ typedef struct line {
 _Static_assert(sizeof(line) * RECENT_QUEUES < 9 << 20, "recent.h says how much it takes");
 
 struct web_recent {
-    gofer_client   *client;
+    web_roster     *roster;
+    web_totals     *totals;
     int64_t         step_ms;
     pthread_mutex_t lock;       // guards all below
     pthread_cond_t  news;
@@ -65,30 +69,18 @@ static uint32_t capped(int64_t n)
     return n < 0 ? 0 : n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
 }
 
-static counts counts_of(const gofer_info *queue)
+static counts counts_of(const web_counts *queue)
 {
     return (counts){
-        .size = gofer_info_int(queue, "size", 0),
-        .processed = gofer_info_int(queue, "processed_total", 0),
-        .failed = gofer_info_int(queue, "failed_total", 0),
-        .archived = gofer_info_int(queue, "archived", 0),
-        .archive_deleted = gofer_info_int(queue, "archive_deleted", 0),
-        .pending = gofer_info_int(queue, "pending", 0),
-        .active = gofer_info_int(queue, "active", 0),
-        .latency_ms = gofer_info_int(queue, "latency_ms", 0),
+        .size = web_counts_get(queue, "size"),
+        .processed = web_counts_get(queue, "processed_total"),
+        .failed = web_counts_get(queue, "failed_total"),
+        .archived = web_counts_get(queue, "archived"),
+        .archive_deleted = web_counts_get(queue, "archive_deleted"),
+        .pending = web_counts_get(queue, "pending"),
+        .active = web_counts_get(queue, "active"),
+        .latency_ms = web_counts_get(queue, "latency_ms"),
     };
-}
-
-static void add(counts *sum, const counts *c)
-{
-    sum->size += c->size;
-    sum->processed += c->processed;
-    sum->failed += c->failed;
-    sum->archived += c->archived;
-    sum->archive_deleted += c->archive_deleted;
-    sum->pending += c->pending;
-    sum->active += c->active;
-    sum->latency_ms = c->latency_ms > sum->latency_ms ? c->latency_ms : sum->latency_ms;
 }
 
 // No store counts what arrives: it is what is there now and was not, and what has gone meanwhile.
@@ -108,15 +100,42 @@ static step step_of(const counts *before, const counts *now)
     };
 }
 
+// The share of one of so many steps: all of them have the whole together.
+static uint32_t share(uint32_t whole, int64_t index, int64_t count)
+{
+    int64_t n = whole;
+    return (uint32_t)(n * (index + 1) / count - n * index / count);
+}
+
+// What came and went over the last steps, up to this one.
+static void spread(line *l, int64_t number, const step *s)
+{
+    int64_t most = number - l->first + 1, count = l->blind + 1;
+    count = count > RECENT_STEPS ? RECENT_STEPS : count;
+    count = count > most ? most : count;
+    for (int64_t i = 0; i < count; i++) {
+        step *to = &l->steps[(number - count + 1 + i) % RECENT_STEPS];
+        to->arrived = share(s->arrived, i, count);
+        to->done = share(s->done, i, count);
+        to->failed = share(s->failed, i, count);
+    }
+}
+
 // Locks: r->lock held. The first look at a line is what its first step is counted from.
-static void put_step(web_recent *r, line *l, const counts *now)
+static void put_step(web_recent *r, line *l, const counts *now, int64_t looked_ms)
 {
     int64_t number = r->looks - 2;      // this look is counted already
-    if (l->seen == r->looks - 1 && number >= 0)
-        l->steps[number % RECENT_STEPS] = step_of(&l->last, now);
-    else
+    bool known = l->seen == r->looks - 1 && number >= 0, again = looked_ms != l->looked_ms;
+    if (known) {
+        step s = l->steps[number % RECENT_STEPS] = step_of(&l->last, now);
+        if (again)
+            spread(l, number, &s);
+    } else {
         l->first = number + 1;
+    }
+    l->blind = known && !again ? l->blind + 1 : 0;
     l->last = *now;
+    l->looked_ms = looked_ms;
     l->seen = r->looks;
 }
 
@@ -181,30 +200,52 @@ static void forget_all(web_recent *r)
 
 // ---- looking
 
-// What a look brings: counts of the queues that have a line, or could have one, by name.
+// What a look brings: what is known of the first queues by name, and of all together.
 typedef struct sight {
     size_t count;
-    struct seen { char queue[256]; counts now; } at[2 * RECENT_QUEUES];
-    counts sum;
-    size_t added;               // of those without a line
-    const web_recent *of;
+    struct seen { char queue[256]; counts now; int64_t looked_ms; } at[WEB_FEW_QUEUES];
+    web_sums sum;
+    bool     summed;
+    int64_t  looked_ms;         // the sum
 } sight;
 
-// Lines are only changed by this thread, which need not lock to find one.
-static bool see(const gofer_info *queue, void *user)
+static void see(const web_roster_one *one, void *user)
 {
     sight *s = user;
-    const char *name = gofer_info_text(queue, "queue");
-    counts now = counts_of(queue);
-    add(&s->sum, &now);
-    bool known = find(s->of, name) != NULL;
-    if (!known && s->added == RECENT_QUEUES)
-        return true;
-    s->added += !known;
-    struct seen *one = &s->at[s->count++];
-    snprintf(one->queue, sizeof one->queue, "%s", name);
-    one->now = now;
-    return true;
+    struct seen *to = &s->at[s->count++];
+    snprintf(to->queue, sizeof to->queue, "%s", one->queue);
+    to->now = counts_of(&one->counts);
+    to->looked_ms = one->looked_ms;
+    web_sums_add_counts(&s->sum, one->queue, &one->counts);
+}
+
+// Of few queues the sum is new with each of them.
+static gofer_status take_sight(web_recent *r, sight *s)
+{
+    bool more = false;
+    gofer_status st = web_roster_look(r->roster, WEB_ROUND_MS, NULL);
+    if (st != GOFER_OK)
+        return st;
+    (void)web_roster_each(r->roster, see, s, &more);
+    s->summed = !more;
+    s->looked_ms = web_ms(CLOCK_MONOTONIC);
+    if (more) {
+        web_totals_seen seen;
+        web_totals_take(r->totals, WEB_ROUND_MS, &seen, NULL, NULL);
+        s->summed = seen.at_ms != 0;
+        s->looked_ms = seen.at_ms;
+        s->sum = seen.all;
+    }
+    return GOFER_OK;
+}
+
+// Locks: r->lock held. Queues that somebody looks at come first.
+static void name_shown(web_recent *r)
+{
+    int64_t now_ms = web_ms(CLOCK_MONOTONIC);
+    for (size_t i = 0; i < r->count; i++)
+        if (r->lines[i]->asked_ms && now_ms - r->lines[i]->asked_ms < SHOWN_MS)
+            web_roster_touch(r->roster, r->lines[i]->queue);
 }
 
 // Locks: r->lock held.
@@ -225,22 +266,24 @@ static void take_look(web_recent *r, const sight *s, int64_t now_ms)
         line *l = at < r->count && strcmp(r->lines[at]->queue, name) == 0 ? r->lines[at]
                                                                           : insert(r, name, at);
         if (l)
-            put_step(r, l, &s->at[i].now);
+            put_step(r, l, &s->at[i].now, s->at[i].looked_ms);
     }
-    put_step(r, r->all, &s->sum);
+    if (s->summed) {
+        web_counts sum = { 0 };
+        memcpy(sum.of, s->sum.of, sizeof sum.of);
+        counts all = counts_of(&sum);
+        put_step(r, r->all, &all, s->looked_ms);
+    }
     forget_gone(r);
 }
 
 // Locks: r->lock held, but not while the store is asked.
 static void look(web_recent *r)
 {
+    name_shown(r);
     pthread_mutex_unlock(&r->lock);
     sight *s = calloc(1, sizeof *s);
-    gofer_status st = GOFER_ENOMEM;
-    if (s) {
-        s->of = r;
-        st = web_queues_each(r->client, NULL, NULL, see, s);
-    }
+    gofer_status st = s ? take_sight(r, s) : GOFER_ENOMEM;
     int64_t now_ms = web_ms(CLOCK_REALTIME), ahead_ms = now_ms - web_ms(CLOCK_MONOTONIC);
     pthread_mutex_lock(&r->lock);
     // Times before the clock was set and after it make no line.
@@ -312,7 +355,9 @@ void web_recent_put(web_recent *r, const char *queue, web_text *out)
     r->asked_ms = web_ms(CLOCK_MONOTONIC);
     if (slept)
         pthread_cond_signal(&r->news);
-    const line *l = queue ? find(r, queue) : r->all;
+    line *l = queue ? find(r, queue) : r->all;
+    if (l)
+        l->asked_ms = r->asked_ms;
     web_text_put(out, "\"since_ms\":");
     if (l)
         put(r, l, out);
@@ -324,13 +369,14 @@ void web_recent_put(web_recent *r, const char *queue, web_text *out)
 
 // ---- life
 
-web_recent *web_recent_new(gofer_client *client, int64_t step_ms)
+web_recent *web_recent_new(web_roster *roster, web_totals *totals, int64_t step_ms)
 {
     web_recent *r = calloc(1, sizeof *r);
     pthread_condattr_t steady;
     if (!r)
         return NULL;
-    r->client = client;
+    r->roster = roster;
+    r->totals = totals;
     r->step_ms = step_ms;
     r->all = calloc(1, sizeof *r->all);
     r->lines = calloc(RECENT_QUEUES, sizeof *r->lines);

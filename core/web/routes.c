@@ -39,10 +39,12 @@ const web_route web_routes[] = {
       "A file of the page.", NULL },
 
     // ---- looking
-    { "GET", API "overview", WEB_SEE, WEB_MINDS_QUEUES, NULL, web_api_overview,
-      "Queues, workers and their sums.", NULL },
-    { "GET", API "queues", WEB_SEE, WEB_MINDS_QUEUES, "name cursor limit", web_api_queues,
-      "A page (1000) of the queues by name; `name` may end in `*`, `next_cursor` goes on.", NULL },
+    { "GET", API "overview", WEB_SEE, WEB_MINDS_QUEUES, "age", web_api_overview,
+      "Queues, workers and their sums: as they are now or, with `age=10m`, as each was last looked "
+      "at within that time; `age_ms` of the totals says how long ago.", NULL },
+    { "GET", API "queues", WEB_SEE, WEB_MINDS_QUEUES, "name cursor limit age", web_api_queues,
+      "A page (1000) of the queues by name; `name` may end in `*`, `next_cursor` goes on, `age` is "
+      "as that of the overview.", NULL },
     { "GET", API "queues/{queue}", WEB_SEE, 0, NULL, web_api_queue,
       "One queue.", NULL },
     { "GET", API "queues/{queue}/history", WEB_SEE, 0, "days", web_api_queue_history,
@@ -119,6 +121,9 @@ const web_route web_routes[] = {
       "Let workers leave a queue alone.", "queue.pause" },
     { "POST", API "queues/{queue}/unpause", WEB_OPERATE, 0, NULL, web_api_queue_unpause,
       "Let workers take from a queue again.", "queue.unpause" },
+    { "POST", API "queues/{queue}/shard", WEB_ADMIN, WEB_TAKES_BODY, NULL, web_api_queue_shard,
+      "Spread a queue over the primaries of a Redis Cluster: {\"shards\": N}; with 1 it is one "
+      "again.", "queue.shard" },
     { "DELETE", API "queues/{queue}", WEB_ADMIN, WEB_TAKES_BODY, NULL, web_api_queue_delete,
       "Remove a queue; with {\"force\": true} also one that has tasks. With more than 1000 tasks "
       "it is a job: the answer is 202 and has its number.", "queue.delete" },

@@ -17,6 +17,7 @@
 #include "asynqmon.h"
 #include "call.h"
 #include "head.h"
+#include "roster.h"
 #include "route.h"
 #include "claims.h"
 #include "clock.h"
@@ -513,6 +514,7 @@ static void *on_target(void *user, const char *target, struct MHD_Connection *co
     r->call.audit = server->opts.audit;
     r->call.recent = server->opts.recent;
     r->call.steps = server->opts.steps;
+    r->call.roster = server->opts.roster;
     r->call.totals = server->opts.totals;
     r->call.checks = server->opts.checks;
     r->call.scrapes = server->opts.scrapes;
@@ -531,10 +533,22 @@ static void *on_target(void *user, const char *target, struct MHD_Connection *co
     return r;
 }
 
+// The queue that an act was on is looked at for who asks next.
+static void name_touched(const web_call *call)
+{
+    static const char name[] = "queue";
+    for (size_t i = 0; call->roster && i < call->path_count; i++)
+        if (call->path[i].name_size == sizeof name - 1
+            && memcmp(call->path[i].name, name, sizeof name - 1) == 0)
+            web_roster_touch(call->roster, call->path[i].value);
+}
+
 static void run_route(void *user)
 {
     request *r = user;
     r->route->run(&r->call);
+    if (r->route->act)
+        name_touched(&r->call);
     // What may not wait for the store has somebody who notes it, and so has what goes on as a job.
     if (r->route->act && r->server->opts.audit && !(r->route->flags & WEB_NO_STORE)
         && r->call.reply.status != 202)

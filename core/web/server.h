@@ -24,6 +24,7 @@ typedef struct web_server_options {
     web_audit    *audit;
     struct web_recent *recent;
     struct web_steps *steps;
+    struct web_roster *roster;
     struct web_totals *totals;
     struct web_checks *checks;
     struct web_scrapes *scrapes;

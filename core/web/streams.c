@@ -60,6 +60,8 @@ struct web_stream {
 struct web_streams {
     gofer_client   *client;
     void          (*wake)(void *reader);
+    void          (*heard)(void *user, const char *queue);      // NULL: nobody is told
+    void           *heard_user;
     int64_t         window_ms;
     pthread_mutex_t lock;       // guards all below
     pthread_cond_t  news;       // the first stream, or the end
@@ -144,6 +146,8 @@ static audience *find_audience(web_streams *s, const web_scope *scope)
 static void add_event(web_streams *s, gofer_info *info)
 {
     const char *queue = gofer_info_text(info, "queue");
+    if (s->heard && queue)
+        s->heard(s->heard_user, queue);
     web_event *event = web_event_new(info);
     if (!event)
         return;
@@ -364,6 +368,14 @@ web_streams *web_streams_new(gofer_client *client, void (*wake_reader)(void *rea
         return s;
     web_streams_free(s);
     return NULL;
+}
+
+void web_streams_tell(web_streams *s, void (*heard)(void *user, const char *queue), void *user)
+{
+    pthread_mutex_lock(&s->lock);
+    s->heard = heard;
+    s->heard_user = user;
+    pthread_mutex_unlock(&s->lock);
 }
 
 void web_streams_end(web_streams *s)

@@ -12,6 +12,8 @@ enum {
     FRESH_MS = 1000,
     WAIT_MS = 200,          // for a newer look
     FIRST_WAIT_MS = 700,    // while there is none at all
+    PATIENT_MS = 10000,     // who takes older ones has one so old,
+    PATIENT_RESTS = 50,     //   or so many times what a look takes
     HISTORY_DAYS = 8
 };
 
@@ -28,6 +30,7 @@ struct web_totals {
     pthread_cond_t  news;       // somebody asks, a look is done, or it ends
     sight          *now;        // never NULL
     int64_t         looked_ms;  // when the look that it is of ended; monotonic
+    int64_t         took_ms;
     int64_t         rest_ms;    // no look before
     int64_t         looks;
     bool            wanted, ending, started;
@@ -104,7 +107,8 @@ static void renew(web_totals *t)
     sight *made = look(t);
     int64_t now_ms = web_ms(CLOCK_MONOTONIC);
     pthread_mutex_lock(&t->lock);
-    t->rest_ms = now_ms + (now_ms - begun_ms);
+    t->took_ms = now_ms - begun_ms;
+    t->rest_ms = now_ms + t->took_ms;
     t->looks++;
     if (made) {
         sight_free(t->now);
@@ -130,12 +134,20 @@ static void *run(void *user)
     return NULL;
 }
 
-void web_totals_take(web_totals *t, web_totals_seen *out, web_text *worst, web_text *history)
+static int64_t fresh_for(const web_totals *t, int64_t age_ms)
+{
+    int64_t rest_ms = t->took_ms * PATIENT_RESTS, fresh_ms = rest_ms > PATIENT_MS ? rest_ms
+                                                                                  : PATIENT_MS;
+    return age_ms <= FRESH_MS ? FRESH_MS : fresh_ms < age_ms ? fresh_ms : age_ms;
+}
+
+void web_totals_take(web_totals *t, int64_t age_ms, web_totals_seen *out, web_text *worst,
+    web_text *history)
 {
     pthread_mutex_lock(&t->lock);
     int64_t now_ms = web_ms(CLOCK_MONOTONIC), looks = t->looks;
     bool none = t->now->seen.at_ms == 0;
-    if (none || now_ms - t->looked_ms >= FRESH_MS) {
+    if (none || now_ms - t->looked_ms >= fresh_for(t, age_ms)) {
         t->wanted = true;
         pthread_cond_broadcast(&t->news);
         int64_t due_ms = now_ms + (none ? FIRST_WAIT_MS : WAIT_MS);

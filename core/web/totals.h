@@ -1,8 +1,9 @@
 // totals.h - what all queues come to, of a store with so many that nobody should wait for it.
 //
 // A thread of its own looks at all of them, page by page, when somebody asks and what is known is
-// older than a second; after a look that took long it rests for as long. Who asks waits a moment
-// for it, and else is told what is known already, and since when. Threads: any.
+// older than a second; after a look that took long it rests for as long. For who takes older ones
+// it rests fifty times as long: a page that stays open costs the store a fiftieth of its time. Who
+// asks waits a moment for it, and else is told what is known already, and since when. Threads: any.
 #ifndef WEB_TOTALS_H
 #define WEB_TOTALS_H
 
@@ -21,8 +22,9 @@ typedef struct web_totals_seen {
     web_sums rest;              // of all but the first WEB_FEW_QUEUES by name
 } web_totals_seen;
 
-// worst: appended, a list as that of a snapshot; history: the last days of all queues, likewise.
-// Either may be NULL.
-void web_totals_take(web_totals *totals, web_totals_seen *out, web_text *worst, web_text *history);
+// age_ms: how old it may be, if it takes long. worst: appended, a list as that of a snapshot;
+// history: the last days of all queues, likewise. Either may be NULL.
+void web_totals_take(web_totals *totals, int64_t age_ms, web_totals_seen *out, web_text *worst,
+    web_text *history);
 
 #endif

@@ -15,6 +15,7 @@
 #include "metrics.h"
 #include "page.h"
 #include "recent.h"
+#include "roster.h"
 #include "server.h"
 #include "steps.h"
 #include "totals.h"
@@ -35,6 +36,7 @@ typedef struct web_parts {
     web_audit   *audit;
     web_recent  *recent;
     web_steps   *steps;
+    web_roster  *roster;
     web_totals  *totals;
     web_checks  *checks;
     web_scrapes *scrapes;
@@ -252,6 +254,11 @@ static bool is_trusted(void *user, const struct sockaddr *from)
     return false;
 }
 
+static void heard(void *user, const char *queue)
+{
+    web_roster_touch(user, queue);
+}
+
 // What a worker's metrics have no need of.
 static bool make_store_parts(web_parts *p, gofer_client *client, const web_log *log)
 {
@@ -259,11 +266,15 @@ static bool make_store_parts(web_parts *p, gofer_client *client, const web_log *
     p->audit = web_audit_new(client, log);
     p->checks = web_checks_new();
     p->jobs = p->audit && p->checks ? web_jobs_new(client, p->audit, p->checks) : NULL;
-    p->recent = web_recent_new(client, RECENT_STEP_MS);
     p->steps = web_steps_new(client);
+    p->roster = web_roster_new(client);
     p->totals = web_totals_new(client);
+    p->recent = p->roster && p->totals ? web_recent_new(p->roster, p->totals, RECENT_STEP_MS)
+                                       : NULL;
     p->scrapes = web_scrapes_new();
-    return p->streams && p->jobs && p->recent && p->steps && p->totals && p->scrapes;
+    if (p->streams && p->roster)
+        web_streams_tell(p->streams, heard, p->roster);
+    return p->streams && p->jobs && p->recent && p->steps && p->scrapes;
 }
 
 static void left(void *user, void *reader)
@@ -297,7 +308,7 @@ static bool make_parts(web *w, gofer_client *client)
         .access = w->access,
         .pool = p->pool, .prover = p->prover, .streams = p->streams,
         .recent = p->recent, .steps = p->steps,
-        .scrapes = p->scrapes, .totals = p->totals, .checks = p->checks,
+        .scrapes = p->scrapes, .roster = p->roster, .totals = p->totals, .checks = p->checks,
         .options = opts->worker ? NULL : opts,
         .guard = { (const char *const *)w->hosts, w->host_count, opts->worker != NULL },
         .base = w->base, .web_root = opts->web_root, .asynq_names = opts->asynq_names,
@@ -379,6 +390,7 @@ static void end_parts(web_parts *p)
     web_checks_free(p->checks);
     web_scrapes_free(p->scrapes);
     web_streams_free(p->streams);
+    web_roster_free(p->roster);
     web_gate_free(p->gate);
     *p = (web_parts){ 0 };
 }

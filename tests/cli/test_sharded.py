@@ -1,4 +1,5 @@
-"""A queue that is spread over shards: one queue to every command."""
+"""A queue that is spread over shards: one queue to every command, and to the web interface."""
+from conftest import admin_web as web  # noqa: F401
 
 
 def test_a_sharded_queue_is_one(gofer, redis):
@@ -54,3 +55,19 @@ def test_a_file_has_one_shard(gofer):
     assert gofer("queue", "shard", "mail", "1").out == "sharded mail\n"
     assert "cannot be spread" in gofer("queue", "shard", "mail", "2", code=2).err
     assert [s["queue"] for s in gofer.json("queue", "ls", "--shards")["items"]] == ["mail"]
+
+
+def test_the_web_interface_spreads_a_queue(web, store, has_web):
+    path = "/api/v1/queues/mail/shard"
+    store.enqueue("t", "x", "--queue", "mail")
+    for body in ({}, {"shards": 0}, {"shards": 1.5}, {"shards": "2"}, {"shards": 129}):
+        assert web.post(path, body).status == 400, body
+    assert web.post(path, {"shards": 2}, token=web.add_token("o", "operate")).status == 403
+    assert web.post(path, {"shards": 1}).status == 200
+    spread = web.post(path, {"shards": 2})
+    if store.env["GOFER_URL"].startswith("redis"):
+        assert spread.status == 200 and web("/api/v1/queues/mail").json["shards"] == 2
+    else:
+        assert spread.status == 400 and "cannot be spread" in spread.why
+    audit = web("/api/v1/audit?act=queue.shard").json["items"]
+    assert {(a["actor"], a["queue"]) for a in audit} == {("root", "mail")}

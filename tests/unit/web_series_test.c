@@ -31,6 +31,24 @@ static gofer_client *open_store(void)
     return client;
 }
 
+// One at a time.
+static web_roster *roster;
+static web_totals *totals;
+
+static web_recent *watch(gofer_client *client, int64_t step_ms)
+{
+    REQUIRE((roster = web_roster_new(client)) != NULL);
+    REQUIRE((totals = web_totals_new(client)) != NULL);
+    return web_recent_new(roster, totals, step_ms);
+}
+
+static void unwatch(web_recent *recent)
+{
+    web_recent_free(recent);
+    web_totals_free(totals);
+    web_roster_free(roster);
+}
+
 static void enqueue(gofer_client *client, const char *queue, const char *id)
 {
     gofer_enqueue_options o;
@@ -103,7 +121,7 @@ static void what_comes_and_goes_is_counted_once(void)
 {
     gofer_client *client = open_store();
     enqueue(client, "a", "early");
-    web_recent *recent = web_recent_new(client, STEP_MS);
+    web_recent *recent = watch(client, STEP_MS);
     REQUIRE(recent != NULL);
     CHECK(!tell(recent, NULL, "arrived").known);
     await_steps(recent, "a", 1);
@@ -123,7 +141,7 @@ static void what_comes_and_goes_is_counted_once(void)
     CHECK_OK(gofer_client_task_delete(client, "a", "1"));
     CHECK_INT(tell(recent, NULL, "arrived").sum, 2);
     CHECK(!tell(recent, "none", "ms").known);
-    web_recent_free(recent);
+    unwatch(recent);
     gofer_client_close(client);
 }
 
@@ -135,7 +153,7 @@ static void queues_that_are_gone_make_room(void)
         snprintf(name, sizeof name, "q%04d", i);
         REQUIRE_OK(gofer_client_queue_pause(client, name));
     }
-    web_recent *recent = web_recent_new(client, STEP_MS);
+    web_recent *recent = watch(client, STEP_MS);
     REQUIRE(recent != NULL);
     await_steps(recent, "q0000", 2);
     CHECK_INT(tell(recent, "q1000", "ms").count, 0);    // the thousand and first
@@ -143,10 +161,11 @@ static void queues_that_are_gone_make_room(void)
     await_steps(recent, "q1000", 1);
     CHECK_INT(tell(recent, "q0500", "ms").count, 0);
     CHECK(tell(recent, "q0000", "ms").count >= 3);      // and these have lost nothing
-    enqueue(client, "a", "1");                          // before all others: it has no place
+    enqueue(client, "a", "1");                          // before all others: the last has no place
     (void)await(recent, NULL, "arrived", 1);
-    CHECK_INT(tell(recent, "a", "ms").count, 0);
-    web_recent_free(recent);
+    await_steps(recent, "a", 1);
+    CHECK_INT(tell(recent, "q1000", "ms").count, 0);
+    unwatch(recent);
     gofer_client_close(client);
 }
 
@@ -154,7 +173,7 @@ static void no_more_than_an_hour_is_kept(void)
 {
     gofer_client *client = open_store();
     enqueue(client, "a", "1");
-    web_recent *recent = web_recent_new(client, 1);
+    web_recent *recent = watch(client, 1);
     REQUIRE(recent != NULL);
     await_steps(recent, "a", RECENT_STEPS);
     enqueue(client, "a", "2");
@@ -162,7 +181,7 @@ static void no_more_than_an_hour_is_kept(void)
     (void)await(recent, "a", "arrived", 0);             // its step has gone
     CHECK_INT(tell(recent, "a", "ms").count, RECENT_STEPS);
     CHECK_INT(tell(recent, NULL, "ms").count, RECENT_STEPS);
-    web_recent_free(recent);
+    unwatch(recent);
     gofer_client_close(client);
 }
 
@@ -171,7 +190,7 @@ static void steps_begin_anew_when_the_clock_is_set(void)
     static const int64_t day_s = 86400, by[] = { 86400, -86400, -20000 * 86400 };
     gofer_client *client = open_store();
     enqueue(client, "a", "1");
-    web_recent *recent = web_recent_new(client, STEP_MS);
+    web_recent *recent = watch(client, STEP_MS);
     REQUIRE(recent != NULL);
     for (size_t i = 0; i < COUNT(by); i++) {
         int64_t end = web_ms(CLOCK_MONOTONIC) + PATIENCE_MS, gone_ms, at_ms;
@@ -188,7 +207,7 @@ static void steps_begin_anew_when_the_clock_is_set(void)
         CHECK(whole_ms >= 0 && whole_ms < PATIENCE_MS);
     }
     atomic_store(&ahead_s, 0);
-    web_recent_free(recent);
+    unwatch(recent);
     gofer_client_close(client);
 }
 

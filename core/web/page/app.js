@@ -59,6 +59,12 @@ function module(words) {
     return known ? { file: known.name, nav: known.name } : { file: "missing", nav: "" };
 }
 
+// How old the queues' counts may be that a view is told: after an act, when something may have been
+// missed, and while it only stays open.
+const NOW = "",
+    ANEW = "5s",
+    IDLE = "10m";
+
 /** @type {AbortController|null} */
 let current = null;
 let retry = 0;
@@ -126,25 +132,22 @@ async function run(make, context) {
     const view = make(context),
         trouble = h("div");
     fill(main, trouble, view.node);
-    let running = false,
-        again = false,
+    /** @type {Promise<void>|null} */
+    let running = null;
+    /** @type {Promise<void>|null} */
+    let next = null; // the look after the one under way, once somebody wants it
+    let nextAge = "",
         due = 0;
     const later = (/** @type {number} */ ms) => {
         if (!due && !context.signal.aborted)
             due = setTimeout(() => {
                 due = 0;
-                refresh();
+                glance();
             }, ms);
     };
-    const refresh = async () => {
-        if (context.signal.aborted || document.hidden) return;
-        if (running) {
-            again = true;
-            return;
-        }
-        running = true;
+    const look = async (/** @type {string} */ age) => {
         try {
-            await view.refresh?.();
+            await view.refresh?.(age);
             fill(trouble);
         } catch (error) {
             if (context.signal.aborted) return;
@@ -152,11 +155,21 @@ async function run(make, context) {
             fill(trouble, problem(error));
             if (isPassing(error)) later(RETRY_MS);
         }
-        running = false;
-        if (again) later(1000);
-        again = false;
     };
-    view.again = refresh;
+    // One look at a time. What is wanted during one is another behind it, one for all that want it:
+    // what has been done meanwhile is to be seen.
+    const refresh = (/** @type {string} */ age = NOW) => {
+        if (context.signal.aborted || document.hidden) return Promise.resolve();
+        if (!running) return (running = look(age).finally(() => (running = null)));
+        nextAge = next && nextAge === NOW ? NOW : age;
+        return (next ??= running.then(() => {
+            next = null;
+            return refresh(nextAge);
+        }));
+    };
+    // Because time has passed, or something has happened: that is for what is known anyway.
+    const glance = () => (running ? later(1000) : refresh(IDLE));
+    view.again = () => refresh();
     await refresh();
     if (context.signal.aborted) return;
     loading(false);
@@ -168,13 +181,13 @@ async function run(make, context) {
     setTimeout(fetchViews);
     const stop = listen((message) => {
         view.hear?.(message);
-        if (message.anew) refresh();
+        if (message.anew) refresh(ANEW);
         else if (
             !Object.keys(message.counts).every((kind) => kind === "progress" || kind === "log")
         )
             later(1000);
     });
-    const timer = setInterval(refresh, view.every ?? 5000),
+    const timer = setInterval(glance, view.every ?? 5000),
         tick = setInterval(() => !document.hidden && view.tick?.(), 1000);
     context.signal.addEventListener("abort", () => {
         stop();

@@ -1,15 +1,18 @@
 // groups.js - tasks that wait in groups, of all queues.
 import { at, get, post } from "./api.js";
-import { h } from "./dom.js";
+import { h, refill } from "./dom.js";
 import { count } from "./format.js";
 import { button, moment, Table } from "./parts.js";
 import { link, path } from "./route.js";
 
-const QUEUES = 50; // whose groups are listed
+const QUEUES = 50, // whose groups are listed at a time
+    PAGES = 5; // of queues, which are looked at for them
 
 /** @param {import("./app.js").Context} context */
 export default function groups({ may }) {
     const foot = h("p", { class: "foot" });
+    /** Where the pages begin that lead to this one. @type {string[]} */
+    const cursors = [];
     const table = new Table(
         "Groups",
         [
@@ -43,14 +46,33 @@ export default function groups({ may }) {
         ],
         (g) => `${g.queue}\n${g.group}`,
     );
-    return {
+    /** The next queues that have groups, and where one goes on from. @param {string} age */
+    async function find(age) {
+        const found = [];
+        let cursor = cursors[cursors.length - 1] ?? "";
+        for (let i = 0; i < PAGES && found.length < QUEUES; i++) {
+            const page = await get("queues", { cursor, age });
+            found.push(...page.items.filter((/** @type {any} */ q) => q.groups > 0));
+            cursor = page.next_cursor;
+            if (!cursor) break;
+        }
+        if (found.length > QUEUES) cursor = found[QUEUES - 1].queue;
+        return { queues: found.slice(0, QUEUES), cursor };
+    }
+    /** @param {string} label @param {() => void} turn */
+    const turn = (label, turn) =>
+        button(label, async () => {
+            turn();
+            await view.again();
+        });
+    /** @type {any} */
+    const view = {
         node: h("section", {}, h("h1", {}, "Groups"), table.node, foot),
-        refresh: async () => {
-            const queues = (await get("queues")).items.filter(
-                (/** @type {any} */ q) => q.groups > 0,
-            );
+        every: 15000,
+        refresh: async (/** @type {string} */ age) => {
+            const { queues, cursor } = await find(age);
             const lists = await Promise.all(
-                queues.slice(0, QUEUES).map(async (/** @type {any} */ q) =>
+                queues.map(async (/** @type {any} */ q) =>
                     (await get(at`queues/${q.queue}/groups`)).items.map((/** @type {any} */ g) => ({
                         ...g,
                         queue: q.queue,
@@ -58,10 +80,13 @@ export default function groups({ may }) {
                 ),
             );
             table.show(lists.flat());
-            foot.textContent =
-                queues.length > QUEUES
-                    ? `Of ${QUEUES} queues; ${queues.length - QUEUES} more have groups.`
-                    : "";
+            refill(
+                foot,
+                cursor && `Of the queues up to ${cursor}. `,
+                cursors.length > 0 && turn("Back", () => cursors.pop()),
+                cursor && turn("More", () => cursors.push(cursor)),
+            );
         },
     };
+    return view;
 }

@@ -7,10 +7,11 @@ import { attempts, Flow } from "./plot.js";
 import { link, path } from "./route.js";
 import { series } from "./series.js";
 
-// An idle page costs a store with ten queues some nine commands a second: what happens is heard.
+// An idle page costs the store the same however many queues there are: what happens is heard, and
+// what is not is looked at by turns.
 const IDLE_MS = 15000,
     DOCTOR_MS = 300000,
-    OLD_MS = 5000;
+    OLD_MS = 60000;
 
 /** @param {any[]} items @param {string} field */
 const sum = (items, field) => items.reduce((n, item) => n + Number(item[field] ?? 0), 0);
@@ -38,10 +39,10 @@ function figures(totals, workers) {
     ];
 }
 
-/** How old the sums are, where that can be seen. @param {any} totals */
+/** How old the counts may be, where that is worth a word. @param {any} totals */
 function since(totals) {
     if (!totals) return "; the queues are being counted";
-    return totals.age_ms > OLD_MS ? `; counted ${duration(totals.age_ms)} ago` : "";
+    return totals.age_ms > OLD_MS ? `; counts are up to ${duration(totals.age_ms)} old` : "";
 }
 
 /** @param {import("./app.js").Context} context */
@@ -83,8 +84,9 @@ export default function overview(context) {
     let findings = 0,
         said = "";
 
-    async function look() {
-        const seen = await get("overview");
+    /** @param {string} age */
+    async function look(age) {
+        const seen = await get("overview", { age });
         await plots?.refresh();
         say(heading, `${seen.url}, gofer ${seen.version}${since(seen.totals)}`);
         // Said once, and not at every look.

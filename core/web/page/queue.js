@@ -1,5 +1,5 @@
 // queue.js - one queue: why it is as slow as it is.
-import { at, get, remove } from "./api.js";
+import { at, get, post, remove } from "./api.js";
 import { h, refill } from "./dom.js";
 import { count, duration } from "./format.js";
 import { ask, button, facts, moment, STATES, Table } from "./parts.js";
@@ -44,15 +44,31 @@ export default function queue({ words, may, leave }) {
         ],
         (g) => g.group,
     );
+    // Where a store is one place there is nothing to spread.
+    const spreads = may("admin", name)
+        ? get("settings").then(
+              (its) => !/^(sqlite|memory):/.test(its.url),
+              () => false,
+          )
+        : Promise.resolve(false);
+    /** How many shards it is to have; null: as it is. @param {any} seen */
+    async function askShards(seen) {
+        const input = /** @type {HTMLInputElement} */ (
+            h("input", { type: "number", min: 1, max: 128, value: String(seen.shards ?? 1) })
+        );
+        const text = h("label", {}, "Shards, each a queue of its own on some primary: ", input);
+        return (await ask(`Spread ${name}?`, text, "Spread it")) ? Number(input.value) : null;
+    }
     const groupPart = h("div", { hidden: true }, h("h2", {}, "Groups"), groups.node);
 
     async function look() {
-        const [seen, wanted, stats, history, grouped] = await Promise.all([
+        const [seen, wanted, stats, history, grouped, sharding] = await Promise.all([
             get(at`queues/${name}`),
             get("scale", { queue: name }),
             get("stats", { queue: name }),
             get(at`queues/${name}/history`, { days: 30 }),
             get(at`queues/${name}/groups`),
+            spreads,
             plots.refresh(),
         ]);
         refill(
@@ -72,6 +88,7 @@ export default function queue({ words, may, leave }) {
                 ["Slots wanted", `${count(wanted.slots)}, to let nobody wait for ten seconds`],
                 ["Today", `${count(seen.processed)}, ${count(seen.failed)} failed`],
                 ["In all", `${count(seen.processed_total)}, ${count(seen.failed_total)} failed`],
+                ["Shards", seen.shards ? count(seen.shards) : null],
                 [
                     "Paused",
                     seen.paused ? (seen.paused_at_ms ? moment(seen.paused_at_ms) : "yes") : null,
@@ -85,6 +102,14 @@ export default function queue({ words, may, leave }) {
         refill(
             acts,
             may("operate", name) && pause(view, seen),
+            sharding &&
+                button("Spread it", async () => {
+                    const shards = await askShards(seen);
+                    if (shards === null) return undefined;
+                    await post(at`queues/${name}/shard`, { shards });
+                    await view.again();
+                    return shards > 1 ? `${name} has ${shards} shards` : `${name} is one queue`;
+                }),
             may("admin", name) &&
                 button(
                     "Remove the queue",

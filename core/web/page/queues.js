@@ -89,11 +89,13 @@ export default function queues({ may, query }) {
             table.node,
             foot,
         ),
-        refresh: async () => {
+        every: 15000,
+        refresh: async (/** @type {string} */ age) => {
             const page = await get("queues", {
                 name: query.name ?? "",
                 cursor: cursors[cursors.length - 1] ?? "",
                 limit: PAGE,
+                age,
             });
             table.show(page.items);
             refill(

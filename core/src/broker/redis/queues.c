@@ -1,9 +1,11 @@
 // queues.c - the queues there are: Asynq's set of names, as others see it and as we last saw it.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "broker/redis/store.h"
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/hash.h"
@@ -11,6 +13,8 @@
 
 enum {
     ADDED_SLOTS = 64,              // names remembered as added, by their hash
+    MEMBERS_MAX = 5000,            // names in one reply, if there are more
+    CURSOR_ROOM = 32,
     ADD_AGAIN_MS = 50,             // somebody may remove the queue while we go on using it, and
                                    //   nobody sees it until then
     ADD_LATER_MS = 5000            // after it failed: in a Cluster the names may be
@@ -24,10 +28,12 @@ typedef struct added {
     uint64_t epoch;
 } added;
 
-// Names in a block of their own.
+// Names in blocks of their own.
 typedef struct packed {
-    gf_rd_names names;             // they point into the text
-    char       *text;
+    gf_rd_names names;             // they point into the texts
+    size_t      room;
+    char      **texts;
+    size_t      text_count, text_room;
 } packed;
 
 struct gf_rd_queues {
@@ -47,8 +53,10 @@ static int32_t set_slot(void)
 
 static void packed_free(packed *p)
 {
+    for (size_t i = 0; i < p->text_count; i++)
+        gf_free(p->texts[i]);
+    gf_free(p->texts);
     gf_free(p->names.names);
-    gf_free(p->text);
     *p = (packed){ 0 };
 }
 
@@ -140,32 +148,31 @@ static bool usable(const redisReply *r)
     return r && r->type == REDIS_REPLY_STRING && gf_name_fits(r->str, (size_t)r->len);
 }
 
-// All in one block: of very many names that is less than half of what one by one they take, and
-// none of it lies among other memory.
-static gofer_status pack_names(const redisReply *reply, packed *out)
+// All of a reply in one block: of very many names that is less than half of what one by one they
+// take, and none of it lies among other memory.
+static gofer_status pack_names(packed *p, const redisReply *reply)
 {
-    size_t count = reply->type == REDIS_REPLY_ARRAY ? reply->elements : 0, size = 0;
-    packed p = { 0 };
+    size_t count = reply && reply->type == REDIS_REPLY_ARRAY ? reply->elements : 0, size = 0;
     for (size_t i = 0; i < count; i++)
         size += usable(reply->element[i]) ? (size_t)reply->element[i]->len + 1 : 0;
-    if (size) {
-        p.names.names = gf_calloc(count, sizeof *p.names.names);
-        p.text = gf_alloc(size);
-        if (!p.names.names || !p.text) {
-            packed_free(&p);
-            return gf_fail_nomem("names of queues");
-        }
-    }
-    for (size_t i = 0, at = 0; i < count; i++) {
+    if (!size)
+        return GOFER_OK;
+    if (!gf_grow(p->names.names, p->room, p->names.count + count) ||
+        !gf_grow(p->texts, p->text_room, p->text_count + 1))
+        return gf_fail_nomem("names of queues");
+    char *to = p->texts[p->text_count] = gf_alloc(size);
+    if (!to)
+        return gf_fail_nomem("names of queues");
+    p->text_count++;
+    for (size_t i = 0; i < count; i++) {
         const redisReply *name = reply->element[i];
         if (!usable(name))
             continue;
-        memcpy(p.text + at, name->str, (size_t)name->len);
-        p.text[at + (size_t)name->len] = '\0';
-        p.names.names[p.names.count++] = p.text + at;
-        at += (size_t)name->len + 1;
+        memcpy(to, name->str, (size_t)name->len);
+        to[name->len] = '\0';
+        p->names.names[p->names.count++] = to;
+        to += (size_t)name->len + 1;
     }
-    *out = p;
     return GOFER_OK;
 }
 
@@ -177,14 +184,84 @@ static gofer_status ask_members(gf_rd_store *s, redisReply **reply)
     return gf_rd_call(s, &cmd, reply);
 }
 
-static gofer_status ask_names(gf_rd_store *s, packed *out)
+static gofer_status ask_all(gf_rd_store *s, packed *out)
 {
     redisReply *reply;
+    packed_free(out);
     gofer_status st = ask_members(s, &reply);
     if (st != GOFER_OK)
         return st;
-    st = pack_names(reply, out);
+    st = pack_names(out, reply);
     gf_rd_reply_free(reply);
+    return st;
+}
+
+// ---- very many names: in pieces, so that their reply is never in memory as a whole ------------
+
+// The first time nobody knows yet.
+static gofer_status are_many(gf_rd_store *s, size_t known, bool first, bool *many)
+{
+    redisReply *reply = NULL;
+    gf_rd_cmd cmd = { .slot = set_slot(), .reads = true };
+    *many = known > MEMBERS_MAX;
+    if (!first)
+        return GOFER_OK;
+    gf_rd_add(&cmd.args, "SCARD");
+    gf_rd_add(&cmd.args, set_key);
+    gofer_status st = gf_rd_call(s, &cmd, &reply);
+    if (st != GOFER_OK)
+        return st;
+    *many = gf_rd_reply_int(reply, 0) > MEMBERS_MAX;
+    gf_rd_reply_free(reply);
+    return GOFER_OK;
+}
+
+// *at: the cursor, "0" behind the last piece.
+static gofer_status ask_piece(gf_rd_store *s, char at[CURSOR_ROOM], packed *out)
+{
+    gf_rd_cmd cmd = { .slot = set_slot(), .reads = true };
+    redisReply *reply;
+    gf_rd_add(&cmd.args, "SSCAN");
+    gf_rd_add(&cmd.args, set_key);
+    gf_rd_add(&cmd.args, at);
+    gf_rd_add(&cmd.args, "COUNT");
+    gf_rd_add_int(&cmd.args, MEMBERS_MAX);
+    gofer_status st = gf_rd_call(s, &cmd, &reply);
+    if (st != GOFER_OK)
+        return st;
+    const redisReply *next = gf_rd_reply_at(reply, 0, REDIS_REPLY_STRING);
+    if (next && next->len < CURSOR_ROOM)
+        snprintf(at, CURSOR_ROOM, "%s", next->str);
+    else
+        st = gf_fail(GOFER_ECORRUPT, "SSCAN was answered with something else");
+    if (st == GOFER_OK)
+        st = pack_names(out, gf_rd_reply_at(reply, 1, REDIS_REPLY_ARRAY));
+    gf_rd_reply_free(reply);
+    return st;
+}
+
+// A name may come in two pieces.
+static void drop_twins(gf_rd_names *names)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < names->count; i++)
+        if (kept == 0 || strcmp(names->names[kept - 1], names->names[i]) != 0)
+            names->names[kept++] = names->names[i];
+    names->count = kept;
+}
+
+// Sorted. Not whole: a cursor means nothing to another server, and there may be one by now.
+static gofer_status scan_names(gf_rd_store *s, packed *out, bool *whole)
+{
+    char at[CURSOR_ROOM] = "0";
+    uint64_t remade = gf_rd_net_remade(s->net);
+    gofer_status st;
+    do
+        st = ask_piece(s, at, out);
+    while (st == GOFER_OK && strcmp(at, "0") != 0);
+    *whole = st == GOFER_OK && gf_rd_net_remade(s->net) == remade;
+    gf_rd_names_sort(&out->names);
+    drop_twins(&out->names);
     return st;
 }
 
@@ -251,19 +328,30 @@ static gofer_status take_names(gf_rd_store *s, int64_t max_age_ms, const taking 
     pthread_mutex_lock(&q->lock);
     bool fresh = q->seen_ms && now_ms - q->seen_ms < max_age_ms;
     gofer_status st = fresh ? take_seen(q, t) : GOFER_OK;
+    size_t known = q->seen.names.count;
+    bool first = q->seen_ms == 0;
     pthread_mutex_unlock(&q->lock);
     if (fresh)
         return st;
 
-    packed names;
-    st = ask_names(s, &names);
-    if (st != GOFER_OK)
+    packed names = { 0 };
+    bool many = false, whole = false;
+    st = are_many(s, known, first, &many);
+    if (st == GOFER_OK && many)
+        st = scan_names(s, &names, &whole);
+    // Only where the user may not ask so: whoever looks is to know of an outage, for workers could
+    // not renew their leases in it.
+    if (st == GOFER_EDENIED || (st == GOFER_OK && !whole))
+        st = ask_all(s, &names);
+    if (st != GOFER_OK) {
+        packed_free(&names);
         return st;
+    }
     pthread_mutex_lock(&q->lock);
     packed_free(&q->seen);
     q->seen = names;
     q->seen_ms = now_ms;
-    q->sorted = false;
+    q->sorted = whole;
     st = take_seen(q, t);
     pthread_mutex_unlock(&q->lock);
     return st;
@@ -346,5 +434,6 @@ void gf_rd_queues_forget(gf_rd_store *s, const char *queue)
         gf_free(t->name);
         t->name = NULL;
     }
+    s->queues->seen_ms = 0;            // it is among them
     pthread_mutex_unlock(&s->queues->lock);
 }
