@@ -14,7 +14,7 @@ gofer_status web_queues_each(gofer_client *client, const char *pattern, const ch
     for (bool on = true; on;) {
         gofer_info *page = NULL;
         gofer_status st = gofer_client_queues_page(client, pattern, *cursor ? cursor : NULL,
-            WEB_FEW_QUEUES, &page);
+            WEB_QUEUES_PAGE, &page);
         if (st != GOFER_OK)
             return st;
         const char *next = gofer_info_text(page, "next_cursor");

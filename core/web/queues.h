@@ -12,7 +12,8 @@
 #include "text.h"
 
 enum {
-    WEB_FEW_QUEUES = 1000,      // a page of the store's: so many are shown and counted at once
+    WEB_FEW_QUEUES = 1000,      // so many are shown and counted at once,
+    WEB_QUEUES_PAGE = 250,      //   and of more so many are in memory when all are counted
     WEB_WORST_QUEUES = 100      // of more these are shown
 };
 

@@ -16,6 +16,7 @@
 enum {
     PATIENCE_MS = 3600 * 1000,
     SHOWN_MS = 60000,           // a queue that was asked for is shown for so long
+    WANTED = 64,                // so many that were asked for have lines, of very many queues
     SET_MS = 5000               // by so much a clock goes wrong only if somebody sets it
 };
 
@@ -58,6 +59,8 @@ struct web_recent {
     line           *all;
     line          **lines;      // by name
     size_t          count;
+    char            wanted[WANTED][256];        // those that were asked for and had none
+    size_t          wishes;     // that there have been
     bool            ending, started;
     pthread_t       thread;
 };
@@ -203,6 +206,7 @@ static void forget_all(web_recent *r)
 // What a look brings: what is known of the first queues by name, and of all together.
 typedef struct sight {
     size_t count;
+    bool   many;                // there are further ones
     struct seen { char queue[256]; counts now; int64_t looked_ms; } at[WEB_FEW_QUEUES];
     web_sums sum;
     bool     summed;
@@ -222,14 +226,13 @@ static void see(const web_roster_one *one, void *user)
 // Of few queues the sum is new with each of them.
 static gofer_status take_sight(web_recent *r, sight *s)
 {
-    bool more = false;
     gofer_status st = web_roster_look(r->roster, WEB_ROUND_MS, NULL);
     if (st != GOFER_OK)
         return st;
-    (void)web_roster_each(r->roster, see, s, &more);
-    s->summed = !more;
+    (void)web_roster_each(r->roster, see, s, &s->many);
+    s->summed = !s->many;
     s->looked_ms = web_ms(CLOCK_MONOTONIC);
-    if (more) {
+    if (s->many) {
         web_totals_seen seen;
         web_totals_take(r->totals, WEB_ROUND_MS, &seen, NULL, NULL);
         s->summed = seen.at_ms != 0;
@@ -248,7 +251,26 @@ static void name_shown(web_recent *r)
             web_roster_touch(r->roster, r->lines[i]->queue);
 }
 
-// Locks: r->lock held.
+static bool is_asked_for(const line *l)
+{
+    return l->asked_ms && web_ms(CLOCK_MONOTONIC) - l->asked_ms < PATIENCE_MS;
+}
+
+static bool is_wanted(const web_recent *r, const char *queue)
+{
+    for (size_t i = 0; i < WANTED; i++)
+        if (strcmp(r->wanted[i], queue) == 0)
+            return true;
+    return false;
+}
+
+static void want(web_recent *r, const char *queue)
+{
+    if (!is_wanted(r, queue))
+        snprintf(r->wanted[r->wishes++ % WANTED], sizeof *r->wanted, "%s", queue);
+}
+
+// Locks: r->lock held. Of few queues each has a line; of very many those that somebody looks at.
 static void take_look(web_recent *r, const sight *s, int64_t now_ms)
 {
     size_t at = 0;
@@ -263,9 +285,11 @@ static void take_look(web_recent *r, const sight *s, int64_t now_ms)
         const char *name = s->at[i].queue;
         while (at < r->count && strcmp(r->lines[at]->queue, name) < 0)
             at++;
-        line *l = at < r->count && strcmp(r->lines[at]->queue, name) == 0 ? r->lines[at]
-                                                                          : insert(r, name, at);
-        if (l)
+        line *l = at < r->count && strcmp(r->lines[at]->queue, name) == 0 ? r->lines[at] : NULL;
+        bool has = !s->many || (l ? is_asked_for(l) : is_wanted(r, name));
+        if (!l && has && (l = insert(r, name, at)))
+            l->asked_ms = s->many ? r->asked_ms : 0;
+        if (l && has)
             put_step(r, l, &s->at[i].now, s->at[i].looked_ms);
     }
     if (s->summed) {
@@ -358,6 +382,8 @@ void web_recent_put(web_recent *r, const char *queue, web_text *out)
     line *l = queue ? find(r, queue) : r->all;
     if (l)
         l->asked_ms = r->asked_ms;
+    else
+        want(r, queue);
     web_text_put(out, "\"since_ms\":");
     if (l)
         put(r, l, out);

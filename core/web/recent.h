@@ -3,9 +3,10 @@
 // The store keeps counts, not when they changed: so what is known of them is noted every ten
 // seconds, but only while somebody has asked within the last hour, and what was seen is kept for an
 // hour. It is gone with the server. A queue whose turn it was not is as it was, and what its next
-// look brings is spread over the steps since the one before. At most RECENT_QUEUES queues have
-// steps of their own, the rest only counts in the sum of all: 9 KiB for each queue, 9 MiB at the
-// most. Threads: any; one of its own looks.
+// look brings is spread over the steps since the one before. RECENT_QUEUES queues have steps of
+// their own, 9 KiB for each; where there are more, those of the first by name that somebody has
+// asked for within the hour, from then on. The rest only counts in the sum of all. Threads: any;
+// one of its own looks.
 #ifndef WEB_RECENT_H
 #define WEB_RECENT_H
 
