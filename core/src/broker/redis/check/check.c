@@ -130,7 +130,7 @@ static uint64_t *slot_of(const gf_rd_ids *ids, uint64_t hash)
 
 static bool grow(gf_rd_ids *ids)
 {
-    gf_rd_ids bigger = { .room = ids->room ? ids->room * 2 : 1024, .count = ids->count };
+    gf_rd_ids bigger = { .room = ids->room ? ids->room * 2 : 4, .count = ids->count };
     bigger.slots = ids->count < IDS_MAX ? gf_calloc(bigger.room, sizeof *bigger.slots) : NULL;
     if (!bigger.slots) {
         ids->full = true;
@@ -171,10 +171,44 @@ void gf_rd_ids_clear(gf_rd_ids *ids)
 
 // ---- queues -------------------------------------------------------------------------------------
 
+static gf_found *found_of(gf_rd_checked *q, gf_rd_kind_of kind)
+{
+    if (!q->found)
+        q->found = gf_calloc(GF_K_COUNT, sizeof *q->found);
+    if (q->found && !q->found[kind])
+        q->found[kind] = gf_calloc(1, sizeof *q->found[kind]);
+    q->no_memory |= !q->found || !q->found[kind];
+    return q->found ? q->found[kind] : NULL;
+}
+
+void gf_rd_check_note_bytes(gf_rd_checked *q, gf_rd_kind_of kind, const char *example, size_t size)
+{
+    gf_found *found = found_of(q, kind);
+    if (found)
+        gf_found_note(found, example, size);
+}
+
 void gf_rd_check_note(gf_rd_checked *q, gf_rd_kind_of kind, const redisReply *example)
 {
-    gf_found_note(
-        &q->found[kind], example ? example->str : NULL, example ? (size_t)example->len : 0);
+    gf_rd_check_note_bytes(q, kind, example ? example->str : NULL,
+        example ? (size_t)example->len : 0);
+}
+
+int64_t gf_rd_check_noted(const gf_rd_checked *q, gf_rd_kind_of kind)
+{
+    return q->found && q->found[kind] ? q->found[kind]->count : 0;
+}
+
+int64_t gf_rd_check_mended(const gf_rd_checked *q, gf_rd_kind_of kind)
+{
+    return q->found && q->found[kind] ? q->found[kind]->repaired : 0;
+}
+
+void gf_rd_check_mend(gf_rd_checked *q, gf_rd_kind_of kind, int64_t more)
+{
+    gf_found *found = more ? found_of(q, kind) : NULL;
+    if (found)
+        found->repaired += more;
 }
 
 bool gf_rd_check_may_search(gf_rd_checked *q)
@@ -182,16 +216,46 @@ bool gf_rd_check_may_search(gf_rd_checked *q)
     q->verified += 1000 + (int64_t)q->ids.count;
     if (q->verified <= SEARCH_COST)
         return true;
-    if (q->found[GF_K_UNCHECKED].count == 0)
+    if (gf_rd_check_noted(q, GF_K_UNCHECKED) == 0)
         gf_rd_check_note(q, GF_K_UNCHECKED, NULL);
     return false;
 }
 
+static size_t *place_of(const gf_rd_checking *c, const char *name, size_t size)
+{
+    size_t mask = c->places_room - 1, at = (size_t)(hash_of(name, size) >> 4) & mask;
+    for (; c->places[at]; at = (at + 1) & mask) {
+        const char *its = c->queues[c->places[at] - 1]->name;
+        if (strlen(its) == size && memcmp(its, name, size) == 0)
+            break;
+    }
+    return &c->places[at];
+}
+
+// At most half of the places are taken.
+static bool grow_places(gf_rd_checking *c)
+{
+    if (c->places_room > c->count * 2)
+        return true;
+    size_t room = c->places_room ? c->places_room * 2 : 64;
+    size_t *places = gf_calloc(room, sizeof *places);
+    if (!places)
+        return false;
+    gf_free(c->places);
+    c->places = places;
+    c->places_room = room;
+    for (size_t i = 0; i < c->count; i++)
+        *place_of(c, c->queues[i]->name, strlen(c->queues[i]->name)) = i + 1;
+    return true;
+}
+
 gf_rd_checked *gf_rd_check_queue(gf_rd_checking *c, const char *name, size_t size, bool listed)
 {
-    for (size_t i = 0; i < c->count; i++)
-        if (strlen(c->queues[i]->name) == size && memcmp(c->queues[i]->name, name, size) == 0)
-            return c->queues[i];
+    if (!grow_places(c))
+        return NULL;
+    size_t *place = place_of(c, name, size);
+    if (*place)
+        return c->queues[*place - 1];
     if (!gf_grow(c->queues, c->room, c->count + 1))
         return NULL;
     gf_rd_checked *q = gf_calloc(1, sizeof *q);
@@ -202,7 +266,9 @@ gf_rd_checked *gf_rd_check_queue(gf_rd_checking *c, const char *name, size_t siz
     }
     q->name = copy;
     q->listed = listed;
-    return c->queues[c->count++] = q;
+    c->queues[c->count] = q;
+    *place = ++c->count;
+    return q;
 }
 
 void gf_rd_check_unfit(gf_rd_checking *c, const char *name, size_t size)
@@ -230,11 +296,16 @@ static void clear(gf_rd_checking *c)
 {
     gf_rd_ids_clear(&c->unfit);
     for (size_t i = 0; i < c->count; i++) {
-        gf_rd_ids_clear(&c->queues[i]->ids);
-        gf_free(c->queues[i]->name);
-        gf_free(c->queues[i]);
+        gf_rd_checked *q = c->queues[i];
+        for (size_t k = 0; q->found && k < GF_K_COUNT; k++)
+            gf_free(q->found[k]);
+        gf_free(q->found);
+        gf_rd_ids_clear(&q->ids);
+        gf_free(q->name);
+        gf_free(q);
     }
     gf_free(c->queues);
+    gf_free(c->places);
 }
 
 static gofer_status listed_queues(gf_rd_checking *c)
@@ -269,7 +340,7 @@ static gofer_status add_to_queues(gf_rd_checking *c, gf_rd_checked *q)
     if (st != GOFER_OK)
         return st;
     gf_rd_reply_free(reply);
-    q->found[GF_K_UNLISTED].repaired = 1;
+    gf_rd_check_mend(q, GF_K_UNLISTED, 1);
     return GOFER_OK;
 }
 
@@ -318,6 +389,15 @@ static gofer_status check_queues(gf_rd_checking *c)
     return st == GOFER_OK ? gf_rd_check_leases(c) : st;
 }
 
+// False: some of it could not be noted.
+static bool report_queue(const gf_rd_checking *c, const gf_rd_checked *q)
+{
+    for (size_t i = 0; q->found && i < GF_K_COUNT; i++)
+        if (q->found[i])
+            gf_found_report(&c->visit, &kinds[i], q->found[i], 1, q->name);
+    return !q->no_memory;
+}
+
 // What was found is reported whatever fails; what could not be looked at is reported too.
 gofer_status gf_rd_check_store(gf_broker *b, bool repair, gf_report_finding report, void *arg)
 {
@@ -332,7 +412,8 @@ gofer_status gf_rd_check_store(gf_broker *b, bool repair, gf_report_finding repo
         goes = gf_rd_check_went(&c, check_queues(&c));
     report_unfit(&c);
     for (size_t i = 0; i < c.count; i++)
-        gf_found_report(&c.visit, kinds, c.queues[i]->found, GF_K_COUNT, c.queues[i]->name);
+        if (!report_queue(&c, c.queues[i]))
+            goes = gf_rd_check_went(&c, gf_fail_nomem("what was found")) && goes;
     if (st == GOFER_OK && !goes)
         gf_visit_report(&c.visit, GF_WARNING, "queues-unseen", "mend that, and look again",
             "what is in the queues could not be looked at, or not all of it: %s",

@@ -43,12 +43,14 @@ typedef struct gf_rd_ids {
     bool      full;
 } gf_rd_ids;
 
+// There may be very many: one of which nothing is found takes little memory.
 typedef struct gf_rd_checked {
-    char     *name;
-    bool      listed;                    // in asynq:queues
-    gf_rd_ids ids;                       // met in its lists
-    int64_t   verified;                  // what the searches through its lists cost so far
-    gf_found  found[GF_K_COUNT];
+    char      *name;
+    bool       listed;                   // in asynq:queues
+    bool       no_memory;                // something found could not be noted
+    gf_rd_ids  ids;                      // met in its lists
+    int64_t    verified;                 // what the searches through its lists cost so far
+    gf_found **found;                    // by kind, NULL where nothing was; NULL: nothing at all
 } gf_rd_checked;
 
 typedef struct gf_rd_checking {
@@ -56,6 +58,8 @@ typedef struct gf_rd_checking {
     gf_visit       visit;
     gf_rd_checked **queues;              // sorted by name when from asynq:queues, found ones behind
     size_t         count, room;
+    size_t        *places;               // by the hashes of the names, one more than where in
+    size_t         places_room;          //   `queues` each is; 0: none
     gf_entries     entries;              // of cron, while keys are looked at
     gf_rd_ids      unfit;                // names of queues that do not fit (gf_name_fits):
                                          //   left alone, and reported
@@ -71,6 +75,11 @@ bool gf_rd_check_went(gf_rd_checking *c, gofer_status st);
 
 // Notes one thing of a queue; example may be NULL.
 void gf_rd_check_note(gf_rd_checked *q, gf_rd_kind_of kind, const redisReply *example);
+void gf_rd_check_note_bytes(gf_rd_checked *q, gf_rd_kind_of kind, const char *example, size_t size);
+// How many were noted, and how many of these mended; more are.
+int64_t gf_rd_check_noted(const gf_rd_checked *q, gf_rd_kind_of kind);
+int64_t gf_rd_check_mended(const gf_rd_checked *q, gf_rd_kind_of kind);
+void    gf_rd_check_mend(gf_rd_checked *q, gf_rd_kind_of kind, int64_t more);
 // The queue of that name, made if it is new; NULL: no memory.
 gf_rd_checked *gf_rd_check_queue(gf_rd_checking *c, const char *name, size_t size, bool listed);
 // Notes a queue whose name does not fit, once.

@@ -108,9 +108,9 @@ static gofer_status look_for_task(gf_rd_checking *c, gf_rd_checked *q, const cha
     if (st != GOFER_OK)
         return st == GOFER_ECORRUPT ? GOFER_OK : st;
     if (gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), 0) == 1) {
-        gf_found_note(&q->found[GF_K_ORPHAN], id, size);
-        q->found[GF_K_ORPHAN].repaired +=
-            gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0);
+        gf_rd_check_note_bytes(q, GF_K_ORPHAN, id, size);
+        gf_rd_check_mend(q, GF_K_ORPHAN,
+            gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0));
     }
     gf_rd_reply_free(reply);
     return GOFER_OK;
@@ -124,7 +124,7 @@ static gofer_status note_ticks(gf_rd_checking *c, gf_rd_checked *q, const redisR
     for (size_t i = 0; i < c->entries.count; i++)
         if (strcmp(c->entries.items[i].name, name) == 0)
             return GOFER_OK;
-    gf_found_note(&q->found[GF_K_TICKS], name, (size_t)key->len - skip);
+    gf_rd_check_note_bytes(q, GF_K_TICKS, name, (size_t)key->len - skip);
     if (!c->visit.repair)
         return GOFER_OK;
     redisReply *reply;
@@ -136,7 +136,7 @@ static gofer_status note_ticks(gf_rd_checking *c, gf_rd_checked *q, const redisR
     if (st != GOFER_OK)
         return st;
     gf_rd_reply_free(reply);
-    q->found[GF_K_TICKS].repaired++;
+    gf_rd_check_mend(q, GF_K_TICKS, 1);
     return GOFER_OK;
 }
 
@@ -151,8 +151,8 @@ static gofer_status note_key(gf_rd_checking *c, const chunk *k, const redisReply
     size_t skip = strlen(k->prefix.text);
     for (size_t i = 0; i < COUNT_OF(kinds); i++)
         if ((letter | 32) == kinds[i].letter) {
-            gf_found_note(&q->found[kinds[i].kind], key->str + skip, (size_t)key->len - skip);
-            q->found[kinds[i].kind].repaired += letter != kinds[i].letter;
+            gf_rd_check_note_bytes(q, kinds[i].kind, key->str + skip, (size_t)key->len - skip);
+            gf_rd_check_mend(q, kinds[i].kind, letter != kinds[i].letter);
             return GOFER_OK;
         }
     if (letter == 'n')

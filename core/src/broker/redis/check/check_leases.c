@@ -31,10 +31,11 @@ static gofer_status look_at_leases(gf_rd_checking *c, gf_rd_checked *q, bool aga
         return st == GOFER_ECORRUPT ? GOFER_OK : st;
     for (size_t i = 0; i < LEASE_KINDS; i++) {
         const redisReply *ids = gf_rd_reply_at(reply, i, REDIS_REPLY_ARRAY);
-        gf_found *t = &q->found[lease_kinds[i]];
         size_t count = ids ? ids->elements : 0;
+        int64_t less = gf_rd_check_noted(q, lease_kinds[i]) - (int64_t)count;
         if (again)
-            t->repaired = t->count > (int64_t)count ? t->count - (int64_t)count : 0;
+            gf_rd_check_mend(q, lease_kinds[i],
+                (less > 0 ? less : 0) - gf_rd_check_mended(q, lease_kinds[i]));
         for (size_t j = 0; j < count && !again; j++)
             gf_rd_check_note(q, lease_kinds[i], ids->element[j]);
         *found |= count > 0;
@@ -79,6 +80,11 @@ static const gf_rd_script groups_script = {
     .allow_oom = true,
 };
 
+static void mend_noted(gf_rd_checked *q, gf_rd_kind_of kind)
+{
+    gf_rd_check_mend(q, kind, gf_rd_check_noted(q, kind) - gf_rd_check_mended(q, kind));
+}
+
 gofer_status gf_rd_check_groups(gf_rd_checking *c, gf_rd_checked *q)
 {
     static const char *const rests[] = { GF_RD_KEYS_CHECK_GROUPS(GF_RD_REST) };
@@ -103,13 +109,13 @@ gofer_status gf_rd_check_groups(gf_rd_checking *c, gf_rd_checked *q)
     for (size_t i = 0; empty && i < empty->elements; i++)
         gf_rd_check_note(q, GF_K_GROUP_EMPTY, empty->element[i]);
     if (c->visit.repair)
-        q->found[GF_K_GROUP_EMPTY].repaired = q->found[GF_K_GROUP_EMPTY].count;
+        mend_noted(q, GF_K_GROUP_EMPTY);
     for (size_t i = 0; stale && i < stale->elements; i++)
         gf_rd_check_note(q, GF_K_SET_STALE, stale->element[i]);
     size_t back = 0;
     if (stale && stale->elements > 0 && c->visit.repair &&
         gf_rd_group_reclaim(c->store, q->name, &back) == GOFER_OK)
-        q->found[GF_K_SET_STALE].repaired = q->found[GF_K_SET_STALE].count;
+        mend_noted(q, GF_K_SET_STALE);
     gf_rd_reply_free(reply);
     return st;
 }

@@ -80,7 +80,7 @@ static gofer_status mend(const walk *w, const some *m, size_t from, size_t count
     gofer_status st = gf_rd_call(w->c->store, &cmd, &reply);
     if (st != GOFER_OK)
         return st;
-    w->q->found[m->kind].repaired += gf_rd_reply_int(reply, 0);
+    gf_rd_check_mend(w->q, m->kind, gf_rd_reply_int(reply, 0));
     gf_rd_reply_free(reply);
     return GOFER_OK;
 }
@@ -178,8 +178,8 @@ static gofer_status look_for_both(const walk *w, const redisReply *id, bool *is_
     *is_so = gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), 0) > 1;
     if (*is_so)
         gf_rd_check_note(w->q, GF_K_TWICE, id);
-    w->q->found[GF_K_TWICE].repaired +=
-        gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0);
+    gf_rd_check_mend(w->q, GF_K_TWICE,
+        gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0));
     gf_rd_reply_free(reply);
     return GOFER_OK;
 }
@@ -226,8 +226,8 @@ static gofer_status look_at_page(const walk *w, const redisReply *rows)
 
 static int64_t taken_out(const gf_rd_checked *q)
 {
-    return q->found[GF_K_GHOST].repaired + q->found[GF_K_UNREADABLE].repaired +
-        q->found[GF_K_TWICE].repaired;
+    return gf_rd_check_mended(q, GF_K_GHOST) + gf_rd_check_mended(q, GF_K_UNREADABLE) +
+        gf_rd_check_mended(q, GF_K_TWICE);
 }
 
 // A page from *next on; *next is then the one behind it, or stays where ids were taken out of a
@@ -296,7 +296,7 @@ gofer_status gf_rd_check_lists(gf_rd_checking *c, gf_rd_checked *q)
     }
     if (st == GOFER_OK || st == GOFER_ECORRUPT)
         st = walk_groups(c, q);
-    if (q->ids.full && q->found[GF_K_UNCHECKED].count == 0)
+    if (q->ids.full && gf_rd_check_noted(q, GF_K_UNCHECKED) == 0)
         gf_rd_check_note(q, GF_K_UNCHECKED, NULL);
     return st == GOFER_OK ? first : st;
 }
