@@ -92,6 +92,8 @@ typedef struct web_call {
     const char   *session;  // the cookie's value; NULL: not there
     bool          secure;   // it came over TLS, at least as far as the proxy
     bool          in_the_open;  // others on its way may have read it
+    bool        (*left)(const void *caller);    // has he hung up? Any thread; NULL: nobody knows
+    const void   *caller;
     const char   *body;     // JSON; NULL: none
     size_t        body_size;
     web_reply     reply;

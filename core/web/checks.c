@@ -83,13 +83,21 @@ static void put_found(web_call *call, const web_checks *c)
     call->reply.type = "application/json";
 }
 
+typedef struct looking {
+    web_checks     *checks;
+    const web_call *call;
+} looking;
+
+// Nobody wants it any more.
 static int32_t is_over(void *user, int64_t looked, int64_t mended)
 {
-    web_checks *c = user;
+    const looking *l = user;
+    web_checks *c = l->checks;
     (void)looked;
     (void)mended;
+    bool left = l->call->left && l->call->left(l->call->caller);
     pthread_mutex_lock(&c->lock);
-    int32_t over = c->ending;
+    int32_t over = c->ending || (left && !c->awaited);
     pthread_mutex_unlock(&c->lock);
     return over;
 }
@@ -103,7 +111,8 @@ static void look(web_call *call, web_checks *c)
     c->looking = true;
     c->forgotten = false;
     pthread_mutex_unlock(&c->lock);
-    gofer_status st = gofer_client_check_watched(call->client, 0, is_over, c, &info);
+    looking l = { c, call };
+    gofer_status st = gofer_client_check_watched(call->client, 0, is_over, &l, &info);
     if (st == GOFER_OK)
         st = gofer_info_json(info, &json);
     if (st != GOFER_OK)

@@ -7,12 +7,17 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+
+#ifndef POLLRDHUP
+#define POLLRDHUP 0             // it is not seen, then
+#endif
 
 #include "asynqmon.h"
 #include "call.h"
@@ -500,6 +505,14 @@ static enum MHD_Result start_stream(request *r)
 
 // ---- the turns of a request
 
+// Asked by who runs the route, while the connection is suspended.
+static bool has_left(const void *caller)
+{
+    const request *r = caller;
+    struct pollfd at = { .fd = fd_of(r->connection), .events = POLLRDHUP };
+    return poll(&at, 1, 0) > 0;
+}
+
 static void *on_target(void *user, const char *target, struct MHD_Connection *connection)
 {
     web_server *server = user;
@@ -522,6 +535,8 @@ static void *on_target(void *user, const char *target, struct MHD_Connection *co
     r->call.asynq_names = server->opts.asynq_names;
     r->call.asynqmon = server->opts.asynqmon;
     r->call.who = r->who;
+    r->call.left = has_left;
+    r->call.caller = r;
     r->call.base = server->opts.base;
     r->call.web_root = server->opts.web_root;
     r->call.access = server->opts.access;

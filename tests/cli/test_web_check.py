@@ -69,6 +69,32 @@ def test_others_are_answered_while_it_looks(gofer):
         web.close()
 
 
+def is_idle(web):
+    """Has the server done nothing for a second?"""
+    def ticks():
+        with open(f"/proc/{web.process.pid}/stat") as line:
+            return sum(map(int, line.read().rsplit(")", 1)[1].split()[11:13]))
+    before = ticks()
+    time.sleep(1)
+    return ticks() - before <= 2
+
+
+def test_a_look_that_nobody_waits_for_ends(gofer):
+    fill(gofer)
+    web = Web(gofer)
+    try:
+        s = web.connect()
+        s.sendall(b"GET /api/v1/check HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        time.sleep(0.2)     # it has begun
+        s.close()
+        left_ms = time.time() * 1000
+        wait_for(lambda: is_idle(web), "the end of the look")   # else this would wait for it, too
+        seen = wait_for(lambda: (a := web("/api/v1/check")).status == 200 and a.json, "a look")
+        assert seen["at_ms"] >= left_ms - 1     # not what the one before found
+    finally:
+        web.close()
+
+
 def test_each_look_of_a_small_store_is_a_new_one(store):
     store("enqueue", "t", "x")
     web = Web(store)

@@ -83,16 +83,24 @@ export function at(texts, ...names) {
 }
 
 /**
- * Follow an act on many tasks to its end, or that of the view, at which it throws.
+ * Follow an act on many tasks to its end, or that of the view, at which it throws; what is only
+ * counted ends with it.
  * @param {number} job
  * @param {(job: any) => void} tell
  * @param {AbortSignal} signal
  */
 export async function follow(job, tell, signal) {
-    for (;;) {
-        const seen = await get(`acts/${job}`, {}, signal);
-        tell(seen);
-        if (seen.state !== "waiting" && seen.state !== "running") return seen;
-        await new Promise((resolve) => setTimeout(resolve, 300));
+    let act = "";
+    try {
+        for (;;) {
+            const seen = await get(`acts/${job}`, {}, signal);
+            act = seen.act;
+            tell(seen);
+            if (seen.state !== "waiting" && seen.state !== "running") return seen;
+            await new Promise((resolve) => setTimeout(resolve, 300));
+        }
+    } catch (error) {
+        if (signal.aborted && act === "count") remove(`acts/${job}`).catch(() => null);
+        throw error;
     }
 }

@@ -11,6 +11,8 @@ import { series } from "./series.js";
 // what is not is looked at by turns.
 const IDLE_MS = 15000,
     DOCTOR_MS = 300000,
+    DOCTOR_QUEUE_MS = 20000, // and so long for each queue, of which it asks 40 commands
+    DOCTOR_QUEUES = 1000, // of more it looks when it is asked
     OLD_MS = 60000;
 
 /** @param {any[]} items @param {string} field */
@@ -106,8 +108,19 @@ export default function overview(context) {
         );
         queues.show(worst.slice(0, 12));
         refill(days, attempts(seen.history.items));
+        const known = seen.totals?.queues ?? Infinity;
+        if (all && known > DOCTOR_QUEUES)
+            refill(
+                warnings,
+                h(
+                    "p",
+                    { class: "where" },
+                    "With so many queues the doctor looks when it is asked: ",
+                    link("/doctor", null, "Doctor"),
+                ),
+            );
         // The doctor's look is dear.
-        if (all && Date.now() - findings > DOCTOR_MS) {
+        else if (all && Date.now() - findings > Math.max(DOCTOR_MS, known * DOCTOR_QUEUE_MS)) {
             findings = Date.now();
             get("check", {}, context.signal)
                 .then((found) => {
