@@ -104,8 +104,9 @@ void gf_rd_queues_close(gf_rd_store *s)
 
 void gf_rd_names_free(gf_rd_names *n)
 {
-    for (size_t i = 0; i < n->count; i++)
+    for (size_t i = 0; !n->text && i < n->count; i++)
         gf_free(n->names[i]);
+    gf_free(n->text);
     gf_free(n->names);
     *n = (gf_rd_names){ 0 };
 }
@@ -124,18 +125,22 @@ void gf_rd_names_sort(gf_rd_names *n)
 static gofer_status copy_names(char *const *from, size_t count, gf_rd_names *out)
 {
     gf_rd_names copy = { 0 };
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++)
+        size += strlen(from[i]) + 1;
     if (count) {
         copy.names = gf_calloc(count, sizeof *copy.names);
-        if (!copy.names)
-            return gf_fail_nomem("names of queues");
-    }
-    for (size_t i = 0; i < count; i++) {
-        copy.names[i] = gf_strdup(from[i]);
-        if (!copy.names[i]) {
-            gf_rd_names_free(&copy);
+        copy.text = gf_alloc(size);
+        if (!copy.names || !copy.text) {
+            gf_free(copy.text);
+            gf_free(copy.names);
             return gf_fail_nomem("names of queues");
         }
-        copy.count++;
+    }
+    for (char *to = copy.text; copy.count < count; copy.count++) {
+        size_t its = strlen(from[copy.count]) + 1;
+        copy.names[copy.count] = memcpy(to, from[copy.count], its);
+        to += its;
     }
     *out = copy;
     return GOFER_OK;

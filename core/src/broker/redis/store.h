@@ -255,7 +255,8 @@ static inline bool gf_rd_reply_is_text(const redisReply *r)       // NULL is non
 
 // A snapshot of asynq:queues, asked anew at most every max_age_ms: the names that fit
 // (gf_name_fits), each NUL-terminated. gf_rd_names_free.
-typedef struct gf_rd_names { char **names; size_t count; } gf_rd_names;
+// text: NULL, or the one block that all of them are in, and not each in one of its own.
+typedef struct gf_rd_names { char **names; size_t count; char *text; } gf_rd_names;
 gofer_status gf_rd_queues_get(gf_rd_store *s, int64_t max_age_ms, gf_rd_names *out);
 // Those of a range, by name; *more: there are others behind them.
 gofer_status gf_rd_queues_slice(gf_rd_store *s, int64_t max_age_ms, const gf_queue_range *range,

@@ -392,6 +392,13 @@ gofer_status gf_rd_names_inspect(gf_broker *b, gf_names *out)
     if (st != GOFER_OK)
         return st;
     gf_rd_names_sort(&names);
-    *out = (gf_names){ .names = names.names, .count = names.count };
-    return GOFER_OK;
+    gf_names all = { 0 };
+    for (size_t i = 0; i < names.count && st == GOFER_OK; i++)
+        st = gf_names_add(&all, names.names[i]) ? GOFER_OK : gf_fail_nomem("names of queues");
+    gf_rd_names_free(&names);
+    if (st == GOFER_OK)
+        *out = all;
+    else
+        gf_names_clear(&all);
+    return st;
 }
