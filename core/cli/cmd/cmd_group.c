@@ -11,6 +11,8 @@
 
 // ---- ls
 
+enum { QUEUES_PAGE = 1000 };
+
 typedef struct ls_args {
     const char *queue;
 } ls_args;
@@ -68,16 +70,28 @@ static int list_queue(listing *l, gofer_client *client, const char *queue)
     return code;
 }
 
+static int list_page(listing *l, gofer_client *client, const gofer_info *queues)
+{
+    int code = CLI_OK;
+    for (size_t i = 0; i < gofer_info_count(queues) && code == CLI_OK; i++)
+        if (gofer_info_int(gofer_info_at(queues, i), "aggregating", 0))
+            code = list_queue(l, client, gofer_info_text(gofer_info_at(queues, i), "queue"));
+    return code;
+}
+
+// There may be very many queues: a page of them is in memory.
 static int list_all(listing *l, gofer_client *client)
 {
     gofer_info *queues = NULL;
     int code = CLI_OK;
-    gofer_status st = gofer_client_queues(client, &queues);
-    if (st != GOFER_OK)
-        return cli_fail_status(l->c, st, NULL);
-    for (size_t i = 0; i < gofer_info_count(queues) && code == CLI_OK; i++)
-        if (gofer_info_int(gofer_info_at(queues, i), "aggregating", 0))
-            code = list_queue(l, client, gofer_info_text(gofer_info_at(queues, i), "queue"));
+    do {
+        gofer_info *before = queues;
+        const char *behind = before ? gofer_info_text(before, "next_cursor") : NULL;
+        gofer_status st = gofer_client_queues_page(client, NULL, behind, QUEUES_PAGE, &queues);
+        code = st == GOFER_OK ? list_page(l, client, queues) : cli_fail_status(l->c, st, NULL);
+        queues = st == GOFER_OK ? queues : NULL;
+        gofer_info_free(before);
+    } while (code == CLI_OK && gofer_info_has(queues, "next_cursor"));
     gofer_info_free(queues);
     return code;
 }
