@@ -6,7 +6,7 @@ import { follow, get, post } from "./api.js";
 import { chooseQueue } from "./choose.js";
 import { fill, h, refill, say } from "./dom.js";
 import { count } from "./format.js";
-import { ask, button, moment, Table } from "./parts.js";
+import { ask, button, choices, moment, Table } from "./parts.js";
 import { link, path } from "./route.js";
 
 const SMALL = 20000, // so many tasks are looked at anew by themselves, now and then
@@ -169,18 +169,16 @@ export default function failures({ query, may, everywhere, signal }) {
             "section",
             {},
             h("h1", {}, "Failures"),
-            h(
-                "p",
-                { class: "states" },
-                ...[
+            choices(
+                "/failures",
+                scope,
+                "state",
+                [
                     ["", "all"],
                     ["retry", "to be retried"],
                     ["archived", "failed for good"],
-                ].map(([value, title]) => {
-                    const node = link("/failures", { ...scope, state: value }, title);
-                    if (value === state) node.setAttribute("aria-current", "true");
-                    return [node, " "];
-                }),
+                ],
+                state,
             ),
             (query.type || query.queue) &&
                 h(

@@ -1,6 +1,7 @@
 // parts.js - pieces that several views are made of: tables, acts with their question, trees.
 import { ApiError } from "./api.js";
 import { h, keyed, refill, say } from "./dom.js";
+import { link } from "./route.js";
 
 const notes = /** @type {HTMLElement} */ (document.getElementById("notes"));
 
@@ -284,6 +285,23 @@ function branch(value) {
  */
 export function elsewhere(what, { queues }) {
     return h("p", { class: "empty" }, `${what} for all queues together; you see ${queues("see")}.`);
+}
+
+/**
+ * Links to a view for the values of one word of its query; the one that is shown says so.
+ * @param {string} to @param {Record<string, unknown>} query @param {string} word
+ * @param {string[][]} values each with its title @param {string} now
+ */
+export function choices(to, query, word, values, now) {
+    return h(
+        "p",
+        { class: "states" },
+        values.map(([value, title]) => {
+            const node = link(to, { ...query, [word]: value }, title);
+            if (value === now) node.setAttribute("aria-current", "true");
+            return [node, " "];
+        }),
+    );
 }
 
 /** Of a task. */

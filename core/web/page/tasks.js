@@ -4,7 +4,7 @@ import { chooseQueue } from "./choose.js";
 import { ChosenTable } from "./columns.js";
 import { h, refill, say } from "./dom.js";
 import { bytes, duration, headline } from "./format.js";
-import { ask, badge, button, moment, note, STATES } from "./parts.js";
+import { ask, badge, button, choices, moment, note, STATES } from "./parts.js";
 import { go, link, path } from "./route.js";
 import { search } from "./search.js";
 
@@ -303,15 +303,12 @@ export default function tasks({ query, may, everywhere, signal }) {
                 ),
                 h("button", { type: "submit" }, "Search"),
             ),
-            h(
-                "p",
-                { class: "states" },
-                link("/tasks", { ...filter, state: "" }, "all"),
-                STATES.map((state) => {
-                    const node = link("/tasks", { ...filter, state }, state);
-                    if (filter.state === state) node.setAttribute("aria-current", "true");
-                    return [" ", node];
-                }),
+            choices(
+                "/tasks",
+                filter,
+                "state",
+                [["", "all"], ...STATES.map((state) => [state, state])],
+                filter.state ?? "",
             ),
             elsewhere?.node ?? [acts, searching?.node ?? table.node, foot],
         ),

@@ -2,7 +2,7 @@
 import { get } from "./api.js";
 import { h } from "./dom.js";
 import { count, duration } from "./format.js";
-import { Table } from "./parts.js";
+import { choices, Table } from "./parts.js";
 import { link, path } from "./route.js";
 
 /** @param {any} t */
@@ -42,18 +42,16 @@ export default function types({ query }) {
             "section",
             {},
             h("h1", {}, "Types"),
-            h(
-                "p",
-                { class: "states" },
-                ...[
+            choices(
+                "/types",
+                {},
+                "hours",
+                [
                     ["1", "last hour"],
                     ["24", "last day"],
                     ["168", "last week"],
-                ].map(([value, title]) => {
-                    const node = link("/types", { hours: value }, title);
-                    if (value === hours) node.setAttribute("aria-current", "true");
-                    return [node, " "];
-                }),
+                ],
+                hours,
             ),
             table.node,
         ),
