@@ -4,7 +4,7 @@ streams   a drain with 64 streams open beside one without: pairs, one after the 
 pages     the overview with many queues, and pages of a long queue, by both stores; memory
 scrape    /metrics of many queues
 many      the same, and a page of queues, with 100,000 of them
-page      what an open page that nobody looks at costs Redis
+page      what an open page that nobody touches costs Redis, with few, many and very many queues
 """
 import argparse
 import contextlib
@@ -30,7 +30,7 @@ STREAMS = 64
 FEW_QUEUES = 10
 SIZES = {           # of a whole run, and of a quick one
     "drained": (60_000, 2_000), "queues": (1_000, 40), "tasks": (1_000_000, 3_000),
-    "asked": (20, 3), "watched_s": (20, 3), "very_many": (100_000, 2_000),
+    "asked": (20, 3), "watched_s": (60, 3), "settled_s": (45, 3), "very_many": (100_000, 2_000),
 }
 
 
@@ -114,11 +114,23 @@ def command(url, *words):
         return f.read(int(line[1:])).decode() if line.startswith("$") else line
 
 
-def commands_so_far(url):
-    for line in command(url, "INFO", "stats").splitlines():
-        if line.startswith("total_commands_processed:"):
-            return int(line.split(":")[1])
-    sys.exit("web.py: INFO has no total_commands_processed")
+class Spent:
+    """What a Redis has done: commands, those in scripts too, their microseconds, bytes sent."""
+
+    def __init__(self, url):
+        self.at = time.monotonic()
+        fields = dict(line.split(":", 1) for section in ("stats", "cpu")
+                      for line in command(url, "INFO", section).splitlines() if ":" in line)
+        self.commands = int(fields["total_commands_processed"])
+        self.bytes = int(fields["total_net_output_bytes"])
+        self.cpu_s = float(fields["used_cpu_user"]) + float(fields["used_cpu_sys"])
+
+    def since(self, before):
+        """Commands a second, permille of a core, KiB a second."""
+        took = self.at - before.at
+        return ((self.commands - before.commands - 2) / took,
+                1000 * (self.cpu_s - before.cpu_s) / took,
+                (self.bytes - before.bytes) / 1024 / took)
 
 
 # ---- streams ------------------------------------------------------------------------------------
@@ -299,29 +311,28 @@ def open_page(run, server):
         browser.wait()
 
 
-def commands_per_second(run, url):
-    before, begun = commands_so_far(url), time.monotonic()
-    time.sleep(run.sizes["watched_s"])
-    return (commands_so_far(url) - before - 1) / (time.monotonic() - begun)
+def spent_in(run, url, seconds):
+    before = Spent(url)
+    time.sleep(run.sizes[seconds])
+    return Spent(url).since(before)
 
 
 def watch(run, queues):
-    """Commands a second, without a page and with one; those in scripts are counted, too."""
+    """What a page costs that nobody touches, from its opening on, and later."""
     url = run.store("redis", "page")
     fill_queues(run, url, queues)
-    with web(run, url) as server:
-        idle = commands_per_second(run, url)
-        with open_page(run, server):
-            time.sleep(5)               # it loads, and asks for all once
-            return idle, commands_per_second(run, url)
+    with web(run, url) as server, open_page(run, server):
+        opening = spent_in(run, url, "settled_s")
+        return opening, spent_in(run, url, "watched_s"), server.memory_mib()
 
 
 def measure_page(run):
-    idle, watched = watch(run, FEW_QUEUES)
-    print(f"redis: commands of a server without visitors: {idle:.1f}/s")
-    show(f"redis: commands of an idle open page, {FEW_QUEUES} queues", watched, "/s", "<", 10)
-    many = run.sizes["queues"]
-    print(f"redis: the same with {many} queues: {watch(run, many)[1]:.0f}/s")
+    for queues in (FEW_QUEUES, run.sizes["queues"], run.sizes["very_many"]):
+        opening, (commands, cpu, kib), memory = watch(run, queues)
+        show(f"redis: commands of an idle open page, {queues} queues", commands, "/s", "<", 10)
+        print(f"    that is {cpu:.1f} permille of a core and {kib:.1f} KiB/s; in the "
+              f"{run.sizes['settled_s']} s after it was opened {opening[0]:.0f} commands/s")
+        show("    memory of the server", memory, "MiB", "<", 32)
 
 
 PARTS = {"streams": measure_streams, "pages": measure_pages, "scrape": measure_scrape,
