@@ -1,5 +1,9 @@
 // sql.c - every statement the broker runs, in one table.
 //
+// Statements that change many rows say OR ROLLBACK, or OR IGNORE: one that would be undone by
+// itself when it fails half-way keeps a copy of each page that it changes, and here a failure
+// undoes the whole transaction anyway.
+//
 // No string is ever built from input. A statement is prepared when a connection first needs it, and
 // kept (conn.c). The order is sql.h's; EXPLAIN QUERY PLAN of a new one should show no scan of a
 // table of tasks.
@@ -113,9 +117,9 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
                   "GROUP BY day ORDER BY day DESC LIMIT ?2",
 
     [GF_SQL_ID_ADD] = "INSERT INTO ids(qid, id, seq) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING",
-    // ?2: a batch. (WHERE 1: without it the parser takes ON for that of a join.)
-    [GF_SQL_ID_ADD_BATCH] = "INSERT INTO ids(qid, id, seq) SELECT ?1, id, seq FROM gofer_batch(?2) "
-                            "WHERE 1 ON CONFLICT DO NOTHING",
+    // ?2: a batch.
+    [GF_SQL_ID_ADD_BATCH] =
+        "INSERT OR IGNORE INTO ids(qid, id, seq) SELECT ?1, id, seq FROM gofer_batch(?2)",
     [GF_SQL_ID_TAKE_BACK] = "DELETE FROM ids WHERE qid = ?1 AND id = ?2 AND seq = ?3",
     [GF_SQL_ID_DROP] = "DELETE FROM ids WHERE qid = ?1 AND id = ?2",
     // At most ?4 are looked at.
@@ -137,7 +141,7 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
                          "VALUES(?1, ?2, " BODY_VALUES ")",
     // ?2: a batch of what is inline and has not been run yet.
     [GF_SQL_READY_ADD_BATCH] =
-        "INSERT INTO ready(seq, since_ms, " GF_SQ_BODY_NEW ") SELECT seq, ?1, 0, size, "
+        "INSERT OR ROLLBACK INTO ready(seq, since_ms, " GF_SQ_BODY_NEW ") SELECT seq, ?1, 0, size, "
         "enqueued_ms, timeout_ms, deadline_ms, retention_ms, max_retry, 0, 0, 0, id, type, "
         "headers, payload, NULL FROM gofer_batch(?2)",
     [GF_SQL_READY_TAKE] =
@@ -145,9 +149,9 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
         ", seq, since_ms FROM ready WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq LIMIT ?3",
     // One number for all tasks of a take and one of its own for each: a token no other claim has.
     [GF_SQL_READY_TO_ACTIVE] =
-        "INSERT INTO active(seq, token, wid, lease_until, started_ms, since_ms, " GF_SQ_BODY ") "
-        "SELECT seq, ?3 + (seq & 1048575), ?4, ?5, ?6, since_ms, " GF_SQ_BODY
-        " FROM ready WHERE seq BETWEEN ?1 AND ?2",
+        "INSERT OR ROLLBACK INTO active(seq, token, wid, lease_until, started_ms, "
+        "since_ms, " GF_SQ_BODY ") SELECT seq, ?3 + (seq & 1048575), ?4, ?5, ?6, "
+        "since_ms, " GF_SQ_BODY " FROM ready WHERE seq BETWEEN ?1 AND ?2",
     [GF_SQL_READY_DROP_RANGE] = "DELETE FROM ready WHERE seq BETWEEN ?1 AND ?2",
     [GF_SQL_READY_LIST] = "SELECT seq FROM ready WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq LIMIT ?3",
     [GF_SQL_READY_ARCHIVE] =
