@@ -8,7 +8,7 @@
 
 enum { MOST = 1000 };
 
-static char          names[MOST][8];
+static char          names[MOST][24];
 static gf_subscribed items[MOST];
 static gf_share      shares[MOST];
 static size_t        order[MOST];

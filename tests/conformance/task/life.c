@@ -182,7 +182,7 @@ static void a_batch_is_put_in_its_order_whatever_is_among_it(void)
     gf_broker *b = store_open();
     gf_message m[TASKS];
     gf_put items[TASKS];
-    char ids[TASKS][8], want[TASKS * 8] = "";
+    char ids[TASKS][16], want[TASKS * 16] = "";
     for (int i = 0; i < TASKS; i++) {
         snprintf(ids[i], sizeof ids[i], "t%02d", (i * 7) % TASKS);
         m[i] = message("q", ids[i]);
@@ -239,7 +239,7 @@ static void a_batch_that_is_there_in_part_adds_the_rest(void)
     gf_broker *b = store_open();
     gf_message m[TASKS];
     gf_put items[TASKS];
-    char ids[TASKS][8];
+    char ids[TASKS][16];
     for (int i = 0; i < TASKS; i++) {
         snprintf(ids[i], sizeof ids[i], "t%d", i);
         m[i] = message("q", ids[i]);
