@@ -8,6 +8,7 @@
 
 typedef struct listening {
     int64_t timeout_ms;
+    int32_t sums;
 } listening;
 
 // The iterator's function: the listener is its first argument.
@@ -50,15 +51,16 @@ static void push_metatable(lua_State *L)
     lua_setfield(L, -2, "__metatable");
 }
 
-// app:events{timeout = ...}: next, listener, nil, listener: the last is closed
+// app:events{timeout = ..., sums = ...}: next, listener, nil, listener: the last is closed
 // when the loop is left.
 int gofer_lua_events(lua_State *L)
 {
     static const gofer_lua_setting settings[] = {
         { "timeout", GOFER_LUA_DURATION, offsetof(listening, timeout_ms), NULL },
+        { "sums", GOFER_LUA_TRUTH, offsetof(listening, sums), NULL },
         { NULL, GOFER_LUA_TEXT, 0, NULL },
     };
-    listening opts = { -1 };
+    listening opts = { .timeout_ms = -1 };
     gofer_client *client = gofer_lua_client(L, 1);
     lua_settop(L, 2);
     if (!lua_isnil(L, 2))
@@ -69,7 +71,8 @@ int gofer_lua_events(lua_State *L)
     lua_setmetatable(L, -2);
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1);
-    gofer_lua_check(L, gofer_events_open(&listener->events, client));
+    gofer_lua_check(L, opts.sums ? gofer_events_open_sums(&listener->events, client)
+                                 : gofer_events_open(&listener->events, client));
     gofer_lua_add_listener(L, 1, listener);
 
     lua_pushcfunction(L, next_event);

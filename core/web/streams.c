@@ -335,7 +335,7 @@ static void *run(void *user)
     bool again = false;
     while (wait_for_streams(s)) {
         gofer_events *events = NULL;
-        if (gofer_events_open(&events, s->client) == GOFER_OK) {
+        if (gofer_events_open_sums(&events, s->client) == GOFER_OK) {
             again = !listen_while_wanted(s, events, again);
             gofer_events_close(events);
             continue;

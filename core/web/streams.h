@@ -2,9 +2,9 @@
 //
 // One listener of the store serves all streams, and only while there are any. What happens within a
 // window of 100 ms becomes one message, made once: how many events of each kind there were, and the
-// latest of them whole. So neither many readers nor many events cost much. Messages are numbered
-// and kept for a minute, so that a reader who was cut off goes on where he was. Who has rights for
-// some queues hears, and has counted, what is of these.
+// latest of those that were told whole: it listens to sums. So neither many readers nor many events
+// cost much. Messages are numbered and kept for a minute, so that a reader who was cut off goes on
+// where he was. Who has rights for some queues hears, and has counted, what is of these.
 //
 // Messages:   id: EPOCH-NUMBER, data: {"at_ms":, "counts": {"done": 12}, "events": [...]}
 //   event: listening  from here on nothing is missed; again after the store was away: what happened

@@ -23,7 +23,7 @@ void web_event_drop(web_event *event)
     free(event);
 }
 
-static void count_kind(web_window *w, const char *name)
+static void count_kind(web_window *w, const char *name, int64_t count)
 {
     size_t i = 0;
     while (i < w->kind_count && strcmp(w->kinds[i].name, name) != 0)
@@ -35,14 +35,14 @@ static void count_kind(web_window *w, const char *name)
         w->kinds[i].count = 0;
         w->kind_count++;
     }
-    w->kinds[i].count++;
+    w->kinds[i].count += count;
 }
 
 void web_window_add(web_window *w, web_event *event)
 {
     web_event **place = &w->events[w->event_count % WEB_WINDOW_EVENTS];
     const char *name = gofer_info_text(event->info, "event");
-    count_kind(w, name ? name : "");
+    count_kind(w, name ? name : "", 1 + gofer_info_int(event->info, "more", 0));
     w->lost += gofer_info_int(event->info, "lost", 0);
     if (w->event_count >= WEB_WINDOW_EVENTS)
         web_event_drop(*place);

@@ -1,7 +1,7 @@
 // window.h - what happened within a tenth of a second, on its way to those who see the same queues.
 //
-// How many events of each kind there were, and the latest of them whole. An event that several
-// windows have is kept once. Threads: none of its own; streams.c has the lock.
+// How many events of each kind there were, and the latest of those that were told whole. An event
+// that several windows have is kept once. Threads: none of its own; streams.c has the lock.
 #ifndef WEB_WINDOW_H
 #define WEB_WINDOW_H
 

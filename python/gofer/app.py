@@ -395,9 +395,9 @@ class Gofer(Hooks):
         task."""
         return await self._connection.waits.await_end(task_id, queue, _wait_ms(timeout))
 
-    def events(self, *, timeout: Duration | None = None) -> Events:
+    def events(self, *, timeout: Duration | None = None, sums: bool = False) -> Events:
         """What happens to tasks, live; see Events."""
-        return Events(self._connection.use, timeout)
+        return Events(self._connection.use, timeout, sums)
 
     def schedule(
         self,

@@ -80,6 +80,8 @@ class Event:
     text: Optional[str] = text_if("text")
     lost: int = number_of("lost")
     """How many events were lost before this one."""
+    more: int = number_of("more")
+    """How many further ones of this event and queue there were; of events(sums=True)."""
 
 
 def _in_thread(function: Callable[[Future[T]], T]) -> Future[T]:
@@ -118,6 +120,8 @@ class Events:
             print(event.event, event.id)
 
     timeout  ends the iteration when nothing has happened for so long; None: never
+    sums     of what happens fast, some are told, and in Event.more how many further ones there
+             were: it costs workers next to nothing
 
     It listens from the with (or the first step) on; other programs tell it within a second. Nothing
     is kept for who does not listen, and a listener that is too slow loses events: Event.lost tells.
@@ -125,8 +129,9 @@ class Events:
     close(), ends it.
     """
 
-    def __init__(self, use: Use, timeout: Duration | None) -> None:
+    def __init__(self, use: Use, timeout: Duration | None, sums: bool = False) -> None:
         self._use = use
+        self._sums = sums
         self._timeout_ms = None if timeout is None else duration_ms(timeout, "timeout")
         # held by who uses the listener; a signal handler may close it
         self._turn = Turn()
@@ -138,7 +143,7 @@ class Events:
     def _listen(self, client: Client) -> Listener:
         # Locks: _turn held
         if self._listener is None or self._client is not client:
-            self._client, self._listener = client, client.listen()
+            self._client, self._listener = client, client.listen(sums=self._sums)
         return self._listener
 
     def _open(self) -> None:

@@ -53,12 +53,13 @@ gofer_client *open_client(const char *url)
 
 knobs read_knobs(void)
 {
-    knobs k = { PAYLOAD, 10, 0, 0, 0, 1, 1, 1 };
+    knobs k = { PAYLOAD, 10, 0, 0, 0, 1, 1, 1, 0 };
     const struct { const char *name; int64_t *value; } all[] = {
         { "BENCH_PAYLOAD", &k.payload }, { "BENCH_SLOTS", &k.slots },
         { "BENCH_WORK_MS", &k.work_ms }, { "BENCH_FAIL", &k.fail },
         { "BENCH_KEEP_S", &k.keep_s }, { "BENCH_QUEUES", &k.queues },
         { "BENCH_PRODUCERS", &k.producers }, { "BENCH_WORKERS", &k.workers },
+        { "BENCH_RATE", &k.rate },
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         const char *text = getenv(all[i].name);
@@ -204,15 +205,28 @@ int enqueue_main(int argc, char **argv)
 // ---- Drain -------------------------------------------------------------------------------
 
 typedef struct counter {
-    atomic_llong     left;
+    atomic_llong     left, turns;
+    int64_t          begun_ns;     // from then on so many a second, if there is a rate
     knobs            knobs;
     pthread_mutex_t  lock;
     pthread_cond_t   none_left;
 } counter;
 
+enum { AHEAD_NS = 1000000 };           // shorter sleeps cost more than the task
+
+static void await_turn(counter *c)
+{
+    int64_t turn = atomic_fetch_add(&c->turns, 1);
+    int64_t ahead_ns = c->begun_ns + turn * 1000000000 / c->knobs.rate - now_ns();
+    if (ahead_ns > AHEAD_NS)
+        sleep_ms(ahead_ns / 1000000);
+}
+
 static int32_t count_down(gofer_task *task, void *user)
 {
     counter *c = user;
+    if (c->knobs.rate)
+        await_turn(c);
     if (c->knobs.work_ms)
         sleep_ms(c->knobs.work_ms);
     long long left = atomic_fetch_sub(&c->left, 1);
@@ -321,6 +335,7 @@ int work_main(int argc, char **argv)
         .none_left = PTHREAD_COND_INITIALIZER };
     gofer_worker *worker = worker_of(client);
     atomic_store(&c.left, 1LL << 60);
+    c.begun_ns = now_ns();
     check_worker(gofer_worker_handle(worker, "noop", count_down, &c, NULL));
     check_worker(gofer_worker_run(worker));
     gofer_worker_free(worker);
@@ -362,7 +377,7 @@ int drain_main(int argc, char **argv)
     check_worker(gofer_worker_handle(worker, "noop", count_down, &c, NULL));
 
     double before = cpu_us(RUSAGE_SELF);
-    int64_t begun = now_ns();
+    int64_t begun = c.begun_ns = now_ns();
     check_worker(gofer_worker_start(worker));
     pthread_mutex_lock(&c.lock);
     while (atomic_load(&c.left) > 0)

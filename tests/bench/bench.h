@@ -17,7 +17,7 @@
 enum { PAYLOAD = 64, BATCH_MOST = 1000 };
 
 typedef struct knobs {
-    int64_t payload, slots, work_ms, fail, keep_s, queues, producers, workers;
+    int64_t payload, slots, work_ms, fail, keep_s, queues, producers, workers, rate;
 } knobs;
 
 int enqueue_main(int argc, char **argv);   // URL THREADS COUNT BATCH NAME

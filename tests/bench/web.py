@@ -29,7 +29,8 @@ PATIENCE = 120      # seconds that an answer may take, so that nothing waits for
 STREAMS = 64
 FEW_QUEUES = 10
 SIZES = {           # of a whole run, and of a quick one
-    "drained": (60_000, 2_000), "queues": (1_000, 40), "tasks": (1_000_000, 3_000),
+    "drained": (300_000, 2_000), "pace": (25_000, 2_000), "paced_s": (8, 1),
+    "queues": (1_000, 40), "tasks": (1_000_000, 3_000),
     "asked": (20, 3), "watched_s": (60, 3), "settled_s": (45, 3), "very_many": (100_000, 2_000),
 }
 
@@ -133,6 +134,13 @@ class Spent:
                 (self.bytes - before.bytes) / 1024 / took)
 
 
+def info(url, section, field):
+    for line in command(url, "INFO", section).splitlines():
+        if line.startswith(field + ":"):
+            return line.split(":")[1]
+    sys.exit(f"web.py: INFO has no {field}")
+
+
 # ---- streams ------------------------------------------------------------------------------------
 
 
@@ -168,6 +176,14 @@ class Readers:
         said = (line[6:] for line in self.first.split(b"\n") if line.startswith(b"data: {"))
         return sum(sum(json.loads(message).get("counts", {}).values()) for message in said)
 
+    def await_all(self):
+        """Until all is heard that happens."""
+        waited = time.monotonic() + PATIENCE
+        while self.sockets and b"event: listening" not in self.first:
+            if time.monotonic() > waited:
+                sys.exit("web.py: the streams do not listen")
+            time.sleep(0.05)
+
     def close(self):
         self.over.set()
         self.thread.join()
@@ -175,36 +191,94 @@ class Readers:
             s.close()
 
 
-def drain(run, kind, name, streams):
-    """Tasks a second, and events; the server is there either way."""
-    url, count = run.store(kind, name), run.sizes["drained"]
+class Burnt:
+    """CPU seconds of the server, of the store, and of who reads."""
+
+    def __init__(self, run, kind, server):
+        self.server = server.pid
+        self.store = int(info(run.redis, "server", "process_id")) if kind == "redis" else None
+        self.begun = self.now()
+
+    def now(self):
+        own = os.times()
+        return [cpu_seconds(self.server), cpu_seconds(self.store) if self.store else 0.0,
+                own.user + own.system]
+
+    def since(self):
+        return [now - before for now, before in zip(self.now(), self.begun)]
+
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Drained:
+    """Of one drain: tasks and events a second, and CPU for a task in microseconds: of the worker,
+    the server, the store and who reads."""
+
+    def __init__(self, said, events, burnt, count):
+        figures = dict(line.split() for line in said.splitlines())
+        self.rate = float(figures["drain"])
+        self.events = events * self.rate / count
+        self.cpu = [float(figures["drain_worker_cpu_us"])] + [each * 1e6 / count for each in burnt]
+
+
+def drain(run, kind, name, streams, pace):
+    """The tasks are there already, and the server is there either way. pace: tasks a second; 0: as
+    fast as it goes."""
+    count = pace * run.sizes["paced_s"] or run.sizes["drained"]
+    url = run.store(kind, name)
+    subprocess.run([run.bench, "backlog", url, str(count)], check=True)
     # Of an address that is no proxy's, fewer connections are taken.
     with web(run, url, "--trusted-proxy", "127.0.0.1") as server:
         readers = Readers(server, streams)
         try:
-            out = subprocess.run([run.bench, "drain", url, str(count), "drain"], check=True,
-                                 capture_output=True, text=True).stdout
+            readers.await_all()
+            burnt = Burnt(run, kind, server)
+            said = subprocess.run([run.bench, "drain", url, str(count), "drain", "there"],
+                                  check=True, capture_output=True, text=True,
+                                  env=os.environ | {"BENCH_RATE": str(pace)}).stdout
             time.sleep(0.5)             # the last messages come
+            used = burnt.since()
         finally:
             readers.close()
-    rate, events = float(out.split()[1]), readers.events() if streams else 0
-    if streams and not events:
+    drained = Drained(said, readers.events() if streams else 0, used, count)
+    if streams and not drained.events:
         sys.exit("web.py: the streams told nothing")
-    return rate, events * rate / count
+    return drained
+
+
+def compare(run, kind, pace):
+    """Pairs of drains, without streams and with them."""
+    pairs = []
+    for n in range(run.rounds):
+        # The order changes, for the second may find a machine that the first has warmed.
+        pairs.append({streams: drain(run, kind, f"drain{pace}-{n}-{streams}", streams, pace)
+                      for streams in ((0, STREAMS), (STREAMS, 0))[n % 2]})
+    return pairs
+
+
+def median(pairs, figure):
+    return statistics.median(figure(pair[0], pair[STREAMS]) for pair in pairs)
 
 
 def measure_streams(run):
     for kind in ("sqlite", "redis"):
-        ratios, rates = [], []
-        for n in range(run.rounds):
-            # The order changes, for the second may find a machine that the first has warmed.
-            pair = {streams: drain(run, kind, f"drain{n}-{streams}", streams)
-                    for streams in ((0, STREAMS), (STREAMS, 0))[n % 2]}
-            ratios.append(pair[0][0] / pair[STREAMS][0] - 1)
-            rates.append(pair[STREAMS][1])
-        print(f"{kind}: {statistics.median(rates):.0f} events/s to {STREAMS} streams")
-        show(f"{kind}: a drain beside them is slower by", 100 * statistics.median(ratios), "%",
-             "<", 3)
+        for pace in (0, run.sizes["pace"]):
+            pairs = compare(run, kind, pace)
+            how = f"{kind}, {pace} tasks/s" if pace else f"{kind}, full speed"
+            print(f"{how}: {median(pairs, lambda alone, beside: beside.events):.0f} events/s to "
+                  f"{STREAMS} streams")
+            for i, who in enumerate(("worker", "server", "store", "readers")):
+                print(f"{how}: CPU of the {who} for a task: "
+                      f"{median(pairs, lambda alone, beside: alone.cpu[i]):.2f} us alone, "
+                      f"{median(pairs, lambda alone, beside: beside.cpu[i]):.2f} beside streams")
+            show(f"{how}: CPU of worker and store for a task is more by", 100 * median(
+                pairs, lambda alone, beside: (beside.cpu[0] + beside.cpu[2]) /
+                (alone.cpu[0] + alone.cpu[2]) - 1), "%", "<", 3)
+            show(f"{how}: a drain beside them is slower by", 100 * median(
+                pairs, lambda alone, beside: alone.rate / beside.rate - 1), "%", "<", 3)
 
 
 # ---- pages --------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 //
 //     guard put URL COUNT BATCH        enqueues
 //     guard drain URL COUNT            a worker does what is there, which is as much
+//     guard watched URL COUNT          the same, while somebody listens to sums of its events
 //     guard live URL COUNT             one at a time: put, run, given back
 //     guard codec - COUNT              a message to Asynq's bytes and back
 //
@@ -271,14 +272,18 @@ static void end(gofer_worker *worker)
     gofer_worker_free(worker);
 }
 
-static void drain(const char *url, size_t count)
+static void drain(const char *url, size_t count, bool watched)
 {
     _Atomic size_t ran = 0;
     gofer_client *client = open_client(url);
+    gofer_events *events = NULL;
+    if (watched)
+        check(gofer_events_open_sums(&events, client), "listen");
     gofer_worker *worker = start(client, &ran);
     await_idle(worker, count);
     if (ran != count)
         die("drain", "there was another number of tasks");
+    gofer_events_close(events);
     end(worker);
     gofer_client_close(client);
 }
@@ -338,13 +343,15 @@ int main(int argc, char **argv)
     if (strcmp(mode, "put") == 0 && batch <= BATCH_MAX && count % batch == 0) {
         put(argv[2], count, batch);
     } else if (strcmp(mode, "drain") == 0) {
-        drain(argv[2], count);
+        drain(argv[2], count, false);
+    } else if (strcmp(mode, "watched") == 0) {
+        drain(argv[2], count, true);
     } else if (strcmp(mode, "live") == 0) {
         live(argv[2], count);
     } else if (strcmp(mode, "codec") == 0) {
         codec(count);
     } else {
-        fprintf(stderr, "usage: guard put|drain|live|codec URL COUNT [BATCH]\n");
+        fprintf(stderr, "usage: guard put|drain|watched|live|codec URL COUNT [BATCH]\n");
         return 2;
     }
     printf("wal_bytes %lld\nsyncs %lld\n", (long long)wal_bytes, (long long)syncs);

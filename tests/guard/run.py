@@ -56,6 +56,7 @@ STEPS = {
     "put single, SQLite": Step("put", "sqlite", 300),
     "put batch, SQLite": Step("put", "sqlite", 2000, 100),
     "drain, SQLite": Step("drain", "sqlite", 2000),
+    "drain seen, SQLite": Step("watched", "sqlite", 2000),
     "live, SQLite": Step("live", "sqlite", 150),
     "put single, Redis": Step("put", "redis", 500),
     "put batch, Redis": Step("put", "redis", 5000, 100),
@@ -95,7 +96,7 @@ class Counter:
             )
             if step.store == "redis":
                 self._ask("FLUSHALL")
-            if step.mode == "drain":
+            if step.mode in ("drain", "watched"):
                 self._call([], ["put", url, str(count), str(FILL_BATCH)])
             words = [step.mode, url, str(count), str(step.batch)]
             return self._count(words, step, os.path.join(folder, "callgrind.out"))

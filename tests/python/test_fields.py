@@ -51,10 +51,11 @@ CLASSES: dict[type, str] = {
 WITHOUT_CLASS = {"task_page", "migrated", "migrated_entries"}
 SNAPSHOTS = {name: kind for name, kind in schema.KINDS.items() if kind["x-functions"]}
 READ_BY_HANDLERS = {"dead_task", "grouped_task"}
-# What need not be seen here: losses, what takes a worker's death or a Go scheduler, what is over in
-# a moment, and the size of a payload that is too large to go along.
-RARE = {"event.lost", "task.suspect", "task.cancel_requested", "dead_task.payload_size",
-        "task.orphaned", "entry.options", "entry_option.option", "queue.server"}  # fmt: skip
+# What need not be seen here: losses, sums, what takes a worker's death or a Go scheduler, what is
+# over in a moment, and the size of a payload that is too large to go along.
+RARE = {"event.lost", "event.more", "task.suspect", "task.cancel_requested",
+        "dead_task.payload_size", "task.orphaned", "entry.options", "entry_option.option",
+        "queue.server"}  # fmt: skip
 
 
 # ---- the package ------------------------------------------------------------------------------

@@ -50,7 +50,8 @@ static struct {
     char         put_ids[16][300];
     int64_t      set_ms;                   // a set's life
     // events
-    _Atomic int  listened, publishes, most_published, publish_hold;
+    _Atomic int  listened;                 // gf_events_want
+    _Atomic int  publishes, most_published, publish_hold;
     char        *records[FAKE_RECORDS];
     _Atomic int  record_count;
     int          read;
@@ -271,10 +272,10 @@ static fake_group *fake_group_add(const char *queue, const char *name, size_t co
 
 // ---- events ------------------------------------------------------------------------------------
 
-static bool fake_events_wanted(gf_broker *b)
+static gf_events_want fake_events_wanted(gf_broker *b)
 {
     (void)b;
-    return atomic_load(&fleet.listened) != 0;
+    return (gf_events_want)atomic_load(&fleet.listened);
 }
 
 static gofer_status fake_events_tell(gf_broker *b, const char *const *records, size_t count)
@@ -297,11 +298,11 @@ static gofer_status fake_events_tell(gf_broker *b, const char *const *records, s
     return GOFER_OK;
 }
 
-static gofer_status fake_listener_open(gf_broker *b, gf_listener **out)
+static gofer_status fake_listener_open(gf_broker *b, bool sums, gf_listener **out)
 {
     static gf_listener listener;
     listener.broker = b;
-    atomic_store(&fleet.listened, 1);
+    atomic_store(&fleet.listened, sums ? GF_EVENTS_SUMS : GF_EVENTS_ALL);
     *out = &listener;
     return GOFER_OK;
 }

@@ -409,7 +409,7 @@ static gofer_status watch_and_listen(gf_broker *b)
     if (w)
         b->ops->live->watch_close(w);
     if (st == GOFER_OK)
-        st = b->ops->live->listener_open(b, &l);
+        st = b->ops->live->listener_open(b, false, &l);
     if (st != GOFER_OK)
         return st;
     (void)b->ops->live->events_wanted(b);

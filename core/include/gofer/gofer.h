@@ -334,11 +334,17 @@ typedef struct gofer_events gofer_events; /* a listener of one thread at a time 
  *  listen; a listener that is too slow loses events. Errors: GOFER_EUNSUPPORTED,
  *  those of the store. */
 GOFER_API gofer_status gofer_events_open(gofer_events **out, gofer_client *client);
+/** As gofer_events_open, for who shows how much happens and not each task: of what happens fast
+ *  some events are told whole, and they say in "more" how many further ones of the same event and
+ *  queue there were. So a worker pays next to nothing for being listened to. While somebody else
+ *  listens by gofer_events_open, or a worker is too old to know the difference, you are told each
+ *  event. Errors: as there. */
+GOFER_API gofer_status gofer_events_open_sums(gofer_events **out, gofer_client *client);
 /** The next event; negative timeout_ms: for ever. Fields: event ("enqueued", "started", "done",
  *  "retried", "archived", "cancelled", "revoked", "expired", "snoozed", "requeued", "progress",
  *  "log"), at_ms, id, type, queue, and where it applies worker, attempt, duration_ms, error,
  *  progress_done, progress_total, progress_text, level, text, lost (how many events were
- *  lost before this one).
+ *  lost before this one), more (of gofer_events_open_sums).
  *  Errors: GOFER_ETIMEOUT, those of the store. */
 GOFER_API gofer_status gofer_events_next(gofer_events *events, int64_t timeout_ms,
     gofer_info **out);

@@ -42,6 +42,13 @@ typedef struct gf_watch_callbacks {
     void (*schedules)(void *arg);
 } gf_watch_callbacks;
 
+// What those who listen to events want to be told, all of them together.
+typedef enum gf_events_want {
+    GF_EVENTS_NONE,                // nobody listens
+    GF_EVENTS_SUMS,                // some whole, of the others how many there are
+    GF_EVENTS_ALL                  // each
+} gf_events_want;
+
 typedef struct gf_live_ops {
     // Calls back for every request to cancel, commands for this worker (NULL: for none) and changes
     // of cron entries, until watch_close, which waits for a call under way. What it misses for want
@@ -54,13 +61,14 @@ typedef struct gf_live_ops {
     // EUNSUPPORTED: not gofer's. Called by: client. Waits. Again: it may be heard twice.
     gofer_status (*control)(gf_broker *b, const char *worker, const char *command);
 
-    // Events: records that are published to who listens now. wanted: cheap, up to a second old.
-    // next: a record (gf_free); ETIMEOUT; *dropped: how many could not be kept for this listener.
+    // Events: records that are published to who listens now. wanted: cheap, up to a second old; a
+    // listener that does not want `sums` wants all. next: a record (gf_free); ETIMEOUT; *dropped:
+    // how many could not be kept for this listener.
     // Called by: client, housekeeping; a host's thread listens. Waits, but for wanted. Again: an
     // event may come twice.
-    bool         (*events_wanted)(gf_broker *b);
+    gf_events_want (*events_wanted)(gf_broker *b);
     gofer_status (*events_publish)(gf_broker *b, const char *const *records, size_t count);
-    gofer_status (*listener_open)(gf_broker *b, gf_listener **out);
+    gofer_status (*listener_open)(gf_broker *b, bool sums, gf_listener **out);
     gofer_status (*listener_next)(gf_listener *l, int64_t timeout_ms, char **record,
         int64_t *dropped);
     void         (*listener_close)(gf_listener *l);

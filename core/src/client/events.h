@@ -15,6 +15,10 @@ gofer_status gf_tick_and_publish(gf_broker *b, gf_tick *items, size_t count);
 gofer_status gf_group_put_and_publish(gf_broker *b, const gf_group_set *set,
     const gf_message *combined, int64_t run_at_ms);
 
+// Adds what an event says of others as its last field: "more" of its kind and queue that are not
+// told, or "lost", those that were dropped before it. False: no memory, it is as it was.
+bool gf_event_add(char **record, const char *name, int64_t count);
+
 // The fields that every event has.
 void gf_event_begin(gf_record *r, const char *event, int64_t at_ms, const gf_message *m);
 

@@ -329,6 +329,9 @@ FIELD(event, level, TEXT, none, MAYBE, BOTH, "0.1.0",
 FIELD(event, text, TEXT, none, MAYBE, BOTH, "0.1.0", "The line of the log.")
 FIELD(event, lost, INT, count, MAYBE, BOTH, "0.1.0",
     "Events that this listener missed before this one.")
+FIELD(event, more, INT, count, MAYBE, BOTH, "0.1.0",
+    "So many more of this event and queue were not told one by one; of "
+    "`gofer_events_open_sums`.")
 
 KIND(outcome, "gofer_client_wait", "How a task ended.")
 FIELD(outcome, id, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its id.")

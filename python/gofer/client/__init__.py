@@ -62,9 +62,10 @@ class Client(Putting, Looking, Acting, Scheduling):
             self._ends = EndWaits(self)
         return self._ends
 
-    def listen(self) -> Listener:
-        """A listener to what happens to tasks from now on. Errors: Unsupported."""
-        return Listener(self)
+    def listen(self, *, sums: bool = False) -> Listener:
+        """A listener to what happens to tasks from now on; with sums, of what happens fast some
+        are told, and in "more" how many further ones there were. Errors: Unsupported."""
+        return Listener(self, sums)
 
 
 def version() -> str:

@@ -19,10 +19,11 @@ from .opened import Opened, owned, text_or_null
 class Listener:
     """Hears what happens to tasks. One thread at a time; ends with its client. Threads: one."""
 
-    def __init__(self, client: Opened) -> None:
+    def __init__(self, client: Opened, sums: bool = False) -> None:
         self._owned = owned("gofer_events **", lib.gofer_events_close)
+        listen = lib.gofer_events_open_sums if sums else lib.gofer_events_open
         with client._open() as handle:
-            check(lib.gofer_events_open(self._owned, handle))
+            check(listen(self._owned, handle))
             self._handle: Any = self._owned[0]
             self._client = client
             client._parts.add(self)

@@ -15,8 +15,8 @@ static gf_broker *open_or_skip(void)
     SKIP("not built");
 }
 
-// Until somebody is known to listen, or nobody: it may be a second late.
-static bool becomes_wanted(gf_broker *b, bool want)
+// Until what those who listen want is known to be this: it may be some seconds late.
+static bool becomes_want(gf_broker *b, gf_events_want want)
 {
     int64_t end_ms = gf_mono_ms() + PATIENCE_MS;
     while (b->ops->live->events_wanted(b) != want && gf_mono_ms() < end_ms)
@@ -24,11 +24,16 @@ static bool becomes_wanted(gf_broker *b, bool want)
     return store_heard(b->ops->live->events_wanted(b) == want);
 }
 
-static gf_listener *listen_to(gf_broker *b)
+static gf_listener *listen_as(gf_broker *b, bool sums)
 {
     gf_listener *l = NULL;
-    REQUIRE_OK(b->ops->live->listener_open(b, &l));
+    REQUIRE_OK(b->ops->live->listener_open(b, sums, &l));
     return l;
+}
+
+static gf_listener *listen_to(gf_broker *b)
+{
+    return listen_as(b, false);
 }
 
 static void check_next(gf_broker *b, gf_listener *l, const char *want)
@@ -54,14 +59,14 @@ static void a_listener_hears_what_is_told(void)
     CHECK(!other->ops->live->events_wanted(other));
     gf_listener *l = listen_to(b);
     CHECK_STATUS(b->ops->live->listener_next(l, 0, &record, &lost), GOFER_ETIMEOUT);
-    CHECK(becomes_wanted(other, true));
+    CHECK(becomes_want(other, GF_EVENTS_ALL));
     CHECK_OK(other->ops->live->events_publish(other, records, 2));
     CHECK_OK(other->ops->live->events_publish(other, records + 2, 1));
     for (size_t i = 0; i < COUNT(records); i++)
         check_next(b, l, records[i]);
     CHECK_STATUS(b->ops->live->listener_next(l, 1, &record, &lost), GOFER_ETIMEOUT);
     b->ops->live->listener_close(l);
-    CHECK(becomes_wanted(other, false));
+    CHECK(becomes_want(other, GF_EVENTS_NONE));
     if (other != b)
         gf_broker_close(other);
     store_close(b);
@@ -72,7 +77,7 @@ static void all_listeners_hear(void)
     gf_broker *b = open_or_skip();
     const char *record = "event=started\tid=t";
     gf_listener *l[3] = { listen_to(b), listen_to(b), listen_to(b) };
-    CHECK(becomes_wanted(b, true));
+    CHECK(becomes_want(b, GF_EVENTS_ALL));
     CHECK_OK(b->ops->live->events_publish(b, &record, 1));
     for (int i = 0; i < 3; i++)
         check_next(b, l[i], record);
@@ -125,11 +130,34 @@ static void a_slow_listener_is_told_how_many_it_lost(void)
     store_close(b);
 }
 
+// Who wants each event is heeded, whoever else listens, and no longer than he does.
+static void one_who_wants_all_is_told_all(void)
+{
+    gf_broker *b = open_or_skip(), *other = store_is_shared() ? store_again() : b;
+    const char *record = "event=done\tid=t\tmore:7";
+    gf_listener *sums = listen_as(b, true);
+    CHECK(becomes_want(other, GF_EVENTS_SUMS));
+    gf_listener *all = listen_as(b, false), *more_sums = listen_as(b, true);
+    CHECK(becomes_want(other, GF_EVENTS_ALL));
+    CHECK_OK(other->ops->live->events_publish(other, &record, 1));
+    check_next(b, sums, record);
+    check_next(b, all, record);
+    check_next(b, more_sums, record);
+    b->ops->live->listener_close(all);
+    CHECK(becomes_want(other, GF_EVENTS_SUMS));
+    b->ops->live->listener_close(sums);
+    b->ops->live->listener_close(more_sums);
+    if (other != b)
+        gf_broker_close(other);
+    store_close(b);
+}
+
 suite suite_events(void)
 {
     static const check_test tests[] = {
         TEST(a_listener_hears_what_is_told),
         TEST(all_listeners_hear),
+        TEST(one_who_wants_all_is_told_all),
         TEST(a_slow_listener_is_told_how_many_it_lost),
     };
     return (suite){ tests, COUNT(tests) };

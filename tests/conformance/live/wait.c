@@ -377,7 +377,7 @@ static void who_waits_for_ever_can_be_interrupted(void)
     gf_broker *b = store_open();
     put(b, "q", "t");
     gf_listener *l = NULL;
-    REQUIRE_OK(b->ops->live->listener_open(b, &l));
+    REQUIRE_OK(b->ops->live->listener_open(b, false, &l));
     interrupted waits[] = { { .broker = b }, { .broker = b, .listener = l } };
     pthread_t threads[COUNT(waits)];
     for (size_t i = 0; i < COUNT(waits); i++)

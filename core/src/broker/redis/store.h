@@ -146,7 +146,7 @@ typedef struct gf_rd_store {
     // events.c
     _Atomic int64_t listened_ms;               // when we looked whether anybody listens,
                                                //   monotonic; 0: never
-    _Atomic bool    listened;
+    _Atomic int     listened;                  //   and what they want: gf_events_want
     gf_rd_senders  *senders;                   // of what is published
 } gf_rd_store;
 
@@ -379,9 +379,9 @@ gofer_status gf_rd_entries_show(gf_broker *b, const char *scheduler, const gf_sh
 gofer_status gf_rd_entries_hide(gf_broker *b, const char *scheduler);
 gofer_status gf_rd_entries_foreign(gf_broker *b, gofer_info **out);
 // events.c
-bool         gf_rd_events_wanted(gf_broker *b);
+gf_events_want gf_rd_events_wanted(gf_broker *b);
 gofer_status gf_rd_events_publish(gf_broker *b, const char *const *records, size_t count);
-gofer_status gf_rd_listener_open(gf_broker *b, gf_listener **out);
+gofer_status gf_rd_listener_open(gf_broker *b, bool sums, gf_listener **out);
 gofer_status gf_rd_listener_next(gf_listener *l, int64_t timeout_ms, char **record, int64_t *lost);
 void         gf_rd_listener_close(gf_listener *l);
 gofer_status gf_rd_senders_open(gf_rd_store *s);

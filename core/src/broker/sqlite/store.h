@@ -97,6 +97,7 @@ typedef struct gf_sq_page {
     _Atomic uint32_t sync_us;            //   and how long the latest of them took
     _Atomic uint32_t doubts;             // syncs that failed
     _Atomic uint64_t committed;          // the ticket of the latest commit; under the write lock
+    _Atomic int64_t  sums_ms[GF_SQ_LISTENERS];   // the same as its listening_ms: sums will do
 } gf_sq_page;
 
 typedef struct gf_sq_sidecar {
@@ -691,9 +692,9 @@ gofer_status gf_sq_tick(gf_broker *b, gf_tick *items, size_t count);
 gofer_status gf_sq_tick_states(gf_broker *b, gf_tick_state *items, size_t count);
 gofer_status gf_sq_tick_history(gf_broker *b, const char *entry, size_t limit, gofer_info **out);
 // event.c
-bool         gf_sq_events_wanted(gf_broker *b);
+gf_events_want gf_sq_events_wanted(gf_broker *b);
 gofer_status gf_sq_events_publish(gf_broker *b, const char *const *records, size_t count);
-gofer_status gf_sq_listener_open(gf_broker *b, gf_listener **out);
+gofer_status gf_sq_listener_open(gf_broker *b, bool sums, gf_listener **out);
 gofer_status gf_sq_listener_next(gf_listener *l, int64_t timeout_ms, char **record,
     int64_t *dropped);
 void         gf_sq_listener_close(gf_listener *l);

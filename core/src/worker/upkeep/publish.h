@@ -1,5 +1,6 @@
 // publish.h - what a worker publishes to those who listen to the store's events: collected by all
-// its threads, sent by housekeeping. While nobody listens nothing is built.
+// its threads, sent by housekeeping. While nobody listens nothing is built, and while sums will do
+// for all who listen, no more than they need (digest.h).
 #ifndef GF_WORKER_PUBLISH_H
 #define GF_WORKER_PUBLISH_H
 
@@ -10,15 +11,19 @@
 
 #include "broker/broker.h"
 #include "worker/run/task.h"
+#include "worker/upkeep/digest.h"
 
-// Not sent yet; more are dropped.
+// Not sent yet; more are dropped, and how many is told.
 enum { GF_EVENTS_HELD = 4096, GF_EVENTS_BYTES = 4 * 1024 * 1024 };
 
 typedef struct gf_publishing {
     pthread_mutex_t lock;          // over the list; there from new to free
-    _Atomic int     wanted;        // somebody listens; looked up by housekeeping
+    _Atomic int     wanted;        // gf_events_want; looked up by housekeeping
     char          **records;
     size_t          count, capacity, bytes;
+    int64_t         dropped;       // since the last sending
+    int64_t         lost;          // before the first of the records; housekeeping's
+    gf_digest       digest;        // while sums are wanted
 } gf_publishing;
 
 bool gf_publish_wanted(const gofer_worker *w);      // somebody listens

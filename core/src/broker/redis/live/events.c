@@ -1,17 +1,20 @@
 // events.c - what happens to tasks, told to who listens now: by one channel, and only
 // while somebody listens.
 //
-// May touch: net (a session). A listener keeps a key alive; who has something to tell looks for it
-// once a second at the most. A message is "<sender> <number of its first event>", then a record a
-// line: so a listener sees what it missed, of each sender, however it was lost, and what came twice
-// because an answer was lost. The messages of a sender come in order, so each is one thread's at a
-// time; a process has a few of them. Each listener has a thread that takes in what comes, since
-// Redis cuts off who reads slowly.
+// May touch: net (a session). A listener keeps a key alive; who has something to tell looks at it
+// once a second at the most. Its value says whether sums will do: SUMS is written only where nobody
+// else keeps it alive, and any other means that somebody wants each event.
+// A message is "<sender> <number of its first event>", then a record a line: so a listener sees
+// what it missed, of each sender, however it was lost, and what came twice because an answer was
+// lost. The messages of a sender come in order, so each is one thread's at a time; a process has a
+// few of them. Each listener has a thread that takes in what comes, since Redis cuts off who reads
+// slowly.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "broker/redis/store.h"
+#include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -24,7 +27,8 @@ enum {
                                    //   may be where nobody answers
     ASK_MS = 500,                  // longest wait for the answer
     LISTENING_S = 3,               // the key lives so long,
-    REFRESH_MS = 1000,             //   and is written anew so often
+    REFRESH_MS = 1000,             //   and is written anew so often:
+    LEFT_MS = 1400,                //   who wants all has gone if it has less left
     MESSAGE_BYTES = 64 * 1024,     // about so much in one message
     QUEUE_MAX = 10000,             // records that wait for a slow listener,
     QUEUE_BYTES = 16 << 20,        //   and their bytes
@@ -34,7 +38,14 @@ enum {
     STACK = 256 * 1024
 };
 
-static const char LISTENING[] = "asynq:gofer:listening", CHANNEL[] = "asynq:gofer:events";
+static const char LISTENING[] = "asynq:gofer:listening", CHANNEL[] = "asynq:gofer:events",
+                  ALL[] = "1", SUMS[] = "sums";
+
+static const gf_rd_script listen_script = {
+    .name = "listen to sums",
+    .text = gf_rd_lua_listen_to_sums,
+    .allow_oom = true,
+};
 
 // ---- is anybody listening? ----------------------------------------------------------------------
 
@@ -48,7 +59,7 @@ bool gf_rd_events_ask(gf_rd_store *s, gf_rd_cmd *cmd)
     *cmd = (gf_rd_cmd){ .slot = gf_rd_slot(LISTENING, sizeof LISTENING - 1),
         .reads = true,
         .aside = true };
-    gf_rd_add(&cmd->args, "EXISTS");
+    gf_rd_add(&cmd->args, "GET");
     gf_rd_add(&cmd->args, LISTENING);
     return true;
 }
@@ -57,21 +68,24 @@ void gf_rd_events_answered(gf_rd_store *s, const gf_rd_cmd *cmd)
 {
     if (cmd->status != GOFER_OK)               // from the end of the attempt, which may have lasted
         atomic_store(&s->listened_ms, gf_mono_ms() + UNHEARD_MS - WANTED_MS);
-    atomic_store(&s->listened, cmd->status == GOFER_OK && gf_rd_reply_int(cmd->reply, 0) == 1);
+    bool answered = cmd->status == GOFER_OK && cmd->reply->type == REDIS_REPLY_STRING;
+    atomic_store(&s->listened, !answered      ? GF_EVENTS_NONE
+        : strcmp(cmd->reply->str, SUMS) == 0 ? GF_EVENTS_SUMS
+                                             : GF_EVENTS_ALL);
 }
 
-bool gf_rd_events_wanted(gf_broker *b)
+gf_events_want gf_rd_events_wanted(gf_broker *b)
 {
     gf_rd_store *s = (gf_rd_store *)b;
     gf_rd_cmd cmd;
     if (gf_rd_check(s) != GOFER_OK)
-        return false;
+        return GF_EVENTS_NONE;
     if (gf_rd_events_ask(s, &cmd)) {
         (void)gf_rd_run(s->net, &cmd, 1, ASK_MS);
         gf_rd_events_answered(s, &cmd);
         gf_rd_cmd_clear(&cmd);
     }
-    return atomic_load(&s->listened);
+    return (gf_events_want)atomic_load(&s->listened);
 }
 
 // ---- telling ------------------------------------------------------------------------------------
@@ -199,6 +213,7 @@ typedef struct sender {
 typedef struct listener {
     gf_listener     base;          // first
     gf_rd_store    *store;
+    bool            sums;          // will do
     pthread_t       thread;
     gf_wake_fd      wake_fd;       // wakes the thread
     _Atomic bool    closing;
@@ -282,16 +297,38 @@ static void take_in(listener *l, const char *text, size_t size)
     pthread_mutex_unlock(&l->lock);
 }
 
-// That somebody listens.
-static void refresh(listener *l)
+static bool refresh_sums(listener *l)
+{
+    gf_rd_cmd cmd = { .script = &listen_script, .key_count = 1, .repeatable = true,
+        .slot = gf_rd_slot(LISTENING, sizeof LISTENING - 1) };
+    gf_rd_add(&cmd.args, LISTENING);
+    gf_rd_add(&cmd.args, SUMS);
+    gf_rd_add_int(&cmd.args, LISTENING_S);
+    gf_rd_add_int(&cmd.args, LEFT_MS);
+    (void)gf_rd_run(l->store->net, &cmd, 1, OPEN_MS);
+    gofer_status st = cmd.status;
+    gf_rd_cmd_clear(&cmd);
+    return st != GOFER_EDENIED;
+}
+
+static void refresh_all(listener *l)
 {
     gf_rd_cmd cmd = { .slot = gf_rd_slot(LISTENING, sizeof LISTENING - 1), .repeatable = true };
     gf_rd_add(&cmd.args, "SETEX");
     gf_rd_add(&cmd.args, LISTENING);
     gf_rd_add_int(&cmd.args, LISTENING_S);
-    gf_rd_add(&cmd.args, "1");
+    gf_rd_add(&cmd.args, ALL);
     (void)gf_rd_run(l->store->net, &cmd, 1, OPEN_MS);
     gf_rd_cmd_clear(&cmd);
+}
+
+// That somebody listens. Who may not run scripts is told each event.
+static void refresh(listener *l)
+{
+    if (l->sums)
+        l->sums = refresh_sums(l);
+    if (!l->sums)
+        refresh_all(l);
     l->refreshed_ms = gf_mono_ms();
 }
 
@@ -432,7 +469,7 @@ static void free_listener(listener *l)
     gf_free(l);
 }
 
-gofer_status gf_rd_listener_open(gf_broker *b, gf_listener **out)
+gofer_status gf_rd_listener_open(gf_broker *b, bool sums, gf_listener **out)
 {
     gf_rd_store *s = (gf_rd_store *)b;
     gofer_status st = gf_rd_check(s);
@@ -441,6 +478,7 @@ gofer_status gf_rd_listener_open(gf_broker *b, gf_listener **out)
         return st == GOFER_OK ? gf_fail_nomem("a listener") : st;
     l->base.broker = b;
     l->store = s;
+    l->sums = sums;
     l->last = &l->first;
     if (pthread_mutex_init(&l->lock, NULL) | gf_cond_init(&l->news) |
         !gf_wake_fd_open(&l->wake_fd)) {

@@ -1,8 +1,10 @@
 // event.c - events: published to who listens now, in a ring of rows.
 //
 // Each listener keeps a time in the sidecar's page fresh; while no such time is ahead nothing is
-// written. A listener remembers the number of the last event it had: a gap in the numbers is what
-// it was too slow for.
+// written. One that is content with sums writes that time twice: whoever does not know of sums
+// looks at the first alone, and another listener in the same place changes the first alone. A
+// listener remembers the number of the last event it had: a gap in the numbers is what it was too
+// slow for.
 #include <limits.h>
 #include <string.h>
 
@@ -25,16 +27,20 @@ static bool is_fresh(int64_t until_ms, int64_t now_ms)
     return until_ms > now_ms && until_ms <= now_ms + 2 * FRESH_MS;
 }
 
-bool gf_sq_events_wanted(gf_broker *b)
+gf_events_want gf_sq_events_wanted(gf_broker *b)
 {
     gf_sq_page *page = ((gf_sq_store *)b)->sidecar.page;
+    gf_events_want want = GF_EVENTS_NONE;
     int64_t now_ms = 0;
     for (int i = 0; i < GF_SQ_LISTENERS; i++) {
-        int64_t until_ms = atomic_load_explicit(&page->listening_ms[i], memory_order_relaxed);
-        if (until_ms && is_fresh(until_ms, now_ms ? now_ms : (now_ms = gf_mono_ms())))
-            return true;
+        int64_t until_ms = atomic_load_explicit(&page->listening_ms[i], memory_order_acquire);
+        if (!until_ms || !is_fresh(until_ms, now_ms ? now_ms : (now_ms = gf_mono_ms())))
+            continue;
+        if (atomic_load_explicit(&page->sums_ms[i], memory_order_relaxed) != until_ms)
+            return GF_EVENTS_ALL;
+        want = GF_EVENTS_SUMS;
     }
-    return false;
+    return want;
 }
 
 // ---- publishing -------------------------------------------------------------------------------
@@ -61,7 +67,7 @@ gofer_status gf_sq_events_publish(gf_broker *b, const char *const *records, size
     gf_sq_store *s = (gf_sq_store *)b;
     publishing a = { records, count };
     gofer_status st = gf_sq_check(s);
-    if (st != GOFER_OK || !count || !gf_sq_events_wanted(b))
+    if (st != GOFER_OK || !count || gf_sq_events_wanted(b) == GF_EVENTS_NONE)
         return st;
     gf_sq_op op = { .run = publish, .arg = &a, .flags = GF_SQ_ADDS, .tasks = count };
     for (size_t i = 0; i < count; i++)
@@ -80,6 +86,7 @@ typedef struct listener {
     gf_listener  base;                   // first
     gf_sq_store *store;
     int          slot;                   // of the page's times
+    bool         sums;                   // will do
     int64_t      last;                   // the number of the last event had
     int64_t      dropped;                // how many were missed before the next
     char        *had[BATCH];             // read and not given yet: from `given` to `count`
@@ -99,9 +106,14 @@ static int take_slot(gf_sq_page *page)
     return GF_SQ_LISTENERS - 1;
 }
 
+// The last place may be shared with who wants all.
 static void stay_fresh(listener *l)
 {
-    atomic_store(&l->store->sidecar.page->listening_ms[l->slot], gf_mono_ms() + FRESH_MS);
+    gf_sq_page *page = l->store->sidecar.page;
+    int64_t until_ms = gf_mono_ms() + FRESH_MS;
+    if (l->sums && l->slot < GF_SQ_LISTENERS - 1)
+        atomic_store(&page->sums_ms[l->slot], until_ms);
+    atomic_store(&page->listening_ms[l->slot], until_ms);
 }
 
 static gofer_status find_last(gf_sq_conn *c, void *arg)
@@ -113,7 +125,7 @@ static gofer_status find_last(gf_sq_conn *c, void *arg)
     return GOFER_OK;
 }
 
-gofer_status gf_sq_listener_open(gf_broker *b, gf_listener **out)
+gofer_status gf_sq_listener_open(gf_broker *b, bool sums, gf_listener **out)
 {
     gf_sq_store *s = (gf_sq_store *)b;
     gofer_status st = gf_sq_check(s);
@@ -125,6 +137,7 @@ gofer_status gf_sq_listener_open(gf_broker *b, gf_listener **out)
     l->base.broker = b;
     l->store = s;
     l->slot = take_slot(s->sidecar.page);
+    l->sums = sums;
     stay_fresh(l);
     st = gf_sq_read(s, find_last, l);
     if (st != GOFER_OK) {

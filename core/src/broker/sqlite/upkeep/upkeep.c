@@ -183,7 +183,7 @@ static gofer_status purge(gf_sq_txn *t, void *arg)
 
 gofer_status gf_sq_purge(gf_broker *b, size_t limit, size_t *done)
 {
-    duty d = { .limit = limit, .quiet = !gf_sq_events_wanted(b) };
+    duty d = { .limit = limit, .quiet = gf_sq_events_wanted(b) == GF_EVENTS_NONE };
     gofer_status st = gf_sq_read((gf_sq_store *)b, look_at_expired, &d);
     if (st == GOFER_OK && limit && d.needed) {
         gf_sq_op op = { .run = purge };
