@@ -158,7 +158,8 @@ async function run(make, context) {
     };
     // One look at a time. What is wanted during one is another behind it, one for all that want it:
     // what has been done meanwhile is to be seen.
-    const refresh = (/** @type {string} */ age = NOW) => {
+    /** @type {(age?: string) => Promise<void>} */
+    const refresh = (age = NOW) => {
         if (context.signal.aborted || document.hidden) return Promise.resolve();
         if (!running) return (running = look(age).finally(() => (running = null)));
         nextAge = next && nextAge === NOW ? NOW : age;
