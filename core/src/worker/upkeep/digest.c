@@ -91,5 +91,5 @@ void gf_digest_clear(gf_digest *d)
         next = row->next;
         free_row(row);
     }
-    *d = (gf_digest){ 0 };
+    *d = (gf_digest){ .first = NULL };
 }
