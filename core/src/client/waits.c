@@ -184,8 +184,8 @@ static void fail_all(gofer_waits *ws, gofer_status st)
 {
     list all = { 0 };
     pthread_mutex_lock(&ws->lock);
-    for (size_t i = 0; i < ws->by_tag.size; i++)
-        for (gf_link *link = ws->by_tag.buckets[i]; link; link = link->next)
+    for (size_t i = 0; i < gf_table_chains(&ws->by_tag); i++)
+        for (gf_link *link = gf_table_chain(&ws->by_tag, i); link; link = link->next)
             if (((wait *)link)->of.place)
                 append(&all, (wait *)link);
     pthread_mutex_unlock(&ws->lock);
@@ -422,8 +422,8 @@ void gofer_waits_close(gofer_waits *ws)
         next = w->next_removed;
         free_wait(w);
     }
-    for (size_t i = 0; i < ws->by_tag.size; i++)
-        for (gf_link *link = ws->by_tag.buckets[i], *next; link; link = next) {
+    for (size_t i = 0; i < gf_table_chains(&ws->by_tag); i++)
+        for (gf_link *link = gf_table_chain(&ws->by_tag, i), *next; link; link = next) {
             next = link->next;
             free_wait((wait *)link);
         }

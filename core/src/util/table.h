@@ -96,6 +96,17 @@ static inline void gf_table_remove(gf_table *t, gf_link *link)         // which 
     t->count--;
 }
 
+// To walk through all of them: so many chains, and each of these.
+static inline size_t gf_table_chains(const gf_table *t)
+{
+    return t->size ? t->size : 1;
+}
+
+static inline gf_link *gf_table_chain(const gf_table *t, size_t i)
+{
+    return t->size ? t->buckets[i] : t->few;
+}
+
 static inline void gf_table_clear(gf_table *t)                 // all zero again
 {
     gf_free(t->buckets);
