@@ -41,7 +41,8 @@ static void check_next(gf_broker *b, gf_listener *l, const char *want)
     char *record = NULL;
     int64_t lost = -1;
     gofer_status st = b->ops->live->listener_next(l, PATIENCE_MS, &record, &lost);
-    (void)store_heard(st != GOFER_ETIMEOUT);
+    if (!store_heard(st != GOFER_ETIMEOUT))
+        REQUIRE_OK(st);                              // nor will the next ones be heard
     if (!CHECK_OK(st))
         return;
     CHECK_STR(record, want);
