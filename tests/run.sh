@@ -106,7 +106,7 @@ part_valgrind() { # valgrind: unit tests, nothing read that was not written, eve
     # runs: valgrind would look at Python.
     local options="-q --num-callers=40 --fair-sched=yes --error-exitcode=99"
     options+=" --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite"
-    at_once=$(jobs_count)
+    at_once=$(($(jobs_count) + 1)) # it works where the programs themselves wait
     run_ctest gcc -L unit -LE redis -T memcheck \
         --overwrite MemoryCheckCommand="$(command -v valgrind)" \
         --overwrite MemoryCheckCommandOptions="$options" \
