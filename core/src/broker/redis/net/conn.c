@@ -273,7 +273,14 @@ static long long announced(const redisReader *r)
 #else
     int type = r->rstack[r->ridx].type;
 #endif
-    return type == REDIS_REPLY_STRING ? strtoll(r->buf + r->pos, NULL, 10) : 0;
+    if (type != REDIS_REPLY_STRING)
+        return 0;
+    // Of the number alone: what follows may be megabytes, and is no string.
+    char number[24];
+    size_t size = gf_min_size(r->len - r->pos, sizeof number - 1);
+    memcpy(number, r->buf + r->pos, size);
+    number[size] = '\0';
+    return strtoll(number, NULL, 10);
 }
 
 gf_rd_io gf_rd_conn_next(gf_rd_conn *c, redisReply **reply)
