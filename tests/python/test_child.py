@@ -631,6 +631,7 @@ def inside(how: str = "", ctx: gofer.Context = gofer.INJECTED):
 
 @app.task(name="ainside", isolation="process")
 async def ainside(s: float = 0):
+    gofer.current().log("inside")
     await asyncio.sleep(s)
     return os.getpid()
 """
@@ -679,8 +680,7 @@ def test_what_an_isolated_task_does_harms_itself_alone(isolated: Peer) -> None:
 def test_an_isolated_task_is_cancelled(isolated: Peer) -> None:
     for type, arguments in (("inside", {"how": "sleep"}), ("ainside", {"s": 600})):
         ref = isolated.give(type, arguments)
-        isolated.until(lambda: ref in isolated.began)
-        time.sleep(0.3)
+        isolated.until(lambda: ("l", ref, (1, "inside")) in isolated.others)
         isolated.cancel(ref, TIMEOUT)
         end = isolated.end(ref)
         assert end.outcome == RETRY and end.text.startswith("TaskTimeout"), end
