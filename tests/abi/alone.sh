@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # alone.sh ROOT INCLUDE-FOLDERS (with ':' between them) [lua]: without "lua" those of core/lua are
-# left out. Each header of the core compiles by itself, twice included, with each compiler there is.
-# What it needs it includes, so that the order of a file's includes does not matter.
+# left out. Each header of the core compiles by itself, twice included. What it needs it includes, so
+# that the order of a file's includes does not matter.
 set -euo pipefail
 
 root=$1
@@ -17,21 +17,14 @@ done
 without=()
 [[ ${3:-} == lua ]] || without=(-not -path '*/core/lua/*')
 ran=0 wrong=0
-for compiler in gcc clang; do
-    if ! command -v "$compiler" >/dev/null; then
-        echo "SKIPPED: the headers with $compiler, which is not here"
-        [[ -z ${GOFER_NO_SKIPS:-} ]] || exit 1
-        continue
-    fi
-    while IFS= read -r header; do
-        ran=$((ran + 1))
-        once="#include \"$header\""
-        "$compiler" -x c "${flags[@]}" - <<<"$once"$'\n'"$once"$'\n''extern int nothing;' || {
-            echo "FAILED: $header with $compiler"
-            wrong=$((wrong + 1))
-        }
-    done < <(find "$root/core" -name '*.h' "${without[@]}" | sort)
-done
+while IFS= read -r header; do
+    ran=$((ran + 1))
+    once="#include \"$header\""
+    "${CC:-cc}" -x c "${flags[@]}" - <<<"$once"$'\n'"$once"$'\n''extern int nothing;' || {
+        echo "FAILED: $header"
+        wrong=$((wrong + 1))
+    }
+done < <(find "$root/core" -name '*.h' "${without[@]}" | sort)
 echo "$ran headers compiled, $wrong failed"
 [[ $ran -gt 0 ]] || exit 77
 [[ $wrong -eq 0 ]]

@@ -56,6 +56,7 @@ try static -DGOFER_STATIC=ON
 
 # Absolute folders, as some distributions have: the binary finds its library there.
 cmake -G "$generator" -S "$source" -B "$work/build" -DCMAKE_C_COMPILER="$compiler" \
+    -DCMAKE_BUILD_TYPE=Debug \
     -DBUILD_TESTING=OFF -DGOFER_LUA=OFF -DGOFER_TOP=OFF -DGOFER_WEB=OFF -DGOFER_OTLP=OFF \
     -DCMAKE_INSTALL_PREFIX="$work/prefix" -DCMAKE_INSTALL_LIBDIR="$work/elsewhere/lib64" \
     >"$work/log" 2>&1 || { cat "$work/log"; fail "absolute: configure"; }
