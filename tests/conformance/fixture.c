@@ -87,7 +87,9 @@ void leases_end(const char *queue)
 
 static void fresh_place(void)
 {
-    const char *base = getenv("TMPDIR");
+    const char *base = getenv("GOFER_TEST_STORES");
+    if (!base || !*base)
+        base = getenv("TMPDIR");
     if (store_is_redis())
         raw_clean();
     if (!store_is_file()) {
