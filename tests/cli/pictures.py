@@ -27,7 +27,7 @@ IMAGES = ROOT / "docs" / "images"
 LARGEST = 60 << 10      # bytes of a picture
 WATCHED_S = 45          # how long the page sees work before the first picture
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000
-DAYS, HOURS = 30, 192
+DAYS, HOURS, MINUTES = 30, 192, 60
 
 WIDTH, HEIGHT = 1280, 860
 
@@ -89,7 +89,7 @@ def tasks(rng, count):
 
 
 def past(db, rng):
-    """Days and hours before, after the manner of this one."""
+    """Days, hours and minutes before, after the manner of this one."""
     now = int(time.time() * 1000)
     with contextlib.closing(sqlite3.connect(db, timeout=10)) as store, store:
         for qid, many, failed in store.execute(
@@ -106,6 +106,17 @@ def past(db, rng):
                 busy = (1.3 - abs(hour % 24 - 14) / 12) * rng.uniform(0.8, 1.2) * 3
                 store.execute("INSERT OR REPLACE INTO stat VALUES (?, ?, ?, ?, ?, ?, ?)",
                               (*row[:2], hour, int(row[3] * busy), int(row[4] * busy), *row[5:]))
+        known = {}              # of each queue and type, minutes to be like
+        for row in store.execute("SELECT minute, queue, type, done, failed, wait, run"
+                                 " FROM stat_minute").fetchall():
+            known.setdefault(row[1:3], []).append(row)
+        for (queue, kind), rows in known.items():
+            for back in range(1, MINUTES):
+                like = rng.choice(rows)
+                busy = rng.uniform(0.7, 1.3)
+                store.execute("INSERT OR IGNORE INTO stat_minute VALUES (?, ?, ?, ?, ?, ?, ?)",
+                              (rows[-1][0] - back, queue, kind, int(like[3] * busy),
+                               int(like[4] * busy), *like[5:]))
 
 
 def fill(gofer, rng):
