@@ -73,12 +73,13 @@ run_ctest() {
     return "$code"
 }
 ctest_in() {
-    "${launcher[@]}" ctest --test-dir "$1" --output-on-failure --no-tests=error --timeout 600 "${@:2}"
+    "${launcher[@]}" ctest --test-dir "$1" --output-on-failure --no-tests=error --timeout 600 \
+        "${@:2}"
 }
 
 # Where machines are shared, now and then one test of thousands is not given the time it needs. So
-# what failed is run once more, by itself, and the summary names it: a fault fails again. Not if there
-# are many, and not what a sanitizer or valgrind has found: that is one even if it stays away.
+# what failed is run once more, by itself, and the summary names it: a fault fails again. Not if
+# there are many, and not what a sanitizer or valgrind has found: that is one even if it stays away.
 most_by_chance=3
 may_be_chance() {
     local count

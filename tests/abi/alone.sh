@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # alone.sh ROOT INCLUDE-FOLDERS (with ':' between them) [lua]: without "lua" those of core/lua are
-# left out. Each header of the core compiles by itself, twice included. What it needs it includes, so
-# that the order of a file's includes does not matter.
+# left out. Each header of the core compiles by itself, twice included. What it needs it includes,
+# so that the order of a file's includes does not matter.
 set -euo pipefail
 
 root=$1
