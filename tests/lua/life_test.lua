@@ -239,6 +239,19 @@ function tests.events_are_iterated(folder)
   check.fails("EINVAL: ", app.events, app, { colour = 1 })
 end
 
+function tests.who_is_content_with_sums_is_told_some_and_how_many_more(folder)
+  local app <close> = open(folder)
+  local next_event, listener <close> = app:events { timeout = "20s", sums = true }
+  local tasks, told = {}, {}
+  for i = 1, 20 do tasks[i] = { type = "t" } end
+  app:enqueue_many(tasks)
+  for event in next_event, listener do
+    told[#told + 1] = event.more or 0
+    if told[#told] > 0 then break end
+  end
+  check.equal(told, { 0, 0, 0, 0, 15 })
+end
+
 function tests.listeners_end_with_their_client(folder)
   local app = open(folder)
   local first, second = select(2, app:events()), select(2, app:events())

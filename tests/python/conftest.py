@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import time
@@ -27,9 +28,26 @@ except ImportError as error:
     )
 
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "redis"))
+from topology import Running  # noqa: E402
+
+
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     return f"sqlite:{tmp_path / 'tasks.db'}"
+
+
+@pytest.fixture
+def redis_url() -> Iterator[str]:
+    """A server of the test's own."""
+    if not (
+        os.environ.get("GOFER_REDIS_SERVER")
+        or shutil.which("redis-server")
+        or shutil.which("valkey-server")
+    ):
+        pytest.skip("no redis-server")
+    with Running("single") as topology:
+        yield topology.url
 
 
 @pytest.fixture

@@ -278,6 +278,26 @@ def test_nothing_ends_the_iteration(app: gofer.Gofer) -> None:
     assert list(events) == []
 
 
+def hear_sums(url: str) -> list[int]:
+    """What the events of twenty tasks of one call say of more."""
+    with gofer.Gofer(url, timeout="60s") as app, app.events(timeout="60s", sums=True) as events:
+        # a program of its own, which does not know yet whether anybody listens
+        with gofer.Gofer(url, timeout="60s") as other:
+            other.enqueue_many(other.item("t") for _ in range(20))
+        told = [next(events).more]
+        while not told[-1]:
+            told.append(next(events).more)
+    return told
+
+
+def test_who_is_content_with_sums_is_told_some_and_how_many_more(url: str) -> None:
+    assert hear_sums(url) == [0, 0, 0, 0, 15]
+
+
+def test_sums_on_redis(redis_url: str) -> None:
+    assert hear_sums(redis_url) == [0, 0, 0, 0, 15]
+
+
 def test_listeners_survive_the_closing_of_the_store(app: gofer.Gofer) -> None:
     with app.events(timeout="20s") as events:
         app.enqueue("one")

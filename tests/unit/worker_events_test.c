@@ -280,6 +280,63 @@ static void what_a_listener_lost_is_counted(void)
     tear_down();
 }
 
+static gofer_info *next_of(gofer_events *events)
+{
+    gofer_info *info = NULL;
+    REQUIRE_OK(gofer_events_next(events, PATIENCE_MS, &info));
+    return info;
+}
+
+// What the next event says by this name; -1: nothing.
+static int64_t next_says(gofer_events *events, const char *name)
+{
+    gofer_info *info = next_of(events);
+    int64_t count = gofer_info_int(info, name, -1);
+    gofer_info_free(info);
+    return count;
+}
+
+static void publish(const char *record)
+{
+    REQUIRE_OK(r.client->broker->ops->live->events_publish(r.client->broker, &record, 1));
+}
+
+// A worker that is too old for sums says nothing of more, and has told each event.
+static void more_is_what_was_not_told_one_by_one(void)
+{
+    gofer_events *events;
+    set_up();
+    REQUIRE_OK(gofer_events_open_sums(&events, r.client));
+    publish("event=done\tid=t\tqueue=q\tmore:41");
+    publish("event=done\tid=t\tqueue=q");
+    publish("event=done\tid=t\tqueue=q\tmore:-3");
+    CHECK_INT(next_says(events, "more"), 41);
+    CHECK_INT(next_says(events, "more"), -1);
+    CHECK_INT(next_says(events, "more"), -1);
+    gofer_events_close(events);
+    tear_down();
+}
+
+// Until a worker knows of a new listener to each event it goes on with sums: what it left out is
+// lost to that one, who is told with the next event.
+static void more_is_lost_to_who_wants_each_event(void)
+{
+    gofer_events *events;
+    set_up();
+    REQUIRE_OK(gofer_events_open(&events, r.client));
+    publish("event=done\tid=t\tqueue=q");
+    publish("event=done\tid=t\tqueue=q\tmore:41");
+    publish("event=done\tid=t\tqueue=q");
+    CHECK_INT(next_says(events, "lost"), -1);
+    gofer_info *info = next_of(events);
+    CHECK_INT(gofer_info_int(info, "more", -1), -1);
+    CHECK_INT(gofer_info_int(info, "lost", -1), 7);      // the store's (fake_fleet.h)
+    gofer_info_free(info);
+    CHECK_INT(next_says(events, "lost"), 41);
+    gofer_events_close(events);
+    tear_down();
+}
+
 // ---- waiting ------------------------------------------------------------------------------------
 
 static bool ends_as(const char *queue, const char *id, const char *want)
@@ -354,6 +411,8 @@ int main(int argc, char **argv)
         TEST(who_wants_sums_is_told_some_and_how_many_more),
         TEST(more_than_can_be_held_is_lost_and_holds_nobody_up),
         TEST(what_a_listener_lost_is_counted),
+        TEST(more_is_what_was_not_told_one_by_one),
+        TEST(more_is_lost_to_who_wants_each_event),
         TEST(a_result_without_retention_reaches_the_store),
         TEST(one_that_ends_while_it_is_looked_for_is_gone),
     };

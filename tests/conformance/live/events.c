@@ -1,5 +1,7 @@
 // events.c - events are told to who listens now, and only then wanted.
+#include "broker/sqlite/store.h"
 #include "fixture.h"
+#include "raw.h"
 #include "suites.h"
 #include "util/alloc.h"
 #include "util/clock.h"
@@ -153,12 +155,75 @@ static void one_who_wants_all_is_told_all(void)
     store_close(b);
 }
 
+// ---- beside programs that know nothing of sums -------------------------------------------------
+
+static _Atomic int64_t *older_time(gf_broker *b)
+{
+    return &((gf_sq_store *)b)->sidecar.page->listening_ms[0];
+}
+
+// A listener of before there were sums says only that it listens.
+static void older_listens(gf_broker *b)
+{
+    if (store_is_redis())
+        raw_run("SETEX asynq:gofer:listening 3 1");
+    else
+        atomic_store(older_time(b), gf_mono_ms() + PATIENCE_MS);
+}
+
+static void older_leaves(gf_broker *b)
+{
+    if (store_is_redis())
+        raw_run("DEL asynq:gofer:listening");
+    else
+        atomic_store(older_time(b), 0);
+}
+
+// A worker of before there were sums asks only whether anybody listens.
+static bool older_worker_sees_a_listener(gf_broker *b)
+{
+    return store_is_redis() ? raw_int("EXISTS asynq:gofer:listening") == 1
+                            : atomic_load(older_time(b)) > gf_mono_ms();
+}
+
+static void an_older_listener_is_told_each_event(void)
+{
+    gf_broker *b = open_or_skip();
+    gf_listener *first = listen_as(b, true);         // leaves its place on SQLite to the older one
+    CHECK(becomes_want(b, GF_EVENTS_SUMS));
+    b->ops->live->listener_close(first);
+    older_listens(b);
+    gf_listener *sums = listen_as(b, true);
+    CHECK(becomes_want(b, GF_EVENTS_ALL));
+    older_leaves(b);
+    CHECK(becomes_want(b, GF_EVENTS_SUMS));
+    b->ops->live->listener_close(sums);
+    store_close(b);
+}
+
+static void an_older_worker_sees_who_wants_sums(void)
+{
+    gf_broker *b = open_or_skip();
+    const char *record = "event=done\tid=t";          // without `more`
+    gf_listener *sums = listen_as(b, true);
+    int64_t end_ms = gf_mono_ms() + PATIENCE_MS;
+    while (!older_worker_sees_a_listener(b) && gf_mono_ms() < end_ms)
+        gf_sleep_us(5000);
+    CHECK(store_heard(older_worker_sees_a_listener(b)));
+    CHECK_OK(b->ops->live->events_publish(b, &record, 1));
+    check_next(b, sums, record);
+    b->ops->live->listener_close(sums);
+    store_close(b);
+}
+
 suite suite_events(void)
 {
     static const check_test tests[] = {
         TEST(a_listener_hears_what_is_told),
         TEST(all_listeners_hear),
         TEST(one_who_wants_all_is_told_all),
+        TEST(an_older_listener_is_told_each_event),
+        TEST(an_older_worker_sees_who_wants_sums),
         TEST(a_slow_listener_is_told_how_many_it_lost),
     };
     return (suite){ tests, COUNT(tests) };
