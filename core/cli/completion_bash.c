@@ -19,7 +19,7 @@ static const char head[] =
     "}\n"
     "_gofer_words() { _gofer_add < <(printf '%s\\n' \"$@\"); }\n"
     "_gofer_names() { _gofer_add < <(\"$gofer\" completion \"$1\" ${url:+--url \"$url\"} "
-    "2>/dev/null); }\n"
+    "-- \"$value\" 2>/dev/null); }\n"
     "_gofer_files() { _gofer_add < <(compgen -f -- \"$value\"); }\n"
     "_gofer() {\n"
     "    local words gofer url='' first='' second='' command='' option='' value word options=() "

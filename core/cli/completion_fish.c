@@ -46,7 +46,8 @@ static const char tail[] =
     "    if set -l at (contains -i -- --url $words; or contains -i -- -u $words)\n"
     "        set url --url $words[(math $at + 1)]\n"
     "    end\n"
-    "    $words[1] completion $argv[1] $url 2>/dev/null\n"
+    "    set -l begin (string replace -r -- '^--[^=]*=' '' (commandline -ct))\n"
+    "    $words[1] completion $argv[1] $url -- $begin 2>/dev/null\n"
     "end\n"
     "complete -c gofer -f\n";
 

@@ -1,7 +1,8 @@
 // queue_table.c - queues as rows, with a sum when there are several. The heads are
 // those of `gofer top`.
 //
-// Only counts and flags of a snapshot are read; the store is not asked again.
+// Of a snapshot only counts and flags are read. The store is asked for pages of queues, and one
+// page is in memory.
 #include "queue_table.h"
 
 #include <stdio.h>
@@ -115,22 +116,40 @@ void queue_pages_add(queue_pages *pages, const gofer_info *queues)
 void queue_pages_note(const struct cli *c, const queue_pages *pages)
 {
     if (pages->unserved > pages->named)
-        cli_note(c, "tasks are pending in %zu queues that no live worker serves: %s, ...",
-            pages->unserved, pages->names);
+        cli_note(c, "tasks are pending in %s%zu queues that no live worker serves: %s, ...",
+            pages->partly ? "at least " : "", pages->unserved, pages->names);
     else if (pages->unserved)
         cli_note(c, "tasks are pending in queues that no live worker serves: %s", pages->names);
 }
 
-void queue_table_print(const gofer_info *queues, int color)
+gofer_status queue_pages_each(gofer_client *client, queue_page_fn take, void *user)
 {
-    queue_pages pages = { 0 };
-    queue_pages_add(&pages, queues);
-    queue_pages_print(&pages, queues, 1, color);
+    char cursor[256] = "";
+    for (int on = 1; on;) {
+        gofer_info *page = NULL;
+        gofer_status st = gofer_client_queues_page(client, NULL, *cursor ? cursor : NULL,
+            QUEUES_PAGE, &page);
+        if (st != GOFER_OK)
+            return st;
+        const char *next = gofer_info_text(page, "next_cursor");
+        snprintf(cursor, sizeof cursor, "%s", next ? next : "");
+        on = take(page, user) && *cursor;
+    }
+    return GOFER_OK;
 }
 
-void queue_note_unserved(const struct cli *c, const gofer_info *queues)
+static int add_page(gofer_info *page, void *user)
+{
+    queue_pages *pages = user;
+    queue_pages_add(pages, page);
+    pages->partly = gofer_info_has(page, "next_cursor");
+    gofer_info_free(page);
+    return pages->unserved <= pages->named;
+}
+
+void queue_note_unserved(const struct cli *c, gofer_client *client)
 {
     queue_pages pages = { 0 };
-    queue_pages_add(&pages, queues);
-    queue_pages_note(c, &pages);
+    if (queue_pages_each(client, add_page, &pages) == GOFER_OK)
+        queue_pages_note(c, &pages);
 }

@@ -1,4 +1,5 @@
-// queue_table.h - the table of queues that `queue ls` and `stats` show.
+// queue_table.h - the table of queues that `queue ls` and `stats` show, and the pages that they come
+// in.
 //
 // And the note on queues that nobody serves, which `doctor` has too.
 #ifndef CLI_QUEUE_TABLE_H
@@ -8,8 +9,6 @@
 
 struct cli;
 
-void queue_table_print(const gofer_info *queues, int color);
-
 // Very many, which come in pages: a table of each, and behind the last the sum of all and the note.
 enum { QUEUE_COUNTS = 9, QUEUE_NOTE_MAX = 800 };
 typedef struct queue_pages {
@@ -17,14 +16,23 @@ typedef struct queue_pages {
     int64_t sums[QUEUE_COUNTS];
     char    names[QUEUE_NOTE_MAX];      // of the first that nobody serves
     size_t  used;
+    int     partly;                     // there are queues behind these
 } queue_pages;
 void queue_pages_add(queue_pages *pages, const gofer_info *queues);
 // Rows that are in several lists.
 void queue_pages_rows(const queue_pages *pages, const gofer_info *const *rows, size_t count,
     int is_last, int color);
 void queue_pages_print(const queue_pages *pages, const gofer_info *queues, int is_last, int color);
+// The first ten whose pending tasks no live worker will take, if there are any.
 void queue_pages_note(const struct cli *c, const queue_pages *pages);
-// A note of the first ten whose pending tasks no live worker will take, if there are any.
-void queue_note_unserved(const struct cli *c, const gofer_info *queues);
+
+// A page after the other, by name, until `take` returns 0. It may keep the page, which it frees.
+enum { QUEUES_PAGE = 1000 };
+typedef int (*queue_page_fn)(gofer_info *page, void *user);
+gofer_status queue_pages_each(gofer_client *client, queue_page_fn take, void *user);
+
+// The same note, of a store. One that goes on behind a page with more than these ten is looked at
+// no further: then it says "at least".
+void queue_note_unserved(const struct cli *c, gofer_client *client);
 
 #endif

@@ -7,7 +7,7 @@
 #include "cli.h"
 #include "screen.h"
 
-void stats_table_print(const gofer_info *types, int color)
+void stats_table_print(const gofer_info *types, size_t most, int color)
 {
     static const char *const heads[] = { "QUEUE", "TYPE", "DONE", "FAILED", "WAIT 50%", "90%",
         "99%", "RUN 50%", "90%", "99%", "MAX", NULL };
@@ -15,7 +15,7 @@ void stats_table_print(const gofer_info *types, int color)
         "run_p90_ms", "run_p99_ms", "run_max_ms" };
     table *rows = table_new(heads, "llrrrrrrrrr");
     char text[CLI_HUMAN];
-    for (size_t i = 0; i < gofer_info_count(types); i++) {
+    for (size_t i = 0; i < gofer_info_count(types) && i < most; i++) {
         const gofer_info *type = gofer_info_at(types, i);
         int64_t failed = gofer_info_int(type, "failed", 0);
         table_cell(rows, STYLE_PLAIN, gofer_info_text(type, "queue"));

@@ -6,6 +6,6 @@
 
 #include "gofer/gofer.h"
 
-void stats_table_print(const gofer_info *types, int color);
+void stats_table_print(const gofer_info *types, size_t most, int color);
 
 #endif

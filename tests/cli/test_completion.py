@@ -1,4 +1,5 @@
 """gofer completion: the scripts at work in real shells."""
+import json
 import os
 import shutil
 import subprocess
@@ -58,6 +59,17 @@ def test_bash_offers_the_names_of_queues_and_runs_none_of_them(gofer):
     assert complete_in_bash(gofer, "gofer queue show mail:o") == ["out"]
     assert not (gofer.folder / "pwned").exists()
     assert sorted(gofer("completion", "queues").out.splitlines()) == sorted(QUEUES)
+
+
+def test_of_too_many_queues_those_are_offered_that_begin_so(gofer):
+    gofer("enqueue", "--batch", "--quiet", input="\n".join(
+        json.dumps({"type": "t", "queue": f"q{i:04}"}) for i in range(1001)))
+    offered = gofer("completion", "queues").out.splitlines()
+    assert offered == [f"q{i:04}" for i in range(1000)]
+    assert gofer("completion", "queues", "q1").out == "q1000\n"
+    assert gofer("completion", "queues", "nobody").out == ""
+    assert complete_in_bash(gofer, "gofer queue show q100") == ["q1000"]
+    assert "one word too many" in gofer("completion", "bash", "x", code=2).err
 
 
 def test_bash_asks_the_broker_that_the_line_names(gofer):

@@ -115,8 +115,25 @@ def check_list(filled):
     assert "queues that no live worker serves: zz0, zz1" in shown.err
 
 
+def check_stats(filled):
+    """The first queues, and the sums of all."""
+    shown = filled("stats").out.splitlines()
+    heads = next(at for at, line in enumerate(shown) if line.startswith("(all) "))
+    assert heads == PAGE + 1 and shown[heads].split()[1] == str(BUSY)
+    assert shown[heads + 1] == f"and {MANY + BUSY - PAGE} more queues: gofer queue ls"
+    told = filled.json("stats")
+    assert len(told["queues"]) == PAGE and told["more_queues"] == MANY + BUSY - PAGE
+
+
+def check_doctor(filled):
+    said = filled("doctor", code=None).err
+    assert "queues that no live worker serves: zz0, zz1" in said
+
+
 def test_many_queues_are_served_soon(filled):
     check_list(filled)
+    check_stats(filled)
+    check_doctor(filled)
     web = Web(filled, "--anonymous", "see,payload,metrics")
     try:
         web("/healthz")

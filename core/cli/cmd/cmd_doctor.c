@@ -114,12 +114,8 @@ static int show(cli *c, const gofer_info *found, int whole)
 // only its owner knows.
 static void note_unserved(const cli *c, gofer_client *client)
 {
-    gofer_info *queues = NULL;
-    if (c->global.quiet || c->global.json)
-        return;                        // it would not be printed
-    if (gofer_client_queues(client, &queues) == GOFER_OK)
-        queue_note_unserved(c, queues);
-    gofer_info_free(queues);
+    if (!c->global.quiet && !c->global.json)    // else it would not be printed
+        queue_note_unserved(c, client);
 }
 
 static void note_repair(const cli *c, gofer_client *client, const gofer_info *found,

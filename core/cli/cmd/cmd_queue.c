@@ -14,8 +14,6 @@
 
 // ---- ls, show
 
-enum { PAGE = 1000 };
-
 typedef struct ls_args {
     int shards;
 } ls_args;
@@ -128,7 +126,7 @@ static int list_queues(cli *c, const void *args)
     while (on) {
         gofer_info *before = page;
         gofer_status st = gofer_client_queues_page(client, NULL,
-            before ? gofer_info_text(before, "next_cursor") : NULL, PAGE, &page);
+            before ? gofer_info_text(before, "next_cursor") : NULL, QUEUES_PAGE, &page);
         code = st == GOFER_OK ? put_page(c, client, args, &pages, page)
                               : cli_fail_status(c, st, NULL);
         on = code == CLI_OK && gofer_info_has(page, "next_cursor");
