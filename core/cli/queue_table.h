@@ -1,5 +1,5 @@
-// queue_table.h - the table of queues that `queue ls` and `stats` show, and the pages that they come
-// in.
+// queue_table.h - the table of queues that `queue ls` and `stats` show, and the pages that they
+// come in.
 //
 // And the note on queues that nobody serves, which `doctor` has too.
 #ifndef CLI_QUEUE_TABLE_H

@@ -1,4 +1,5 @@
 """gofer top in a real terminal: tmux gives it one, keys are sent, the screen is read."""
+import json
 import os
 import re
 import shlex
@@ -165,6 +166,25 @@ def test_long_lists_go_page_by_page(gofer, top):
     screen.shows("task-40", without=["task-39"])
     screen.keys("PPage", "PPage")
     screen.shows("task-00", without=["task-20"])
+
+
+def test_very_many_queues_go_page_by_page_and_are_summed(gofer, top):
+    gofer("enqueue", "--batch", "--quiet", input="\n".join(
+        json.dumps({"type": "t", "queue": f"q{i:04}"}) for i in range(1050)))
+    screen = top(columns=100, lines=24)
+    screen.shows("page 1, of 1050 queues", "waiting 1050", "q0000", "q0018", without=["q0030"])
+    screen.keys("NPage")
+    screen.shows("page 2, of 1050 queues", "q0030", without=["q0001"])
+    screen.keys("Enter")
+    screen.shows("pending 1", without=["page 2"])
+    screen.keys("Escape")
+    screen.shows("page 2, of 1050 queues", "q0030")
+    screen.keys("/")
+    screen.type("q104")
+    screen.keys("Enter")
+    screen.shows("filter: q104", "q1040", "q1049", without=["q0020"])
+    screen.keys("Escape")
+    screen.shows("page 1, of 1050 queues", "q0001")
 
 
 def test_acts_on_one_after_a_question_where_it_matters(gofer, top):

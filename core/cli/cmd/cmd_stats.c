@@ -257,8 +257,8 @@ const cli_command cmd_stats = {
         "For each type WAIT is how long a task waited from when it was due until it started, RUN "
         "how long an attempt took: of 100 tasks, 50, 90 and 99 took no longer. Right within 10 %; "
         "only what gofer's workers ran, not Go ones.\n"
-        "Of more than 1000 queues the first by name are shown, and the sum of all; `gofer queue ls` "
-        "lists every one.",
+        "Of more than 1000 queues the first by name are shown, and the sum of all; `gofer queue "
+        "ls` lists every one.",
     .examples =
         "gofer stats\ngofer stats --queue mail --days 30 --hours 24\ngofer stats --json | jq "
         ".failed",

@@ -106,6 +106,7 @@ static void prepare_screen(top *t)
 static void forget(top *t)
 {
     top_forget_page(t);
+    cursors_clear(&t->queues);
     grid_clear(&t->grid);
     page_clear(&t->page);
     failures_clear(&t->failures);

@@ -138,6 +138,12 @@ static void draw_tabs(const top *t)
     if (t->view == VIEW_TYPES && !top_is_filtered(t))
         put_cut(t, y, x + 2, t->hours == 1 ? "last hour" : t->hours == 24 ? "last 24 hours"
             : "last 7 days", COLS - x - 3);
+    if (t->view == VIEW_QUEUES && t->pulse.many && t->pulse.count && !top_is_filtered(t)) {
+        char text[64];
+        snprintf(text, sizeof text, "page %zu, of %" PRId64 " queues", t->queues.depth + 1,
+            t->pulse.count);
+        put_cut(t, y, x + 2, text, COLS - x - 3);
+    }
     if (top_is_filtered(t)) {
         char text[300];
         snprintf(text, sizeof text, "filter: %s", t->filter);
@@ -211,7 +217,7 @@ static void tell_findings(const top *t, part *p)
 static void tell_parts(const top *t, part parts[PARTS])
 {
     const top_pulse *p = &t->pulse;
-    const rate *all = rates_find(&p->queues, "");
+    const rate *all = rates_find(&p->all, "");
     char text[RATE_TEXT], age[CLI_HUMAN], queue[40];
     double failed = rate_now(all, RATE_FAILED);
     put_part_text(&parts[PART_RATE], STYLE_BOLD, "%s", rate_text(text, rate_now(all, RATE_ENDED)));
@@ -239,6 +245,12 @@ static void draw_summary(const top *t)
     part parts[PARTS] = { { STYLE_PLAIN, "" } };
     char line[RATE_LINE];
     int used = 1, x = 1;
+    if (top_pulse_counts(t)) {
+        char counted[64];
+        snprintf(counted, sizeof counted, "%" PRId64 " queues counted so far",
+            t->pulse.round.count);
+        put_cut(t, 1, 1, counted, COLS - 1);
+    }
     if (!t->pulse.queues_at_ms)
         return;
     tell_parts(t, parts);
@@ -250,7 +262,7 @@ static void draw_summary(const top *t)
     }
     int room = COLS - used < RATE_STEPS - 1 ? COLS - used : RATE_STEPS - 1;
     (void)attrset(attribute(t, STYLE_GOOD));
-    (void)rate_line(line, rates_find(&t->pulse.queues, ""), RATE_ENDED, room < 0 ? 0 : room,
+    (void)rate_line(line, rates_find(&t->pulse.all, ""), RATE_ENDED, room < 0 ? 0 : room,
         t->ascii);
     put_cut(t, 1, x, line, room);
     x += room > 0 ? room + 1 : 0;

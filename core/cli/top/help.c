@@ -4,7 +4,7 @@
 #include "top.h"
 
 const top_key_help top_keys_help[] = {
-    { "up down j k", "one row; at the end of a page of tasks, the next page" },
+    { "up down j k", "one row; at the end of a page of tasks or of very many queues, the next" },
     { "pgup pgdn home end", "a screen; the first, the last row" },
     { "enter", "the tasks of a queue, type or kind of failure; all about one row" },
     { "esc backspace", "back" },

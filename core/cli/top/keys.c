@@ -18,9 +18,17 @@ static void to_view(top *t, top_view view)
     top_load(t);
 }
 
+// The pages of queues were those that match.
+static void drop_filter(top *t)
+{
+    if (t->filter[0])
+        cursors_clear(&t->queues);
+    t->filter[0] = '\0';
+}
+
 static void to_tab(top *t, top_view tab)
 {
-    t->filter[0] = '\0';
+    drop_filter(t);
     t->tasks.of_kind = 0;
     top_forget_page(t);
     to_view(t, tab);
@@ -30,7 +38,7 @@ static void open_queue(top *t, const char *queue)
 {
     top_forget_page(t);
     t->tab = t->view;
-    t->filter[0] = '\0';
+    drop_filter(t);
     t->tasks.of_kind = 0;
     snprintf(t->tasks.queue, sizeof t->tasks.queue, "%s", queue);
 }
@@ -120,7 +128,7 @@ static void back(top *t)
         to_view(t, t->tab);
         top_select(t, t->id, NULL);
     } else if (t->filter[0]) {
-        t->filter[0] = '\0';
+        drop_filter(t);
         top_forget_page(t);
         to_view(t, t->view);
     } else if (t->view == VIEW_TASKS) {
@@ -169,29 +177,23 @@ static void look_further(top *t)
     top_load(t);
 }
 
-// ---- pages of tasks: a stack of the cursors at which they begin
+// ---- pages of tasks, and of very many queues
 
 static int next_page(top *t)
 {
-    top_tasks *k = &t->tasks;
-    if (t->view != VIEW_TASKS || !k->next)
+    cursors *k = top_cursors(t);
+    if (!k || !cursors_forward(k))
         return 0;
-    if (!k->cursors)
-        k->cursors = cli_alloc(sizeof *k->cursors);
-    k->cursors = cli_grow(k->cursors, (k->depth + 2) * sizeof *k->cursors);
-    k->cursors[++k->depth] = k->next;
-    k->next = NULL;
-    to_view(t, VIEW_TASKS);
+    to_view(t, t->view);
     return 1;
 }
 
 static int previous_page(top *t)
 {
-    top_tasks *k = &t->tasks;
-    if (t->view != VIEW_TASKS || k->depth == 0)
+    cursors *k = top_cursors(t);
+    if (!k || !cursors_back(k))
         return 0;
-    free(k->cursors[k->depth--]);
-    to_view(t, VIEW_TASKS);
+    to_view(t, t->view);
     t->selected = t->grid.count ? t->grid.count - 1 : 0;
     return 1;
 }
@@ -231,6 +233,7 @@ static void ask_filter(top *t)
         return;
     }
     top_forget_page(t);
+    cursors_clear(&t->queues);
     to_view(t, t->view);
 }
 
@@ -261,7 +264,7 @@ void top_key(top *t, int key)
 {
     if (key == KEY_RESIZE) {
         top_draw(t);                // learns how many rows fit now
-        if (t->view == VIEW_TASKS)
+        if (top_cursors(t))
             top_load(t);
         return;
     }

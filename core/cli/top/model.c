@@ -63,17 +63,47 @@ static void queue_row(top *t, const gofer_info *queue)
     grid_cellf(&t->grid, row, 10, STYLE_PLAIN, "%" PRId64, top_pulse_wanted(t, queue));
     rate_cells(t, row, 11, rates_find(&t->pulse.queues, name));
     count_cell(t, row, 13, queue, "aggregating", STYLE_PLAIN);
-    top_sift(t);
+    if (!t->pulse.many)             // else the store has chosen
+        top_sift(t);
 }
 
+static gofer_status ask_queues(top *t, size_t limit, gofer_info **out)
+{
+    char pattern[sizeof t->filter + 1];
+    size_t size = strlen(t->filter);
+    int begins = t->pulse.many && size;
+    snprintf(pattern, sizeof pattern, "%s%s", t->filter,
+        size && t->filter[size - 1] == '*' ? "" : "*");
+    return gofer_client_queues_page(t->client, begins ? pattern : NULL, cursors_here(&t->queues),
+        (int32_t)limit, out);
+}
+
+// All of them; of very many as many as the screen shows, of those whose names begin as the filter
+// does.
 static gofer_status fill_queues(top *t, int64_t now_ms)
 {
+    size_t height = t->height && t->height < TOP_QUEUES ? t->height : 20;
     gofer_info *list = NULL;
-    gofer_status st = gofer_client_queues(t->client, &list);
-    if (st == GOFER_OK)
+    if (!t->pulse.many)
+        cursors_clear(&t->queues);
+    gofer_status st = ask_queues(t, t->pulse.many ? height : TOP_QUEUES, &list);
+    if (st != GOFER_OK)
+        return st;
+    const char *next = gofer_info_text(list, "next_cursor");
+    size_t count = gofer_info_count(list);
+    if (!t->pulse.many && !next) {
         top_pulse_queues(t, list, now_ms);
-    for (size_t i = 0; i < gofer_info_count(list); i++)
+    } else {
+        t->pulse.many = 1;
+        top_pulse_shown(t, list, now_ms);
+    }
+    if (t->pulse.many && count > height) {      // until now they were not known to be many
+        count = height;
+        next = gofer_info_text(gofer_info_at(list, count - 1), "queue");
+    }
+    for (size_t i = 0; i < count; i++)
         queue_row(t, gofer_info_at(list, i));
+    cursors_set_next(&t->queues, next);
     gofer_info_free(list);
     return st;
 }
@@ -317,11 +347,9 @@ static gofer_status fill(top *t, int64_t now_ms)
     t->grid = (top_grid){ .columns = views[t->view].columns, .column_count = views[t->view].count };
     gofer_status st = views[t->view].fill(t, now_ms);
     // What was on the last page has gone: the one before is the last now.
-    while (st == GOFER_OK && t->view == VIEW_TASKS && t->grid.count == 0 && t->tasks.depth > 0 &&
-        !t->tasks.next) {
-        free(t->tasks.cursors[t->tasks.depth--]);
-        st = top_fill_tasks(t, now_ms);
-    }
+    cursors *pages = top_cursors(t);
+    while (st == GOFER_OK && pages && t->grid.count == 0 && !pages->next && cursors_back(pages))
+        st = views[t->view].fill(t, now_ms);
     return st;
 }
 
@@ -352,16 +380,18 @@ void top_load(top *t)
 // Not more than a tenth of the time is spent asking, a thirtieth while nothing happens.
 int64_t top_due_ms(const top *t)
 {
-    enum { FILTER_MS = 5000, SHARE = 10, IDLE_TIMES = 3 };
+    enum { FILTER_MS = 5000, MANY_MS = 5000, SHARE = 10, IDLE_TIMES = 3 };
     int64_t every = views[t->view].every_ms, now_ms = cli_now_ms();
     if (t->view == VIEW_FAILURES && failures_scanning(&t->failures) && !t->trouble[0])
         return 0;
     if (t->view == VIEW_TASKS && (top_is_filtered(t) || t->tasks.of_kind))
         every = FILTER_MS;
+    if (t->view == VIEW_QUEUES && t->pulse.many && !top_pulse_counts(t))
+        every = MANY_MS;
     // A store that is away costs nothing, and is seen again soon.
     if (!t->trouble[0] && t->load_took_ms > every / SHARE)
         every = t->load_took_ms * SHARE;
-    if (!t->trouble[0] && top_pulse_idle(t, now_ms))
+    if (!t->trouble[0] && top_pulse_idle(t, now_ms) && !top_pulse_counts(t))
         every *= IDLE_TIMES;
     int64_t left = t->loaded_ms + every - now_ms;
     // A clock that was set back must not stop us.

@@ -61,13 +61,7 @@ static void add_tasks(top *t, const gofer_info *page, int64_t now_ms)
 
 void top_forget_page(top *t)
 {
-    for (size_t i = 0; i <= t->tasks.depth && t->tasks.cursors; i++)
-        free(t->tasks.cursors[i]);
-    free(t->tasks.cursors);
-    free(t->tasks.next);
-    t->tasks.cursors = NULL;
-    t->tasks.next = NULL;
-    t->tasks.depth = 0;
+    cursors_clear(&t->tasks.pages);
 }
 
 static gofer_status count_states(top *t)
@@ -87,7 +81,7 @@ gofer_status top_fill_tasks(top *t, int64_t now_ms)
     enum { CALLS = 5 };
     top_filter f;
     char *from = NULL;
-    const char *start = t->tasks.cursors ? t->tasks.cursors[t->tasks.depth] : NULL;
+    const char *start = cursors_here(&t->tasks.pages);
     size_t height = t->height ? t->height : 20;
     if (top_filter_read(t, &f) != 0)
         t->filter[0] = '\0';
@@ -107,11 +101,8 @@ gofer_status top_fill_tasks(top *t, int64_t now_ms)
             from = memcpy(cli_alloc(strlen(next) + 1), next, strlen(next) + 1);
         gofer_info_free(page);
     }
-    if (st == GOFER_OK) {
-        free(t->tasks.next);
-        t->tasks.next = from;
-    } else {
-        free(from);
-    }
+    if (st == GOFER_OK)
+        cursors_set_next(&t->tasks.pages, from);
+    free(from);
     return st;
 }

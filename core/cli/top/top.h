@@ -83,23 +83,40 @@ typedef enum top_view {
     TOP_TABS = VIEW_TASKS           // so many are
 } top_view;
 
+// Of a list that is asked for by pages.
+typedef struct cursors {
+    char  **stack;                  // owned; [depth] is where this page begins, [0] is NULL: the
+                                    //   start; NULL: this is the first
+    size_t  depth;
+    char   *next;                   // owned; NULL: this page is the last
+} cursors;
+
 typedef struct top_tasks {
     char    queue[256];
     size_t  state;                  // in top_states
-    char  **cursors;                // owned; [depth] is where this page begins,
-                                    //   [0] is NULL: the start
-    size_t  depth;
-    char   *next;                   // owned; NULL: this page is the last
+    cursors pages;
     int64_t counts[8];              // by state
     int     of_kind;                // only those whose error is of this kind, and
     char    kind[GF_FINGERPRINT];   //   which are of this type
     char    kind_type[256];
 } top_tasks;
 
+// What queues come to, page by page.
+typedef struct top_round {
+    char    cursor[256];            // where it goes on; "": at the first
+    int64_t count, totals[RATE_KINDS], waiting, kept, oldest_ms, wanted;
+    char    oldest_in[256];
+} top_round;
+
 // The store in a line, and how it changes. Kept over all views.
 typedef struct top_pulse {
-    rates       queues;             // by name; "": all of them
+    rates       queues;             // by name, of those that are shown
+    rates       all;                // one, of all queues
     rates       types;              // by queue and type
+    top_round   round;              // of very many queues, under way
+    int         many;               // there are more queues than are asked for at once
+    int64_t     count;              // of queues
+    int64_t     asked_ms;           // for some of them at least
     int64_t     queues_at_ms, workers_at_ms, types_at_ms;
     int64_t     waiting, oldest_ms; // pending; how old the oldest of them is
     int64_t     kept;               // tasks in all states
@@ -119,6 +136,7 @@ typedef struct top {
     top_grid      grid;
     top_page      page;             // of one task
     top_tasks     tasks;
+    cursors       queues;           // of very many: where the page begins that is shown
     top_pulse     pulse;
     failures      failures;
     scout         scout;            // what the doctor found
@@ -156,6 +174,16 @@ const top_row *top_row_at(const top *t);    // the selected one; NULL: none
 void top_select(top *t, const char *key, const char *queue);
 void top_say(top *t, int is_bad, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+// ---- cursors.c
+
+void        cursors_clear(cursors *k);          // back to the first page
+const char *cursors_here(const cursors *k);     // NULL: the start
+void        cursors_set_next(cursors *k, const char *next);     // NULL: this is the last page
+// One page on, or back. 0: there is none.
+int         cursors_forward(cursors *k);
+int         cursors_back(cursors *k);
+cursors    *top_cursors(top *t);                // of the view; NULL: it has no pages
+
 // ---- help.c
 
 typedef struct top_key_help { const char *keys, *what; } top_key_help;
@@ -189,13 +217,17 @@ gofer_status top_fill_finding(top *t, int64_t now_ms);
 
 // ---- pulse.c
 
-// What a view has learnt of all queues.
+// So many are shown at once; of more, as many as there is room for.
+enum { TOP_QUEUES = 1000 };
+// What a view has learnt of all queues, and of some of very many.
 void top_pulse_queues(top *t, const gofer_info *queues, int64_t now_ms);
+void top_pulse_shown(top *t, const gofer_info *queues, int64_t now_ms);
 // Asks for what is older than it may be; what cannot be had stays as it was.
 void top_pulse_beat(top *t, int64_t now_ms);
 int64_t top_pulse_wanted(const top *t, const gofer_info *queue);    // slots
 void top_pulse_wake(top *t);                // somebody is there: look often again
 int  top_pulse_idle(const top *t, int64_t now_ms);
+int  top_pulse_counts(const top *t);        // very many queues, for the first time
 void top_pulse_clear(top *t);
 
 // ---- draw.c

@@ -78,6 +78,13 @@ int top_filter_read(top *t, top_filter *out)
     return 0;
 }
 
+// ---- pages
+
+cursors *top_cursors(top *t)
+{
+    return t->view == VIEW_TASKS ? &t->tasks.pages : t->view == VIEW_QUEUES ? &t->queues : NULL;
+}
+
 // ---- the selected row
 
 void top_select(top *t, const char *key, const char *queue)
