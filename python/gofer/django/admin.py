@@ -21,11 +21,12 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
 from ..errors import GoferError, InvalidArgument, NotFound
-from ..inspection import Inspector, TaskInfo
+from ..inspection import Inspector, QueueInfo, TaskInfo
 from .backend import aliases, backend_of
 from .models import Queue, Task
 
 PAGE = 100
+QUEUES_PAGE = 1000
 SHOWN = 16 * 1024  # bytes of a payload or a result
 STATES = ("pending", "active", "scheduled", "retry", "archived", "completed", "aggregating")
 # What can be done: its word, in which states, with which permission.
@@ -94,16 +95,29 @@ class QueueAdmin(StoreAdmin):
             self.demand(request, "change")
             self._pause(request)
             return HttpResponseRedirect(request.get_full_path())
-        queues: list[Any] = []
-        try:
-            queues = self.inspect(request).queues()
-        except GoferError as error:
-            messages.error(request, str(error))
+        queues, following = self._queues(request)
         rows = [(queue, [(state, getattr(queue, state)) for state in STATES]) for queue in queues]
         may = self.allowed(request, "change")
         return self.page(
-            request, "queues", title="Queues", rows=rows, states=STATES, may_change=may
+            request,
+            "queues",
+            title="Queues",
+            rows=rows,
+            states=STATES,
+            may_change=may,
+            following=following,
         )
+
+    def _queues(self, request: Any) -> tuple[list[QueueInfo], Optional[str]]:
+        """A page of queues, and the query of the next one."""
+        cursor = request.GET.get("cursor") or None
+        try:
+            page = self.inspect(request).queues_page(cursor=cursor, limit=QUEUES_PAGE)
+        except GoferError as error:
+            messages.error(request, str(error))
+            return [], None
+        query = {**request.GET.dict(), "cursor": page.next_cursor}
+        return page.items, urlencode(query) if page.next_cursor else None
 
     def _pause(self, request: Any) -> None:
         act, name = request.POST.get("act"), request.POST.get("queue", "")

@@ -58,6 +58,20 @@ def test_pages_show_what_is_there(tasks: Any) -> None:  # noqa: F811
     assert "There are none" in client.get(TASKS + "?queue=none").content.decode()
 
 
+def test_very_many_queues_are_shown_by_pages(tasks: Any) -> None:  # noqa: F811
+    import gofer.django
+    from gofer.django import admin
+
+    app = gofer.django.app()
+    app.enqueue_many(app.item("t", queue=f"q{n:04}") for n in range(admin.QUEUES_PAGE + 1))
+    client = client_with("view_queue")
+    page = client.get(QUEUES).content.decode()
+    assert "q0999" in page and "q1000" not in page
+    (link,) = [p.split('"')[0] for p in page.split('href="?') if "cursor=" in p.split('"')[0]]
+    page = client.get(QUEUES + "?" + link.replace("&amp;", "&")).content.decode()
+    assert "q1000" in page and "q0999" not in page and "More" not in page
+
+
 def test_acts_are_done_and_written_down(tasks: Any) -> None:  # noqa: F811
     from django.contrib.admin.models import LogEntry
 
