@@ -27,7 +27,7 @@ build_clang() { build_tests clang -DCMAKE_C_COMPILER=clang -DCMAKE_C_FLAGS=-gdwa
 # With assertions, and fast enough.
 build_asan() { build_sanitized asan address; }
 build_tsan() { build_sanitized tsan thread; }
-# Lines for their reports, and no more: half the time and a third of the disk.
+# Lines for their reports, and no more: what is written and linked is a third of it.
 build_sanitized() {
     build_tests "$1" -DCMAKE_C_COMPILER=gcc "-DGOFER_SANITIZE=$2" \
         -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-O1 -DCMAKE_C_FLAGS_DEBUG=-g1
