@@ -114,6 +114,7 @@ const gofer_lua_setting gofer_lua_task_options[] = {
     { "retention",       GOFER_LUA_DURATION, PLACE(retention_ms), NULL },
     { "retry",           GOFER_LUA_RETRY,    0, NULL },
     { "max_retry",       GOFER_LUA_TRIES,    PLACE(max_retry), NULL },
+    { "priority",        GOFER_LUA_COUNT,    PLACE(priority), NULL },
     { "headers",         GOFER_LUA_HEADERS,  PLACE(headers), NULL },
     { "unique",          GOFER_LUA_DURATION, PLACE(unique_ms), NULL },
     { "unique_key",      GOFER_LUA_TEXT,     PLACE(unique_key), NULL },

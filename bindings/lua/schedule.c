@@ -148,6 +148,10 @@ void gofer_lua_push_entry(lua_State *L, const gofer_lua_entry *entry)
     }
     set_text(L, "queue", t->queue);
     set_text(L, "retry", t->retry);
+    if (t->priority) {
+        lua_pushinteger(L, t->priority);
+        lua_setfield(L, -2, "priority");
+    }
     set_count(L, "max_retry", t->max_retry);
     set_duration(L, "timeout", t->timeout_ms);
     set_duration(L, "retention", t->retention_ms);

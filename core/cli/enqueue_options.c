@@ -27,6 +27,7 @@ static int fill_life(cli *c, const enqueue_args *args, gofer_enqueue_options *ou
     out->group = args->group;
     out->expires_ms = args->expires.value;
     out->retry = args->retry_policy;
+    out->priority = (int32_t)args->priority.value;
     if (args->on_dead) {
         size_t size = strlen(args->on_dead) + 1;
         on_dead_cut(memcpy(cli_keep(c, cli_alloc(size)), args->on_dead, size), &out->on_dead,

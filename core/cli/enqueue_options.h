@@ -11,6 +11,7 @@ typedef struct enqueue_args {
     const char *queue, *id, *unique_key, *unique_until, *group, *retry_policy, *on_dead;
     const char *otlp;
     cli_number  delay, at, retry, timeout, deadline, retention, count, max_payload, unique, expires;
+    cli_number  priority;
     cli_list    headers;
     int         batch, return_existing;
 } enqueue_args;

@@ -198,6 +198,18 @@ static bool take_retry(gf_json value, int32_t *out, char *why)
     return true;
 }
 
+static bool take_priority(gf_json value, int32_t *out, char *why)
+{
+    char text[16] = "", *rest;
+    if (value.kind == GF_JSON_NUMBER && value.size < sizeof text)
+        memcpy(text, value.text, value.size);
+    long number = strtol(text, &rest, 10);
+    if (rest == text || *rest || number < -GOFER_PRIORITY_MAX || number > GOFER_PRIORITY_MAX)
+        return bad(why, "priority", "a whole number from -100 to 100");
+    *out = (int32_t)number;
+    return true;
+}
+
 static bool take_timeout(gf_json value, const char *key, int64_t *out, char *why)
 {
     if (!take_time(value, key, false, out, why))
@@ -313,6 +325,8 @@ static bool take_member(task_line *line, const char *key, gf_json value, char *w
         return take_text(value, key, &line->id, why);
     if (strcmp(key, "retry") == 0)
         return take_retry(value, &line->opts.max_retry, why);
+    if (strcmp(key, "priority") == 0)
+        return take_priority(value, &line->opts.priority, why);
     if (strcmp(key, "headers") == 0)
         return take_headers(line, value, why);
     return take_when(line, key, value, why);
@@ -324,7 +338,8 @@ static uint32_t member_bit(const char *name, char *why)
 {
     static const char *const known[] = { "type", "payload", "queue", "id", "in", "at", "retry",
         "timeout", "deadline", "retention", "headers", "unique", "unique_key", "unique_until",
-        "return_existing", "group", "expires", "retry_policy", "on_dead" };
+        "return_existing", "group", "expires", "retry_policy", "on_dead",
+        "priority" };
     enum { KNOWN = sizeof known / sizeof *known };
     for (size_t i = 0; i < KNOWN; i++)
         if (strcmp(name, known[i]) == 0)

@@ -145,6 +145,7 @@ class TaskInfo:
     """Aggregating only."""
     start_by: Optional[datetime] = time_if("start_by_ms")
     """Dropped unless it has started by then."""
+    priority: int = number_of("priority")
     retry_policy: Optional[str] = text_if("retry")
     on_dead: Optional[str] = text_if("on_dead")
     on_dead_queue: Optional[str] = text_if("on_dead_queue")

@@ -39,6 +39,7 @@ class Put:
     deadline_ms: int = 0
     retention_ms: int = 0
     max_retry: int = 0
+    priority: int = 0
     headers: Optional[Mapping[str, str]] = None
     unique_ms: int = 0
     unique_key: Optional[str] = None
@@ -68,6 +69,7 @@ _TEXTS = {
 _NUMBERS = {
     "run_at_ms", "delay_ms", "timeout_ms", "deadline_ms", "retention_ms", "max_retry", "unique_ms",
     "unique_until", "unique_conflict", "expires_at_ms", "expires_ms",
+    "priority",
 }  # fmt: skip
 
 

@@ -81,6 +81,7 @@ class Entry:
     retention: Optional[timedelta] = span_if("retention_ms")
     expires: Optional[timedelta] = span_if("expires_ms")
     """Dropped unless it has started so long after its tick."""
+    priority: int = number_of("priority")
     retry_policy: Optional[str] = text_if("retry")
     on_dead: Optional[str] = text_if("on_dead")
     on_dead_queue: Optional[str] = text_if("on_dead_queue")

@@ -69,6 +69,8 @@ class TaskOptions(TypedDict, total=False):
 
     queue: str
     """"default" """
+    priority: int
+    """-100 to 100: taken before the tasks of its queue with a lower one. Default: 0."""
     retry: int
     """How often it is tried again after a failure; 0: not. Default: 25."""
     timeout: Union[Duration, NoTimeout]
@@ -222,6 +224,12 @@ def _max_retry(retry: int, _: str) -> int:
     return retry or NO_RETRY
 
 
+def _priority(priority: int, _: str) -> int:
+    if not isinstance(priority, int) or isinstance(priority, bool):
+        raise TypeError(f"priority must be a whole number, not {type(priority).__name__}")
+    return priority
+
+
 # What becomes a number: the option, its place in Put, how it is read.
 _NUMBERS: dict[str, tuple[str, Callable[[Any, str], int]]] = {
     "delay": ("delay_ms", duration_ms),
@@ -230,6 +238,7 @@ _NUMBERS: dict[str, tuple[str, Callable[[Any, str], int]]] = {
     "deadline": ("deadline_ms", _deadline_ms),
     "retention": ("retention_ms", duration_ms),
     "retry": ("max_retry", _max_retry),
+    "priority": ("priority", _priority),
     "unique": ("unique_ms", duration_ms),
     "unique_until": ("unique_until", functools.partial(word_of, UNIQUE_UNTIL)),
     "on_conflict": ("unique_conflict", functools.partial(word_of, ON_CONFLICT)),

@@ -225,6 +225,7 @@ class Record:
             "id": self.id, "queue": self.queue, "type": put.type, "state": self._state(),
             "payload": put.payload, "payload_size": len(put.payload),
             "headers": dict(put.headers or {}), "max_retry": max(put.max_retry, 0),
+            "priority": put.priority,
             "group": put.group, "enqueued_at": self.at, "log": tuple(self.log),
         }  # fmt: skip
         if self.progress is not None:

@@ -30,7 +30,7 @@ static void structs(void)
     FIELD(gofer_enqueue_options, deadline_ms);
     FIELD(gofer_enqueue_options, retention_ms);
     FIELD(gofer_enqueue_options, max_retry);
-    FIELD(gofer_enqueue_options, reserved);
+    FIELD(gofer_enqueue_options, priority);
     FIELD(gofer_enqueue_options, headers);
     FIELD(gofer_enqueue_options, unique_ms);
     FIELD(gofer_enqueue_options, unique_key);
@@ -138,6 +138,7 @@ static void other_constants(void)
     CONSTANT(GOFER_REVOKE);
     CONSTANT(GOFER_REQUEUE);
     CONSTANT(GOFER_SNOOZE);
+    CONSTANT(GOFER_PRIORITY_MAX);
     CONSTANT(GOFER_UNTIL_DONE);
     CONSTANT(GOFER_UNTIL_START);
     CONSTANT(GOFER_UNTIL_TTL);

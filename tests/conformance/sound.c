@@ -46,6 +46,11 @@ void file_check_sound(const char *file)
          " JOIN later l ON l.seq = m.seq AND l.state = 6"
          " JOIN task_group g ON g.gid = m.gid AND g.qid = l.qid AND g.made = 0)"
          " THEN 'ok' ELSE 'members' END"),
+        // Numbers of lanes are of what waits or runs, in queues that know of it.
+        ("SELECT CASE WHEN EXISTS(SELECT 1 FROM later WHERE seq & (1 << 39)) OR"
+         " EXISTS(SELECT 1 FROM ready r JOIN queue q ON q.qid = r.seq >> 40"
+         " WHERE r.seq & (1 << 39) AND NOT q.ranked)"
+         " THEN 'lanes' ELSE 'ok' END"),
         ("SELECT ifnull((SELECT 'empty group ' || name FROM task_group g WHERE set_id IS NULL"
          " AND NOT EXISTS(SELECT 1 FROM member m WHERE m.gid = g.gid)), 'ok')"),
     };
@@ -100,6 +105,17 @@ static const char whole_queue[] =
     "end\n"
     "if redis.call('ZCARD', prefix .. 'lease') ~= redis.call('LLEN', prefix .. 'active') then "
     "return 'leases' end\n"
+    // What waits in the line is in scheduled, too, and something of it in pending.
+    "local line = redis.call('ZRANGE', prefix .. 'gofer:line', 0, -1, 'WITHSCORES')\n"
+    "for i = 1, #line, 2 do\n"
+    "  local rank = redis.call('HGET', prefix .. 't:' .. line[i], 'gofer:rank')\n"
+    "  local at = place[line[i]]\n"
+    "  if at ~= 'scheduled' and at ~= 'pending' then return line[i] .. ' in the line is ' .. "
+    "tostring(at) end\n"
+    "  if tonumber(rank) ~= tonumber(line[i + 1]) then return line[i] .. ' is elsewhere' end\n"
+    "end\n"
+    "if #line > 0 and redis.call('LLEN', prefix .. 'pending') == 0 then return 'a silent "
+    "line' end\n"
     "local hashes = #redis.call('KEYS', prefix .. 't:*')\n"
     "if hashes ~= count then return hashes .. ' hashes, ' .. count .. ' tasks' end\n"
     "return 'ok'\n";

@@ -71,6 +71,8 @@ function tests.options_reach_the_task(folder)
   check.equal(task.max_retry, 3)
   assert(math.abs(task.next_run_at_ms - (now + 3600) * 1000) < 60000)
 
+  check.equal(app:task(app:enqueue("t", "", { priority = -7 })).priority, -7)
+  check.fails("EINVAL: ", app.enqueue, app, "t", "", { priority = 101 })
   check.equal(app:task(app:enqueue("t", "", { retry = 0 })).max_retry, 0)
   check.equal(app:task(app:enqueue("t", "", { retry = false })).max_retry, 0)
   local at = app:task(app:enqueue("t", "", { at = "2100-01-01T00:00:00Z" }))

@@ -45,6 +45,20 @@ def test_enqueue(app: gofer.Gofer) -> None:
     assert near(info.enqueued_at, 0) and info.next_run_at is None and info.result is None
 
 
+def test_priority(app: gofer.Gofer) -> None:
+    @app.task(priority=5)
+    def task() -> None: ...
+
+    low, high = task.options(priority=-100).enqueue(), task.enqueue()
+    assert (low.info().priority, high.info().priority) == (-100, 5)
+    assert app.enqueue("plain").info().priority == 0
+    assert [info.id for info in app.inspect.tasks(state="pending")][::2] == [high.id, low.id]
+    with pytest.raises(gofer.InvalidArgument, match="priority is 101"):
+        task.options(priority=101).enqueue()
+    with pytest.raises(TypeError, match="priority must be a whole number"):
+        app.enqueue("plain", priority=1.5)  # type: ignore[arg-type]
+
+
 def test_every_option(app: gofer.Gofer) -> None:
     deadline = datetime(2040, 1, 1, tzinfo=timezone.utc)
 

@@ -139,6 +139,10 @@ static void put_entry(const cli *c, const gofer_info *entry)
     put_duration(c, "timeout", entry, "timeout_ms");
     put_duration(c, "retention", entry, "retention_ms");
     put_duration(c, "expires", entry, "expires_ms");
+    if (gofer_info_has(entry, "priority")) {
+        snprintf(number, sizeof number, "%" PRId64, gofer_info_int(entry, "priority", 0));
+        put_line(c, "priority", number);
+    }
     put_line(c, "on dead", gofer_info_text(entry, "on_dead"));
     put_line(c, "source", gofer_info_text(entry, "source"));
     const gofer_info *headers = gofer_info_child(entry, "headers");

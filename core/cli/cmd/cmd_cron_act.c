@@ -40,6 +40,10 @@ static const cli_option add_options[] = {
       "change the entry if there is one of this name", 0, 0 },
     { "queue", 0, CLI_TEXT, offsetof(add_args, task.queue), "NAME",
       "the queue of its tasks (default: default)", 0, 0 },
+    { "priority", 0, CLI_NUMBER, offsetof(add_args, task.priority), "N",
+      "from -100 to 100: they run before the waiting tasks of their queue with a lower one "
+      "(default: 0)",
+      -GOFER_PRIORITY_MAX, GOFER_PRIORITY_MAX },
     { "retry", 0, CLI_NUMBER, offsetof(add_args, task.retry), "N",
       "retries after a failure (default: 25); 0: none", 0, CLI_RETRY_MAX },
     { "timeout", 0, CLI_DURATION, offsetof(add_args, task.timeout), "DURATION",

@@ -24,6 +24,10 @@ static const cli_option options[] = {
       "not before so long from now: 30s, 5m, 1h30m, 2d", 0, 0 },
     { "at", 0, CLI_TIME, offsetof(enqueue_args, at), "TIME",
       "not before this time: 2026-11-23T18:00:00Z, or @ and Unix seconds", 0, 0 },
+    { "priority", 0, CLI_NUMBER, offsetof(enqueue_args, priority), "N",
+      "from -100 to 100: it runs before the waiting tasks of its queue with a lower one "
+      "(default: 0)",
+      -GOFER_PRIORITY_MAX, GOFER_PRIORITY_MAX },
     { "retry", 0, CLI_NUMBER, offsetof(enqueue_args, retry), "N",
       "retries after a failure (default: 25); 0: none", 0, CLI_RETRY_MAX },
     { "timeout", 0, CLI_DURATION, offsetof(enqueue_args, timeout), "DURATION",
@@ -264,9 +268,9 @@ const cli_command cmd_enqueue = {
         "environment (TRACEPARENT, TRACESTATE) goes along in its headers, unless --header names "
         "one.\n"
         "With --batch each line of standard input is an object with the members type and, as "
-        "wanted, payload, queue, id, in, at, retry, timeout, deadline, retention, headers, "
-        "unique, unique_key, unique_until, return_existing, group, expires, retry_policy and "
-        "on_dead; the options of the command line are the defaults. A payload that is a string "
+        "wanted, payload, queue, id, in, at, priority, retry, timeout, deadline, retention, "
+        "headers, unique, unique_key, unique_until, return_existing, group, expires, retry_policy "
+        "and on_dead; the options of the command line are the defaults. A payload that is a string "
         "stands for its characters, {\"base64\": \"...\"} for bytes, any other value for its own "
         "JSON text. Each line has its own fate; refused ones are told with their number, and the "
         "exit code is the first's.",

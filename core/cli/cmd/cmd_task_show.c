@@ -58,6 +58,7 @@ static const struct { const char *field, *label; field_kind kind; } fields[] = {
     { "deadline_ms", "deadline", FIELD_TIME },
     { "start_by_ms", "start by", FIELD_TIME },
     { "retention_ms", "retention", FIELD_DURATION },
+    { "priority", "priority", FIELD_COUNT },
     { "retry", "retry", FIELD_TEXT },
     { "on_dead", "on dead", FIELD_TEXT },
     { "on_dead_queue", "its queue", FIELD_TEXT },

@@ -187,7 +187,8 @@ typedef struct gofer_enqueue_options {
     int64_t            deadline_ms;  /* no run goes on after this time; 0: none */
     int64_t            retention_ms; /* keep a completed task and its result so long; 0: not */
     int32_t            max_retry;    /* 0: 25; GOFER_NO_RETRY: none */
-    int32_t            reserved;
+    int32_t            priority;     /* -100 to 100: taken before those of its queue with a lower
+                                        one; 0: in their order */
     const char *const *headers;      /* key, value, key, value, NULL; NULL: none. Keys
                                         "gofer-..." are ours */
     int64_t            unique_ms;    /* > 0: no second task of this queue, type and payload (or of
@@ -204,6 +205,9 @@ typedef struct gofer_enqueue_options {
                                         archived; NULL: none */
     const char        *on_dead_queue;/* its queue; NULL: that of the task */
 } gofer_enqueue_options;
+
+/* Of a task's priority, and as far below 0. */
+enum { GOFER_PRIORITY_MAX = 100 };
 
 /* What ends a unique lock before unique_ms is over. Deleting, archiving and cancelling the task do,
  * but for GOFER_UNTIL_TTL. A retry keeps the lock. */
@@ -535,8 +539,8 @@ GOFER_API gofer_status gofer_client_tasks(gofer_client *client, const char *queu
  *  progress_total, progress_text (active), orphaned (1: active, but its lease has run out: nobody
  *  works on it, and it will be recovered; of gofer_client_task alone), completed_at_ms,
  *  expires_at_ms (completed), archived_at_ms (archived), group (aggregating), start_by_ms (dropped
- *  if not started by then), retry (policy), on_dead, on_dead_queue, schedule (the cron entry it
- *  comes from), unique (text: what its lock lives for), snoozes, cancel_requested (0/1),
+ *  if not started by then), priority, retry (policy), on_dead, on_dead_queue, schedule (the cron
+ *  entry it comes from), unique (text: what its lock lives for), snoozes, cancel_requested (0/1),
  *  checkpoint_size, and of
  *  gofer_client_task alone: attempts, a list of the latest attempts, oldest first (attempt, kind,
  *  at_ms, duration_ms, worker, error), and log, a list of the latest lines (at_ms, level, text).

@@ -177,11 +177,20 @@ static gofer_status set_payload(gf_draft *d, const gofer_client *client, const v
     return GOFER_OK;
 }
 
+static gofer_status set_priority(const gofer_enqueue_options *o, gf_task_options *own)
+{
+    if (o->priority < -GOFER_PRIORITY_MAX || o->priority > GOFER_PRIORITY_MAX)
+        return gf_fail(GOFER_EINVAL, "priority is %d: it must be from %d to %d", (int)o->priority,
+            -GOFER_PRIORITY_MAX, GOFER_PRIORITY_MAX);
+    own->priority = o->priority;
+    return GOFER_OK;
+}
+
 // Most tasks use none of gofer's own options, and shall not pay for them.
 static bool is_plain(const gofer_enqueue_options *o)
 {
     bool numbers = (o->unique_ms | o->unique_until | o->unique_conflict | o->expires_at_ms |
-                       o->expires_ms) != 0;
+                       o->expires_ms | o->priority) != 0;
     return !numbers && !o->unique_key && !o->group && !o->retry && !o->on_dead && !o->on_dead_queue;
 }
 
@@ -189,6 +198,8 @@ static gofer_status set_own(gf_draft *d, const gofer_client *client, const gofer
 {
     gf_task_options own = { 0 };
     gofer_status st = set_expiry(d, o, &own);
+    if (st == GOFER_OK)
+        st = set_priority(o, &own);
     if (st == GOFER_OK)
         st = set_policies(o, &own);
     if (st == GOFER_OK)

@@ -140,6 +140,8 @@ FIELD(task, archived_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When it was arc
 FIELD(task, group, TEXT, none, MAYBE, BOTH, "0.1.0", "The group it waits in; aggregating.")
 FIELD(task, start_by_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0",
     "It is dropped unless it has started by then.")
+FIELD(task, priority, INT, none, MAYBE, BOTH, "0.1.0",
+    "From -100 to 100: it is taken before tasks of its queue with a lower one; missing: 0.")
 FIELD(task, retry, TEXT, none, MAYBE, BOTH, "0.1.0", "Its own retry policy.")
 FIELD(task, on_dead, TEXT, none, MAYBE, BOTH, "0.1.0",
     "Type of the task that is enqueued if it is archived.")
@@ -358,6 +360,8 @@ FIELD(entry, retention_ms, INT, ms, MAYBE, BOTH, "0.1.0",
     "How long they are kept once they are done.")
 FIELD(entry, expires_ms, INT, ms, MAYBE, BOTH, "0.1.0",
     "Each is dropped unless it has started so long after its tick.")
+FIELD(entry, priority, INT, none, MAYBE, BOTH, "0.1.0",
+    "Their priority, from -100 to 100; missing: 0.")
 FIELD(entry, retry, TEXT, none, MAYBE, BOTH, "0.1.0", "Their retry policy.")
 FIELD(entry, on_dead, TEXT, none, MAYBE, BOTH, "0.1.0",
     "Type of the task that is enqueued if one is archived.")

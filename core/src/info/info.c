@@ -354,7 +354,8 @@ static int set_options(gofer_info *info, const gf_message *m)
         gf_info_set_text(info, "retry", o.retry) | gf_info_set_text(info, "on_dead", o.on_dead) |
         gf_info_set_text(info, "on_dead_queue", o.on_dead_queue) |
         gf_info_set_text(info, "schedule", o.schedule) |
-        gf_info_set_text(info, "unique", o.unique) | set_unless_zero(info, "snoozes", o.snoozes);
+        gf_info_set_text(info, "unique", o.unique) |
+        set_unless_zero(info, "priority", o.priority) | set_unless_zero(info, "snoozes", o.snoozes);
 }
 
 int gf_info_set_message(gofer_info *info, const gf_message *m, int with_payload)

@@ -12,6 +12,17 @@
 #include "util/alloc.h"
 #include "util/error.h"
 
+// Of these numbers alone one may be negative.
+static int64_t priority_of(const char *text)
+{
+    char *end;
+    const char *digits = text + (*text == '-');
+    if (*digits < '0' || *digits > '9')
+        return 0;
+    long long value = strtoll(text, &end, 10);
+    return *end || value < -GF_PRIORITY_MAX || value > GF_PRIORITY_MAX ? 0 : value;
+}
+
 static int64_t number_of(const char *text)
 {
     char *end;
@@ -30,10 +41,11 @@ bool gf_header_is_ours(const char *key)
 typedef struct known {
     const char *key;
     size_t      text, number;      // in gf_task_options; SIZE_MAX: it is of the other kind
+    int64_t   (*read)(const char *text);       // a number
 } known;
 
-#define TEXT(key, field) { key, offsetof(gf_task_options, field), SIZE_MAX }
-#define NUMBER(key, field) { key, SIZE_MAX, offsetof(gf_task_options, field) }
+#define TEXT(key, field) { key, offsetof(gf_task_options, field), SIZE_MAX, NULL }
+#define NUMBER(key, field) { key, SIZE_MAX, offsetof(gf_task_options, field), number_of }
 
 static const known all[] = {
     NUMBER(GF_HEADER_START_BY, start_by_ms),
@@ -41,6 +53,7 @@ static const known all[] = {
     TEXT(GF_HEADER_ON_DEAD, on_dead),
     TEXT(GF_HEADER_ON_DEAD_QUEUE, on_dead_queue),
     TEXT(GF_HEADER_UNIQUE, unique),
+    { GF_HEADER_PRIORITY, SIZE_MAX, offsetof(gf_task_options, priority), priority_of },
     NUMBER(GF_HEADER_SNOOZES, snoozes),
     NUMBER(GF_HEADER_CHECKPOINT, checkpoint),
     TEXT(GF_HEADER_SCHEDULE, schedule),
@@ -63,10 +76,20 @@ bool gf_task_options_read(const gf_message *m, gf_task_options *out)
             if (all[i].text != SIZE_MAX)
                 *(const char **)(void *)((char *)out + all[i].text) = value;
             else
-                *(int64_t *)(void *)((char *)out + all[i].number) = number_of(value);
+                *(int64_t *)(void *)((char *)out + all[i].number) =
+                    all[i].read(value);
         }
     }
     return found;
+}
+
+int32_t gf_priority_of(const gf_message *m)
+{
+    const char *key, *value;
+    for (size_t at = 0; gf_headers_next(m->headers, m->headers_size, &at, &key, &value);)
+        if (strcmp(key, GF_HEADER_PRIORITY) == 0)
+            return (int32_t)priority_of(value);
+    return 0;
 }
 
 // The value of one as text, "" if it is not set.

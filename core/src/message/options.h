@@ -21,6 +21,7 @@
 #define GF_HEADER_ON_DEAD_QUEUE "gofer-on-dead-queue"
 #define GF_HEADER_UNIQUE        "gofer-unique"      // "start": its unique lock lives until it
                                                     //   starts; "ttl": until its time is over
+#define GF_HEADER_PRIORITY      "gofer-priority"    // from -100 to 100: its place in the queue
 #define GF_HEADER_SNOOZES       "gofer-snoozes"     // how often it was put off
 #define GF_HEADER_CHECKPOINT    "gofer-checkpoint"  // "1": an earlier run has left one
 #define GF_HEADER_SCHEDULE      "gofer-schedule"    // the cron entry it comes from,
@@ -36,10 +37,15 @@ typedef struct gf_task_options {
     int64_t     tick_ms;
     int64_t     snoozes;
     int64_t     checkpoint;
+    int64_t     priority;          // 0: none
 } gf_task_options;
+
+enum { GF_PRIORITY_MAX = GOFER_PRIORITY_MAX };  // and as far below 0
 
 // What the headers say; numbers that are none count as 0. False: nothing of ours, *out is all zero.
 bool gf_task_options_read(const gf_message *m, gf_task_options *out);
+// Only its priority: 0 if it has none that can be.
+int32_t gf_priority_of(const gf_message *m);
 // Append what is set to packed headers (gf_alloc; NULL: none yet), which must hold none of
 // it. ENOMEM leaves them.
 gofer_status gf_task_options_write(const gf_task_options *o, char **headers, size_t *size);

@@ -160,6 +160,15 @@ static gofer_status read_max_retry(reading *r, gf_json value)
     return st;
 }
 
+static gofer_status read_priority(reading *r, gf_json value)
+{
+    double n = value.kind == GF_JSON_NUMBER ? number_of(r, value) : 1000;
+    if (n < -GOFER_PRIORITY_MAX || n > GOFER_PRIORITY_MAX || n != (double)(int32_t)n)
+        return bad(r, "priority", "a whole number from -100 to 100");
+    r->task.priority = (int32_t)n;
+    return GOFER_OK;
+}
+
 static gofer_status read_timeout(reading *r, gf_json value)
 {
     gofer_status st = read_duration(r, "timeout", value, &r->task.timeout_ms);
@@ -180,7 +189,7 @@ static gofer_status read_paused(reading *r, gf_json value)
 static const char *const keys[] = {
     "name", "spec", "tz", "type", "payload", "queue", "retry", "max_retry", "timeout", "retention",
     "expires", "on_dead", "on_dead_queue", "headers", "missed", "missed_max", "overlap", "jitter",
-    "paused",
+    "paused", "priority",
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 
@@ -202,6 +211,8 @@ static gofer_status read_key(reading *r, const char *key, gf_json value)
         return read_text(r, key, value, &r->task.retry);
     if (strcmp(key, "max_retry") == 0)
         return read_max_retry(r, value);
+    if (strcmp(key, "priority") == 0)
+        return read_priority(r, value);
     if (strcmp(key, "timeout") == 0)
         return read_timeout(r, value);
     if (strcmp(key, "retention") == 0)

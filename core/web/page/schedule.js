@@ -76,6 +76,7 @@ const choice = (name, words, chosen) =>
 function kept(e) {
     return {
         headers: e.headers,
+        priority: e.priority,
         retry_policy: e.retry,
         on_dead: e.on_dead && e.on_dead + (e.on_dead_queue ? `@${e.on_dead_queue}` : ""),
         expires: e.expires_ms && `${e.expires_ms}ms`,

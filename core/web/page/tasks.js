@@ -133,6 +133,7 @@ export default function tasks({ query, may, everywhere, signal }) {
             { title: "Error", class: "error", show: (t) => headline(t.last_error ?? "") },
             { title: "Enqueued", more: true, show: (t) => moment(t.enqueued_at_ms) },
             { title: "Failed", more: true, show: (t) => moment(t.last_failed_at_ms) },
+            { title: "Priority", more: true, number: true, show: (t) => t.priority ?? "" },
             { title: "Group", more: true, show: (t) => t.group ?? "" },
             {
                 title: "Schedule",

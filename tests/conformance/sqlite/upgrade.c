@@ -108,6 +108,12 @@ static const char version_6[] =
     "CREATE TABLE audit(n INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, record TEXT NOT NULL) "
     "STRICT; PRAGMA user_version = 6;";
 
+static const char version_7[] =
+    "CREATE TABLE stat_minute(minute INTEGER NOT NULL, queue TEXT NOT NULL, type TEXT NOT NULL,"
+    "  done INTEGER NOT NULL, failed INTEGER NOT NULL, wait BLOB NOT NULL, run BLOB NOT NULL,"
+    "  PRIMARY KEY(minute, queue, type)) STRICT, WITHOUT ROWID;"
+    "PRAGMA user_version = 7;";
+
 // Of queue 1, and of one that is gone.
 static const char ticks[] =
     "INSERT INTO entry VALUES('e', 'spec=1');"
@@ -186,6 +192,8 @@ static void begin_with(int version)
         run_sql(version_5);
     if (version >= 6)
         run_sql(version_6);
+    if (version >= 7)
+        run_sql(version_7);
 }
 
 static void everything_is_there(gf_broker *b)
@@ -306,6 +314,23 @@ static void a_file_of_version_5_is_brought_up_to_date(void)
     CHECK_OK(b->ops->audit->page(b, 0, 10, &lines));
     CHECK_INT(lines.count, 1);
     gf_names_clear(&lines);
+    gf_broker_close(b);
+    store_check_sound();
+}
+
+// Tasks may have a priority from then on, and those that are there have none.
+static void a_file_of_version_7_is_brought_up_to_date(void)
+{
+    static const char header[] = "gofer-priority\0" "5";
+    an_older_file_is_brought_up_to_date(7);
+    gf_broker *b = store_again();
+    worker_register(b, "w");
+    put(b, "fresh", "plain");
+    gf_message m = message("fresh", "first");
+    m.headers = header;
+    m.headers_size = sizeof header;
+    CHECK_OK(put_message(b, &m, 0));
+    drain_expecting(b, "fresh", "first plain");
     gf_broker_close(b);
     store_check_sound();
 }
@@ -563,6 +588,7 @@ static const check_test tests[] = {
     TEST(a_file_of_version_4_is_brought_up_to_date),
     TEST(a_file_of_version_5_is_brought_up_to_date),
     TEST(a_file_of_version_6_is_brought_up_to_date),
+    TEST(a_file_of_version_7_is_brought_up_to_date),
     TEST(several_may_bring_it_up_to_date_at_once),
     TEST(a_copy_without_a_wal_is_opened),
     TEST(a_sound_store_has_nothing_to_tell),

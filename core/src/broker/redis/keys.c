@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "broker/redis/store.h"
+#include "message/options.h"
 #include "util/alloc.h"
 #include "util/error.h"
 
@@ -55,6 +56,14 @@ void gf_rd_add_keys(gf_rd_cmd *cmd, gf_rd_key *room, const char *queue,
         gf_rd_add(&cmd->args, room[i].text);
     }
     cmd->key_count += (int32_t)count;
+}
+
+void gf_rd_lane_of(const gf_message *m, char out[GF_RD_LANE_TEXT])
+{
+    int32_t priority = m->headers_size ? gf_priority_of(m) : 0;
+    *out = '\0';
+    if (priority)
+        snprintf(out, GF_RD_LANE_TEXT, "%d", GF_PRIORITY_MAX - (int)priority);
 }
 
 gofer_status gf_rd_lock_of(gf_rd_store *s, const char *queue, const char *type, const void *payload,

@@ -17,9 +17,12 @@
 //   so often in turn its
 //                              set was taken and did not come back; the latest, and who took it
 //   hash field gofer:attempts  records of the latest attempts, a line each (util/record.h)
+//   hash field gofer:lane      100 less its priority, if it has one; gofer:rank its place in
+//                              gofer:line while it waits there (scripts/lib/lane.lua)
 //   hash field gofer:log       the latest lines of its log
 //   hash field gofer:ckpt      its checkpoint
 //   gofer:waits, gofer:end:<id>    who waits for the end of which task, and what ended it (ends.c)
+//   gofer:line                 tasks with a priority that wait, in the order they are taken in
 //   gofer:cron:<entry>         the latest tick of a cron entry (tick.c)
 //   gofer:set:<id>             an aggregation set that has become a task, for a while (aggregate.c)
 //   gofer:stats:<hour>         stats (stats.c)
@@ -203,6 +206,9 @@ typedef struct gf_rd_key {
     char text[sizeof "asynq:{}:" + GF_NAME_MAX + GF_RD_REST_MAX];
 } gf_rd_key;
 
+// Of a task's line (lib/lane.lua): its lane, as text; "": it has no priority.
+#define GF_RD_LANE_TEXT 12
+void    gf_rd_lane_of(const gf_message *m, char out[GF_RD_LANE_TEXT]);
 void    gf_rd_key_of(gf_rd_key *out, const char *queue, const char *rest);   // "pending", "t:", …
 int32_t gf_rd_queue_slot(const char *queue);
 // The list or sorted set of a state ("pending" …); aggregating has none of its own: NULL.

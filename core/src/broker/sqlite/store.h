@@ -236,6 +236,7 @@ gofer_status gf_sq_schema_make(gf_sq_conn *c, const char *path);   // in a trans
 typedef struct gf_sq_queue {
     gf_link  by_name, by_qid;            // the first is the first member
     int64_t  qid, tail, paused_ms;
+    bool     ranked;                     // it has had a task with a priority
     int64_t  count[GF_STATE_COUNT];      // with the changes
     int64_t  change[GF_STATE_COUNT];
     int64_t  processed, failed;          // changes only
@@ -280,9 +281,25 @@ void         gf_sq_counts_forget(gf_sq_queue_counts *counts);
 void         gf_sq_counts_close(gf_sq_queue_counts *counts);
 
 enum { GF_SQ_SEQ_BITS = 40 };            // seq = qid << 40 | number in the queue
+// The upper half of a queue's numbers are those of tasks with a priority: see lane.c.
+enum { GF_SQ_LANE_BITS = 31, GF_SQ_LANES = 201, GF_SQ_LANE_PLAIN = 100 };
+#define GF_SQ_RANKED (INT64_C(1) << 39)
+static inline bool gf_sq_is_ranked(int64_t seq) { return (seq & GF_SQ_RANKED) != 0; }
 enum { GF_SQ_QID_MAX = (1 << 23) - 2 };  // 23 bits, and there is a number behind the last
 static inline int64_t gf_sq_qid_of(int64_t seq) { return seq >> GF_SQ_SEQ_BITS; }
 static inline int64_t gf_sq_first_seq(int64_t qid) { return qid << GF_SQ_SEQ_BITS; }
+
+// A queue's tasks that wait, in the order in which they are taken: those with a priority above 0,
+// the plain ones, those with one below.
+enum { GF_SQ_SPANS = 3 };
+typedef struct gf_sq_span { int64_t first, last; } gf_sq_span;
+gf_sq_span gf_sq_span_of(int64_t qid, int which);
+// A fresh seq at the end of the priority's line; 0 is gf_sq_queue_next.
+int64_t gf_sq_line_next(gf_sq_txn *t, gf_sq_queue *q, int32_t priority);
+// Of a row of ready or later; without looking where the queue has never had any.
+int32_t gf_sq_row_priority(gf_sq_txn *t, const gf_sq_queue *q, gf_state state, int64_t seq);
+// A row has come to later: it leaves its lane. Its seq from now on.
+int64_t gf_sq_lane_leave(gf_sq_txn *t, gf_sq_queue *q, int64_t seq);
 
 // A number of a row. What another program has left there may be any: beyond these bounds, which no
 // time or count of ours comes near, it is taken for them, so that some may be added up and no sum

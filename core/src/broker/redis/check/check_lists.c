@@ -240,7 +240,10 @@ static gofer_status walk_page(walk *w, char **next)
     int64_t before = taken_out(w->q);
     if (*next && !from)
         return gf_fail_nomem("a check");
-    const gf_rd_asked_page asked = { w->q->name, w->state, w->rest, PAGE };
+    const gf_rd_asked_page asked = { .queue = w->q->name,
+        .state = w->state,
+        .rest = w->rest,
+        .limit = PAGE };
     gofer_status st = gf_rd_rows(w->c->store, &asked, next, &page);
     if (st == GOFER_OK) {
         st = look_at_page(w, page->element[1]);

@@ -18,7 +18,8 @@ static const gf_rd_script tick_script = {
 };
 
 typedef struct tick_keys {
-    gf_rd_key entry, pending, scheduled, task, prefix;
+    gf_rd_key entry, pending, scheduled, task, line, prefix;
+    char      lane[GF_RD_LANE_TEXT];
     gf_bytes  message;
 } tick_keys;
 
@@ -48,6 +49,8 @@ static gofer_status begin(gf_rd_cmd *cmd, tick_keys *keys, const gf_tick *t)
     cron_key(&keys->entry, m->queue, t->entry);
     gf_rd_key_of(&keys->pending, m->queue, "pending");
     gf_rd_key_of(&keys->scheduled, m->queue, "scheduled");
+    gf_rd_key_of(&keys->line, m->queue, "gofer:line");
+    gf_rd_lane_of(m, keys->lane);
     gf_rd_key_of(&keys->prefix, m->queue, "t:");
     snprintf(rest, sizeof rest, "t:%s", m->id);
     gf_rd_key_of(&keys->task, m->queue, rest);
@@ -62,6 +65,7 @@ static gofer_status begin(gf_rd_cmd *cmd, tick_keys *keys, const gf_tick *t)
     gf_rd_add_bytes(a, keys->message.bytes, keys->message.size);
     gf_rd_add_int(a, t->run_at_ms);
     gf_rd_add(a, overlap_word(t->overlap));
+    gf_rd_add(a, keys->lane);
     return GOFER_OK;
 }
 

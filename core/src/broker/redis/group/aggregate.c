@@ -283,7 +283,7 @@ gofer_status gf_rd_group_take(gf_broker *b, const char *worker, const char *queu
 // ---- put, back ----------------------------------------------------------------------------------
 
 typedef struct set_keys {
-    gf_rd_key set, aggregation_sets, pending, scheduled, task, done, prefix, group, groups,
+    gf_rd_key set, aggregation_sets, pending, scheduled, task, done, line, prefix, group, groups,
         archived;
 } set_keys;
 #define ADD_KEY(NAME, name, rest) gf_rd_add(&cmd.args, k->name.text);
@@ -299,6 +299,7 @@ static gofer_status keys_of(set_keys *k, const gf_group_set *set, const char *id
     gf_rd_key_of(&k->pending, set->queue, "pending");
     gf_rd_key_of(&k->scheduled, set->queue, "scheduled");
     gf_rd_key_of(&k->archived, set->queue, "archived");
+    gf_rd_key_of(&k->line, set->queue, "gofer:line");
     gf_rd_key_of(&k->prefix, set->queue, "t:");
     snprintf(rest, sizeof rest, "t:%s", id);
     gf_rd_key_of(&k->task, set->queue, rest);
@@ -333,6 +334,7 @@ gofer_status gf_rd_group_put(gf_broker *b, const gf_group_set *set, const gf_mes
 {
     gf_rd_store *s = (gf_rd_store *)b;
     gf_bytes message = { 0 };
+    char lane[GF_RD_LANE_TEXT];
     set_keys keys, *k = &keys;
     gf_rd_cmd cmd;
     redisReply *reply;
@@ -356,6 +358,8 @@ gofer_status gf_rd_group_put(gf_broker *b, const gf_group_set *set, const gf_mes
     gf_rd_add_bytes(&cmd.args, message.bytes, message.size);
     gf_rd_add_int(&cmd.args, run_at_ms);
     gf_rd_add_int(&cmd.args, DONE_S);
+    gf_rd_lane_of(combined, lane);
+    gf_rd_add(&cmd.args, lane);
     st = gf_rd_call(s, &cmd, &reply);
     if (st == GOFER_OK) {
         st = read_put(set, combined, reply);

@@ -196,8 +196,9 @@ static gofer_status sweep_queues(gf_rd_store *s, const sweep *w, char *const *na
 // ---- queues -------------------------------------------------------------------------------------
 
 #define COUNTED \
-    "pending", "active", "scheduled", "retry", "completed", "archived", "groups", "aggregation_sets"
-enum { COUNTED_KEYS = 8 };
+    "pending", "active", "scheduled", "retry", "completed", "archived", "groups", \
+    "aggregation_sets", "gofer:line"
+enum { COUNTED_KEYS = 9 };
 
 static const gf_rd_script queue_script = {
     .name = "look at queues",

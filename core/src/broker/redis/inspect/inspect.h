@@ -40,6 +40,9 @@ typedef struct gf_rd_asked_page {
     const char *rest;                    // the key of the list or zset of that state (of
                                          //   GF_AGGREGATING: one of its zsets)
     size_t      limit;
+    const char *without;                 // the key of a zset whose members are left out; NULL: none
+    const char *low, *high;              // a zset's scores to begin with and to end before, for
+                                         //   GF_PENDING, whose line is one; NULL: all
 } gf_rd_asked_page;
 
 // A page of rows, raw: [more, rows, place]; the rows have no result. *next: NULL at the start and

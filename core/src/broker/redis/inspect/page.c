@@ -224,14 +224,15 @@ static bool is_page(const redisReply *reply)
 static gofer_status ask_page(gf_rd_store *s, const gf_rd_asked_page *asked, const cursor *from,
     redisReply **reply)
 {
-    gf_rd_key keys[2];
+    gf_rd_key keys[3];
     gf_rd_cmd cmd;
-    bool list = is_list(asked->state);
+    bool list = is_list(asked->state) && !asked->low && !asked->high;
+    const char *const rests[] = { asked->rest, asked->without ? asked->without : asked->rest };
     gf_rd_script_begin(&cmd, list ? &list_script : &zset_script, asked->queue, true);
     cmd.reads = true;
-    gf_rd_add_keys(&cmd, keys, asked->queue, &asked->rest, 1);
-    gf_rd_key_of(&keys[1], asked->queue, "t:");
-    gf_rd_add(&cmd.args, keys[1].text);
+    gf_rd_add_keys(&cmd, keys, asked->queue, rests, 2);
+    gf_rd_key_of(&keys[2], asked->queue, "t:");
+    gf_rd_add(&cmd.args, keys[2].text);
     gf_rd_add_int(&cmd.args, (int64_t)asked->limit);
     gf_rd_add_int(&cmd.args, GF_RD_MESSAGE_MAX);
     if (list) {
@@ -241,6 +242,8 @@ static gofer_status ask_page(gf_rd_store *s, const gf_rd_asked_page *asked, cons
     } else {
         gf_rd_add(&cmd.args, from ? from->place : "");
         gf_rd_add_bytes(&cmd.args, from ? from->id : "", from ? from->id_size : 0);
+        gf_rd_add(&cmd.args, asked->low ? asked->low : "");
+        gf_rd_add(&cmd.args, asked->high ? asked->high : "");
     }
     gofer_status st = gf_rd_call(s, &cmd, reply);
     if (st == GOFER_OK && !is_page(*reply)) {
@@ -327,8 +330,11 @@ static gofer_status inspect_list(page *p, const char *rest, const char *group, b
     const cursor *from)
 {
     redisReply *reply;
-    const gf_rd_asked_page asked = { p->queue, p->state, rest,
-        p->limit - gofer_info_count(p->list) };
+    const gf_rd_asked_page asked = { .queue = p->queue,
+        .state = p->state,
+        .rest = rest,
+        .limit = p->limit - gofer_info_count(p->list),
+        .without = p->state == GF_SCHEDULED ? "gofer:line" : NULL };
     gofer_status st = ask_page(p->store, &asked, from, &reply);
     if (st != GOFER_OK)
         return st;
@@ -378,13 +384,137 @@ static gofer_status inspect_sets(page *p)
     return st;
 }
 
+// ---- pending: the line before the plain ones, these, the line behind them ----------------------
+//
+// A cursor says by its first letter in which of the three it is: '-', or none, or '+'; '=' is the
+// beginning of the second, and '+' alone of the third.
+
+enum { BEFORE, PLAIN, BEHIND, LINES };
+#define LANE_PLAIN "1759218604441600"    // 100 lanes, see scripts/lib/lane.lua
+
+static const char line_signs[LINES] = { '-', '=', '+' };
+
+// How many stand in the line before the plain ones, in the list, and in the line as a whole.
+static gofer_status count_lines(page *p, int64_t out[LINES])
+{
+    gf_rd_key line, list;
+    gf_rd_key_of(&line, p->queue, "gofer:line");
+    gf_rd_key_of(&list, p->queue, "pending");
+    const char *const words[LINES][4] = { { "ZCOUNT", line.text, "-inf", "(" LANE_PLAIN },
+        { "LLEN", list.text, NULL, NULL }, { "ZCARD", line.text, NULL, NULL } };
+    gf_rd_cmd cmds[LINES];
+    for (int i = 0; i < LINES; i++) {
+        cmds[i] = (gf_rd_cmd){ .slot = gf_rd_queue_slot(p->queue), .reads = true };
+        for (int j = 0; j < 4 && words[i][j]; j++)
+            gf_rd_add(&cmds[i].args, words[i][j]);
+    }
+    gofer_status st = gf_rd_run(p->store->net, cmds, LINES, gf_rd_timeout(p->store));
+    for (int i = 0; i < LINES; i++) {
+        // What is of another type, or may not be asked, is shown as if there were no line.
+        out[i] = cmds[i].status == GOFER_OK ? gf_rd_reply_int(cmds[i].reply, 0) : 0;
+        gf_rd_cmd_clear(&cmds[i]);
+    }
+    return out[BEHIND] > 0 ? st : GOFER_OK;
+}
+
+static int show_sign(page *p, int line, const char *behind)
+{
+    size_t size = strlen(behind);
+    char *text = gf_alloc(size + 2);
+    if (!text)
+        return -1;
+    text[0] = line_signs[line];
+    memcpy(text + (line != PLAIN || !size), behind, size + 1);
+    int bad = gf_info_set_text(p->list, "next_cursor", text);
+    gf_free(text);
+    return bad;
+}
+
+static bool is_followed(int line, const int64_t counts[LINES])
+{
+    bool behind = counts[BEHIND] > counts[BEFORE];
+    return line == BEFORE ? counts[PLAIN] > 0 || behind : line == PLAIN && behind;
+}
+
+static gofer_status inspect_line(page *p, int line, const cursor *from,
+    const int64_t counts[LINES])
+{
+    const gf_rd_asked_page asked = { .queue = p->queue,
+        .state = GF_PENDING,
+        .rest = line == PLAIN ? "pending" : "gofer:line",
+        .limit = p->limit - gofer_info_count(p->list),
+        .without = line == PLAIN ? "gofer:line" : NULL,
+        .low = line == BEHIND ? LANE_PLAIN : NULL,
+        .high = line == BEFORE ? LANE_PLAIN : NULL };
+    redisReply *reply;
+    gofer_status st = ask_page(p->store, &asked, from, &reply);
+    if (st != GOFER_OK)
+        return st;
+    const redisReply *rows = reply->element[1];
+    st = add_rows(p, rows);
+    if (st == GOFER_OK && has_more(reply)) {
+        char *text = cursor_text(NULL, reply->element[2]->str,
+            rows->element[rows->elements - 1]->element[GF_ROW_ID]);
+        st = text && show_sign(p, line, text) == 0 ? GOFER_OK : GOFER_ENOMEM;
+        gf_free(text);
+    } else if (st == GOFER_OK && is_followed(line, counts) &&
+        gofer_info_count(p->list) >= p->limit) {
+        st = show_sign(p, line + 1, "") == 0 ? GOFER_OK : GOFER_ENOMEM;
+    }
+    gf_rd_reply_free(reply);
+    return st;
+}
+
+// "@N" is counted through all three.
+static int line_of_number(cursor *from, const int64_t counts[LINES])
+{
+    int64_t n = strtoll(from->place + 1, NULL, 10);
+    int line = n < counts[BEFORE]                     ? BEFORE
+             : n < counts[BEFORE] + counts[PLAIN]     ? PLAIN
+                                                      : BEHIND;
+    n -= line > BEFORE ? counts[BEFORE] : 0;
+    n -= line > PLAIN ? counts[PLAIN] : 0;
+    snprintf(from->place, sizeof from->place, "@%lld", (long long)n);
+    return line;
+}
+
+static gofer_status inspect_pending(page *p, const char *text)
+{
+    int64_t counts[LINES];
+    cursor from = { .id = NULL };
+    int line = BEFORE;
+    gofer_status st = count_lines(p, counts);
+    if (text && *text && *text != '@')
+        line = *text == '-' ? BEFORE : *text == '+' ? BEHIND : PLAIN;
+    else if (counts[BEHIND] == 0)
+        line = PLAIN;                    // there is no line
+    bool signs = text && (*text == '-' || *text == '+' || *text == '=');
+    if (st == GOFER_OK)
+        st = cursor_read(signs ? text + 1 : text, line == PLAIN ? GF_PENDING : GF_RETRY, &from);
+    if (st != GOFER_OK)
+        return st;
+    if (from.counts)
+        line = line_of_number(&from, counts);
+    for (bool first = true; st == GOFER_OK && line < LINES; line++, first = false) {
+        if (line != PLAIN && counts[BEHIND] == 0)
+            continue;
+        st = inspect_line(p, line, first && from.id ? &from : NULL, counts);
+        if (gofer_info_has(p->list, "next_cursor"))
+            break;
+    }
+    if (st == GOFER_OK && gofer_info_count(p->list) == 0 && (!from.id || from.counts))
+        st = gf_rd_queue_need(p->store, p->queue);
+    cursor_clear(&from);
+    return st;
+}
+
 gofer_status gf_rd_tasks(gf_broker *b, const char *queue, gf_state state, const char *text,
     size_t limit, gofer_info **out)
 {
     gf_rd_store *s = (gf_rd_store *)b;
-    cursor from;
+    cursor from = { .id = NULL };
     gofer_status st = gf_rd_check(s);
-    if (st == GOFER_OK)
+    if (st == GOFER_OK && state != GF_PENDING)
         st = cursor_read(text, state, &from);
     if (st != GOFER_OK)
         return st;
@@ -396,11 +526,14 @@ gofer_status gf_rd_tasks(gf_broker *b, const char *queue, gf_state state, const 
         .list = gf_info_list() };
     if (!p.list)
         st = GOFER_ENOMEM;
+    else if (state == GF_PENDING)
+        st = inspect_pending(&p, text);
     else if (state == GF_AGGREGATING)
         st = from.counts ? inspect_group(&p) : inspect_sets(&p);
     else
         st = inspect_list(&p, gf_rd_state_key(state), NULL, true, from.id ? &from : NULL);
-    if (st == GOFER_OK && gofer_info_count(p.list) == 0 && (!from.id || from.counts))
+    if (st == GOFER_OK && state != GF_PENDING && gofer_info_count(p.list) == 0 &&
+        (!from.id || from.counts))
         st = gf_rd_queue_need(s, queue);
     cursor_clear(&from);
     if (st == GOFER_OK)

@@ -5,7 +5,7 @@
 -- A task that is no hash stays where it is: no attempt can be noted of it.
 -- Cost: O(n) of the list it is in, O(log n) of a sorted set.
 
---@use keep into one_task
+--@use one_task keep into
 local run = redis.pcall('HMGET', task, 'state', 'gofer:claim')
 if run.err then return redis.error_reply(run.err) end
 if run[1] == 'active' then
@@ -18,5 +18,5 @@ end
 --@use take_out
 redis.pcall('HDEL', task, 'gofer:claim')
 keep(task, 'gofer:attempts', ARGV[4])
-local _, gone = into({ id }, to, prefix, pending, archived, 'cancelled')
+local _, gone = into({ id }, to, prefix, 'cancelled')
 return { 1, '', gone or 0 }

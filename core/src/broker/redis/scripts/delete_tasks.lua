@@ -5,4 +5,4 @@
 
 --@use drop take_out_many
 for _, id in ipairs(ids) do drop(prefix, id) end
-return { #ids, redis.call('EXISTS', source) }
+return { #ids, more() }

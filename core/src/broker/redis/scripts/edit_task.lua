@@ -5,7 +5,7 @@
 -- all others to scheduled.
 -- Cost: O(n) of the list it is in, O(log n) of a sorted set.
 
---@use find
+--@use one_task enline ring find
 local at, from, new, now = ARGV[6], ARGV[4], ARGV[5], redis.call('TIME')
 if at ~= '' then
   local later = tonumber(at) > now[1] * 1000 + now[2] / 1000
@@ -17,6 +17,7 @@ if place == 'active' or place == 'completed' or place == 'lost' or at ~= '' and
   return { 0, place }
 end
 if new ~= '' and redis.call('HGET', task, 'msg') ~= from then return { 2, '' } end
+if at ~= '' then redis.call('ZCARD', line) end
 if at == '0' then redis.call('LLEN', pending)
 elseif at ~= '' then redis.call('ZCARD', zsets[place == 'retry' and place or 'scheduled']) end
 if new ~= '' then redis.call('HSET', task, 'msg', new) end
@@ -26,8 +27,12 @@ redis.call('HDEL', task, 'gofer:claim', 'gofer:worker', 'gofer:progress', 'gofer
     'gofer:error')
 if at == '0' then
   local since = now[1] .. string.format('%06d', now[2]) .. '000'
-  redis.call('LPUSH', pending, id)
   redis.call('HSET', task, 'state', 'pending', 'pending_since', since)
+  local lane = redis.call('HGET', task, 'gofer:lane')
+  if lane then
+    enline(prefix, id, lane, now)
+    ring(prefix)
+  else redis.call('LPUSH', pending, id) end
 else
   local to = place == 'retry' and place or 'scheduled'
   redis.call('ZADD', zsets[to], at, id)

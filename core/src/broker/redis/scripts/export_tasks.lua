@@ -2,8 +2,9 @@
 -- KEYS: -.
 -- ARGV: the tasks' prefix, how many bytes, the longest that can be read, ids. Of each, as far as
 -- there is room (the first always): a number (the size of what cannot be read), or message (nil:
--- none), its SHA-1, state word, score where it is, pending_since, crashes, result, group, how long
--- its unique lock holds, in ms, if it holds one, the lock's name, history, log, checkpoint.
+-- none), its SHA-1, state word (of one that stands in the line: pending), score where it is,
+-- pending_since, crashes, result, group, how long its unique lock holds, in ms, if it holds one,
+-- the lock's name, history, log, checkpoint.
 -- Cost: O(log n) for each task.
 
 --@use lock_of
@@ -22,12 +23,15 @@ for i = 4, #ARGV do
   local large = f and math.max(msg, result)
   f = f or redis.pcall('HMGET', prefix .. id, 'msg', 'state', 'pending_since', 'gofer:crashes',
       'result', 'group',
-    'unique_key', 'gofer:attempts', 'gofer:log', 'gofer:ckpt')
+    'unique_key', 'gofer:attempts', 'gofer:log', 'gofer:ckpt', 'gofer:rank')
   if f.err and not string.find(f.err, 'WRONGTYPE', 1, true) then return redis.error_reply(f.err) end
   if large then out[i - 3] = { large }
   elseif f.err or not f[1] then out[i - 3] = { false }
   else
     local state, lock, score, left = f[2] or '', lock_of({ f[7], f[6], f[1] }), false, 0
+    if state == 'scheduled' and f[11] and redis.call('ZSCORE', base .. 'gofer:line', id) then
+      state = 'pending'
+    end
     if state == 'aggregating' then score = redis.call('ZSCORE', base .. 'g:' .. (f[6] or ''), id)
     elseif state ~= 'pending' and state ~= 'active' then
       score = redis.pcall('ZSCORE', base .. state, id) end

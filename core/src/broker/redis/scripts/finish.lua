@@ -1,5 +1,6 @@
 -- finish.lua - outcomes that write a task again.
--- KEYS: pending, active, lease, processed, failed, retry, archived, completed, who waits for ends.
+-- KEYS: pending, active, lease, processed, failed, retry, archived, completed, who waits for ends,
+-- scheduled, the line.
 -- ARGV: the tasks' prefix, how many to trim; then of each item eleven: what (completed c, with a
 -- result C, r, a, cancelled x, put back q), id, token, the lease's score as known and how far it
 -- may be above, the new score or the retention, 1: a failure, the message (empty: as it is), the
@@ -16,6 +17,8 @@
 
 --@use count unlock free trim keep notify
 --@keys pending active lease processed failed retry archived completed waits=gofer:waits
+--@keys scheduled line=gofer:line
+--@use enline ring
 local now, base = redis.call('TIME'), string.sub(ARGV[1], 1, -3)
 local lost, successes, cancelled, failures, archives = {}, 0, 0, 0, 0
 local ends = { c = 'done', C = 'done', a = 'archived', x = 'cancelled' }
@@ -23,12 +26,16 @@ redis.call('LLEN', pending)
 redis.call('ZCARD', retry)
 redis.call('ZCARD', archived)
 redis.call('ZCARD', completed)
-local claims, asked, items, at, waited = {}, {}, {}, 3, redis.call('EXISTS', waits) == 1
+redis.call('ZCARD', scheduled)
+redis.call('ZCARD', line)
+local claims, asked, lanes, items, at = {}, {}, {}, {}, 3
+local waited, lined = redis.call('EXISTS', waits) == 1, false
 while at < #ARGV do
-  local task = redis.pcall('HMGET', ARGV[1] .. ARGV[at + 1], 'gofer:claim', 'gofer:cancel')
+  local task = redis.pcall('HMGET', ARGV[1] .. ARGV[at + 1], 'gofer:claim', 'gofer:cancel',
+    'gofer:lane')
   if task.err and not string.find(task.err, 'WRONGTYPE', 1, true) then return task end
   if waited and ends[ARGV[at]] then redis.call('EXISTS', base .. 'gofer:end:' .. ARGV[at + 1]) end
-  claims[at], asked[at], items[#items + 1] = task[1], task[2], at
+  claims[at], asked[at], lanes[at], items[#items + 1] = task[1], task[2], task[3], at
   at = at + 11 + 2 * ARGV[at + 10]
 end
 for _, a in ipairs(items) do
@@ -50,8 +57,13 @@ for number, a in ipairs(items) do
     redis.call('HDEL', key, 'gofer:claim', 'gofer:worker', 'gofer:progress', 'gofer:cancel',
       completes and 'gofer:ckpt' or 'gofer:claim')
     if what == 'q' then
-      redis.call('RPUSH', pending, id)
-      redis.call('HSET', key, 'state', 'pending')
+      if lanes[a] then
+        enline(ARGV[1], id, lanes[a], now, true)
+        lined = true
+      else
+        redis.call('RPUSH', pending, id)
+        redis.call('HSET', key, 'state', 'pending')
+      end
       if msg ~= '' then redis.call('HSET', key, 'msg', msg) end
     else
       local to, state
@@ -84,6 +96,7 @@ for number, a in ipairs(items) do
     lost[#lost + 1] = number
   end
 end
+if lined then ring(ARGV[1]) end
 if successes + cancelled > 0 then count(now, successes + cancelled, processed) end
 if failures > 0 then count(now, failures, processed, failed) end
 return { lost, archives > 0 and trim(archived, ARGV[1], now, math.abs(ARGV[2])) or 0 }

@@ -1,12 +1,15 @@
 -- finish_set.lua - make a group's set a task.
--- KEYS: set, aggregation_sets, pending, scheduled, the new task, what tells that this was done.
--- ARGV: the tasks' prefix, id, message, when (Unix ms; 0: now), how long the latter is kept. 1: it
--- is done, 0: it was done before, -1: the set is gone, -2: too many members, or what stands there
--- under the id. The set's size is bounded, so all its tasks go in this one step.
+-- KEYS: set, aggregation_sets, pending, scheduled, the new task, what tells that this was done,
+-- the line.
+-- ARGV: the tasks' prefix, id, message, when (Unix ms; 0: now), how long the latter is kept, its
+-- lane (empty: it has no priority). 1: it is done, 0: it was done before, -1: the set is gone, -2:
+-- too many members, or what stands there under the id. The set's size is bounded, so all its tasks
+-- go in this one step.
 -- Cost: O(1) for each member, of 10,000 at most.
 
 --@use need drop
---@keys set aggregation_sets pending scheduled task done
+--@keys set aggregation_sets pending scheduled task done line=gofer:line
+--@use enline ring
 if redis.call('EXISTS', done) == 1 then return 0 end
 if not redis.call('ZSCORE', aggregation_sets, set) or redis.call('EXISTS', set) == 0 then
   return -1
@@ -14,6 +17,7 @@ end
 if redis.call('ZCARD', set) > 10000 then return -2 end
 redis.call('LLEN', pending)
 redis.call('ZCARD', scheduled)
+redis.call('ZCARD', line)
 local ids = redis.call('ZRANGE', set, 0, -1)
 if redis.call('EXISTS', task) == 1 then
   local msg = redis.pcall('HGET', task, 'msg')
@@ -28,8 +32,12 @@ if tonumber(ARGV[4]) > now[1] * 1000 + now[2] / 1000 then
 else
   local since = now[1] .. string.format('%06d', now[2]) .. '000'
   redis.call('HSET', task, 'msg', ARGV[3], 'state', 'pending', 'pending_since', since)
-  redis.call('LPUSH', pending, ARGV[2])
+  if ARGV[6] ~= '' then
+    enline(ARGV[1], ARGV[2], ARGV[6], now)
+    ring(ARGV[1])
+  else redis.call('LPUSH', pending, ARGV[2]) end
 end
+if ARGV[6] ~= '' then redis.call('HSET', task, 'gofer:lane', ARGV[6]) end
 for _, id in ipairs(ids) do drop(ARGV[1], id) end
 redis.call('DEL', set)
 redis.call('ZREM', aggregation_sets, set)

@@ -1,15 +1,18 @@
 -- import_tasks.lua - put in tasks from elsewhere.
--- KEYS: pending, scheduled, retry, completed, archived, groups, then the hashes.
+-- KEYS: pending, scheduled, retry, completed, archived, groups, the line, then the
+-- hashes.
 -- ARGV: the tasks' prefix, then of each task: message, state, score, pending_since,
 -- crashes, r (it has a result) or empty, the result, group, unique lock, for how long in ms (0:
--- none is taken), history, log, checkpoint (empty: none). Answer of each: 1, or the message that is
+-- none is taken), history, log, checkpoint (empty: none), lane
+-- (empty: it has no priority). Answer of each: 1, or the message that is
 -- there (false: none).
 -- Cost: O(log n) for each task.
 
---@keys pending scheduled retry completed archived groups ...
+--@keys pending scheduled retry completed archived groups line=gofer:line ...
+--@use enline ring
 --@args prefix
 --@each message state score since crashes has_result result group lock lock_ms
---@each history log checkpoint
+--@each history log checkpoint lane
 local out, fresh = {}, {}
 local front = string.sub(prefix, 1, -3) .. 'g:'
 local data = { ['gofer:attempts'] = HISTORY, ['gofer:log'] = LOG, ['gofer:ckpt'] = CHECKPOINT }
@@ -17,6 +20,8 @@ local zsets = { scheduled = scheduled, retry = retry, completed = completed, arc
 redis.call('LLEN', pending)
 for _, zset in pairs(zsets) do redis.call('ZCARD', zset) end
 redis.call('SCARD', groups)
+redis.call('ZCARD', line)
+local now, lined = redis.call('TIME'), false
 for i = 1, #KEYS - FIXED_KEYS do
   local a = EACH * i
   fresh[i] = redis.call('EXISTS', KEYS[i + FIXED_KEYS]) == 0
@@ -45,11 +50,16 @@ for i = 1, #KEYS - FIXED_KEYS do
     elseif state == 'aggregating' then
       redis.call('ZADD', front .. group, ARGV[a + SCORE], id)
       redis.call('SADD', groups, group)
+    elseif ARGV[a + LANE] ~= '' then
+      enline(prefix, id, ARGV[a + LANE], now)
+      lined = true
     else redis.call('LPUSH', pending, id) end
+    if ARGV[a + LANE] ~= '' then redis.call('HSET', key, 'gofer:lane', ARGV[a + LANE]) end
     out[i] = 1
   else
     local there = redis.pcall('HGET', key, 'msg')
     out[i] = type(there) == 'string' and there
   end
 end
+if lined then ring(prefix) end
 return out

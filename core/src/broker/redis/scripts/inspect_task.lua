@@ -6,7 +6,7 @@
 -- Cost: O(1), but for 10,000 places of each list at most.
 
 --@use row
---@keys task scheduled retry archived completed lease active pending
+--@keys task scheduled retry archived completed lease active pending line=gofer:line
 if redis.call('EXISTS', task) == 0 then return false end
 local longest = tonumber(ARGV[2])
 local f = row(task, longest)
@@ -23,6 +23,9 @@ for i, name in ipairs(names) do
     if type(at) == 'string' then place, score = name, at end
   end
 end
+local lined = place == 'scheduled' and redis.call('HEXISTS', task, 'gofer:rank') == 1 and
+  redis.pcall('ZSCORE', line, ARGV[1])
+if type(lined) == 'string' then place, score = 'pending', false end
 if f[2] == 'pending' or f[2] == 'active' or f[2] == 'aggregating' then
   place, score = f[2], false
 end

@@ -1,5 +1,5 @@
 -- page_list.lua - page of a list.
--- KEYS: the list.
+-- KEYS: the list; the line, whose members are left out (the list itself: none are).
 -- ARGV: "asynq:{q}:t:", how many, the longest message, the hash field that orders it; then of the
 -- last one shown: its position from the right, its time, the sign of the one before it, its id; or
 -- '@N': go on behind the first N.
@@ -8,7 +8,7 @@
 -- Cost: O(n) of the list where the page begins deep in it; and the page.
 
 --@use show
---@keys key
+--@keys key line
 local n, field = tonumber(ARGV[2]), ARGV[4]
 local length = redis.call('LLEN', key)
 local function at(i) return redis.call('LINDEX', key, -1 - i) end
@@ -54,10 +54,17 @@ elseif ARGV[5] then
 end
 local ids, found = {}, {}
 if from < length then found = redis.call('LRANGE', key, -1 - from - n, -1 - from) end
-for i = #found, 1, -1 do ids[#ids + 1] = found[i] end
+local lined = line ~= key and redis.call('EXISTS', line) == 1
+local places = {}
+for i = #found, 1, -1 do
+  if not (lined and redis.call('ZSCORE', line, found[i])) then
+    ids[#ids + 1], places[#ids + 1] = found[i], from + #found - i
+  end
+end
 local rows, more = show(ids, false, n)
+if more == 0 and #found > n then more = 1 end
 if #rows == 0 then return { 0, rows, '' } end
-local last = from + #rows - 1
+local last = places[#rows]
 local time = redis.pcall('HGET', ARGV[1] .. ids[#rows], field)
 time = type(time) == 'string' and time:match('^%d+') or ''
 local before = last > 0 and sign(ids[#rows - 1] or at(last - 1)) or ''

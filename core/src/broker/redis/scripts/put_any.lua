@@ -1,8 +1,8 @@
 -- put_any.lua - put tasks of all kinds.
--- KEYS: pending, scheduled, groups, then the hashes of the new tasks.
+-- KEYS: pending, scheduled, groups, the line, then the hashes of the new tasks.
 -- ARGV: where the id begins, the front of a group's key, then of each task: the message, when (Unix
 -- ms; 0: now), the group (or empty), the unique lock (or empty), its seconds from then on, and what
--- stands in it before the id (empty: the task knows it).
+-- stands in it before the id (empty: the task knows it), its lane (empty: it has no priority).
 -- Answer: of each 1, a list of who holds the lock, 3: the group's key is something else, or what
 -- stands there. The id is looked at before the lock, so that a conflict leaves no lock behind
 -- (unlike Asynq). Groups and locks, whose keys are not among KEYS, are looked at before the first
@@ -10,9 +10,10 @@
 -- Cost: O(log n) for each task.
 
 --@use refusal
---@keys pending scheduled groups ...
+--@keys pending scheduled groups line=gofer:line ...
+--@use enline ring
 --@args id_at group_front
---@each message run_at group lock lock_s lock_front
+--@each message run_at group lock lock_s lock_front lane
 local back, refused = {}, nil
 local function write(undo, name, ...)
   local e = not refused and redis.pcall(name, ...)
@@ -24,7 +25,8 @@ local since = now[1] .. string.format('%06d', now[2]) .. '000'
 redis.call('LLEN', pending)
 redis.call('ZCARD', scheduled)
 redis.call('SCARD', groups)
-local sizes = {}
+redis.call('ZCARD', line)
+local lanes, sizes = {}, {}
 for i = 1, #KEYS - FIXED_KEYS do
   local group, lock = ARGV[EACH * i + GROUP], ARGV[EACH * i + LOCK]
   sizes[i] = group == '' and 0 or redis.pcall('ZCARD', group_front .. group)
@@ -36,7 +38,7 @@ end
 for i = 1, #KEYS - FIXED_KEYS do
   local key, a, group_size = KEYS[i + FIXED_KEYS], EACH * i, sizes[i]
   local id, msg = string.sub(key, from), ARGV[a + MESSAGE]
-  local group, lock = ARGV[a + GROUP], ARGV[a + LOCK]
+  local group, lock, lane = ARGV[a + GROUP], ARGV[a + LOCK], ARGV[a + LANE]
   local at = tonumber(ARGV[a + RUN_AT])
   at = at > now[1] * 1000 + now[2] / 1000 and string.format('%.0f', math.ceil(at / 1000)) or '0'
   if redis.call('EXISTS', key) == 1 then
@@ -60,8 +62,9 @@ for i = 1, #KEYS - FIXED_KEYS do
       write(nil, 'SADD', groups, group)
     else
       write(hash, 'HSET', key, 'msg', msg, 'state', 'pending', 'pending_since', since)
-      ready[#ready + 1] = id
+      if lane == '' then ready[#ready + 1] = id else lanes[#lanes + 1] = { id, lane } end
     end
+    if lane ~= '' then write(nil, 'HSET', key, 'gofer:lane', lane) end
     if lock ~= '' and ARGV[a + LOCK_FRONT] == '' and (at ~= '0' or group == '') then
       write(nil, 'HSET', key, 'unique_key', lock)
     end
@@ -72,6 +75,11 @@ if #ready > 0 then
   write({ 'LTRIM', pending, #ready, -1 }, 'LPUSH', pending, unpack(ready))
 end
 if #later > 0 then write(nil, 'ZADD', scheduled, unpack(later)) end
-if not refused then return out end
+if not refused then
+  local prefix = #lanes > 0 and string.sub(KEYS[FIXED_KEYS + 1], 1, from - 1)
+  for _, it in ipairs(lanes) do enline(prefix, it[1], it[2], now) end
+  if prefix then ring(prefix) end
+  return out
+end
 for i = #back, 1, -1 do redis.pcall(unpack(back[i])) end
 return refusal(unpack(refused))

@@ -3,22 +3,27 @@
 -- looked at and put back first, so the oldest is next in line.
 -- Cost: O(1) for each active task looked at, O(log n) for each put back.
 
---@keys pending active lease
-local back = {}
+--@keys pending active lease scheduled line=gofer:line
+--@use enline ring
+local back, lanes, now = {}, {}, redis.call('TIME')
 for _, id in ipairs(redis.call('LRANGE', active, 0, ARGV[3] - 1)) do
-  local claim = redis.pcall('HGET', ARGV[1] .. id, 'gofer:claim')
-  if type(claim) == 'table' and not string.find(claim.err, 'WRONGTYPE', 1, true) then
-    return claim
-  end
-  if claim == ARGV[2] then back[#back + 1] = id end
+  local f = redis.pcall('HMGET', ARGV[1] .. id, 'gofer:claim', 'gofer:lane')
+  if f.err and not string.find(f.err, 'WRONGTYPE', 1, true) then return redis.error_reply(f.err) end
+  if f[1] == ARGV[2] then back[#back + 1], lanes[id] = id, f[2] end
 end
 redis.call('LLEN', pending)
 redis.call('ZCARD', lease)
+redis.call('ZCARD', scheduled)
+redis.call('ZCARD', line)
 for _, id in ipairs(back) do
   redis.call('LREM', active, 1, id)
   redis.call('ZREM', lease, id)
-  redis.call('RPUSH', pending, id)
-  redis.call('HSET', ARGV[1] .. id, 'state', 'pending')
+  if lanes[id] then enline(ARGV[1], id, lanes[id], now, true)
+  else
+    redis.call('RPUSH', pending, id)
+    redis.call('HSET', ARGV[1] .. id, 'state', 'pending')
+  end
   redis.call('HDEL', ARGV[1] .. id, 'gofer:claim', 'gofer:worker')
 end
+if #back > 0 then ring(ARGV[1]) end
 return #back

@@ -11,9 +11,12 @@
 
 --@use count free keep notify
 --@keys pending active lease scheduled retry completed archived processed failed
+--@keys line=gofer:line
+--@use enline ring
 --@use elsewhere
 local now, all = redis.call('TIME'), {}
 redis.call('LLEN', active)
+redis.call('ZCARD', line)
 for a = 2, #ARGV, 9 do
   local id = ARGV[a + 1]
   if redis.call('ZSCORE', lease, id) == ARGV[a + 2] then
@@ -24,7 +27,7 @@ for a = 2, #ARGV, 9 do
   end
 end
 local since = now[1] .. string.format('%06d', now[2]) .. '000'
-local back, aside, cancelled, ghosts, strays = {}, {}, 0, 0, 0
+local back, lined, aside, cancelled, ghosts, strays = {}, 0, {}, 0, 0, 0
 for _, it in ipairs(all) do
   local a, id, f, key = it[1], it[2], it[3], ARGV[1] .. it[2]
   local was_active = redis.call('LREM', active, 0, id) > 0 or f[2] == 'active'
@@ -38,9 +41,12 @@ for _, it in ipairs(all) do
     redis.call('HDEL', key, 'gofer:claim', 'gofer:worker', 'gofer:progress', 'gofer:cancel',
         'gofer:proven')
     if ARGV[a] == 'q' then
-      back[#back + 1] = id
       redis.call('HSET', key, 'state', 'pending', 'pending_since', since, 'gofer:crashes',
           ARGV[a + 5])
+      if f[4] then
+        enline(ARGV[1], id, f[4], now, true)
+        lined = lined + 1
+      else back[#back + 1] = id end
     else
       redis.call('ZADD', keys.archived, now[1], id)
       redis.call('HSET', key, 'state', 'archived', 'gofer:crashes', ARGV[a + 5])
@@ -55,6 +61,7 @@ for _, it in ipairs(all) do
   end
 end
 if #back > 0 then redis.call('RPUSH', pending, unpack(back)) end
+if lined > 0 then ring(ARGV[1]) end
 if cancelled > 0 then count(now, cancelled, processed) end
 if #aside > cancelled then count(now, #aside - cancelled, processed, failed) end
-return { #back, #aside, ghosts, strays, aside }
+return { #back + lined, #aside, ghosts, strays, aside }

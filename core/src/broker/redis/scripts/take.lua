@@ -1,6 +1,6 @@
 -- take.lua - end tasks, then take new ones: the hot path.
--- KEYS: pending, active, lease, processed, paused, then the hashes of the tasks to end, then who
--- waits for ends.
+-- KEYS: pending, active, lease, processed, paused, the line, scheduled, then the hashes of the
+-- tasks to end, then who waits for ends.
 -- ARGV: the tasks' prefix, how far a lease's score may be above what is known, how many to take,
 -- the lease in ms, the token, "<Unix ms> <worker>", 1: tell what is left (+ 2: a suspect may be
 -- taken, alone), how many locks, the lowest and the highest score known of the tasks to end, how
@@ -23,16 +23,17 @@
 -- before the claim comes: most hashes need not grow then.
 -- A sorted set of up to 128 short members is one string that every look walks through; a member of
 -- over 64 bytes makes it a tree, which is faster from some ten tasks on. It is gone at the script's
--- end. Rights are asked for where a command would be refused after something was written, or by
--- what goes on without it.
+-- end. What stands in the line comes to pending first, as many as may be taken, so all else is as
+-- it is without. Rights are asked for where a command would be refused after something was written,
+-- or by what goes on without it.
 -- Cost: O(log n) for each task.
 
 --@use lease_end count unlock
---@keys pending active lease processed paused ...
+--@keys pending active lease processed paused line=gofer:line scheduled ...
 --@args prefix reach want lease_ms claim worker flags locks lowest highest bytes longest
 local K, A, call, pcall = KEYS, ARGV, redis.call, redis.pcall
 local now, most, ends, lost = call('TIME'), tonumber(want), #K - FIXED_KEYS - 1, {}
-local either, waited = call('EXISTS', paused, K[#K]) > 0, false
+local either, waited = call('EXISTS', paused, line, K[#K]) > 0, false
 if ends > 0 then
   local ids, mine, held, from, sub = {}, {}, 0, #prefix + 1, string.sub
   local above, lock_words = tonumber(reach), 2 * locks
@@ -118,6 +119,12 @@ elseif most > 0 then
 end
 if most == 0 then return {lost} end
 if either and call('EXISTS', paused) == 1 then return {lost, 0, 0, 0, {}} end
+local rung
+if either and call('EXISTS', line) == 1 then
+  --@use draw ring
+  draw(prefix, most, now)
+  rung = ring
+end
 local popped, tasks, keys = call('LRANGE', pending, '-' .. want, '-1'), {}, {}
 local size, first, room, readable = #popped, #popped, tonumber(bytes), tonumber(longest)
 local how, rest = tonumber(flags), nil
@@ -164,7 +171,9 @@ if n > 0 then
   call('ZADD', lease, unpack(members))
   if long then call('ZREM', lease, long) end
 end
+if rung then rung(prefix) end
 if rest then out[3] = rest
+elseif rung then out[3] = call('LLEN', pending) + call('ZCARD', line)
 elseif size < most and cut == size then out[3] = 0
 elseif n < most or how % 2 == 1 then out[3] = call('LLEN', pending) end
 out[4] = cut - n

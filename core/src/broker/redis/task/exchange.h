@@ -10,7 +10,8 @@
 // The keys of a queue that the scripts are given, and the front of its tasks.
 typedef enum gf_rd_part_key {
     GF_RD_PENDING, GF_RD_ACTIVE, GF_RD_LEASE, GF_RD_PROCESSED, GF_RD_PAUSED,
-    GF_RD_FAILED, GF_RD_RETRY, GF_RD_ARCHIVED, GF_RD_COMPLETED, GF_RD_WAITS, GF_RD_TASK,
+    GF_RD_FAILED, GF_RD_RETRY, GF_RD_ARCHIVED, GF_RD_COMPLETED, GF_RD_WAITS, GF_RD_LINE,
+    GF_RD_SCHEDULED, GF_RD_TASK,
     GF_RD_PART_KEYS
 } gf_rd_part_key;
 #define GF_RD_PART_KEY(NAME, name, rest) GF_RD_##NAME,       // for GF_RD_KEYS_…

@@ -24,7 +24,8 @@ gf_rd_part *gf_rd_part_new(const char *queue)
         [GF_RD_PENDING] = "pending", [GF_RD_ACTIVE] = "active", [GF_RD_LEASE] = "lease",
         [GF_RD_PROCESSED] = "processed", [GF_RD_PAUSED] = "paused", [GF_RD_FAILED] = "failed",
         [GF_RD_RETRY] = "retry", [GF_RD_ARCHIVED] = "archived", [GF_RD_COMPLETED] = "completed",
-        [GF_RD_WAITS] = "gofer:waits", [GF_RD_TASK] = "t:",
+        [GF_RD_WAITS] = "gofer:waits", [GF_RD_LINE] = "gofer:line", [GF_RD_SCHEDULED] = "scheduled",
+        [GF_RD_TASK] = "t:",
     };
     gf_rd_key front;
     gf_rd_key_of(&front, queue, "");

@@ -20,7 +20,8 @@ static const gf_rd_script put_now = {
 static const gf_rd_script put_any = {
     .name = "put of all kinds",
     .rights =
-        "TIME EXISTS GET SET DEL UNLINK LLEN LPUSH LTRIM HGET HSET SCARD SADD ZCARD ZADD ZREM",
+        "TIME EXISTS GET SET DEL UNLINK LLEN LPUSH RPUSH LTRIM HGET HMGET HSET SCARD SADD ZCARD "
+        "ZADD ZREM ZRANGEBYSCORE ZREVRANGEBYSCORE",
     .is_urgent = true,
     .text = gf_rd_lua_put_any,
 };
@@ -34,7 +35,7 @@ typedef struct piece {
                                            //   as those we make are
     const char *last;                      // id
     size_t      front;                     // size of a task's key without the id
-    gf_rd_key   pending, scheduled, groups, group;
+    gf_rd_key   pending, scheduled, groups, line, group;
 } piece;
 
 typedef struct putting {
@@ -71,6 +72,7 @@ gofer_status gf_rd_new_make(gf_rd_store *s, gf_rd_new *out, gf_put *item)
 {
     const gf_message *m = item->message;
     *out = (gf_rd_new){ .item = item };
+    gf_rd_lane_of(m, out->lane);
     out->at_ms = item->run_at_ms > 0 ? item->run_at_ms : 0;      // whether that is over, the
                                                                  //   server's clock says
     gofer_status st = make_key(out);
@@ -133,7 +135,7 @@ static bool sort_into_pieces(putting *p)
         n->piece = (size_t)(its - p->pieces);
         its->count++;
         its->bytes += n->message.size;
-        its->any |= n->at_ms || n->lock || n->item->group;
+        its->any |= n->at_ms || n->lock || n->item->group || *n->lane;
         its->rising &= strcmp(its->last, n->item->message->id) < 0;
         its->last = n->item->message->id;
     }
@@ -195,6 +197,7 @@ static void add_any(gf_rd_args *a, const gf_rd_new *n)
         [LOCK] = gf_rd_arg_text(n->lock),
         [LOCK_S] = gf_rd_arg_int(n->lock_s),
         [LOCK_FRONT] = gf_rd_arg_text(item->unique_life == GF_UNTIL_TTL ? GF_RD_LOCK_ALONE : ""),
+        [LANE] = gf_rd_arg_text(n->lane),
     };
     gf_rd_add_all(a, words, COUNT);
 }

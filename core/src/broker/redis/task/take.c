@@ -11,7 +11,7 @@ static const gf_rd_script end_and_take = {
     .name = "end and take",
     .rights =
         "EXISTS LRANGE HMGET LLEN LTRIM LREM RPUSH LPUSH ZREM ZADD UNLINK DEL GET HGET HSET HDEL "
-        "INCRBY EXPIREAT",
+        "INCRBY EXPIREAT ZCARD ZRANGEBYSCORE",
     .is_urgent = true,
     .allow_oom = true,
     .text = gf_rd_lua_take,

@@ -249,7 +249,7 @@ static void begin(gf_rd_cmd *cmd, gf_rd_key keys[KEYS_MAX + 1], const script_on_
 typedef struct form {
     gf_bytes message;
     char    *lock;
-    char     blame[GF_RD_BLAME_TEXT];
+    char     blame[GF_RD_BLAME_TEXT], lane[GF_RD_LANE_TEXT];
 } form;
 
 static void form_clear(form *f)
@@ -262,6 +262,7 @@ static gofer_status encode(gf_rd_store *s, const char *queue, const gf_item *ite
 {
     const gf_blame blame = { .crashes = item->message.crashes, .suspect = item->message.suspect };
     gf_rd_blame_text(&blame, out->blame);
+    gf_rd_lane_of(&item->message, out->lane);
     gf_message m = item->message;
     m.queue = queue;
     gofer_status st = GOFER_OK;
@@ -314,6 +315,7 @@ static void add_item(gf_rd_args *a, const gf_item *item, const form *f, char sin
         [IMPORT_HISTORY] = gf_rd_arg_text(item->attempts),
         [IMPORT_LOG] = gf_rd_arg_text(item->log),
         [IMPORT_CHECKPOINT] = gf_rd_arg_bytes(item->checkpoint, item->checkpoint_size),
+        [IMPORT_LANE] = gf_rd_arg_text(f->lane),
     };
     gf_rd_add_all(a, words, COUNT);
 }

@@ -14,14 +14,14 @@
 
 static void to_tail(gf_sq_txn *t, gf_sq_queue *q, int64_t seq)
 {
-    int64_t at_tail = gf_sq_queue_next(q);
+    int64_t at_tail = gf_sq_line_next(t, q, gf_sq_row_priority(t, q, GF_RETRY, seq));
     GF_SQ_RUN(t->conn, GF_SQL_LATER_TO_READY, seq, at_tail, t->now_ms);
     GF_SQ_RUN(t->conn, GF_SQL_LATER_ID_MOVE, seq, at_tail);
     GF_SQ_RUN(t->conn, GF_SQL_LATER_DROP, seq);
     t->wakeups |= q->bit;
 }
 
-static void to_archive(gf_sq_txn *t, gf_state from, int64_t seq)
+static void to_archive(gf_sq_txn *t, gf_sq_queue *q, gf_state from, int64_t seq)
 {
     if (from != GF_PENDING) {
         GF_SQ_RUN(t->conn, GF_SQL_LATER_ARCHIVE, seq, t->now_ms);
@@ -29,6 +29,7 @@ static void to_archive(gf_sq_txn *t, gf_state from, int64_t seq)
     }
     GF_SQ_RUN(t->conn, GF_SQL_READY_ARCHIVE, seq, t->now_ms);
     GF_SQ_RUN(t->conn, GF_SQL_READY_DROP_RANGE, seq, seq);
+    gf_sq_lane_leave(t, q, seq);
 }
 
 static void away(gf_sq_txn *t, gf_state from, int64_t seq)
@@ -75,7 +76,7 @@ void gf_sq_row_move(gf_sq_txn *t, gf_sq_queue *q, gf_state from, gf_state to, in
     if (to == GF_PENDING)
         to_tail(t, q, seq);
     else if (to == GF_ARCHIVED)
-        to_archive(t, from, seq);
+        to_archive(t, q, from, seq);
     else
         away(t, from, seq);
     gf_sq_queue_count(q, from, -1);

@@ -32,7 +32,7 @@ static void set_payload(gf_sq_txn *t, gf_state state, int64_t seq, const editing
 
 static void to_tail(gf_sq_txn *t, gf_sq_queue *q, int64_t seq)
 {
-    int64_t at_tail = gf_sq_queue_next(q);
+    int64_t at_tail = gf_sq_line_next(t, q, gf_sq_row_priority(t, q, GF_PENDING, seq));
     GF_SQ_RUN(t->conn, GF_SQL_READY_TO_TAIL, seq, at_tail, t->now_ms);
     GF_SQ_RUN(t->conn, GF_SQL_READY_ID_MOVE, seq, at_tail);
     GF_SQ_RUN(t->conn, GF_SQL_READY_DROP_RANGE, seq, seq);
@@ -45,6 +45,7 @@ static void run_later(gf_sq_txn *t, gf_sq_queue *q, gf_state from, int64_t seq, 
     if (from == GF_PENDING) {
         GF_SQ_RUN(t->conn, GF_SQL_READY_TO_LATER, seq, to, run_at_ms);
         GF_SQ_RUN(t->conn, GF_SQL_READY_DROP_RANGE, seq, seq);
+        gf_sq_lane_leave(t, q, seq);
     } else {
         GF_SQ_RUN(t->conn, GF_SQL_LATER_SET_TIME, seq, to, run_at_ms);
     }

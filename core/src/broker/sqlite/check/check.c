@@ -42,9 +42,14 @@ enum {
     " OR q.scheduled <> " IN_LATER("2") " OR q.retry <> " IN_LATER("3") \
     " OR q.completed <> " IN_LATER("4") " OR q.archived <> " IN_LATER("5") \
     " OR q.aggregating <> " IN_LATER("6")
-#define LAST "max(coalesce((SELECT max(seq) FROM ready WHERE " RANGE("seq") "), 0), " \
-             "coalesce((SELECT max(seq) FROM active WHERE " RANGE("seq") "), 0), " \
-             "coalesce((SELECT max(seq) FROM later WHERE " RANGE("seq") "), 0)) & 1099511627775"
+// Numbers of lanes (lane.c) are not given by the tail.
+#define PLAIN(column) column " >= q.qid << 40 AND " column " < (q.qid << 40) + (1 << 39)"
+#define LAST "max(coalesce((SELECT max(seq) FROM ready WHERE " PLAIN("seq") "), 0), " \
+             "coalesce((SELECT max(seq) FROM active WHERE " PLAIN("seq") "), 0), " \
+             "coalesce((SELECT max(seq) FROM later WHERE " PLAIN("seq") "), 0)) & 549755813887"
+#define UNRANKED \
+    "q.ranked = 0 AND EXISTS(SELECT 1 FROM ready WHERE seq >= (q.qid << 40) + (1 << 39) " \
+    "AND seq < (q.qid + 1) << 40)"
 #define BLOBS \
     "(SELECT bid FROM ready UNION ALL SELECT bid FROM active UNION ALL SELECT bid FROM later " \
     "UNION ALL SELECT rbid FROM later UNION ALL SELECT cbid FROM extra)"
@@ -93,8 +98,13 @@ static const defect defects[] = {
         " WHERE " MISCOUNTED },
     { { "tail", GF_ERROR, "queues would give new tasks numbers that are taken: enqueuing fails",
           "--repair moves the end on" },
-        "SELECT q.name, q.qid FROM queue q WHERE q.tail < " LAST " OR q.tail > 1099511627774",
-        "UPDATE queue AS q SET tail = " LAST " WHERE q.tail < " LAST " OR q.tail > 1099511627774" },
+        "SELECT q.name, q.qid FROM queue q WHERE q.tail < " LAST " OR q.tail > 549755813886",
+        "UPDATE queue AS q SET tail = " LAST " WHERE q.tail < " LAST " OR q.tail > 549755813886" },
+    { { "lane-unknown", GF_ERROR,
+          "queues have tasks with a priority and do not know of it: these are taken last",
+          "--repair tells the queues" },
+        "SELECT q.name, q.qid FROM queue q WHERE " UNRANKED,
+        "UPDATE queue AS q SET ranked = 1 WHERE " UNRANKED },
     { { "queue-number", GF_ERROR,
           "queues have numbers that no task can have: gofer neither lists nor serves them",
           "save the file and ask for help: this is not made by gofer" },

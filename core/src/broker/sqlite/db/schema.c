@@ -5,7 +5,7 @@
 #include "broker/sqlite/store.h"
 #include "util/error.h"
 
-enum { APPLICATION_ID = 0x676F6672, SCHEMA_VERSION = 7 };
+enum { APPLICATION_ID = 0x676F6672, SCHEMA_VERSION = 8 };
 
 #define BODY \
     "bid INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL, enqueued_ms INTEGER NOT NULL, " \
@@ -135,9 +135,14 @@ static const char version_7[] =
     "  done INTEGER NOT NULL, failed INTEGER NOT NULL, wait BLOB NOT NULL, run BLOB NOT NULL,"
     "  PRIMARY KEY(minute, queue, type)) STRICT, WITHOUT ROWID;";
 
+// Queues that have had a task with a priority (lane.c).
+static const char version_8[] =
+    "ALTER TABLE queue ADD COLUMN ranked INTEGER NOT NULL DEFAULT 0;";
+
 // steps[n] turns version n into n + 1. The first makes everything.
 static const char *const steps[SCHEMA_VERSION] = {
     version_1, version_2, version_3, version_4, version_5, version_6, version_7,
+    version_8,
 };
 
 gofer_status gf_sq_schema_check(gf_sq_conn *c, const char *path, bool *is_new)

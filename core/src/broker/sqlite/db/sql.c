@@ -12,8 +12,8 @@
 // The states as broker.h numbers them: 2 scheduled, 3 retry, 4 completed, 5 archived, 6
 // aggregating. They are literals here so that the partial indexes of `later` match.
 #define QUEUE_COLUMNS \
-    "qid, tail, paused_ms, pending, active, scheduled, retry, completed, archived, aggregating, " \
-    "name"
+    "qid, tail, paused_ms, ranked, pending, active, scheduled, retry, completed, archived, " \
+    "aggregating, name"
 
 // As GF_SQ_QID_MAX: a queue of another number is made by no gofer, and left alone.
 #define QID_FITS(table) table ".qid BETWEEN 1 AND 8388606"
@@ -56,6 +56,17 @@
                       "WHERE m.gid = g.gid ORDER BY m.at_ms, m.seq LIMIT 1"
 #define SETS_OF "FROM task_group g WHERE g.set_id IS NOT NULL AND g.made = 0 AND g.wid = ?1"
 
+// The first of the plain line, and of each lane that has tasks: so many looks as there are lanes.
+#define FIRST_READY "SELECT (SELECT min(r.seq) FROM ready r WHERE r.seq >= "
+#define FIRST_LANE "(q.qid << 40) + (1 << 39)"
+#define OLDEST_OF_LANES \
+    "WITH RECURSIVE head(seq) AS (" \
+    FIRST_READY "q.qid << 40 AND r.seq < " FIRST_LANE ") UNION ALL " \
+    FIRST_READY FIRST_LANE " AND r.seq < (q.qid + 1) << 40) UNION ALL " \
+    FIRST_READY "((head.seq >> 31) + 1) << 31 AND r.seq < (q.qid + 1) << 40) " \
+    "FROM head WHERE head.seq & (1 << 39)) " \
+    "SELECT min(r.since_ms) FROM ready r WHERE r.seq IN (SELECT seq FROM head)"
+
 const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_BEGIN] = "BEGIN IMMEDIATE",
     [GF_SQL_BEGIN_READ] = "BEGIN",
@@ -72,6 +83,7 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
         "?7") ", " PLUS("archived", "?8") ", " PLUS("processed", "?9") ", " PLUS("failed",
         "?10") ", " PLUS("aggregating", "?11") " WHERE qid = ?1",
     [GF_SQL_QUEUE_PAUSE] = "UPDATE queue SET paused_ms = ?2 WHERE qid = ?1",
+    [GF_SQL_QUEUE_RANKED] = "UPDATE queue SET ranked = 1 WHERE qid = ?1",
     [GF_SQL_QUEUE_DROP] = "DELETE FROM queue WHERE qid = ?1",
     [GF_SQL_QUEUE_DOOM] =
         "UPDATE queue SET name = '{deleted}' || qid, paused_ms = 1 WHERE qid = ?1",
@@ -80,8 +92,9 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_QUEUE_LIST] = "SELECT q.name, q.paused_ms, q.pending, q.active, q.scheduled, q.retry, "
                           "q.completed, q.archived, "
                           "q.processed, q.failed, d.processed, d.failed, "
+                          "CASE WHEN q.ranked THEN (" OLDEST_OF_LANES ") ELSE "
                           "(SELECT r.since_ms FROM ready r WHERE r.seq >= q.qid << 40 AND r.seq < "
-                          "(q.qid + 1) << 40 ORDER BY r.seq LIMIT 1), "
+                          "(q.qid + 1) << 40 ORDER BY r.seq LIMIT 1) END, "
                           "q.aggregating, CASE WHEN q.aggregating THEN (SELECT count(*) FROM "
                           "task_group g WHERE g.qid = q.qid AND g.set_id IS NULL) "
                           "ELSE 0 END, "
@@ -174,6 +187,11 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
                              ") SELECT ?2, ?3, " GF_SQ_BODY " FROM ready WHERE seq = ?1",
     [GF_SQL_READY_ID_MOVE] = "UPDATE ids SET seq = ?2 WHERE qid = ?1 >> 40 AND id = (SELECT id "
                              "FROM ready WHERE seq = ?1)",
+    [GF_SQL_READY_HEADERS] = "SELECT headers FROM ready WHERE seq = ?1",
+    [GF_SQL_READY_COUNT] = "SELECT count(*) FROM ready WHERE seq > ?1 AND seq < ?2",
+    [GF_SQL_LANE_LAST] =
+        "SELECT max(coalesce((SELECT max(seq) FROM ready WHERE seq BETWEEN ?1 AND ?2), ?1), "
+        "coalesce((SELECT max(seq) FROM active WHERE seq BETWEEN ?1 AND ?2), ?1))",
 
     [GF_SQL_ACTIVE_HAS] = "SELECT 1 FROM active WHERE seq = ?1 AND token = ?2",
     [GF_SQL_ACTIVE_DROP] = "DELETE FROM active WHERE seq = ?1 AND token = ?2",
@@ -241,6 +259,8 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
                              "expires_ms <= ?1 " HAS_QUEUE "ORDER BY expires_ms LIMIT ?2",
     [GF_SQL_LATER_TO_READY] = "INSERT INTO ready(seq, since_ms, " GF_SQ_BODY
                               ") SELECT ?2, ?3, " GF_SQ_BODY " FROM later WHERE seq = ?1",
+    [GF_SQL_LATER_HEADERS] = "SELECT headers FROM later WHERE seq = ?1",
+    [GF_SQL_LATER_RENUMBER] = "UPDATE later SET seq = ?2 WHERE seq = ?1",
     [GF_SQL_LATER_ID_MOVE] = "UPDATE ids SET seq = ?2 WHERE qid = ?1 >> 40 AND id = (SELECT id "
                              "FROM later WHERE seq = ?1)",
     [GF_SQL_LATER_ID_DROP] =

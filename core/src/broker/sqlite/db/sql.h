@@ -1,9 +1,11 @@
 // sql.h - the names of all statements, and the columns that a task's row has in every table.
 //
 // A task's row sits in exactly one of three tables with the same body, and moves between them:
-//   ready   pending, in the order of its key: seq = qid << 40 | number, so no second index
+//   ready   pending, in the order of its key: seq = qid << 40 | number, so no second index; those
+//           with a priority have numbers of their own (lane.c)
 //   active  taken; keeps its seq, so that a requeued task is back at the head by itself
-//   later   scheduled, retry, completed, archived, aggregating; a new seq when it becomes pending
+//   later   scheduled, retry, completed, archived, aggregating; a new seq when it becomes pending,
+//           and never one of a lane
 #ifndef GF_BROKER_SQLITE_SQL_H
 #define GF_BROKER_SQLITE_SQL_H
 
@@ -48,7 +50,7 @@ enum {
 
 // In GF_SQL_QUEUE_NAMED and _NUMBERED the first of the counts, which are in the
 // order of the states.
-enum { GF_SQ_QUEUE_COUNTS = 3 };
+enum { GF_SQ_QUEUE_COUNTS = 4 };
 
 typedef enum gf_sql {
     GF_SQL_BEGIN,
@@ -61,6 +63,7 @@ typedef enum gf_sql {
     GF_SQL_QUEUE_ADD,
     GF_SQL_QUEUE_SAVE,
     GF_SQL_QUEUE_PAUSE,
+    GF_SQL_QUEUE_RANKED,
     GF_SQL_QUEUE_DROP,
     GF_SQL_QUEUE_DOOM,
     GF_SQL_QUEUE_DOOMED,
@@ -103,6 +106,9 @@ typedef enum gf_sql {
     GF_SQL_READY_TO_LATER,
     GF_SQL_READY_TO_TAIL,
     GF_SQL_READY_ID_MOVE,
+    GF_SQL_READY_HEADERS,
+    GF_SQL_READY_COUNT,
+    GF_SQL_LANE_LAST,
 
     GF_SQL_ACTIVE_HAS,
     GF_SQL_ACTIVE_DROP,
@@ -131,6 +137,8 @@ typedef enum gf_sql {
     GF_SQL_LATER_NEXT,
     GF_SQL_LATER_EXPIRED,
     GF_SQL_LATER_TO_READY,
+    GF_SQL_LATER_HEADERS,
+    GF_SQL_LATER_RENUMBER,
     GF_SQL_LATER_ID_MOVE,
     GF_SQL_LATER_ID_DROP,
     GF_SQL_LATER_BLOB_DROP,

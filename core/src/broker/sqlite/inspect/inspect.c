@@ -247,35 +247,101 @@ static sqlite3_stmt *page_rows(gf_sq_conn *c, const page_query *q, int64_t qid)
     return s;
 }
 
-static gofer_status inspect_page(gf_sq_conn *c, void *arg)
-{
-    page_query *q = arg;
-    int64_t qid = gf_sq_find_qid(c, q->queue), group = 0, sort_ms = 0, seq = 0;
-    int bad = 0;
-    size_t count = 0;
-    if (!qid)
-        return no_queue(q->queue);
+// Behind which row the next page begins.
+typedef struct place_after { int64_t group, sort_ms, seq; } place_after;
 
-    find_far(c, q, qid);
-    sqlite3_stmt *s = page_rows(c, q, qid);
+static int add_next(page_query *q, const place_after *last)
+{
+    char cursor[72];
+    if (q->state == GF_AGGREGATING)
+        snprintf(cursor, sizeof cursor, "%" PRId64 ".%" PRId64 ".%" PRId64, last->group,
+            last->sort_ms, last->seq);
+    else
+        snprintf(cursor, sizeof cursor, "%" PRId64 ".%" PRId64, last->sort_ms, last->seq);
+    return gf_info_set_text(q->list, "next_cursor", cursor);
+}
+
+static int add_rows(gf_sq_conn *c, page_query *q, sqlite3_stmt *s, size_t *count,
+    place_after *last)
+{
+    int bad = 0;
     while (!bad && gf_sq_row(c, s)) {
-        if (count++ == q->limit) {
-            char cursor[72];
-            if (q->state == GF_AGGREGATING)
-                snprintf(cursor, sizeof cursor, "%" PRId64 ".%" PRId64 ".%" PRId64, group, sort_ms,
-                    seq);
-            else
-                snprintf(cursor, sizeof cursor, "%" PRId64 ".%" PRId64, sort_ms, seq);
-            bad = gf_info_set_text(q->list, "next_cursor", cursor);
+        if ((*count)++ == q->limit) {
+            bad = add_next(q, last);
             break;
         }
-        sort_ms = sqlite3_column_int64(s, GF_SQ_COL_SORT);
-        seq = sqlite3_column_int64(s, GF_SQ_COL_SEQ);
-        group = q->state == GF_AGGREGATING ? sqlite3_column_int64(s, GF_SQ_COL_GROUP + 1) : 0;
+        last->sort_ms = sqlite3_column_int64(s, GF_SQ_COL_SORT);
+        last->seq = sqlite3_column_int64(s, GF_SQ_COL_SEQ);
+        last->group = q->state == GF_AGGREGATING ? sqlite3_column_int64(s, GF_SQ_COL_GROUP + 1) : 0;
         bad = gf_info_add(q->list, gf_sq_task_info(c, s, q->queue, false));
     }
     gf_sq_done(s);
-    return bad ? GOFER_ENOMEM : GOFER_OK;
+    return bad;
+}
+
+// ---- pending tasks of a queue with priorities: span by span ------------------------------------
+
+static bool is_ranked(gf_sq_conn *c, int64_t qid)
+{
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_QUEUE_NUMBERED);
+    gf_sq_bind_int(c, s, 1, qid);
+    bool ranked = gf_sq_row(c, s) && sqlite3_column_int(s, GF_SQ_QUEUE_COUNTS - 1) != 0;
+    gf_sq_done(s);
+    return ranked;
+}
+
+static int64_t count_span(gf_sq_conn *c, const gf_sq_span *span)
+{
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_READY_COUNT);
+    gf_sq_bind_int(c, s, 1, span->first - 1);
+    gf_sq_bind_int(c, s, 2, span->last + 1);
+    int64_t count = gf_sq_row(c, s) ? sqlite3_column_int64(s, 0) : 0;
+    gf_sq_done(s);
+    return count;
+}
+
+static int add_spans(gf_sq_conn *c, page_query *q, int64_t qid)
+{
+    place_after last = { .seq = 0 };
+    size_t count = 0;
+    int bad = 0, from = 0;
+    for (int i = 0; q->after_seq && i < GF_SQ_SPANS; i++) {
+        gf_sq_span span = gf_sq_span_of(qid, i);
+        if (q->after_seq >= span.first && q->after_seq <= span.last)
+            from = i;
+    }
+    for (int i = from; i < GF_SQ_SPANS && !bad && count <= q->limit; i++) {
+        gf_sq_span span = gf_sq_span_of(qid, i);
+        int64_t all = q->skipped ? count_span(c, &span) : 0;
+        if (q->skipped && q->skipped >= all) {
+            q->skipped -= all;
+            continue;
+        }
+        bool within = q->after_seq >= span.first && q->after_seq <= span.last;
+        sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_PAGE_READY);
+        gf_sq_bind_int(c, s, 1, within ? q->after_seq : span.first - 1);
+        gf_sq_bind_int(c, s, 2, span.last + 1);
+        gf_sq_bind_int(c, s, 3, (int64_t)(q->limit - count) + 1);
+        gf_sq_bind_int(c, s, 4, q->skipped);
+        q->skipped = 0;
+        bad = add_rows(c, q, s, &count, &last);
+    }
+    return bad;
+}
+
+static gofer_status inspect_page(gf_sq_conn *c, void *arg)
+{
+    page_query *q = arg;
+    int64_t qid = gf_sq_find_qid(c, q->queue);
+    if (!qid)
+        return no_queue(q->queue);
+
+    if (q->state == GF_PENDING && is_ranked(c, qid))
+        return add_spans(c, q, qid) ? GOFER_ENOMEM : GOFER_OK;
+    size_t count = 0;
+    place_after last = { .seq = 0 };
+    find_far(c, q, qid);
+    return add_rows(c, q, page_rows(c, q, qid), &count, &last) ? GOFER_ENOMEM : GOFER_OK;
 }
 
 gofer_status gf_sq_tasks(gf_broker *b, const char *queue, gf_state state, const char *cursor,

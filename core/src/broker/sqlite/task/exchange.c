@@ -30,6 +30,8 @@ typedef struct exchanging {
     gf_take   *take;                     // NULL: finish only
     size_t     max, room;                // of the take, in this step; room: none once a suspect was
                                          //   taken
+    const char *queue;                   // whose head is being taken, and
+    size_t     before;                   //   how many were taken before
     int64_t    wid;
     bool       rides;                    // the outcomes need not be synced at once
 } exchanging;
@@ -159,6 +161,14 @@ static const char *shortened(const char *error, char cut[SHORT_ERROR + 1])
     return cut;
 }
 
+static bool leave_lane(gf_sq_txn *t, int64_t seq)
+{
+    gf_sq_queue *q = gf_sq_is_ranked(seq) ? gf_sq_queue_numbered(t, gf_sq_qid_of(seq)) : NULL;
+    if (q)
+        gf_sq_lane_leave(t, q, seq);
+    return true;
+}
+
 static bool set_aside(gf_sq_txn *t, const gf_finish *f, gf_state state)
 {
     const gf_claim *claim = f->claim;
@@ -189,7 +199,7 @@ static bool set_aside(gf_sq_txn *t, const gf_finish *f, gf_state state)
     gf_sq_bind_text(t->conn, s, 8, error);
     gf_sq_bind_int(t->conn, s, 9, !completed && f->is_failure && f->outcome != GF_CANCELLED);
     gf_sq_bind_int(t->conn, s, 10, t->now_ms);
-    return gf_sq_run(t->conn, s) == 1 && drop_active(t, claim);
+    return gf_sq_run(t->conn, s) == 1 && drop_active(t, claim) && leave_lane(t, claim->ref);
 }
 
 // Where a finished task goes; GF_STATE_COUNT: away.
@@ -358,30 +368,32 @@ static void finish_all(gf_sq_txn *t, exchanging *x)
 
 // ---- take ---------------------------------------------------------------------------------
 
-// Up to `max` from the head of one queue, appended to the take's claims.
-static void take_from(gf_sq_txn *t, exchanging *x, const char *queue, size_t max, int64_t token)
+// Up to `max` from the head of one queue's span, appended to the take's claims. False: nothing
+// behind them is to be taken now.
+static bool take_span(gf_sq_txn *t, exchanging *x, gf_sq_queue *q, const gf_sq_span *span,
+    size_t max, int64_t token)
 {
     gf_take *take = x->take;
-    gf_sq_queue *q = max ? gf_sq_queue_named(t, queue) : NULL;
-    if (!q || q->paused_ms)
-        return;
-
-    int64_t first = gf_sq_first_seq(q->qid), last = 0;
+    const char *queue = x->queue;
+    int64_t first = span->first, last = 0;
     size_t before = take->count;
+    bool goes_on = true;
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_READY_TAKE);
     gf_sq_bind_int(t->conn, s, 1, first);
-    gf_sq_bind_int(t->conn, s, 2, gf_sq_first_seq(q->qid + 1) - 1);
+    gf_sq_bind_int(t->conn, s, 2, span->last);
     gf_sq_bind_int(t->conn, s, 3, (int64_t)max);
     while (take->count < x->room && gf_sq_row(t->conn, s)) {
         gf_sq_claim *claim = gf_sq_claim_read(t->conn, s, 0, queue, take->room);
         if (!claim) {
             take->left = true;
+            goes_on = false;
             break;                       // no memory: go on with what there is
         }
         bool suspect = claim->base.message.suspect > 0;
-        if (suspect && (take->no_suspects || take->count > before)) {
+        if (suspect && (take->no_suspects || take->count > x->before)) {
             take->suspect = take->suspect ? take->suspect : queue;
             gf_claim_free(&claim->base);
+            goes_on = false;
             break;
         }
         claim->base.ref = last = sqlite3_column_int64(s, GF_SQ_BODY_COUNT);
@@ -394,7 +406,7 @@ static void take_from(gf_sq_txn *t, exchanging *x, const char *queue, size_t max
     }
     gf_sq_done(s);
     if (take->count == before)
-        return;
+        return goes_on;
 
     int64_t moved = GF_SQ_RUN(t->conn, GF_SQL_READY_TO_ACTIVE, first, last, token, x->wid,
         t->mono_ms + take->lease_ms, t->now_ms);
@@ -404,6 +416,29 @@ static void take_from(gf_sq_txn *t, exchanging *x, const char *queue, size_t max
         gf_sq_conn_note(t->conn, SQLITE_CORRUPT);      // b-tree and range disagree; rolled back
     gf_sq_queue_count(q, GF_PENDING, -taken);
     gf_sq_queue_count(q, GF_ACTIVE, taken);
+    return goes_on;
+}
+
+// Up to `max` from the head of one queue.
+static void take_from(gf_sq_txn *t, exchanging *x, const char *queue, size_t max, int64_t token)
+{
+    gf_sq_queue *q = max ? gf_sq_queue_named(t, queue) : NULL;
+    if (!q || q->paused_ms)
+        return;
+    x->queue = queue;
+    x->before = x->take->count;
+    if (!q->ranked) {
+        gf_sq_span all = { gf_sq_first_seq(q->qid), gf_sq_first_seq(q->qid + 1) - 1 };
+        take_span(t, x, q, &all, max, token);
+        return;
+    }
+    bool goes_on = true;
+    for (int i = 0; i < GF_SQ_SPANS && goes_on; i++) {
+        size_t taken = x->take->count - x->before;
+        gf_sq_span span = gf_sq_span_of(q->qid, i);
+        goes_on = taken < max && x->take->count < x->room &&
+            take_span(t, x, q, &span, max - taken, token);
+    }
 }
 
 static void take_all(gf_sq_txn *t, exchanging *x)

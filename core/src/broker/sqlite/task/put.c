@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "broker/sqlite/store.h"
+#include "message/options.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -61,20 +62,23 @@ static gofer_status put_one(gf_sq_txn *t, const gf_put *item, const gf_sq_key *k
     if (st != GOFER_OK)
         return st;
 
+    bool now = item->run_at_ms <= t->now_ms, grouped = now && item->group;
+    int32_t priority = now && !grouped && m->headers_size ? gf_priority_of(m) : 0;
+    int64_t seq = priority ? gf_sq_line_next(t, q, priority)
+                           : gf_sq_first_seq(q->qid) + q->tail + 1;
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_ID_ADD);
     gf_sq_bind_int(t->conn, s, 1, q->qid);
     gf_sq_bind_text(t->conn, s, 2, m->id);
-    gf_sq_bind_int(t->conn, s, 3, gf_sq_first_seq(q->qid) + q->tail + 1);
+    gf_sq_bind_int(t->conn, s, 3, seq);
     if (gf_sq_run(t->conn, s) == 0)
         return compare(t, q->qid, m);
     gf_sq_begun(t, q->qid, m->id);
 
-    gf_sq_new_row row = { .seq = gf_sq_queue_next(q), .message = m };
+    gf_sq_new_row row = { .seq = priority ? seq : gf_sq_queue_next(q), .message = m };
     if (m->payload_size > GF_SQ_INLINE)
         row.bid = gf_sq_blob_put(t->conn, m->payload, m->payload_size);
     if (item->unique_ms > 0)
         row.xid = lock(t, q, item, key);
-    bool now = item->run_at_ms <= t->now_ms, grouped = now && item->group;
     if (grouped) {
         gf_sq_later_add(t, &row, GF_AGGREGATING, t->now_ms);
         gf_sq_member_add(t, q->qid, item->group, row.seq, t->now_ms);

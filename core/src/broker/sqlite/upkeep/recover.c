@@ -155,6 +155,7 @@ static void set_aside(gf_sq_txn *t, recovering *r, gf_sq_queue *q, const run *en
     gf_sq_bind_text(t->conn, s, 3, ended->text);
     gf_sq_bind_int(t->conn, s, 4, gf_sq_blame_pack(&ended->blame));
     gf_sq_run(t->conn, s);
+    gf_sq_lane_leave(t, q, ended->seq);
     q->processed++;                      // its last attempt has ended, and not well
     q->failed += !asked;
     r->found.archived += !asked;

@@ -1,10 +1,10 @@
--- Where a task is: the word for it in place, or lost.
+-- Where a task is: the word for it in place, or lost. One that is pending may stand in the line.
 --@use one_task
 local prefix, id = ARGV[1], ARGV[2]
 local zsets = { scheduled = scheduled, retry = retry, completed = completed, archived = archived }
 local names = { 'scheduled', 'retry', 'completed', 'archived', 'active', 'pending' }
 local here = redis.call('EXISTS', task) == 1
-local f = here and redis.pcall('HMGET', task, 'state', 'group') or {}
+local f = here and redis.pcall('HMGET', task, 'state', 'group', 'gofer:rank') or {}
 local word, group, base = f[1], f[2], prefix:sub(1, -3) .. 'g:'
 local function is_in(name)
   if zsets[name] then return redis.call('ZSCORE', zsets[name], id) end
@@ -21,3 +21,5 @@ if place == 'lost' and word == 'aggregating' then
   end
 end
 for i = 1, 6 do if place == 'lost' and is_in(names[i]) then place = names[i] end end
+local lined = place == 'scheduled' and f[3] and redis.call('ZSCORE', line, id)
+if lined then place = 'pending' end

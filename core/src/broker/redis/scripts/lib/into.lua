@@ -1,11 +1,11 @@
 -- into(ids, to, ..., how): tasks that were taken out of their list go where they shall, whose type
 -- has been seen before; how many are not mere ids, and how many the archive's limits have deleted
 -- for it. gofer's fields of an earlier run go, so that no worker still takes the task for its own.
--- What is set aside frees its lock, and who waits for its end is told (how). The trim keeps up with
--- a chunk.
---@use free trim notify
-local function into(ids, to, prefix, pending, archived, how)
-  local now, kept = redis.call('TIME'), {}
+-- What has a priority goes to its line. What is set aside frees its lock, and who waits for its end
+-- is told (how). The trim keeps up with a chunk.
+--@use free trim notify enline ring
+local function into(ids, to, prefix, how)
+  local now, kept, lined = redis.call('TIME'), {}, 0
   local since = now[1] .. string.format('%06d', now[2]) .. '000'
   for _, id in ipairs(ids) do
     local key = prefix .. id
@@ -14,7 +14,11 @@ local function into(ids, to, prefix, pending, archived, how)
       if to == 'pending' then
         redis.pcall('HDEL', key, 'gofer:cancel', 'gofer:error')
         redis.pcall('HSET', key, 'state', to, 'pending_since', since)
-        kept[#kept + 1] = id
+        local lane = redis.pcall('HGET', key, 'gofer:lane')
+        if type(lane) == 'string' then
+          enline(prefix, id, lane, now)
+          lined = lined + 1
+        else kept[#kept + 1] = id end
       else
         redis.pcall('HSET', key, 'state', to)
         free(prefix, id)
@@ -24,10 +28,11 @@ local function into(ids, to, prefix, pending, archived, how)
       end
     end
   end
-  if #kept == 0 then return 0 end
+  if lined > 0 then ring(prefix) end
+  if #kept == 0 then return lined end
   if to == 'pending' then
     redis.call('LPUSH', pending, unpack(kept))
-    return #kept
+    return #kept + lined
   end
   redis.call('ZADD', archived, unpack(kept))
   return #kept / 2, trim(archived, prefix, now, 600)

@@ -2,7 +2,9 @@
 -- nothing fails any more once the first list has been changed.
 if place == 'aggregating' then redis.call('SCARD', groups)
 elseif place == 'active' then redis.call('ZCARD', lease) end
-if place == 'pending' then redis.call('LREM', pending, -1, id)
+redis.call('ZREM', line, id)
+if lined then redis.call('ZREM', scheduled, id)
+elseif place == 'pending' then redis.call('LREM', pending, -1, id)
 elseif zsets[place] then redis.call('ZREM', zsets[place], id)
 elseif place == 'aggregating' then
   redis.call('ZREM', base .. group, id)

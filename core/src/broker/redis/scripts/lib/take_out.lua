@@ -11,6 +11,7 @@ if not here and (place == 'lost' or to ~= '') then return { 0, 'missing' } end
 if place == to or (place == 'active' and here) or (place == 'completed' and to ~= '') then
   return { 0, place }
 end
+redis.call('ZCARD', line)
 if to == 'pending' then redis.call('LLEN', pending) elseif to ~= '' then
   redis.call('ZCARD', archived) end
 --@use remove

@@ -1,3 +1,3 @@
 -- The keys of a queue, for scripts that delete it.
 --@keys pending active scheduled retry completed archived lease
---@keys groups aggregation_sets paused processed failed removing=gofer:removing
+--@keys groups aggregation_sets paused processed failed removing=gofer:removing line=gofer:line

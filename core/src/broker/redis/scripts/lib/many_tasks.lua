@@ -1,0 +1,2 @@
+-- The keys of scripts on all tasks of a state.
+--@keys source pending archived scheduled line=gofer:line

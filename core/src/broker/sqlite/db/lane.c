@@ -1,0 +1,85 @@
+// lane.c - lanes: the lines of a queue's tasks that have a priority, beside the plain one.
+//
+// A task's number says its place: of the 40 bits below the queue's the upper half belongs to tasks
+// with a priority, which have their lane (100 less the priority) in the next 8 bits and their place
+// in it in the last 31. So `ready` is in the order of lanes by its key, a task that is put back is
+// at the head of its lane by itself, and who has no priority notices nothing. Only what waits or
+// runs has such a number: it gets a plain one when it goes to `later`. So a lane begins anew
+// whenever nothing of it waits or runs.
+#include "broker/sqlite/store.h"
+#include "message/options.h"
+
+static int64_t lane_first(int64_t qid, int32_t lane)
+{
+    return gf_sq_first_seq(qid) | GF_SQ_RANKED | (int64_t)lane << GF_SQ_LANE_BITS;
+}
+
+static int64_t lane_last(int64_t qid, int32_t lane)
+{
+    return lane_first(qid, lane + 1) - 1;
+}
+
+gf_sq_span gf_sq_span_of(int64_t qid, int which)
+{
+    if (which == 0)
+        return (gf_sq_span){ lane_first(qid, 0), lane_first(qid, GF_SQ_LANE_PLAIN) - 1 };
+    if (which == 1)
+        return (gf_sq_span){ gf_sq_first_seq(qid), lane_first(qid, 0) - 1 };
+    return (gf_sq_span){ lane_first(qid, GF_SQ_LANE_PLAIN), gf_sq_first_seq(qid + 1) - 1 };
+}
+
+static int64_t lane_end(gf_sq_txn *t, int64_t qid, int32_t lane)
+{
+    int64_t first = lane_first(qid, lane);
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_LANE_LAST);
+    gf_sq_bind_int(t->conn, s, 1, first);
+    gf_sq_bind_int(t->conn, s, 2, lane_last(qid, lane));
+    int64_t end = gf_sq_row(t->conn, s) ? sqlite3_column_int64(s, 0) : first;
+    gf_sq_done(s);
+    return end;
+}
+
+int64_t gf_sq_line_next(gf_sq_txn *t, gf_sq_queue *q, int32_t priority)
+{
+    if (priority == 0)
+        return gf_sq_queue_next(q);
+    if (!q->ranked) {
+        GF_SQ_RUN(t->conn, GF_SQL_QUEUE_RANKED, q->qid);
+        q->ranked = true;
+    }
+    // A lane that has never run empty for two thousand million tasks is full: the next one below it
+    // has room. The plain line's own lane is for those alone.
+    for (int32_t lane = GF_SQ_LANE_PLAIN - priority; lane < GF_SQ_LANES; lane++) {
+        int64_t end = lane_end(t, q->qid, lane);
+        if (end < lane_last(q->qid, lane))
+            return end + 1;
+    }
+    return gf_sq_queue_next(q);
+}
+
+int32_t gf_sq_row_priority(gf_sq_txn *t, const gf_sq_queue *q, gf_state state, int64_t seq)
+{
+    if (!q->ranked)
+        return 0;
+    gf_message m = { .headers = NULL };
+    sqlite3_stmt *s =
+        gf_sq_stmt(t->conn, state == GF_PENDING ? GF_SQL_READY_HEADERS : GF_SQL_LATER_HEADERS);
+    gf_sq_bind_int(t->conn, s, 1, seq);
+    if (gf_sq_row(t->conn, s)) {
+        m.headers = sqlite3_column_blob(s, 0);
+        m.headers_size = (size_t)sqlite3_column_bytes(s, 0);
+    }
+    int32_t priority = gf_priority_of(&m);
+    gf_sq_done(s);
+    return priority;
+}
+
+int64_t gf_sq_lane_leave(gf_sq_txn *t, gf_sq_queue *q, int64_t seq)
+{
+    if (!gf_sq_is_ranked(seq))
+        return seq;
+    int64_t plain = gf_sq_queue_next(q);
+    GF_SQ_RUN(t->conn, GF_SQL_LATER_ID_MOVE, seq, plain);
+    GF_SQ_RUN(t->conn, GF_SQL_LATER_RENUMBER, seq, plain);
+    return plain;
+}
