@@ -75,7 +75,7 @@ class GoferBackend(BaseTaskBackend):
     supports_defer = True
     supports_async_task = True
     supports_get_result = True
-    supports_priority = False
+    supports_priority = True
 
     def __init__(self, alias: str, params: Mapping[str, Any]) -> None:
         super().__init__(alias, params)
@@ -166,7 +166,12 @@ class GoferBackend(BaseTaskBackend):
             "timeout": self.settings["TASK_TIMEOUT"],
             **options_of(task),
         }
-        return {**options, "queue": task.queue_name, "at": task.run_after}
+        return {
+            **options,
+            "queue": task.queue_name,
+            "priority": task.priority,
+            "at": task.run_after,
+        }
 
     # ---- looking -----------------------------------------------------------------
 

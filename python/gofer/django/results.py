@@ -99,7 +99,9 @@ def _task(info: TaskInfo, note: dict[str, Any], alias: str) -> Any:
         if not isinstance(task, Task):
             raise ImportError(f"{path} is not a task")
         run_after = _moment(note.get("run_after"))
-        return task.using(queue_name=info.queue, backend=alias, run_after=run_after)
+        return task.using(
+            queue_name=info.queue, priority=info.priority, backend=alias, run_after=run_after
+        )
     except (ImportError, InvalidTask) as error:
         raise TaskResultDoesNotExist(
             f"{info.id} is a task of type '{info.type}': {error}"

@@ -15,9 +15,6 @@ from gofer.django import GoferBackend
 EXCEPTIONS = {
     "test_using_correct_backend": "it asserts that the backend is Django's DummyBackend",
     "test_get_backend": "it asserts that the backend is Django's DummyBackend",
-    "test_using_priority": "gofer has no priorities, and says so by supports_priority = False",
-    "test_chained_using": "the same",
-    "test_invalid_priority": "the same",
 }
 
 

@@ -203,16 +203,17 @@ def test_options_of_tasks_reach_the_store(tasks: Any) -> None:
     from gofer.django.contract import InvalidTask
 
     when = timezone.now().replace(microsecond=0) + timedelta(hours=1)
-    result = tasks.add_user.using(run_after=when).enqueue("bob")
+    result = tasks.add_user.using(run_after=when, priority=7).enqueue("bob")
     info = gofer_task(result.id)
     assert (info.queue, info.state, info.max_retry) == ("mail", "scheduled", 0)
+    assert info.priority == tasks.add_user.get_result(result.id).task.priority == 7
     assert (info.next_run_at, info.timeout) == (when, timedelta(seconds=10))
     assert info.retention == timedelta(days=1)
     assert tasks.add_user.get_result(result.id).task.run_after == when
     assert json.loads(info.payload) == {"args": ["bob"], "kwargs": {}}
     first, second = tasks.named.enqueue(1), tasks.named.enqueue(1)
     assert first.id == second.id  # the lock holds: the handle of the task that has it
-    for wrong in ({"timeout": "soon"}, {"retry": -3}, {"queue_name": "none"}, {"priority": 1}):
+    for wrong in ({"timeout": "soon"}, {"retry": -3}, {"queue_name": "none"}, {"priority": 101}):
         with pytest.raises(InvalidTask):
             tasks.add.using(**wrong)
 
