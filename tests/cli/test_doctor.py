@@ -76,6 +76,7 @@ def fill(gofer):
 
 def test_a_healthy_file_has_no_findings(gofer):
     fill(gofer)
+    gofer("enqueue", "t", "--count", "3", "--priority", "5")
     result = gofer("doctor", "--json")
     assert found(result) == {}
     assert "all is well" in gofer("doctor").err
@@ -321,6 +322,7 @@ def fill_redis(gofer):
 
 def test_a_healthy_redis_has_no_findings(gofer, redis):
     fill_redis(gofer)
+    gofer("enqueue", "t", "--count", "3", "--priority", "5")
     assert judged(gofer) == {}
     if not is_old(gofer("doctor", "--json", code=None)):
         assert "all is well" in gofer("doctor").err
@@ -537,6 +539,7 @@ def test_rights_that_are_missing(gofer, redis):
 def test_a_busy_redis_has_no_findings(gofer, redis):
     gofer("enqueue", "t", "--count", "4000")
     gofer("enqueue", "t", "--count", "500", "--in", "1s")
+    gofer("enqueue", "t", "--count", "500", "--priority", "5")
     workers = [gofer.worker("--shell", "t=true", "--concurrency", "4") for _ in range(2)]
     for _ in range(8):
         left = judged(gofer, "--repair")

@@ -251,6 +251,7 @@ def wrong_types(redis):
         "t:hostile",
         "g:x",
         "gofer:waits",
+        "gofer:line",
         f"gofer:stats:{hour()}",
         "gofer:end:hostile",
         "unique:x",

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #endif
 
+#include "message/options.h"
 #include "util/clock.h"
 
 const char *suite_url;
@@ -270,6 +271,13 @@ gofer_status put_message(gf_broker *b, const gf_message *m, int64_t run_at_ms)
     gf_put item = { .message = m, .run_at_ms = run_at_ms, .status = GOFER_EHANDLER };
     gofer_status st = b->ops->tasks->put(b, &item, 1);
     return st == GOFER_OK ? item.status : st;
+}
+
+void set_priority(gf_message *m, int priority, char room[64])
+{
+    int size = snprintf(room, 64, "%s%c%d", GF_HEADER_PRIORITY, '\0', priority) + 1;
+    m->headers = priority ? room : NULL;
+    m->headers_size = priority ? (size_t)size : 0;
 }
 
 void put(gf_broker *b, const char *queue, const char *id)

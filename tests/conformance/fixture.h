@@ -60,6 +60,8 @@ void file_check_sound(const char *path);
 
 // A message with sensible values; change what matters.
 gf_message message(const char *queue, const char *id);
+// 0: none. Good for as long as room is.
+void set_priority(gf_message *m, int priority, char room[64]);
 gofer_status put_message(gf_broker *b, const gf_message *m, int64_t run_at_ms);
 void put(gf_broker *b, const char *queue, const char *id);               // must be OK
 // Takes up to max from one queue into claims; how many.

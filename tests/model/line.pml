@@ -1,6 +1,6 @@
 /* line.pml - tasks with a priority on Redis: the line beside the plain list, Go programs that know
  * only the list, and crashes. What each step does is named after the script that does it
- * (core/src/broker/redis/scripts, lib/lane.lua), which is one step because scripts are.
+ * (core/src/broker/redis/scripts, lib/rejoin.lua), which is one step because scripts are.
  *
  * Checked: no task runs twice at a time or is lost; what waits is heard of by whoever sleeps
  * (an end state with a task that has not run is an error); and, as long as Go has moved none, who

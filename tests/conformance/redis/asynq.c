@@ -545,6 +545,129 @@ static void what_is_never_due_is_moved_as_that(void)
     store_close(b);
 }
 
+// ---- tasks with a priority ---------------------------------------------------------------------
+
+static void put_ranked(gf_broker *b, const char *id, int priority)
+{
+    char room[64];
+    gf_message m = message("q", id);
+    set_priority(&m, priority, room);
+    CHECK_OK(put_message(b, &m, 0));
+}
+
+static void forward(gf_broker *b)
+{
+    size_t moved;
+    int64_t next_ms;
+    CHECK_OK(b->ops->upkeep->forward(b, 100, &moved, &next_ms));
+}
+
+static void a_lost_line_is_made_anew_when_their_times_come(void)
+{
+    gf_broker *b = store_open();
+    put_ranked(b, "low", -5);              // for who waits for work it is in pending, too
+    put(b, "q", "plain");
+    put_ranked(b, "high", 5);
+    put_ranked(b, "higher", 6);
+    CHECK_INT(raw_int("ZCARD asynq:{q}:scheduled"), 2);
+    CHECK(raw_int("ZSCORE asynq:{q}:scheduled high") > gf_now_ms() / 1000 + 3000);
+    raw_run("DEL asynq:{q}:gofer:line");
+    CHECK_STR(queue_counts(b, "q"), "p2 a0 s2 r0 c0 x0");
+    raw_run("ZADD asynq:{q}:scheduled 1 high 2 higher");
+    forward(b);
+    CHECK_STR(queue_counts(b, "q"), "p4 a0 s0 r0 c0 x0");
+    store_check_sound();
+    drain_expecting(b, "q", "higher high low plain");
+    store_check_sound();
+    store_close(b);
+}
+
+static void what_waits_is_not_brought_by_its_time(void)
+{
+    gf_broker *b = store_open();
+    put_ranked(b, "a", 5);
+    put_ranked(b, "b", 5);
+    put_ranked(b, "c", 5);
+    raw_run("ZADD asynq:{q}:scheduled 1 c");
+    forward(b);
+    CHECK(raw_int("ZSCORE asynq:{q}:scheduled c") > gf_now_ms() / 1000 + 3000);
+    drain_expecting(b, "q", "a b c");
+    store_check_sound();
+    store_close(b);
+}
+
+// Its inspector shows them as scheduled, and acts on them as that.
+static void what_go_does_with_them_leaves_no_trace_in_the_line(void)
+{
+    gf_broker *b = store_open();
+    put_ranked(b, "a", 5);
+    put_ranked(b, "gone", 5);
+    put_ranked(b, "kept", 5);
+    put_ranked(b, "run", 5);
+    put(b, "q", "plain");
+    raw_run("ZREM asynq:{q}:scheduled gone kept run");
+    raw_run("DEL asynq:{q}:t:gone");
+    raw_run("ZADD asynq:{q}:archived %lld kept", (long long)(gf_now_ms() / 1000));
+    raw_run("HSET asynq:{q}:t:kept state archived");
+    raw_run("LPUSH asynq:{q}:pending run");
+    raw_run("HSET asynq:{q}:t:run state pending");
+    CHECK_STR(page_ids(b, "q", GF_PENDING, 1), "a run plain");
+    for (int i = 0; i < 2; i++)            // one by one: no plain task is before the last
+        done(b, need_one(b, "q", i == 0 ? "a" : "run"));
+    done(b, need_one(b, "q", "plain"));
+    CHECK_INT(raw_int("EXISTS asynq:{q}:gofer:line"), 0);
+    CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c0 x1");
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_RUN, "kept"));
+    drain_expecting(b, "q", "kept");
+    store_check_sound();
+    store_close(b);
+}
+
+static void a_go_worker_takes_what_is_to_wake_others(void)
+{
+    gf_broker *b = store_open();
+    put_ranked(b, "a", 5);
+    put_ranked(b, "b", 5);
+    go_take("q", "a", gf_now_ms() / 1000 + 30);
+    CHECK_INT(raw_int("LLEN asynq:{q}:pending"), 0);
+    CHECK_STR(page_ids(b, "q", GF_PENDING, 1), "b");
+    forward(b);                            // housekeeping brings the next
+    CHECK_STR(raw_text("LRANGE asynq:{q}:pending 0 -1"), "b");
+    // Its retry keeps the priority, and comes behind those that wait.
+    raw_run("LREM asynq:{q}:active 0 a");
+    raw_run("ZREM asynq:{q}:lease a");
+    raw_run("ZADD asynq:{q}:retry 1 a");
+    raw_run("HSET asynq:{q}:t:a state retry");
+    put(b, "q", "plain");
+    forward(b);
+    drain_expecting(b, "q", "b a plain");
+    CHECK_INT(raw_int("EXISTS asynq:{q}:gofer:line"), 0);
+    store_check_sound();
+    store_close(b);
+}
+
+// More places that mean nothing than tasks are taken at a time.
+static void places_without_a_task_stop_nobody(void)
+{
+    gf_broker *b = store_open();
+    char id[16];
+    put_ranked(b, "first", 9);
+    for (int i = 0; i < 250; i++) {
+        snprintf(id, sizeof id, "gone%d", i);
+        put_ranked(b, id, 7);
+        raw_run("ZREM asynq:{q}:scheduled %s", id);
+        raw_run("DEL asynq:{q}:t:%s", id);
+    }
+    put_ranked(b, "high", 5);
+    put(b, "q", "plain");
+    done(b, need_one(b, "q", "first"));
+    done(b, need_one(b, "q", "high"));
+    drain_expecting(b, "q", "plain");
+    CHECK_INT(raw_int("EXISTS asynq:{q}:gofer:line"), 0);
+    store_check_sound();
+    store_close(b);
+}
+
 static const check_test tests[] = {
     TEST(what_is_put_lies_where_go_looks_for_it),
     TEST(a_task_of_a_go_client_lives_its_life_here),
@@ -564,6 +687,11 @@ static const check_test tests[] = {
     TEST(a_full_redis_can_be_drained),
     TEST(scripts_that_the_server_forgot_are_told_again),
     TEST(what_is_never_due_is_moved_as_that),
+    TEST(a_lost_line_is_made_anew_when_their_times_come),
+    TEST(what_waits_is_not_brought_by_its_time),
+    TEST(what_go_does_with_them_leaves_no_trace_in_the_line),
+    TEST(a_go_worker_takes_what_is_to_wake_others),
+    TEST(places_without_a_task_stop_nobody),
 };
 
 suite suite_asynq(void)

@@ -321,14 +321,13 @@ static void a_file_of_version_5_is_brought_up_to_date(void)
 // Tasks may have a priority from then on, and those that are there have none.
 static void a_file_of_version_7_is_brought_up_to_date(void)
 {
-    static const char header[] = "gofer-priority\0" "5";
+    char room[64];
     an_older_file_is_brought_up_to_date(7);
     gf_broker *b = store_again();
     worker_register(b, "w");
     put(b, "fresh", "plain");
     gf_message m = message("fresh", "first");
-    m.headers = header;
-    m.headers_size = sizeof header;
+    set_priority(&m, 5, room);
     CHECK_OK(put_message(b, &m, 0));
     drain_expecting(b, "fresh", "first plain");
     gf_broker_close(b);

@@ -9,14 +9,6 @@
 
 enum { HOUR_MS = 3600000 };
 
-// The packed header of a priority; headers_size 0 for none. Good for as long as room.
-static void set_priority(gf_message *m, int priority, char room[64])
-{
-    int size = snprintf(room, 64, "%s%c%d", GF_HEADER_PRIORITY, '\0', priority) + 1;
-    m->headers = priority ? room : NULL;
-    m->headers_size = priority ? (size_t)size : 0;
-}
-
 static void put_later(gf_broker *b, const char *queue, const char *id, int priority,
     int64_t run_at_ms)
 {
@@ -220,6 +212,31 @@ static void pages_are_in_the_order_of_taking(void)
     }
     store_close(b);
     store_check_sound();
+}
+
+static void a_numbered_page_counts_each_once(void)
+{
+    static const int firsts[] = { 5, -5 };     // it is in the list, too, for who waits for work
+    for (size_t i = 0; i < COUNT(firsts); i++) {
+        gf_broker *b = store_open();
+        char want[16], place[16];
+        put_ranked(b, "x", firsts[i]);
+        put_ranked(b, "a", 0);
+        put_ranked(b, "b", 0);
+        put_ranked(b, "n", -5);
+        snprintf(want, sizeof want, "%s", firsts[i] > 0 ? "xabn" : "abxn");
+        for (int at = 0; at < 4; at++) {
+            gofer_info *page;
+            snprintf(place, sizeof place, "@%d", at);
+            REQUIRE_OK(b->ops->inspect->tasks(b, "q", GF_PENDING, place, 1, &page));
+            REQUIRE(gofer_info_count(page) == 1);
+            CHECK_INT(*gofer_info_text(gofer_info_at(page, 0), "id"), want[at]);
+            gofer_info_free(page);
+        }
+        CHECK_INT(queue_number(b, "q", "pending"), 4);
+        store_close(b);
+        store_check_sound();
+    }
 }
 
 static void acts_find_them(void)
@@ -458,6 +475,7 @@ suite suite_priority(void)
         TEST(a_retry_joins_its_lane),
         TEST(what_is_scheduled_joins_its_lane),
         TEST(pages_are_in_the_order_of_taking),
+        TEST(a_numbered_page_counts_each_once),
         TEST(acts_find_them),
         TEST(edited_it_is_where_it_belongs),
         TEST(all_of_a_state_are_those_that_are_shown_in_it),

@@ -18,7 +18,7 @@
 //                              set was taken and did not come back; the latest, and who took it
 //   hash field gofer:attempts  records of the latest attempts, a line each (util/record.h)
 //   hash field gofer:lane      100 less its priority, if it has one; gofer:rank its place in
-//                              gofer:line while it waits there (scripts/lib/lane.lua)
+//                              gofer:line while it waits there (scripts/lib/rejoin.lua)
 //   hash field gofer:log       the latest lines of its log
 //   hash field gofer:ckpt      its checkpoint
 //   gofer:waits, gofer:end:<id>    who waits for the end of which task, and what ended it (ends.c)
@@ -206,7 +206,7 @@ typedef struct gf_rd_key {
     char text[sizeof "asynq:{}:" + GF_NAME_MAX + GF_RD_REST_MAX];
 } gf_rd_key;
 
-// Of a task's line (lib/lane.lua): its lane, as text; "": it has no priority.
+// Of a task's line (scripts/lib/rejoin.lua): its lane, as text; "": it has no priority.
 #define GF_RD_LANE_TEXT 12
 void    gf_rd_lane_of(const gf_message *m, char out[GF_RD_LANE_TEXT]);
 void    gf_rd_key_of(gf_rd_key *out, const char *queue, const char *rest);   // "pending", "t:", …

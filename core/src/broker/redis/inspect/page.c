@@ -191,6 +191,12 @@ static const gf_rd_script list_script = {
     .allow_oom = true,
 };
 
+static const gf_rd_script count_script = {
+    .name = "count what is pending",
+    .text = gf_rd_lua_count_lines,
+    .allow_oom = true,
+};
+
 // ---- asking -------------------------------------------------------------------------------------
 
 // The words of a list cursor's place as three arguments.
@@ -390,31 +396,27 @@ static gofer_status inspect_sets(page *p)
 // beginning of the second, and '+' alone of the third.
 
 enum { BEFORE, PLAIN, BEHIND, LINES };
-#define LANE_PLAIN "1759218604441600"    // 100 lanes, see scripts/lib/lane.lua
+#define LANE_PLAIN "1759218604441600"    // 100 lanes, see scripts/lib/draw.lua
 
 static const char line_signs[LINES] = { '-', '=', '+' };
 
-// How many stand in the line before the plain ones, in the list, and in the line as a whole.
-static gofer_status count_lines(page *p, int64_t out[LINES])
+// How many there are in each part, the last with the first in it. What cannot be counted is shown
+// as if it were empty: its page says why.
+static void count_lines(page *p, int64_t out[LINES])
 {
-    gf_rd_key line, list;
-    gf_rd_key_of(&line, p->queue, "gofer:line");
-    gf_rd_key_of(&list, p->queue, "pending");
-    const char *const words[LINES][4] = { { "ZCOUNT", line.text, "-inf", "(" LANE_PLAIN },
-        { "LLEN", list.text, NULL, NULL }, { "ZCARD", line.text, NULL, NULL } };
-    gf_rd_cmd cmds[LINES];
-    for (int i = 0; i < LINES; i++) {
-        cmds[i] = (gf_rd_cmd){ .slot = gf_rd_queue_slot(p->queue), .reads = true };
-        for (int j = 0; j < 4 && words[i][j]; j++)
-            gf_rd_add(&cmds[i].args, words[i][j]);
-    }
-    gofer_status st = gf_rd_run(p->store->net, cmds, LINES, gf_rd_timeout(p->store));
-    for (int i = 0; i < LINES; i++) {
-        // What is of another type, or may not be asked, is shown as if there were no line.
-        out[i] = cmds[i].status == GOFER_OK ? gf_rd_reply_int(cmds[i].reply, 0) : 0;
-        gf_rd_cmd_clear(&cmds[i]);
-    }
-    return out[BEHIND] > 0 ? st : GOFER_OK;
+    static const char *const rests[] = { GF_RD_KEYS_COUNT_LINES(GF_RD_REST) };
+    gf_rd_key keys[COUNT_OF(rests)];
+    gf_rd_cmd cmd;
+    redisReply *reply = NULL;
+    gf_rd_script_begin(&cmd, &count_script, p->queue, true);
+    cmd.reads = true;
+    gf_rd_add_keys(&cmd, keys, p->queue, rests, COUNT_OF(rests));
+    gofer_status st = gf_rd_call(p->store, &cmd, &reply);
+    for (size_t i = 0; i < LINES; i++)
+        out[i] = st == GOFER_OK
+            ? gf_rd_reply_int(gf_rd_reply_at(reply, i, REDIS_REPLY_INTEGER), 0)
+            : 0;
+    gf_rd_reply_free(reply);
 }
 
 static int show_sign(page *p, int line, const char *behind)
@@ -483,14 +485,14 @@ static gofer_status inspect_pending(page *p, const char *text)
     int64_t counts[LINES];
     cursor from = { .id = NULL };
     int line = BEFORE;
-    gofer_status st = count_lines(p, counts);
+    count_lines(p, counts);
     if (text && *text && *text != '@')
         line = *text == '-' ? BEFORE : *text == '+' ? BEHIND : PLAIN;
     else if (counts[BEHIND] == 0)
         line = PLAIN;                    // there is no line
     bool signs = text && (*text == '-' || *text == '+' || *text == '=');
-    if (st == GOFER_OK)
-        st = cursor_read(signs ? text + 1 : text, line == PLAIN ? GF_PENDING : GF_RETRY, &from);
+    gofer_status st =
+        cursor_read(signs ? text + 1 : text, line == PLAIN ? GF_PENDING : GF_RETRY, &from);
     if (st != GOFER_OK)
         return st;
     if (from.counts)

@@ -54,7 +54,7 @@ local function group(key, name)
 end
 local ours = { ['gofer:waits'] = 'zset', ['gofer:serving'] = 'zset', ['gofer:end:'] = 'list',
   ['gofer:cron:'] = 'hash', ['gofer:set:'] = 'string', ['gofer:stats:'] = 'hash',
-  ['gofer:trimmed'] = 'string', ['gofer:removing'] = 'string' }
+  ['gofer:trimmed'] = 'string', ['gofer:removing'] = 'string', ['gofer:line'] = 'zset' }
 for i, key in ipairs(KEYS) do
   local rest, kind = key:sub(#base + 1), redis.call('TYPE', key).ok
   local front = rest:match('^%a+:') or ''

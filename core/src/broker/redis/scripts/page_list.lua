@@ -1,5 +1,6 @@
 -- page_list.lua - page of a list.
--- KEYS: the list; the line, whose members are left out (the list itself: none are).
+-- KEYS: the list; the line, whose members are left out (the list itself, or no sorted set: none
+-- are).
 -- ARGV: "asynq:{q}:t:", how many, the longest message, the hash field that orders it; then of the
 -- last one shown: its position from the right, its time, the sign of the one before it, its id; or
 -- '@N': go on behind the first N.
@@ -46,15 +47,19 @@ local function behind(hint, time, before, id)
   end
   return a
 end
+local stands = line ~= key and redis.pcall('ZCARD', line)
+local lined = type(stands) == 'number' and stands > 0
 local from = 0
 if ARGV[5] and ARGV[5]:sub(1, 1) == '@' then
   from = tonumber(ARGV[5]:sub(2))
+  for i = 0, lined and math.min(7, length - 1) or -1 do
+    if i <= from and redis.call('ZSCORE', line, at(i)) then from = from + 1 end
+  end
 elseif ARGV[5] then
   from = behind(tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8])
 end
 local ids, found = {}, {}
 if from < length then found = redis.call('LRANGE', key, -1 - from - n, -1 - from) end
-local lined = line ~= key and redis.call('EXISTS', line) == 1
 local places = {}
 for i = #found, 1, -1 do
   if not (lined and redis.call('ZSCORE', line, found[i])) then

@@ -34,7 +34,8 @@ else
 end
 local ids, scores = {}, {}
 local is_line = ARGV[6] ~= '' or ARGV[7] ~= ''
-local skip = is_line or line ~= key and redis.call('EXISTS', line) == 1
+local stands = line ~= key and redis.pcall('ZCARD', line)
+local skip = is_line or type(stands) == 'number' and stands > 0
 local function left_out(id)
   if not is_line then return redis.call('ZSCORE', line, id) end
   local state = redis.pcall('HGET', ARGV[1] .. id, 'state')

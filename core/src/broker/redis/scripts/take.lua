@@ -119,8 +119,8 @@ elseif most > 0 then
 end
 if most == 0 then return {lost} end
 if either and call('EXISTS', paused) == 1 then return {lost, 0, 0, 0, {}} end
-local rung
-if either and call('EXISTS', line) == 1 then
+local rung, stand = nil, either and pcall('ZCARD', line)
+if type(stand) == 'number' and stand > 0 then
   --@use draw ring
   draw(prefix, most, now)
   rung = ring

@@ -2,8 +2,6 @@
 -- the line, too. So who waits for work wakes, whatever he knows of.
 --@use stage
 local function ring(tasks)
-  for _ = 1, 100 do
-    if redis.call('EXISTS', pending) == 1 or redis.call('EXISTS', line) == 0 then return end
-    stage(tasks, '-inf', '+inf', 1, 'ring')
-  end
+  if redis.call('EXISTS', pending) == 1 or redis.call('EXISTS', line) == 0 then return end
+  stage(tasks, '-inf', '+inf', 1, 'ring')
 end

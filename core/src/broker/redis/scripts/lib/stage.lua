@@ -1,20 +1,30 @@
 -- stage(tasks, least, under, limit, where): the first of the line between two scores come to
--- pending: to its head, to its end, or by `ring`. With the key pending.
+-- pending: to its head, to its end, or by `ring`. Places that mean nothing are dropped on the way,
+-- ten thousand at most. With the key pending.
 local function stage(tasks, least, under, limit, where)
-  local chosen, meant, ready = {}, {}, {}
-  local found = redis.call('ZRANGEBYSCORE', line, least, under, 'WITHSCORES', 'LIMIT', 0, limit)
-  for i = 1, #found, 2 do
-    local at = redis.pcall('HMGET', tasks .. found[i], 'gofer:rank')
-    if at.err and not string.find(at.err, 'WRONGTYPE', 1, true) then return end
-    chosen[#chosen + 1] = found[i]
-    meant[#chosen] = not at.err and at[1] and tonumber(at[1]) == tonumber(found[i + 1])
-  end
-  for i, one in ipairs(chosen) do
-    if meant[i] and redis.call('ZREM', scheduled, one) == 1 then
-      redis.call('HSET', tasks .. one, 'state', 'pending')
-      if where == 'head' then table.insert(ready, 1, one) else ready[#ready + 1] = one end
+  local ready, look, more, round = {}, limit, true, 0
+  while more and round <= 10 do
+    local found = redis.call('ZRANGEBYSCORE', line, least, under, 'WITHSCORES', 'LIMIT', 0, look)
+    more, round = #found == 2 * look, round + 1
+    for i = 1, #found, 2 do
+      local one, at = found[i], redis.pcall('HMGET', tasks .. found[i], 'gofer:rank')
+      local away = at.err and not string.find(at.err, 'WRONGTYPE', 1, true)
+      local meant = not at.err and at[1] and tonumber(at[1]) == tonumber(found[i + 1]) and
+        redis.call('ZREM', scheduled, one) == 1
+      if meant then
+        redis.call('HSET', tasks .. one, 'state', 'pending')
+        ready[#ready + 1] = one
+      end
+      if not away and (where ~= 'ring' or not meant) then redis.call('ZREM', line, one) end
+      if away or #ready == limit then
+        more = false
+        break
+      end
     end
-    if where ~= 'ring' or #ready == 0 then redis.call('ZREM', line, one) end
+    look = 1000
+  end
+  if where == 'head' then
+    for i = 1, #ready / 2 do ready[i], ready[#ready + 1 - i] = ready[#ready + 1 - i], ready[i] end
   end
   if #ready == 0 then return end
   if where == 'head' then redis.call('RPUSH', pending, unpack(ready))
