@@ -668,6 +668,21 @@ static void places_without_a_task_stop_nobody(void)
     store_close(b);
 }
 
+static void a_line_of_another_type_is_none(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "a");
+    put(b, "q", "b");
+    raw_run("SET asynq:{q}:gofer:line x");
+    CHECK_STR(queue_counts(b, "q"), "p2 a0 s0 r0 c0 x0");
+    CHECK_STR(page_ids(b, "q", GF_PENDING, 1), "a b");
+    done(b, need_one(b, "q", "a"));
+    drain_expecting(b, "q", "b");
+    raw_run("DEL asynq:{q}:gofer:line");
+    store_check_sound();
+    store_close(b);
+}
+
 static const check_test tests[] = {
     TEST(what_is_put_lies_where_go_looks_for_it),
     TEST(a_task_of_a_go_client_lives_its_life_here),
@@ -692,6 +707,7 @@ static const check_test tests[] = {
     TEST(what_go_does_with_them_leaves_no_trace_in_the_line),
     TEST(a_go_worker_takes_what_is_to_wake_others),
     TEST(places_without_a_task_stop_nobody),
+    TEST(a_line_of_another_type_is_none),
 };
 
 suite suite_asynq(void)
