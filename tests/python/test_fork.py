@@ -206,7 +206,9 @@ def test_a_fork_is_quick_while_a_thread_waits(
     for wait in waits:
         wait.join(60)
     assert ends == ["cancelled"] * len(waits)
-    assert min(took_s) < 0.05
+    # A fork that waited for one of them to look up would take longer; how long one takes by itself
+    # is the machine's affair.
+    assert min(took_s) < 1
 
 
 def test_the_end_of_a_parents_waits_is_silent_in_a_child(
