@@ -2,6 +2,7 @@
 #include "api.h"
 #include "recent.h"
 #include "steps.h"
+#include "streams.h"
 
 // What is asked for: steps of the store's, or of what this server has watched (count 0).
 static bool read_query(web_call *call, web_steps_query *q)
@@ -33,6 +34,7 @@ void web_api_series(web_call *call)
     if (!read_query(call, &q))
         return;
     web_text_format(body, "{\"step_ms\":%lld,", q.count ? (long long)q.step_ms : RECENT_STEP_MS);
+    q.quiet_ms = call->streams ? web_streams_quiet_since(call->streams) : 0;
     if (q.count)
         st = web_steps_put(call->steps, &q, body);
     else

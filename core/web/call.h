@@ -69,6 +69,7 @@ typedef struct web_call {
     struct web_steps *steps;    // figures by the hour and the minute
     struct web_roster *roster;  // the queues as they were last looked at
     struct web_totals *totals;  // what very many queues come to
+    struct web_streams *streams;    // what happens, live
     struct web_checks *checks;  // the doctor's looks
     bool          asynq_names;  // metrics also under the names of Asynq's exporter
     bool          asynqmon;     // the routes of asynqmon are there, too

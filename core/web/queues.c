@@ -97,6 +97,13 @@ int64_t web_sums_of(const web_sums *sums, const char *field)
     return number_of(sums->of, field);
 }
 
+void web_sums_later(web_sums *sums, int64_t ms)
+{
+    for (size_t i = 0; i < WEB_SUMMED; i++)
+        if (summed[i].is_time && sums->of[i] > 0)
+            sums->of[i] = plus(sums->of[i], ms);
+}
+
 void web_sums_put(const web_sums *sums, int64_t at_ms, web_text *out)
 {
     int64_t age_ms = web_ms(CLOCK_REALTIME) - at_ms;

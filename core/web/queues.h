@@ -49,6 +49,8 @@ web_counts web_counts_of(const gofer_info *queue);
 int64_t web_counts_get(const web_counts *counts, const char *field);    // 0: it is not summed
 void web_sums_add(web_sums *sums, const gofer_info *queue);
 void web_sums_add_counts(web_sums *sums, const char *queue, const web_counts *counts);
+// So much later, if nothing has happened: what waits waits longer, and what runs runs longer.
+void web_sums_later(web_sums *sums, int64_t ms);
 int64_t web_sums_of(const web_sums *sums, const char *field);   // 0: it is not summed
 // An object; at_ms: when the store was asked, which it tells with how long ago that is.
 void web_sums_put(const web_sums *sums, int64_t at_ms, web_text *out);

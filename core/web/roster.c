@@ -12,13 +12,12 @@
 #include <string.h>
 
 #include "clock.h"
+#include "load.h"
 #include "util/hash.h"
 
 enum {
     STRANGERS = 32,             // queues that were heard of and are not here
     LOAD_MS = 10000,            // so often the store is asked what it has to do
-    SHARE = 20,                 // of its commands one may be for a look,
-    COST = 4,                   //   of which a queue takes so many
     HISTORY_DAYS = 8,
     HISTORY_MS = 60000
 };
@@ -182,27 +181,18 @@ void web_roster_workers(web_roster *r, const gofer_info *workers)
 
 // ---- what a look may cost
 
-static int64_t commands_of(const gofer_info *store)
-{
-    static const char field[] = "\ntotal_commands_processed:";
-    const char *text = gofer_info_text(store, "text"), *at = text ? strstr(text, field) : NULL;
-    return at ? strtoll(at + sizeof field - 1, NULL, 10) : -1;
-}
-
 // Who looks has this to himself. A store that does not tell is taken for one that has little to do.
 static void weigh_load(web_roster *r, int64_t now_ms)
 {
-    gofer_info *store = NULL;
+    web_load load;
     if (r->counts_none || (r->load_ms && now_ms - r->load_ms < LOAD_MS))
         return;
-    bool told = gofer_client_store(r->client, NULL, &store) == GOFER_OK;
-    int64_t commands = told ? commands_of(store) : -1, more = commands - r->commands;
-    r->counts_none = told && commands < 0 && !gofer_info_has(store, "text");
-    r->rate = r->load_ms && commands >= 0 && more > 0
-        ? (double)more / (double)(now_ms - r->load_ms) / SHARE / COST : 0;
-    r->commands = commands;
+    r->counts_none = web_load_ask(r->client, &load) && load.counts_none;
+    int64_t more = load.commands - r->commands;
+    r->rate = r->load_ms && load.commands >= 0 && more > 0
+        ? (double)more / (double)(now_ms - r->load_ms) / WEB_LOAD_SHARE / WEB_LOAD_COST : 0;
+    r->commands = load.commands;
     r->load_ms = now_ms;
-    gofer_info_free(store);
 }
 
 // How many queues are to be looked at by turns.

@@ -26,6 +26,7 @@
 #include "route.h"
 #include "claims.h"
 #include "clock.h"
+#include "totals.h"
 
 enum {
     BODY_MAX = 1 << 20,             // bytes of a request's body
@@ -529,6 +530,7 @@ static void *on_target(void *user, const char *target, struct MHD_Connection *co
     r->call.steps = server->opts.steps;
     r->call.roster = server->opts.roster;
     r->call.totals = server->opts.totals;
+    r->call.streams = server->opts.streams;
     r->call.checks = server->opts.checks;
     r->call.scrapes = server->opts.scrapes;
     r->call.options = server->opts.options;
@@ -548,10 +550,12 @@ static void *on_target(void *user, const char *target, struct MHD_Connection *co
     return r;
 }
 
-// The queue that an act was on is looked at for who asks next.
+// The queue that an act was on is looked at for who asks next, and what all come to.
 static void name_touched(const web_call *call)
 {
     static const char name[] = "queue";
+    if (call->totals)
+        web_totals_touch(call->totals);
     for (size_t i = 0; call->roster && i < call->path_count; i++)
         if (call->path[i].name_size == sizeof name - 1
             && memcmp(call->path[i].name, name, sizeof name - 1) == 0)

@@ -10,7 +10,8 @@
 
 enum {
     LATE_MS = 120 * 1000,       // workers hand in what they counted some time later
-    FRESH_MS = 10 * 1000
+    FRESH_MS = 10 * 1000,
+    HANDED_MS = 20 * 1000       // so late at the most, unless they are in trouble
 };
 
 static const char *const fields[] = { "done", "failed", "wait_p50_ms", "wait_p90_ms",
@@ -28,6 +29,7 @@ typedef struct kept {
     char   *queue, *type;       // owned; NULL: all
     int64_t step_ms;            // an hour's, or a minute's
     int64_t asked_ms;           // when the store was asked last, by the clock that only goes on
+    int64_t asked;              // number of the step that there was then
     int64_t used_ms;
     int64_t now_ms;             // what the clock on the wall said last
     row     rows[WEB_HOURS_MAX];
@@ -119,11 +121,15 @@ static void heed_clock(kept *k, int64_t now_ms)
 }
 
 // How many steps, back from this one, have to be asked for; 0: none.
-static size_t missing(const kept *k, int64_t now, size_t count)
+static size_t missing(const kept *k, int64_t now, const web_steps_query *q)
 {
-    bool fresh = k->asked_ms && web_ms(CLOCK_MONOTONIC) - k->asked_ms < FRESH_MS;
-    for (size_t back = count; back-- > 0;) {
+    // What was run until then had been handed in: later steps are empty.
+    bool quiet = k->asked_ms && q->quiet_ms && q->quiet_ms <= k->asked_ms - HANDED_MS;
+    bool fresh = quiet || (k->asked_ms && web_ms(CLOCK_MONOTONIC) - k->asked_ms < FRESH_MS);
+    for (size_t back = q->count; back-- > 0;) {
         const row *r = &k->rows[place_of_step(now - (int64_t)back)];
+        if (quiet && now - (int64_t)back > k->asked)
+            continue;
         if (r->number != now - (int64_t)back || !(r->over || fresh))
             return back + 1;
     }
@@ -142,6 +148,7 @@ static void take(kept *k, const gofer_info *list, int64_t now_ms)
             r->of[f] = gofer_info_int(one, fields[f], 0);
     }
     k->asked_ms = web_ms(CLOCK_MONOTONIC);
+    k->asked = now_ms / k->step_ms;
 }
 
 static void put(const kept *k, int64_t now_ms, size_t count, web_text *out)
@@ -179,7 +186,7 @@ gofer_status web_steps_put(web_steps *h, const web_steps_query *q, web_text *out
     kept *k = find(h, q);
     if (k)
         heed_clock(k, now_ms);
-    size_t wanted = k ? missing(k, now_ms / q->step_ms, q->count) : 0;
+    size_t wanted = k ? missing(k, now_ms / q->step_ms, q) : 0;
     if (k && !wanted)
         put(k, now_ms, q->count, out);
     pthread_mutex_unlock(&h->lock);

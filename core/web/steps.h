@@ -2,8 +2,8 @@
 // are over.
 //
 // What has ended changes no more, so only what is new is asked for, and that every ten seconds at
-// the most, however many look. Of WEB_STEPS_KEPT queues and types the hours or the minutes are
-// kept, 18 KiB each. Threads: any.
+// the most, however many look; and nothing while nothing happens. Of WEB_STEPS_KEPT queues and
+// types the hours or the minutes are kept, 18 KiB each. Threads: any.
 #ifndef WEB_STEPS_H
 #define WEB_STEPS_H
 
@@ -23,6 +23,8 @@ typedef struct web_steps_query {
     const char *queue, *type;
     int64_t     step_ms;
     size_t      count;
+    int64_t     quiet_ms;       // since when nothing has happened, as web_streams_quiet_since has
+                                //   it; 0: that is not known
 } web_steps_query;
 
 web_steps *web_steps_new(gofer_client *client);     // NULL: no memory

@@ -60,7 +60,8 @@ struct web_stream {
 struct web_streams {
     gofer_client   *client;
     void          (*wake)(void *reader);
-    void          (*heard)(void *user, const char *queue);      // NULL: nobody is told
+    // NULL: nobody is told. No queue: something may not have been heard.
+    void          (*heard)(void *user, const char *queue);
     void           *heard_user;
     int64_t         window_ms;
     pthread_mutex_t lock;       // guards all below
@@ -71,6 +72,7 @@ struct web_streams {
     size_t          audiences;  // that there have been
     int64_t         left_ms;    // when the last reader went
     bool            hearing;    // all that happens is heard
+    int64_t         quiet_ms;   // since when nothing was, of that
     bool            ending, started;
     pthread_t       thread;
 };
@@ -146,6 +148,7 @@ static audience *find_audience(web_streams *s, const web_scope *scope)
 static void add_event(web_streams *s, gofer_info *info)
 {
     const char *queue = gofer_info_text(info, "queue");
+    s->quiet_ms = web_ms(CLOCK_MONOTONIC);
     if (s->heard && queue)
         s->heard(s->heard_user, queue);
     web_event *event = web_event_new(info);
@@ -203,11 +206,21 @@ static void set_hearing(web_streams *s, bool hearing)
             say_hearing(stream);
         wake_all(s);
     }
+    if (hearing != s->hearing)
+        s->quiet_ms = web_ms(CLOCK_MONOTONIC);
     s->hearing = hearing;
+}
+
+// Something may have happened that was not heard.
+static void tell_of_gap(const web_streams *s)
+{
+    if (s->heard)
+        s->heard(s->heard_user, NULL);
 }
 
 static void lose_store(web_streams *s)
 {
+    tell_of_gap(s);
     say_to_all(s, "away", gofer_error_last());
     set_hearing(s, false);
 }
@@ -294,6 +307,8 @@ static void look_for_breaks(web_streams *s, const gofer_events *events, hearing 
     int64_t now = web_ms(CLOCK_MONOTONIC), breaks = gofer_events_breaks(events, &h->away);
     if (breaks != h->breaks)
         say_to_all(s, "away", "the connection to the store was lost");
+    if (breaks != h->breaks)
+        tell_of_gap(s);
     if (breaks != h->breaks || h->away)
         h->from_ms = now + HEARING_AGAIN_MS;
     h->breaks = breaks;
@@ -348,6 +363,14 @@ static void *run(void *user)
             nanosleep(&(struct timespec){ 0, TURN_MS * 1000000L }, NULL);
     }
     return NULL;
+}
+
+int64_t web_streams_quiet_since(web_streams *s)
+{
+    pthread_mutex_lock(&s->lock);
+    int64_t since_ms = s->hearing ? s->quiet_ms : 0;
+    pthread_mutex_unlock(&s->lock);
+    return since_ms;
 }
 
 // ---- life

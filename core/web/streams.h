@@ -39,9 +39,13 @@ typedef struct web_stream web_stream;
 // wake(reader): called when a stream that had nothing has something; on the streams' thread.
 // window_ms: WEB_WINDOW_MS, but for tests.
 web_streams *web_streams_new(gofer_client *client, void (*wake)(void *reader), int64_t window_ms);
-// Of each event somebody else is told in which queue it was, by the streams' thread.
+// Of each event somebody else is told in which queue it was, by the streams' thread; no queue:
+// something may not have been heard.
 void web_streams_tell(web_streams *streams, void (*heard)(void *user, const char *queue),
     void *user);
+// Since when nothing has happened, of all that was heard, by the clock that only goes on; 0: not
+// all is heard now.
+int64_t web_streams_quiet_since(web_streams *streams);
 void web_streams_free(web_streams *streams);    // after web_streams_end, and all are closed
 // All streams come to their end, and no new ones are opened. Waits for the thread.
 void web_streams_end(web_streams *streams);

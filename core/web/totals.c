@@ -7,13 +7,15 @@
 #include <time.h>
 
 #include "clock.h"
+#include "load.h"
 
 enum {
     FRESH_MS = 1000,
     WAIT_MS = 200,          // for a newer look
     FIRST_WAIT_MS = 700,    // while there is none at all
     PATIENT_MS = 10000,     // who takes older ones has one so old,
-    PATIENT_RESTS = 50,     //   or so many times what a look takes
+    PATIENT_RESTS = 50,     //   or so many times what a look takes,
+    WEIGH_MS = 10000,       //   if something has happened, for which the store is asked so often
     HISTORY_DAYS = 8
 };
 
@@ -33,6 +35,10 @@ struct web_totals {
     int64_t         took_ms;
     int64_t         rest_ms;    // no look before
     int64_t         looks;
+    bool            touched;    // something was heard of since the latest look began
+    bool            hurried;    // somebody wants none that is old
+    int64_t         weighed_ms; // when the store was asked what it has done
+    web_load        load;       // when the latest look began; the thread's
     bool            wanted, ending, started;
     pthread_t       thread;
 };
@@ -98,18 +104,46 @@ static void wait_until(web_totals *t, int64_t due_ms)
     (void)pthread_cond_timedwait(&t->news, &t->lock, &due);
 }
 
+// Whether it seems worth a look; the thread asks, without the lock.
+static bool has_changed(const web_totals *t, int64_t queues)
+{
+    web_load now;
+    return web_load_ask(t->client, &now) && web_load_has_changed(&t->load, &now, queues);
+}
+
+// For who takes older ones it looks only if something has happened. Locks: t->lock held, but not
+// while the store is asked.
+static bool is_worth_it(web_totals *t)
+{
+    int64_t queues = t->now->seen.all.queues;
+    if (t->hurried || t->touched || !t->now->seen.at_ms)
+        return true;
+    t->wanted = false;
+    t->weighed_ms = web_ms(CLOCK_MONOTONIC);
+    pthread_mutex_unlock(&t->lock);
+    bool changed = has_changed(t, queues);
+    pthread_mutex_lock(&t->lock);
+    t->touched |= changed;
+    return t->touched || t->hurried;
+}
+
 // Locks: t->lock held, but not during the look.
 static void renew(web_totals *t)
 {
     int64_t begun_ms = web_ms(CLOCK_MONOTONIC);
-    t->wanted = false;
+    bool first = t->now->seen.at_ms == 0;
+    t->wanted = t->hurried = t->touched = false;
     pthread_mutex_unlock(&t->lock);
+    (void)web_load_ask(t->client, &t->load);    // before it: what changes meanwhile is to be seen
     sight *made = look(t);
     int64_t now_ms = web_ms(CLOCK_MONOTONIC);
     pthread_mutex_lock(&t->lock);
     t->took_ms = now_ms - begun_ms;
     t->rest_ms = now_ms + t->took_ms;
     t->looks++;
+    t->touched |= !made;
+    if (made && first)
+        t->wanted = t->hurried = false;         // who had nothing has something
     if (made) {
         sight_free(t->now);
         t->now = made;
@@ -127,7 +161,7 @@ static void *run(void *user)
             pthread_cond_wait(&t->news, &t->lock);
         else if (web_ms(CLOCK_MONOTONIC) < t->rest_ms)
             wait_until(t, t->rest_ms);
-        else
+        else if (is_worth_it(t))
             renew(t);
     }
     pthread_mutex_unlock(&t->lock);
@@ -146,19 +180,34 @@ void web_totals_take(web_totals *t, int64_t age_ms, web_totals_seen *out, web_te
 {
     pthread_mutex_lock(&t->lock);
     int64_t now_ms = web_ms(CLOCK_MONOTONIC), looks = t->looks;
-    bool none = t->now->seen.at_ms == 0;
-    if (none || now_ms - t->looked_ms >= fresh_for(t, age_ms)) {
+    bool none = t->now->seen.at_ms == 0, hurried = age_ms <= FRESH_MS,
+         looks_now = none || hurried || t->touched;
+    if ((none || now_ms - t->looked_ms >= fresh_for(t, age_ms)) &&
+        (looks_now || now_ms - t->weighed_ms >= WEIGH_MS)) {
         t->wanted = true;
+        t->hurried |= hurried;
         pthread_cond_broadcast(&t->news);
         int64_t due_ms = now_ms + (none ? FIRST_WAIT_MS : WAIT_MS);
-        while (t->looks == looks && !t->ending && web_ms(CLOCK_MONOTONIC) < due_ms)
+        while (looks_now && t->looks == looks && !t->ending && web_ms(CLOCK_MONOTONIC) < due_ms)
             wait_until(t, due_ms);
     }
     *out = t->now->seen;
+    if (!none && !t->touched) {
+        int64_t later_ms = web_ms(CLOCK_MONOTONIC) - t->looked_ms;
+        web_sums_later(&out->all, later_ms);
+        web_sums_later(&out->rest, later_ms);
+    }
     if (worst)
         web_worst_put(&t->now->worst, worst);
     if (history)
         web_text_put(history, t->now->history ? t->now->history : "{\"items\":[]}");
+    pthread_mutex_unlock(&t->lock);
+}
+
+void web_totals_touch(web_totals *t)
+{
+    pthread_mutex_lock(&t->lock);
+    t->touched = true;
     pthread_mutex_unlock(&t->lock);
 }
 

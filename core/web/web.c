@@ -256,7 +256,11 @@ static bool is_trusted(void *user, const struct sockaddr *from)
 
 static void heard(void *user, const char *queue)
 {
-    web_roster_touch(user, queue);
+    const web_parts *p = user;
+    if (queue)
+        web_roster_touch(p->roster, queue);
+    if (p->totals)
+        web_totals_touch(p->totals);
 }
 
 // What a worker's metrics have no need of.
@@ -273,7 +277,7 @@ static bool make_store_parts(web_parts *p, gofer_client *client, const web_log *
                                        : NULL;
     p->scrapes = web_scrapes_new();
     if (p->streams && p->roster)
-        web_streams_tell(p->streams, heard, p->roster);
+        web_streams_tell(p->streams, heard, p);
     return p->streams && p->jobs && p->recent && p->steps && p->scrapes;
 }
 
@@ -386,10 +390,10 @@ static void end_parts(web_parts *p)
     web_audit_free(p->audit);
     web_recent_free(p->recent);
     web_steps_free(p->steps);
-    web_totals_free(p->totals);
     web_checks_free(p->checks);
     web_scrapes_free(p->scrapes);
-    web_streams_free(p->streams);
+    web_streams_free(p->streams);       // it tells the two below of what it hears
+    web_totals_free(p->totals);
     web_roster_free(p->roster);
     web_gate_free(p->gate);
     *p = (web_parts){ 0 };

@@ -1,13 +1,16 @@
-// web_series_test.c - the last hour of queues in steps, and figures by the hour and the minute that
-// are kept.
+// web_series_test.c - the last hour of queues in steps, figures by the hour and the minute that are
+// kept, and whether it is worth while to look again.
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "broker/broker.h"
 #include "check.h"
+#include "client/client.h"
 #include "clock.h"
+#include "load.h"
 #include "recent.h"
 #include "steps.h"
 
@@ -15,12 +18,16 @@ enum { STEP_MS = 20, PATIENCE_MS = 30000 };
 
 // The clock on the wall, which somebody may set: found here before the C library's.
 static _Atomic int64_t ahead_s;
+// So much later it is, by the clock that only goes on.
+static _Atomic int64_t later_ms;
 
 int clock_gettime(clockid_t clock, struct timespec *now)
 {
     int failed = (int)syscall(SYS_clock_gettime, clock, now);
     if (!failed && clock == CLOCK_REALTIME)
         now->tv_sec += (time_t)atomic_load(&ahead_s);
+    if (!failed && clock == CLOCK_MONOTONIC)
+        now->tv_sec += (time_t)(atomic_load(&later_ms) / 1000);
     return failed;
 }
 
@@ -224,7 +231,7 @@ static void steps_are_those_of_the_store(void)
     };
     for (size_t i = 0; i < COUNT(names); i++)
         for (size_t k = 0; k < COUNT(cases); k++) {
-            web_steps_query q = { names[i], NULL, cases[k].step_ms, cases[k].count };
+            web_steps_query q = { names[i], NULL, cases[k].step_ms, cases[k].count, 0 };
             web_text out = { 0 };
             size_t rows = 0;
             int64_t now_ms = web_ms(CLOCK_REALTIME), at_ms = 0;
@@ -240,16 +247,81 @@ static void steps_are_those_of_the_store(void)
         char name[16];
         web_text out = { 0 };
         snprintf(name, sizeof name, "q%d", i);
-        web_steps_query q = { name, i % 2 ? "t" : NULL, WEB_HOUR_MS, 2 };
+        web_steps_query q = { name, i % 2 ? "t" : NULL, WEB_HOUR_MS, 2, 0 };
         CHECK_OK(web_steps_put(steps, &q, &out));
         web_text_free(&out);
     }
     web_text none = { 0 };
-    web_steps_query wrong = { "{", NULL, WEB_HOUR_MS, 2 };
+    web_steps_query wrong = { "{", NULL, WEB_HOUR_MS, 2, 0 };
     CHECK_STATUS(web_steps_put(steps, &wrong, &none), GOFER_EINVAL);
     CHECK(none.at == NULL);
     web_steps_free(steps);
     gofer_client_close(client);
+}
+
+// "done" of all the steps that are told.
+static int64_t done_in(web_steps *steps, int64_t quiet_ms)
+{
+    web_steps_query q = { NULL, NULL, WEB_HOUR_MS, 2, quiet_ms };
+    web_text out = { 0 };
+    int64_t sum = 0;
+    CHECK_OK(web_steps_put(steps, &q, &out));
+    for (const char *at = out.at; (at = strstr(at, "\"done\":"));)
+        sum += strtoll(at += strlen("\"done\":"), NULL, 10);
+    web_text_free(&out);
+    return sum;
+}
+
+// A minute passes, in which the store was told of one more.
+static void one_is_done(gofer_client *client)
+{
+    gf_type_stats one = { .queue = "a", .type = "t", .done = 1 };
+    enqueue(client, "a", NULL);
+    CHECK_OK(client->broker->ops->inspect->stats_add(client->broker, &one, 1));
+    atomic_fetch_add(&later_ms, 60000);
+}
+
+static void steps_are_not_asked_for_while_nothing_happens(void)
+{
+    gofer_client *client = open_store();
+    web_steps *steps = web_steps_new(client);
+    REQUIRE(steps != NULL);
+    int64_t long_ago_ms = web_ms(CLOCK_MONOTONIC) - 60000;
+    CHECK_INT(done_in(steps, long_ago_ms), 0);
+    one_is_done(client);                                    // which would have been heard
+    CHECK_INT(done_in(steps, long_ago_ms), 0);
+    CHECK_INT(done_in(steps, 0), 1);                        // not all is heard
+    one_is_done(client);
+    CHECK_INT(done_in(steps, web_ms(CLOCK_MONOTONIC) - 60000), 2);     // it may not have been
+    atomic_store(&later_ms, 0);                                        //   handed in then
+    web_steps_free(steps);
+    gofer_client_close(client);
+}
+
+static void what_a_server_says_tells_of_changes(void)
+{
+    static const char before[] = "# Stats\r\ntotal_commands_processed:1000\r\n# Keyspace\r\n"
+        "db0:keys=12,expires=2,avg_ttl=0\r\ndb3:keys=5\r\n";
+    static const struct { const char *text; bool changed; } cases[] = {
+        { before, false },
+        { "# Stats\r\ntotal_commands_processed:1000\r\n# Keyspace\r\ndb0:keys=13,expires=3\r\n"
+          "db3:keys=5\r\n", false },                        // somebody listens
+        { "# Stats\r\ntotal_commands_processed:1000\r\n# Keyspace\r\ndb0:keys=13,expires=2\r\n"
+          "db3:keys=5\r\n", true },
+        { "# Stats\r\ntotal_commands_processed:1000\r\n# Keyspace\r\n", true },
+        { "# Stats\r\ntotal_commands_processed:1001\r\n", true },
+        { "# Stats\r\ntotal_commands_processed:999\r\n# Keyspace\r\ndb0:keys=15\r\n", true },
+        { "# Stats\r\ntotal_commands_processed:8999\r\n# Keyspace\r\ndb0:keys=15\r\n", false },
+        { "# Stats\r\ntotal_commands_processed:9000\r\n# Keyspace\r\ndb0:keys=15\r\n", true },
+        { NULL, true },                                     // it costs nothing to look
+    };
+    const web_load then = web_load_read(before);
+    CHECK_INT(then.commands, 1000);
+    CHECK_INT(then.keys, 15);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        web_load now = web_load_read(cases[i].text);
+        CHECK_INT(web_load_has_changed(&then, &now, 100), cases[i].changed);
+    }
 }
 
 int main(int argc, char **argv)
@@ -257,7 +329,8 @@ int main(int argc, char **argv)
     static const check_test tests[] = {
         TEST(what_comes_and_goes_is_counted_once), TEST(queues_that_are_gone_make_room),
         TEST(no_more_than_an_hour_is_kept), TEST(steps_begin_anew_when_the_clock_is_set),
-        TEST(steps_are_those_of_the_store),
+        TEST(steps_are_those_of_the_store), TEST(steps_are_not_asked_for_while_nothing_happens),
+        TEST(what_a_server_says_tells_of_changes),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

@@ -500,7 +500,8 @@ GOFER_API gofer_status gofer_client_queues(gofer_client *client, gofer_info **ou
  *  limit   1 to 1000; 0: 30
  *
  *  The list has the field next_cursor, missing on the last page. On Redis a page with a cursor may
- *  miss queues of the last five seconds. Errors: GOFER_EINVAL. */
+ *  miss queues of the last five seconds (of more than 10,000: half a millisecond for each).
+ *  Errors: GOFER_EINVAL. */
 GOFER_API gofer_status gofer_client_queues_page(gofer_client *client, const char *queue,
     const char *cursor, int32_t limit, gofer_info **out);
 /** One queue, as above, without unserved. Errors: GOFER_ENOTFOUND. */

@@ -17,8 +17,9 @@ enum {
     CURSOR_ROOM = 32,
     ADD_AGAIN_MS = 50,             // somebody may remove the queue while we go on using it, and
                                    //   nobody sees it until then
-    ADD_LATER_MS = 5000            // after it failed: in a Cluster the names may be
+    ADD_LATER_MS = 5000,           // after it failed: in a Cluster the names may be
                                    //   where nobody answers
+    NAMES_A_MS = 2                 // so many more, and a page's names may be a millisecond older
 };
 
 typedef struct added {
@@ -331,6 +332,10 @@ static gofer_status take_names(gf_rd_store *s, int64_t max_age_ms, const taking 
     gf_rd_queues *q = s->queues;
     int64_t now_ms = gf_mono_ms();
     pthread_mutex_lock(&q->lock);
+    // The more there are, the dearer they are to ask for, and the less it matters that one is new.
+    int64_t by_count_ms = (int64_t)q->seen.names.count / NAMES_A_MS;
+    if (t->range && max_age_ms && max_age_ms < by_count_ms)
+        max_age_ms = by_count_ms;
     bool fresh = q->seen_ms && now_ms - q->seen_ms < max_age_ms;
     gofer_status st = fresh ? take_seen(q, t) : GOFER_OK;
     size_t known = q->seen.names.count;

@@ -18,7 +18,8 @@
 
 enum {
     FIELD = GF_NAME_MAX + 16,
-    PIPELINE = 512                 // steps asked for in one pipeline, if they are of several queues
+    PIPELINE = 512,                // steps asked for in one pipeline, if they are of several queues
+    GLANCE = 4096                  // of so many one command tells whether there are any
 };
 
 static const gf_rd_script add_script = {
@@ -291,20 +292,33 @@ static gofer_status find_and_read(reading *r, char *const *queues, size_t count)
     return st == GOFER_OK && found ? read_some(r, r->found, found) : st;
 }
 
+// As many at a time as fit into a pipeline, of those that one command has told to have any.
+static gofer_status read_glanced_at(reading *r, char *const *queues, size_t count, size_t some)
+{
+    gofer_status st = GOFER_OK;
+    if (count > some && !may_have_any(r, queues, count))
+        return GOFER_OK;
+    for (size_t at = 0; at < count && st == GOFER_OK; at += some)
+        st = find_and_read(r, queues + at, count - at < some ? count - at : some);
+    return st;
+}
+
 static gofer_status read_all(reading *r, char *const *queues, size_t count)
 {
-    size_t some = r->steps < PIPELINE ? PIPELINE / r->steps : 1;
+    size_t some = r->steps < PIPELINE ? PIPELINE / r->steps : 1,
+           glance = r->steps < GLANCE ? GLANCE / r->steps : 1;
     gofer_status st = GOFER_OK;
     some = some < count ? some : count;
+    glance = glance < some ? some : glance < count ? glance : count;
     if (count == 0)
         return GOFER_OK;
-    r->keys = gf_alloc(some * r->steps * sizeof *r->keys);
+    r->keys = gf_alloc(glance * r->steps * sizeof *r->keys);
     r->cmds = gf_calloc(some * r->steps, sizeof *r->cmds);
     r->found = gf_calloc(some, sizeof *r->found);
     if (!r->keys || !r->cmds || !r->found)
         st = gf_fail_nomem("stats");
-    for (size_t at = 0; at < count && st == GOFER_OK; at += some)
-        st = find_and_read(r, queues + at, count - at < some ? count - at : some);
+    for (size_t at = 0; at < count && st == GOFER_OK; at += glance)
+        st = read_glanced_at(r, queues + at, count - at < glance ? count - at : glance, some);
     gf_free(r->keys);
     gf_free(r->cmds);
     gf_free(r->found);
