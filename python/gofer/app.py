@@ -13,13 +13,14 @@ Threads: any. fork: fine, see connection.py.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, overload
 
 from .carry import carried
 from .connection import Connection
+from .context import running
 from .depends import named
 from .errors import GoferError, InvalidArgument
 from .events import Events, Outcome
@@ -27,6 +28,7 @@ from .groups import Aggregator, GroupedTask, check_own, check_pattern
 from .holds import Turn
 from .hooks import Hooks
 from .payload import Codec, JsonCodec, encoded
+from .put import Mold
 from .sending import A, H, Sending
 from .task import (
     Enqueuer,
@@ -38,6 +40,7 @@ from .task import (
     Result,
     Task,
     TaskOptions,
+    handle_of,
     merged,
     mold_of,
     plain_mold,
@@ -321,11 +324,13 @@ class Gofer(Hooks):
 
     def item(self, type: str, payload: Any = b"", /, **options: Unpack[Options]) -> Item:
         """A task ready to be sent, for enqueue_many. Arguments: as enqueue."""
-        raw = isinstance(payload, (bytes, bytearray, memoryview))
-        body = bytes(payload) if raw else encoded(self.codec_of(type), payload)
-        if options or not isinstance(type, str):
-            return Item(mold_of(type, merged({}, options)), body, self._send)
-        return Item(plain_mold(type), body, self._send)
+        body = self._body(type, payload)
+        return Item(_mold(type, options), body, self._send)
+
+    def _body(self, type: str, payload: Any) -> bytes:
+        if isinstance(payload, (bytes, bytearray, memoryview)):
+            return bytes(payload)
+        return encoded(self.codec_of(type), payload)
 
     def enqueue(self, type: str, payload: Any = b"", /, **options: Unpack[Options]) -> Handle[Any]:
         """Add a task by the name of its type. When this returns, the task is durable.
@@ -338,7 +343,8 @@ class Gofer(Hooks):
         lock holds), TooBig, NoSpace, BrokerError, Uncertain (it may be in: repeat with the same
         id).
         """
-        return self._send(self.item(type, payload, **options))
+        body = self._body(type, payload)
+        return self._send(_mold(type, options), body)
 
     async def aenqueue(
         self, type: str, payload: Any = b"", /, **options: Unpack[Options]
@@ -432,19 +438,18 @@ class Gofer(Hooks):
         Each has its own fate, told in the same order: look at result.ok or result.error. Raises
         only what concerns them all, before any is in.
         """
-        if not self._sending:
-            return self._put_many([carried(item) for item in items])
+        if not self._sending.any:
+            return self._put_many(carried(items))
         with self._sending.trip(items) as trip:
-            trip.results = self._put_many([carried(item) for item in trip.items])
+            trip.results = self._put_many(carried(trip.items))
         return trip.results
 
     async def aenqueue_many(self, items: Iterable[Item]) -> list[Result]:
         """As enqueue_many, for asyncio: see aenqueue."""
-        if not self._sending:
-            return await self._batches().put([carried(item) for item in items])
+        if not self._sending.any:
+            return await self._batches().put(carried(items))
         with self._sending.trip(items) as trip:
-            sent = [carried(item) for item in trip.items]
-            trip.results = await self._batches().put(sent)
+            trip.results = await self._batches().put(carried(trip.items))
         return trip.results
 
     def batch(self) -> Batch:
@@ -476,13 +481,17 @@ class Gofer(Hooks):
         """
         return self._sending.around(generator)
 
-    def _send(self, item: Item) -> Handle[Any]:
-        if not self._sending:
-            return self._put(carried(item))
-        with self._sending.trip([item]) as trip:
-            handle = self._put(carried(*trip.items))
-            trip.results = [Result(handle, None)]
-        return handle
+    def _send(self, mold: Mold, payload: bytes) -> Handle[Any]:
+        if self._sending.any:
+            with self._sending.trip([Item(mold, payload, self._send)]) as trip:
+                (item,) = carried(trip.items)
+                handle = self._put(item.mold, item.payload)
+                trip.results = [Result(handle, None)]
+            return handle
+        if running.get() is not None:
+            (item,) = carried([Item(mold, payload)])
+            mold = item.mold
+        return self._put(mold, payload)
 
     async def _asend(self, item: Item) -> Handle[Any]:
         (result,) = await self.aenqueue_many([item])
@@ -500,13 +509,13 @@ class Gofer(Hooks):
                 self._batcher = self._batcher or made
         return self._batcher
 
-    def _put(self, item: Item) -> Handle[Any]:
-        mold, client = item.mold, self._connection.ready
-        task_id = None if client is None else client.try_put(mold, item.payload)
+    def _put(self, mold: Mold, payload: bytes) -> Handle[Any]:
+        client = self._connection.ready
+        task_id = None if client is None else client.try_put(mold, payload)
         if task_id is None:
             with self._connection.use() as client:
-                task_id = client.put(mold, item.payload)
-        return Handle(task_id, mold.type, mold.queue, self)
+                task_id = client.put(mold, payload)
+        return handle_of(task_id, mold.type, mold.queue, self)
 
     def _put_many(self, items: list[Item]) -> list[Result]:
         molds, payloads = [item.mold for item in items], [item.payload for item in items]
@@ -517,12 +526,18 @@ class Gofer(Hooks):
                 fates = client.put_many(molds, payloads)
         return [
             (
-                Result(Handle(fate, mold.type, mold.queue, self), None)
+                Result(handle_of(fate, mold.type, mold.queue, self), None)
                 if isinstance(fate, str)
                 else Result(None, fate)
             )
             for mold, fate in zip(molds, fates)
         ]
+
+
+def _mold(type: str, options: Mapping[str, Any]) -> Mold:
+    if options or not isinstance(type, str):
+        return mold_of(type, merged({}, options))
+    return plain_mold(type)
 
 
 class BatchError(GoferError):

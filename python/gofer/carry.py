@@ -10,6 +10,7 @@ Threads: any.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from .context import running
 from .task import Item
@@ -19,16 +20,20 @@ _IDS = "-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
 _PARENT = re.compile(f"00{_IDS}|(?!00|ff)[0-9a-f]{{2}}{_IDS}(?:-.*)?")
 
 
-def carried(item: Item) -> Item:
-    """The task as it goes in."""
+def carried(items: Iterable[Item]) -> list[Item]:
+    """The tasks as they go in."""
     context = running.get()
-    if context is None:
-        return item
-    parent = context.headers.get("traceparent")
-    if parent is None or "traceparent" in item.headers or not _PARENT.fullmatch(parent):
+    parent = None if context is None else context.headers.get("traceparent")
+    if context is None or parent is None or not _PARENT.fullmatch(parent):
+        return list(items)
+    state = context.headers.get("tracestate")
+    return [_with(item, parent, state) for item in items]
+
+
+def _with(item: Item, parent: str, state: str | None) -> Item:
+    if "traceparent" in item.headers:
         return item
     headers = {"traceparent": parent}
-    state = context.headers.get("tracestate")
     if state is not None and "tracestate" not in item.headers:
         headers["tracestate"] = state
     return item.with_headers(headers)

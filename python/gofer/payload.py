@@ -165,8 +165,7 @@ def _encoding() -> Callable[[Any], str]:
     """
     try:
         make: Any = json.encoder.c_make_encoder  # type: ignore[attr-defined]
-        quote: Any = json.encoder.encode_basestring
-        chunks = make(None, plain, quote, None, ":", ",", False, False, False)
+        chunks = make(None, plain, _quote, None, ":", ",", False, False, False)
 
         def encode(value: Any, join: Callable[[Iterable[str]], str] = "".join) -> str:
             return join(chunks(value, 0))
@@ -177,6 +176,8 @@ def _encoding() -> Callable[[Any], str]:
         return _ENCODER.encode
 
 
+# A str as JSON; also undocumented, and what _ENCODER itself calls.
+_quote: Callable[[str], str] = json.encoder.encode_basestring
 _text_of = _encoding()
 
 
@@ -190,24 +191,63 @@ def naming(signature: inspect.Signature) -> Callable[..., dict[str, Any]] | None
 
     signature  of the function, without what is injected
     """
-    words: list[str] = []
-    names: list[str] = []
-    defaults: dict[str, Any] = {}
+    names = _plain_names(signature)
+    if names is None:
+        return None
+    return _called_as(signature, "{" + ", ".join(f"{name!r}: {name}" for name in names) + "}", {})
+
+
+def writing(signature: inspect.Signature, codec: Codec) -> Callable[..., bytes] | None:
+    """A function that gives what the codec makes of what `named` gives, called as `naming`'s.
+    TypeError, ValueError, RecursionError: the call does not fit, or its arguments cannot be written
+    in this way; `named` and `encoded` tell why, or can. None: only they can do it.
+
+    For (order, *, locale="en") it puts the texts of two values into '{"order":...,"locale":...}'.
+    Between two tasks a processor has much else to do, and forgets; so it counts how little code
+    this is, and a short text or a number needs none of what the encoder is for.
+
+    signature  as for `naming`
+    """
+    names = _plain_names(signature)
+    known = {"_text": _text_of, "_quote": _quote, "_type": type, "_str": str, "_int": int}
+    if type(codec) is not JsonCodec or names is None or known.keys() & set(names):
+        return None
+    if len(names) > FEW:
+        body = ", ".join(f"{name!r}: {name}" for name in names)
+        return _called_as(signature, f"_text({{{body}}}).encode()", known)
+    values = ",".join(f'"{name}":{{{_VALUE.format(name)}}}' for name in names)
+    return _called_as(signature, f"f'{{{{{values}}}}}'.encode()", known)
+
+
+FEW = 4  # values that are written each by itself: the encoder takes long to begin
+_VALUE = "_quote({0}) if _type({0}) is _str else {0} if _type({0}) is _int else _text({0})"
+
+
+def _plain_names(signature: inspect.Signature) -> list[str] | None:
+    """Those of the parameters, if a lambda can have all of them and each is one argument."""
     for name, parameter in signature.parameters.items():
-        if parameter.kind is parameter.KEYWORD_ONLY and "*" not in words:
-            words.append("*")
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
             return None
         if not name.isidentifier() or keyword.iskeyword(name):
             return None
-        names.append(name)
+    return list(signature.parameters)
+
+
+def _called_as(
+    signature: inspect.Signature, body: str, known: Mapping[str, Any]
+) -> Callable[..., Any]:
+    """A lambda with the parameters of this signature. known: what else its body names."""
+    words: list[str] = []
+    defaults: dict[str, Any] = {}
+    for name, parameter in signature.parameters.items():
+        if parameter.kind is parameter.KEYWORD_ONLY and "*" not in words:
+            words.append("*")
         words.append(name)
         if parameter.default is not parameter.empty:
             defaults[name] = parameter.default
-            words[-1] = f"{name}=defaults[{name!r}]"
-    body = ", ".join(f"{name!r}: {name}" for name in names)
-    made: Callable[..., dict[str, Any]] = eval(  # of nothing but names
-        f"lambda {', '.join(words)}: {{{body}}}", {"defaults": defaults}
+            words[-1] = f"{name}=_defaults[{name!r}]"
+    made: Callable[..., Any] = eval(  # of nothing but names
+        f"lambda {', '.join(words)}: {body}", {**known, "_defaults": defaults}
     )
     return made
 

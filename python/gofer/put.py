@@ -109,13 +109,14 @@ class Mold:
     Threads: any.
     """
 
-    __slots__ = ("_c", "_kept", "given", "queue", "type")
+    __slots__ = ("_kept", "given", "made", "queue", "type")
 
     def __init__(self, type: str, given: Mapping[str, Any]) -> None:
         self.type: str = type
         self.given: Mapping[str, Any] = given
         self.queue: str = given.get("queue") or "default"
-        self._c: Any = None
+        self.made: Any = None
+        """What c() gives; None: nobody has asked for it yet."""
         self._kept: list[Any] = []
 
     def put(self, payload: bytes) -> Put:
@@ -129,7 +130,7 @@ class Mold:
     def c(self) -> Any:
         """As the library has it, for as long as this mold lives. InvalidArgument, TypeError: the
         type or an option is wrong."""
-        return self._c or self._make()
+        return self.made or self._make()
 
     def _make(self) -> Any:
         kept: list[Any] = []
@@ -137,10 +138,10 @@ class Mold:
         made.type = _held(c_text(self.type, "task type"), kept)
         _fill(ffi.addressof(made, "options"), self.given, kept)
         with _making:  # whoever uses the first one must not lose it to a second
-            if self._c is None:
+            if self.made is None:
                 self._kept.append(kept)
-                self._c = made
-            return self._c
+                self.made = made
+            return self.made
 
 
 _making = threading.RLock()  # a signal handler may come in between

@@ -26,21 +26,22 @@ A = TypeVar("A", bound=Around)
 
 
 class Sending:
-    """The hooks of an application. False while there are none."""
+    """The hooks of an application."""
 
     def __init__(self) -> None:
         self._hooks: list[Hook] = []
         self._arounds: list[Around] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._hooks or self._arounds)
+        self.any = False
+        """Whether there are some: looked at for each task, and so not worked out then."""
 
     def hook(self, function: H) -> H:
         self._hooks.append(function)
+        self.any = True
         return function
 
     def around(self, function: A) -> A:
         self._arounds.append(function)
+        self.any = True
         return function
 
     def trip(self, items: Iterable[Item]) -> Trip:

@@ -114,9 +114,9 @@ class Eager:
         self._aggregate(groups)
         return results
 
-    def put(self, item: Item) -> Handle[Any]:
+    def put(self, mold: Mold, payload: bytes) -> Handle[Any]:
         groups: Groups = {}
-        handle = self._take(item, groups)
+        handle = self._take(Item(mold, payload), groups)
         self._aggregate(groups)
         return handle
 
@@ -166,7 +166,7 @@ class Eager:
             for part in parts:
                 self.records[part.id].end("gone")
             given = {name: value for name, value in vars(made).items() if name not in _IN_AN_ITEM}
-            self.put(Item(Mold(made.type, {**given, "queue": queue}), made.payload))
+            self.put(Mold(made.type, {**given, "queue": queue}), made.payload)
 
     # ---- for handles
 

@@ -8,6 +8,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import Any
 
 import gofer
@@ -176,6 +178,65 @@ def test_handles_and_items_compare_by_what_they_are(app: gofer.Gofer) -> None:
     assert app.item("t", queue="q") != app.item("t") and app.item("t") != "t"
     other = app.item("t", headers={"a": "1"}).with_headers({"b": "2"})
     assert other.headers == {"a": "1", "b": "2"} and other.put.headers == other.headers
+
+
+def test_what_is_put_in_while_another_task_is_on_its_way(app: gofer.Gofer) -> None:
+    """By what converts an argument, and by hooks; a failure in between, and sizes far apart."""
+
+    @app.task(name="send")
+    def send(text: object) -> None: ...
+
+    class Sends(Decimal):
+        def __str__(self) -> str:
+            inner.append(send.enqueue("inner"))
+            return "outer"
+
+    def hook(item: gofer.Item) -> None:
+        if item.type == "send" and item.payload != b'{"text":"hook"}':
+            inner.append(send.enqueue("hook"))
+
+    def payload_of(handle: gofer.Handle[None]) -> bytes:
+        return handle.info().payload
+
+    inner: list[gofer.Handle[None]] = []
+    for _ in range(3):
+        assert payload_of(send.enqueue(Sends(1))) == b'{"text":"outer"}'
+        assert payload_of(send.enqueue("x" * 100_000)) == b'{"text":"%s"}' % (b"x" * 100_000)
+        with pytest.raises(gofer.InvalidArgument):
+            send.enqueue(float("nan"))
+        assert payload_of(send.enqueue("")) == b'{"text":""}'
+    assert {payload_of(each) for each in inner} == {b'{"text":"inner"}'}
+    inner.clear()
+    app.on_enqueue(hook)
+    assert payload_of(send.enqueue("mine")) == b'{"text":"mine"}'
+    assert [payload_of(each) for each in inner] == [b'{"text":"hook"}']
+
+
+def test_each_of_many_threads_gets_the_handle_of_its_own_task(app: gofer.Gofer) -> None:
+    @app.task(name="send")
+    def send(text: str) -> None: ...
+
+    def run(thread: int) -> list[gofer.Handle[None]]:
+        return [send.enqueue(f"{thread} {'x' * n * n}") for n in range(25)]
+
+    with ThreadPoolExecutor(4) as pool:
+        for thread, handles in enumerate(pool.map(run, range(4))):
+            for n, handle in enumerate(handles):
+                wanted = f'{{"text":"{thread} {"x" * n * n}"}}'
+                assert handle.info().payload.decode() == wanted
+
+
+def test_handles_are_whole_however_they_are_made(app: gofer.Gofer) -> None:
+    @app.task(name="send")
+    def send() -> None: ...
+
+    for handle in (app.enqueue("t"), send.enqueue(), send.item().enqueue(),
+                   app.enqueue_many([send.item()])[0].handle):  # fmt: skip
+        assert handle is not None
+        again = gofer.Handle(handle.id, handle.type, handle.queue, app)
+        assert handle == again and type(handle) is gofer.Handle
+        for name in gofer.Handle.__slots__:
+            assert getattr(handle, name) == getattr(again, name)
 
 
 SIGNALS = """

@@ -194,6 +194,54 @@ def test_both_encoders_write_the_same() -> None:
             payload.JsonCodec().encode(wrong)
 
 
+class Number(enum.IntEnum):
+    ONE = 1
+
+
+class Word(str):
+    pass
+
+
+def by_name(a: Any, *, b: Any = 2) -> None: ...
+def by_many(a: Any, b: Any, c: Any = (), d: Any = None, e: Any = "e") -> None: ...
+def by_names_of_ours(type: Any, _text: Any, str: Any = 0) -> None: ...
+def by_a_foreign_name(größe: Any, text: Any) -> None: ...
+
+
+VALUES: list[Any] = [
+    "", "x" * 62, "ä\u2028\x00\"\\{}\U0001f600", Word("word"), 0, -1, 10**30, True, None, 0.1, -0.0,
+    Number.ONE, Colour.RED, [], {}, {"k": [{}]}, {1: 2}, (1, (2,)), b"\0", Decimal("1.50"),
+    uuid.UUID(int=5), Point(1, date(2026, 1, 2)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("function", [by_name, by_many, by_names_of_ours, by_a_foreign_name])
+def test_arguments_are_written_as_the_codec_writes_all_of_them(
+    app: gofer.Gofer, function: Any
+) -> None:
+    from gofer.payload import JsonCodec, named
+
+    task = app.task(function)
+    signature = task.signature
+    first, second = list(signature.parameters)[:2]
+    for one, other in zip(VALUES, [*VALUES[1:], VALUES[0]]):
+        kwargs = {first: one, second: other}
+        wanted = JsonCodec().encode(named(signature, (), kwargs))
+        for _ in range(2):  # the first one of all is written in another way
+            assert task.item(**kwargs).payload == wanted
+    for wrong in (float("nan"), "\ud800", object(), [object()]):
+        with pytest.raises(gofer.InvalidArgument, match=f"'.*:{function.__name__}': .*: {first}"):
+            task.item(**{first: wrong, second: 1})
+    within: list[Any] = []
+    within.append(within)
+    with pytest.raises(gofer.InvalidArgument):
+        task.item(**{first: within, second: 1})
+    for args, kwargs in (((), {}), ((1, 2), {"another": 3}), ((1,), {first: 1, second: 2})):
+        with pytest.raises(TypeError, match=f"{first}|{second}|another|many"):
+            task.item(*args, **kwargs)
+    assert task.item(**{first: 1, second: 2}).payload
+
+
 def test_json_is_read_with_space_around_and_to_its_end() -> None:
     from gofer.payload import JsonCodec
 

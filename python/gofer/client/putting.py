@@ -45,7 +45,12 @@ class Putting(Opened):
         """As put, at less cost, for who can do it the other way if this is not the moment: None,
         and nothing was done. It is none while the client is paused, when it is closed, and in a
         forked child."""
-        one = lib.gofer_py_put(self._gate, 0, mold.c(), payload, len(payload))
+        # Whatever costs something at each task is not done here: what is looked up in `lib` and
+        # `ffi` takes as long as a call, and a status is of interest only where there is no id.
+        one = self._put_one(self._gate, 0, mold.made or mold.c(), payload, len(payload))
+        text: bytes = self._string(one.id)
+        if text:
+            return text.decode("utf-8", "replace")
         return None if one.status in _ANOTHER_WAY else _id_of(one)
 
     def put_many(self, molds: Sequence[Mold], payloads: Sequence[bytes]) -> list[str | GoferError]:
