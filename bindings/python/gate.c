@@ -111,6 +111,7 @@ gofer_py_one gofer_py_put(gofer_py_gate *gate, int32_t anyway, const gofer_py_mo
         memcpy(one.id, id, length + 1);
         gofer_free(id);
     } else {
+        one.status = GOFER_PY_LONG_ID;
         one.long_id = id;
     }
     return one;

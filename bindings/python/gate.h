@@ -17,7 +17,8 @@
 enum {
     GOFER_PY_SHUT = 1,      /* the gate is: nothing was done */
     GOFER_PY_NO_MEMORY = 2, /* none for what stands here: nothing was done */
-    GOFER_PY_NOT_REACHED = 3 /* of one task of a batch */
+    GOFER_PY_NOT_REACHED = 3, /* of one task of a batch */
+    GOFER_PY_LONG_ID = 4    /* of one task: it is in, and its id is a long one */
 };
 
 typedef struct gofer_py_gate gofer_py_gate;
@@ -52,7 +53,7 @@ typedef struct gofer_py_mold {
 typedef struct gofer_py_one {
     gofer_status status;
     char id[44];            /* a UUID fits */
-    char *long_id;          /* NULL, or one that does not: free with gofer_free */
+    char *long_id;          /* with GOFER_PY_LONG_ID one that does not: free with gofer_free */
 } gofer_py_one;
 
 /** gofer_client_enqueue.

@@ -64,6 +64,7 @@ NUMBERS: dict[str, int] = {
     "GOFER_PY_SHUT": 1,
     "GOFER_PY_NO_MEMORY": 2,
     "GOFER_PY_NOT_REACHED": 3,
+    "GOFER_PY_LONG_ID": 4,
     "GOFER_FIGURES_BOUND_MAX_MS": 4194304,
 }
 

@@ -147,6 +147,12 @@ class Mold:
 _making = threading.RLock()  # a signal handler may come in between
 
 
+def id_text(one: Any) -> str:
+    """The id of a task that is in, of a gofer_py_one."""
+    text: bytes = ffi.string(one.id)
+    return text.decode("utf-8", "replace")
+
+
 def fit(name: str, value: int) -> int:
     """The number, if its C type holds it; the library checks the range that makes sense."""
     if not isinstance(value, int):

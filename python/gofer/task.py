@@ -34,7 +34,7 @@ from .events import Outcome
 from .hints import signature_of
 from .ids import new_id
 from .payload import Codec, encoded, named, naming, writing
-from .put import NO_RETRY, NO_TIMEOUT_MS, ON_CONFLICT, UNIQUE_UNTIL, Mold, Put
+from .put import NO_RETRY, NO_TIMEOUT_MS, ON_CONFLICT, UNIQUE_UNTIL, Mold, Put, id_text
 from .results import TaskProgress, value_of
 from .times import Duration, Moment, duration_ms, moment_ms, now_ms
 
@@ -270,14 +270,21 @@ class Handle(Generic[R_co]):
     """A task that is in. str(handle) is its id. R_co is what its function returns. Not to be
     changed."""
 
-    __slots__ = ("_app", "id", "queue", "type")
+    __slots__ = ("_app", "_id", "queue", "type")
 
     # Not a dataclass: one is made for each task, and a frozen one takes four times as long.
     def __init__(self, id: str, type: str, queue: str, app: Waiter) -> None:
-        self.id: str = id
+        self._id: Any = id  # or what it is made of, when first asked for
         self.type: str = type
         self.queue: str = queue
         self._app = app
+
+    @property
+    def id(self) -> str:
+        found = self._id
+        if not isinstance(found, str):
+            found = self._id = id_text(found)
+        return found
 
     def __repr__(self) -> str:
         return f"Handle(id={self.id!r}, type={self.type!r}, queue={self.queue!r})"
@@ -379,11 +386,14 @@ class Handle(Generic[R_co]):
 _new = object.__new__
 
 
-def handle_of(id: str, type: str, queue: str, app: Waiter) -> Handle[Any]:
+def handle_of(id: Any, type: str, queue: str, app: Waiter) -> Handle[Any]:
     """Handle(id, type, queue, app), in half the time: without the way from a class to its
-    __init__."""
+    __init__.
+
+    id  or what id_text makes it of
+    """
     handle: Handle[Any] = _new(Handle)
-    handle.id, handle.type, handle.queue, handle._app = id, type, queue, app
+    handle._id, handle.type, handle.queue, handle._app = id, type, queue, app
     return handle
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import subprocess
 import sys
@@ -234,9 +235,11 @@ def test_handles_are_whole_however_they_are_made(app: gofer.Gofer) -> None:
                    app.enqueue_many([send.item()])[0].handle):  # fmt: skip
         assert handle is not None
         again = gofer.Handle(handle.id, handle.type, handle.queue, app)
-        assert handle == again and type(handle) is gofer.Handle
-        for name in gofer.Handle.__slots__:
-            assert getattr(handle, name) == getattr(again, name)
+        assert handle == again and type(handle) is gofer.Handle and hash(handle) == hash(again)
+        other = copy.copy(handle)
+        assert handle.id == other.id == str(handle) and len(handle.id) == 36
+        assert (other.type, other.queue) == (handle.type, handle.queue)
+        assert other.info().id == handle.id
 
 
 SIGNALS = """

@@ -48,7 +48,6 @@ class Opened:
         self._gate: Any = self._owned[0]
         self._handle: Any = lib.gofer_py_gate_client(self._gate)
         self._put_one: Any = lib.gofer_py_put
-        self._string: Any = ffi.string
         self._pid = os.getpid()
         self._holds: Holds[Any] = Holds()
         self._closing = False

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import GoferError, NoMemory, check, error_of
 from ..info import py_text, take_text
 from ..native import ffi, lib
-from ..put import Mold, Put
+from ..put import Mold, Put, id_text
 from .opened import Opened
 
 
@@ -39,19 +39,18 @@ class Putting(Opened):
     def put(self, mold: Mold, payload: bytes) -> str:
         """As enqueue."""
         with self._open():
-            return _id_of(lib.gofer_py_put(self._gate, 1, mold.c(), payload, len(payload)))
+            one = lib.gofer_py_put(self._gate, 1, mold.c(), payload, len(payload))
+            return _long_id_of(one) if one.status else id_text(one)
 
-    def try_put(self, mold: Mold, payload: bytes) -> str | None:
+    def try_put(self, mold: Mold, payload: bytes) -> Any:
         """As put, at less cost, for who can do it the other way if this is not the moment: None,
         and nothing was done. It is none while the client is paused, when it is closed, and in a
-        forked child."""
-        # Whatever costs something at each task is not done here: what is looked up in `lib` and
-        # `ffi` takes as long as a call, and a status is of interest only where there is no id.
+        forked child. Else it is the id, or what id_text makes it of: many ask for none."""
         one = self._put_one(self._gate, 0, mold.made or mold.c(), payload, len(payload))
-        text: bytes = self._string(one.id)
-        if text:
-            return text.decode("utf-8", "replace")
-        return None if one.status in _ANOTHER_WAY else _id_of(one)
+        status = one.status
+        if not status:
+            return one
+        return None if status in _ANOTHER_WAY else _long_id_of(one)
 
     def put_many(self, molds: Sequence[Mold], payloads: Sequence[bytes]) -> list[str | GoferError]:
         """As enqueue_many."""
@@ -72,12 +71,12 @@ class Putting(Opened):
 _ANOTHER_WAY = (lib.GOFER_PY_SHUT, lib.GOFER_EFORKED)
 
 
-def _id_of(one: Any) -> str:
-    """The id of a task that is in. Errors: what it was refused for. Call it right after, as
-    check."""
-    check(one.status)
-    text: bytes = ffi.string(one.id)
-    return text.decode("utf-8", "replace") if text else take_text(one.long_id)
+def _long_id_of(one: Any) -> str:
+    """The id of a task that is in, and has such a one. Errors: what it was refused for. Call it
+    right after, as check."""
+    if one.status != lib.GOFER_PY_LONG_ID:
+        check(one.status)
+    return take_text(one.long_id)
 
 
 class _Batch:
