@@ -41,7 +41,8 @@ const web_route web_routes[] = {
     // ---- looking
     { "GET", API "overview", WEB_SEE, WEB_MINDS_QUEUES, "age", web_api_overview,
       "Queues, workers and their sums: as they are now or, with `age=10m`, as each was last looked "
-      "at within that time; `age_ms` of the totals says how long ago.", NULL },
+      "at within that time, of very many queues also before it if nothing seems to have happened; "
+      "`age_ms` of the totals says how long ago.", NULL },
     { "GET", API "queues", WEB_SEE, WEB_MINDS_QUEUES, "name cursor limit age", web_api_queues,
       "A page (1000) of the queues by name; `name` may end in `*`, `next_cursor` goes on, `age` is "
       "as that of the overview.", NULL },
