@@ -1002,7 +1002,7 @@ static void middleware_sees_what_becomes_of_childrens_tasks(void)
         if (!there)
             gf_sleep_us(1000), i--;
     }
-    CHECK(task_is("kill", "last_error", "killed by signal 9 (KILL)"));
+    WAIT_FOR(task_is("kill", "last_error", "killed by signal 9 (KILL)"));
     tear_down();
 }
 
