@@ -203,6 +203,7 @@ stores_in_memory() {
     GOFER_TEST_STORES=$(mktemp -d "$shared/gofer-test-XXXXXX")
     export GOFER_TEST_STORES
     trap 'rm -rf "$GOFER_TEST_STORES"' EXIT # of this part's shell
+    chmod 755 "$GOFER_TEST_STORES"          # some stores are other users', too
 }
 
 # The compiler that reads the types of the page's scripts, if it can be had: it runs on node.
