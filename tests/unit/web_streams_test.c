@@ -217,6 +217,17 @@ static int ask_for_events(web_server *server)
     return fds[1];
 }
 
+// Until its stream has begun, which is later than that it was asked for.
+static bool has_begun(int fd)
+{
+    static const char first[] = "event: listening\n";
+    size_t matched = 0;
+    char byte;
+    while (matched < sizeof first - 1 && read(fd, &byte, 1) == 1)
+        matched = byte == first[matched] ? matched + 1 : byte == first[0];
+    return matched == sizeof first - 1;
+}
+
 // All that comes until the end.
 static char *read_all(int fd)
 {
@@ -247,6 +258,7 @@ static void a_slow_socket_is_dropped_and_told(void)
     int slow = ask_for_events(server);
     REQUIRE(open_reader(&f, &quick, (web_listener_of){ .last_id = NULL }));
     begin(&quick);
+    REQUIRE(has_begun(slow));
     // More than are kept and than the socket holds, in turns: each is a window of its own.
     for (int messages = 0; messages < 800; messages++) {
         put(&f, "q", "t");
