@@ -1,6 +1,7 @@
 // priority.c - tasks with a priority: in which order they are taken, and that they keep their place
 // whatever is done with them.
 #include <stdio.h>
+#include <string.h>
 
 #include "fixture.h"
 #include "message/options.h"
@@ -297,6 +298,69 @@ static void all_of_a_state_are_those_that_are_shown_in_it(void)
     store_check_sound();
 }
 
+// As many of each kind in a row as stores put in one by one, and as they put in together.
+static void those_put_in_together_have_their_lanes(void)
+{
+    static const int priorities[] = { 0, 5, -5, 7 }, order[] = { 3, 1, 0, 2 };
+    enum { KINDS = COUNT(priorities), MOST = 9 };
+    for (int run = 1; run <= MOST; run++) {
+        gf_broker *b = store_open();
+        gf_message m[KINDS * MOST];
+        gf_put items[KINDS * MOST];
+        char ids[KINDS * MOST][8], rooms[KINDS * MOST][64], want[KINDS * MOST * 8] = "";
+        int count = 0;
+        for (int kind = 0; kind < KINDS; kind++)
+            for (int i = 0; i < run; i++, count++) {
+                snprintf(ids[count], sizeof ids[count], "%d-%d", kind, i);
+                m[count] = message("q", ids[count]);
+                set_priority(&m[count], priorities[kind], rooms[count]);
+                items[count] = (gf_put){ .message = &m[count] };
+            }
+        CHECK_OK(b->ops->tasks->put(b, items, (size_t)count));
+        for (int at = 0; at < KINDS * run; at++) {
+            size_t size = strlen(want);
+            snprintf(want + size, sizeof want - size, "%s%d-%d", size ? " " : "", order[at / run],
+                at % run);
+        }
+        drain_expecting(b, "q", want);
+        store_close(b);
+        store_check_sound();
+    }
+}
+
+// Nothing of the queue has ever stood in a lane when they come.
+static void the_first_of_a_queue_may_wait(void)
+{
+    gf_broker *b = store_open();
+    put_later(b, "q", "high", 5, gf_now_ms() + HOUR_MS);
+    put_later(b, "q", "low", -5, gf_now_ms() + HOUR_MS);
+    put_ranked(b, "a", 0);
+    put_ranked(b, "b", 0);
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_RUN, "low"));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_RUN, "high"));
+    drain_expecting(b, "q", "high a b low");
+    store_close(b);
+    store_check_sound();
+}
+
+static void the_first_of_a_queue_may_come_archived(void)
+{
+    static const char *const id = "high";
+    gf_broker *b = store_open();
+    gf_item item = { 0 };
+    put_ranked(b, id, 5);
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_ARCHIVE, id));
+    REQUIRE_OK(b->ops->transfer->export_items(b, "q", &id, 1, &item));
+    REQUIRE_OK(b->ops->transfer->import_items(b, "r", &item, 1));
+    gf_item_clear(&item);
+    put_later(b, "r", "a", 0, 0);
+    put_later(b, "r", "b", 0, 0);
+    CHECK_OK(gf_act_one(b, "r", GF_ACT_RUN, id));
+    drain_expecting(b, "r", "high a b");
+    store_close(b);
+    store_check_sound();
+}
+
 static void a_paused_queue_keeps_them(void)
 {
     gf_broker *b = store_open();
@@ -474,6 +538,9 @@ suite suite_priority(void)
         TEST(after_a_crash_it_is_at_the_head_of_its_lane),
         TEST(a_retry_joins_its_lane),
         TEST(what_is_scheduled_joins_its_lane),
+        TEST(those_put_in_together_have_their_lanes),
+        TEST(the_first_of_a_queue_may_wait),
+        TEST(the_first_of_a_queue_may_come_archived),
         TEST(pages_are_in_the_order_of_taking),
         TEST(a_numbered_page_counts_each_once),
         TEST(acts_find_them),

@@ -294,6 +294,9 @@ static inline int64_t gf_sq_first_seq(int64_t qid) { return qid << GF_SQ_SEQ_BIT
 enum { GF_SQ_SPANS = 3 };
 typedef struct gf_sq_span { int64_t first, last; } gf_sq_span;
 gf_sq_span gf_sq_span_of(int64_t qid, int which);
+// A task of this priority has come to the queue, whatever it waits for: from now on all that get in
+// line there are asked for theirs.
+void gf_sq_lane_expect(gf_sq_txn *t, gf_sq_queue *q, int32_t priority);
 // A fresh seq at the end of the priority's line; 0 is gf_sq_queue_next.
 int64_t gf_sq_line_next(gf_sq_txn *t, gf_sq_queue *q, int32_t priority);
 // Of a row of ready or later; without looking where the queue has never had any.

@@ -39,14 +39,19 @@ static int64_t lane_end(gf_sq_txn *t, int64_t qid, int32_t lane)
     return end;
 }
 
+void gf_sq_lane_expect(gf_sq_txn *t, gf_sq_queue *q, int32_t priority)
+{
+    if (priority == 0 || q->ranked)
+        return;
+    GF_SQ_RUN(t->conn, GF_SQL_QUEUE_RANKED, q->qid);
+    q->ranked = true;
+}
+
 int64_t gf_sq_line_next(gf_sq_txn *t, gf_sq_queue *q, int32_t priority)
 {
     if (priority == 0)
         return gf_sq_queue_next(q);
-    if (!q->ranked) {
-        GF_SQ_RUN(t->conn, GF_SQL_QUEUE_RANKED, q->qid);
-        q->ranked = true;
-    }
+    gf_sq_lane_expect(t, q, priority);
     // A lane that has never run empty for two thousand million tasks is full: the next one below it
     // has room. The plain line's own lane is for those alone.
     for (int32_t lane = GF_SQ_LANE_PLAIN - priority; lane < GF_SQ_LANES; lane++) {
