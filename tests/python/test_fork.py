@@ -185,30 +185,34 @@ def test_a_fork_does_not_wait_for_waits(
     assert "cancelled" in ends and len(ends) == 2
 
 
-def test_a_fork_is_quick_while_a_thread_waits(
-    app: gofer.Gofer, awaited: Callable[[int], None]
-) -> None:
-    handle = app.enqueue("t")
-    ends: list[str] = []
-    waits = [threading.Thread(target=lambda: ends.append(handle.wait().outcome)) for _ in range(8)]
-    for wait in waits:
-        wait.start()
+def _quickest_fork_s(before: Callable[[], None]) -> float:
     took_s = []
     for _ in range(8):
-        awaited(len(waits))  # they wait again
+        before()
         began = time.monotonic()
         pid = os.fork()
         if pid == 0:
             os._exit(0)
         took_s.append(time.monotonic() - began)
         assert os.waitpid(pid, 0)[1] == 0
+    return min(took_s)
+
+
+def test_a_fork_is_quick_while_a_thread_waits(
+    app: gofer.Gofer, awaited: Callable[[int], None]
+) -> None:
+    handle = app.enqueue("t")
+    ends: list[str] = []
+    waits = [threading.Thread(target=lambda: ends.append(handle.wait().outcome)) for _ in range(8)]
+    alone_s = _quickest_fork_s(lambda: None)  # on a busy machine that takes its time, too
+    for wait in waits:
+        wait.start()
+    took_s = _quickest_fork_s(lambda: awaited(len(waits)))  # each time they wait again
     app.inspect.cancel(handle.id)
     for wait in waits:
         wait.join(60)
     assert ends == ["cancelled"] * len(waits)
-    # A fork that waited for one of them to look up would take longer; how long one takes by itself
-    # is the machine's affair.
-    assert min(took_s) < 1
+    assert took_s < alone_s + 0.05
 
 
 def test_the_end_of_a_parents_waits_is_silent_in_a_child(
