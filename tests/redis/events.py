@@ -6,7 +6,8 @@ from __future__ import annotations
 import random
 import signal
 import time
-from typing import Any, Callable, Dict, List
+from contextlib import contextmanager
+from typing import Any, Callable, Dict, Iterator, List
 
 from process import Broken, wait_for
 from resp import Connection, ReplyError
@@ -133,23 +134,48 @@ def reshard(topology: Topology) -> None:
         target = random.choice([s for s in topology.primaries() if s is not source])
         key = source.call("RANDOMKEY")
         if key is not None:
-            move_slot(topology, source.call("CLUSTER", "KEYSLOT", key), source, target)
+            slot = source.call("CLUSTER", "KEYSLOT", key)
+            with _slot_on_the_move(topology, slot, source, target):
+                pass
 
 
-def move_slot(topology: Topology, slot: int, source: Server, target: Server) -> None:
+@contextmanager
+def moving(topology: Topology, key: str) -> Iterator[Callable[[str], None]]:
+    """Within, the slot of the key is on its way to another primary: those keys are there that were
+    moved by the function yielded, and the others follow at the end."""
+    if not isinstance(topology, Cluster):
+        raise Broken("a slot moves in the topology cluster")
+    slot = topology.data[0].call("CLUSTER", "KEYSLOT", key)
+    source = next(
+        s for s in topology.primaries() if s.call("CLUSTER", "COUNTKEYSINSLOT", slot) > 0
+    )
+    target = next(s for s in topology.primaries() if s is not source)
+    with _slot_on_the_move(topology, slot, source, target) as move:
+        yield lambda one: move([one])
+
+
+@contextmanager
+def _slot_on_the_move(
+    topology: Topology, slot: int, source: Server, target: Server
+) -> Iterator[Callable[[List[Any]], None]]:
+    sign_on: List[Any] = (
+        ["AUTH2", "admin", topology.setup.admin_password] if topology.setup.auth else []
+    )
     with source.connect() as s, target.connect() as t:
         source_id, target_id = s("CLUSTER", "MYID"), t("CLUSTER", "MYID")
         t("CLUSTER", "SETSLOT", slot, "IMPORTING", source_id)
         s("CLUSTER", "SETSLOT", slot, "MIGRATING", target_id)
-        _move_keys(topology, slot, s, target)
+
+        def move(keys: List[Any]) -> None:
+            s("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, *sign_on, "KEYS", *keys)
+
+        yield move
+        _move_rest(slot, s, move)
         t("CLUSTER", "SETSLOT", slot, "NODE", target_id)
         s("CLUSTER", "SETSLOT", slot, "NODE", target_id)
 
 
-def _move_keys(topology: Topology, slot: int, source: Connection, target: Server) -> None:
-    sign_on: List[Any] = (
-        ["AUTH2", "admin", topology.setup.admin_password] if topology.setup.auth else []
-    )
+def _move_rest(slot: int, source: Connection, move: Callable[[List[Any]], None]) -> None:
     # At first key by key, so that commands meet a slot that is here and there; then faster, for a
     # large queue stands still meanwhile.
     count = 0
@@ -158,7 +184,7 @@ def _move_keys(topology: Topology, slot: int, source: Connection, target: Server
         if not keys:
             return
         try:
-            source("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, *sign_on, "KEYS", *keys)
+            move(keys)
             count += len(keys)
         except ReplyError as error:
             if "OOM" not in str(error):

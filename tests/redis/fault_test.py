@@ -753,6 +753,29 @@ def test_slots_that_move_under_load_lose_nothing(folder: str) -> None:
         survives(topology, folder, trouble)
 
 
+def test_what_is_ranked_is_listed_while_its_slot_moves(folder: str) -> None:
+    """A task whose hash has moved already is not one that has gone."""
+    with Running("cluster") as topology:
+        ids = ["high", "plain", "low"]
+        for id, rank in zip(ids, ("5", "0", "-5")):
+            gofer(topology.url, "enqueue", "t", "--id", id, "--priority", rank).expect(0)
+
+        def listed() -> List[Dict[str, str]]:
+            words = ("task", "ls", "--queue", "default", "--state", "pending", "--json")
+            items: List[Dict[str, str]] = json.loads(
+                gofer(topology.url, *words).expect(0).text
+            )["items"]
+            return items
+
+        with events.moving(topology, "asynq:{default}:t:low") as move:
+            move("asynq:{default}:t:low")
+            check([item["id"] for item in listed()] == ids, f"it lists {listed()}")
+            check("slot" in listed()[2]["last_error"], f"it says {listed()[2]}")
+            move("asynq:{default}:t:high")
+            check([item["id"] for item in listed()] == ids, f"it lists {listed()}")
+        check([item["type"] for item in listed()] == ["t"] * 3, f"it lists {listed()}")
+
+
 def test_a_sharded_queue_changes_and_fails_over_and_loses_nothing(folder: str) -> None:
     """More shards, fewer and failovers, while tasks come and are run."""
     with Running("cluster", Setup(replicas=1)) as topology:

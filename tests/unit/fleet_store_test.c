@@ -208,20 +208,26 @@ static void a_full_group_becomes_one_task(void)
     tear_down();
 }
 
-static bool next_is(gofer_events *events, const char *event, const char *id)
+// Until each of these was told of the task. Who puts a task and who runs it may be two: what they
+// tell comes in any order.
+static void all_are_told(gofer_events *events, const char *id, const char *const *names,
+    size_t count)
 {
-    gofer_info *info;
-    for (bool is = false; !is;) {
-        if (!CHECK_OK(gofer_events_next(events, PATIENCE_MS, &info)))
-            return false;
-        is = strcmp(gofer_info_text(info, "event"), event) == 0 &&
-            strcmp(gofer_info_text(info, "id"), id) == 0;
-        if (is)
-            CHECK(gofer_info_int(info, "at_ms", 0) > 0 &&
-                strcmp(gofer_info_text(info, "queue"), r.queue) == 0);
+    uint32_t left = (1u << count) - 1;
+    while (left) {
+        gofer_info *info;
+        REQUIRE_OK(gofer_events_next(events, PATIENCE_MS, &info));
+        const char *event = gofer_info_text(info, "event");
+        bool ours = strcmp(gofer_info_text(info, "id"), id) == 0;
+        for (size_t i = 0; i < count && ours; i++)
+            if (strcmp(event, names[i]) == 0)
+                left &= ~(1u << i);
+        if (ours) {
+            CHECK(gofer_info_int(info, "at_ms", 0) > 0);
+            CHECK_STR(gofer_info_text(info, "queue"), r.queue);
+        }
         gofer_info_free(info);
     }
-    return true;
 }
 
 // Until nothing comes for a while.
@@ -238,6 +244,7 @@ static bool hears_worker(gofer_events *events)
 
 static void a_listener_hears_a_tasks_life(void)
 {
+    static const char *const life[] = { "enqueued", "started", "archived" };
     gofer_events *events;
     gofer_info *info;
     char id[32];
@@ -251,9 +258,7 @@ static void a_listener_hears_a_tasks_life(void)
         enqueue(r.queue, "t", id, NULL);
     }
     enqueue(r.queue, "dead", "one", NULL);
-    CHECK(next_is(events, "enqueued", "one"));
-    CHECK(next_is(events, "started", "one"));
-    CHECK(next_is(events, "archived", "one"));
+    all_are_told(events, "one", life, COUNT(life));
     int32_t away = 7;
     CHECK_STATUS(gofer_events_next(NULL, 0, &info), GOFER_EINVAL);
     CHECK_INT(gofer_events_breaks(NULL, &away), 0);
@@ -291,7 +296,6 @@ static void enqueued_once(gofer_events *events, const char *start, const char *t
     char id[160] = "";                     // of the first task whose id begins so
     int told = 0;
     int64_t end_ms = check_now_ms() + PATIENCE_MS;     // for an entry's ticks never end
-    // Who puts a task and who runs it may be two: what they tell comes in any order.
     for (bool done = false, asked = false, over = false; !over;) {
         REQUIRE(check_now_ms() < end_ms);
         REQUIRE_OK(gofer_events_next(events, PATIENCE_MS, &info));

@@ -3,8 +3,10 @@
 -- more, else if it is the set itself: nothing).
 -- ARGV: "asynq:{q}:t:", how many, the longest message, score and id to go on behind ('' both: from
 -- the start; '@N': behind the first N), the scores to begin with and to end before ('': all). Bytes
--- are compared here as Redis does: Lua's < on text follows the server's locale.
--- Cost: O(log n), with many equal scores O(log n) looks; and the page.
+-- are compared here as Redis does: Lua's < on text follows the server's locale. A hash that cannot
+-- be had now (its slot is moving) leaves nobody out.
+-- Cost: O(log n), with many equal scores O(log n) looks; and the page. Where a line stands: also
+-- those that are left out before it, 100,000 at most.
 
 --@use show
 --@keys key line
@@ -39,6 +41,7 @@ local skip = is_line or type(stands) == 'number' and stands > 0
 local function left_out(id)
   if not is_line then return redis.call('ZSCORE', line, id) end
   local state = redis.pcall('HGET', ARGV[1] .. id, 'state')
+  if type(state) == 'table' then return string.find(state.err, 'WRONGTYPE', 1, true) end
   return state ~= 'scheduled' and state ~= 'pending'
 end
 local behind = 0
