@@ -15,8 +15,9 @@
     "qid, tail, paused_ms, ranked, pending, active, scheduled, retry, completed, archived, " \
     "aggregating, name"
 
-// As GF_SQ_QID_MAX: a queue of another number is made by no gofer, and left alone.
-#define QID_FITS(table) table ".qid BETWEEN 1 AND 8388606"
+// As GF_SQ_QID_MAX: a queue of another number is made by no gofer, and left alone. The + says that
+// this is nothing to look queues up by: else all are, and sorted by name for each page.
+#define QID_FITS(table) "+" table ".qid BETWEEN 1 AND 8388606"
 // What another program wrote may be any number: bounded before it is added to, for a sum that
 // overflows fails the whole transaction. So many days or queues as there are may be added up.
 #define BOUNDED(column) "max(min(" column ", 1152921504606846), -1152921504606846)"
