@@ -31,7 +31,7 @@ FEW_QUEUES = 10
 SIZES = {           # of a whole run, and of a quick one
     "drained": (300_000, 2_000), "pace": (25_000, 2_000), "paced_s": (8, 1),
     "queues": (1_000, 40), "tasks": (1_000_000, 3_000),
-    "asked": (20, 3), "watched_s": (60, 3), "settled_s": (45, 3), "very_many": (100_000, 2_000),
+    "asked": (20, 3), "watched_s": (60, 3), "settled_s": (100, 3), "very_many": (100_000, 2_000),
 }
 
 

@@ -10,15 +10,15 @@
 local all, n = {}, #ARGV - 1
 local now, values = redis.call('TIME')[1], redis.call('MGET', unpack(KEYS, 9 * n + 1))
 for i = 1, n do
-  local out, waiting, groups = counts(i)
+  local out, waiting, groups, has_line = counts(i)
   if out then
     for k = 1, 6 do out[6 + k] = values[6 * (i - 1) + k] end
     out[13], out[14], out[15], out[16], out[17], out[18] = waiting, groups, false, now, -1, false
     local oldest = out[1] > 0 and ask('LINDEX', KEYS[9 * (i - 1) + 1], -1)
     oldest = oldest and ARGV[i + 1] .. 't:' .. oldest
     if oldest then out[15] = ask('HGET', oldest, 'pending_since') end
-    local lane, line = 0, KEYS[9 * (i - 1) + 9]
-    while lane and out[1] > 0 do
+    local lane, line = has_line and out[1] > 0 and 0, KEYS[9 * (i - 1) + 9]
+    while lane do
       local at = redis.pcall('ZRANGEBYSCORE', line, string.format('%.0f', lane), '+inf',
         'WITHSCORES', 'LIMIT', 0, 1)
       lane = at[2] and (math.floor(at[2] / 17592186044416) + 1) * 17592186044416

@@ -5,6 +5,6 @@
 -- Cost: O(1).
 
 --@keys listening
-local left = redis.call('PTTL', listening)
-if left > tonumber(ARGV[3]) and redis.call('GET', listening) ~= ARGV[1] then return end
+local said = redis.call('GET', listening)
+if said and said ~= ARGV[1] and redis.call('PTTL', listening) > tonumber(ARGV[3]) then return end
 redis.call('SETEX', listening, ARGV[2], ARGV[1])

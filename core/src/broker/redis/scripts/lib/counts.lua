@@ -1,10 +1,11 @@
 -- KEYS: of each queue the nine of COUNTED (inspect.c), then whatever else;
 -- ARGV: -, then each "asynq:{q}:". counts(i): of the i-th queue how many tasks there are, in the
--- order of the states but for those in groups; these and the number of groups. A key of another
--- type counts as empty (what stands in the line is pending, and not scheduled): `gofer doctor`
--- tells of it. The tasks in groups are counted group by group: of over 5000 groups a sample is, and
--- scaled; and no more than that in all of a script, so nil of a queue with more that is not the
--- first. Most keys of most queues do not exist, which one EXISTS tells of all.
+-- order of the states but for those in groups; these, the number of groups, and whether there is a
+-- line. A key of another type counts as empty (what stands in the line is pending, and not
+-- scheduled): `gofer doctor` tells of it. The tasks in groups are counted group by group: of over
+-- 5000 groups a sample is, and scaled; and no more than that in all of a script, so nil of a queue
+-- with more that is not the first. Most keys of most queues do not exist, which one EXISTS tells of
+-- all.
 local left = 5000
 local function ask(...)
   local r = redis.pcall(...)
@@ -14,11 +15,12 @@ end
 local function counts(i)
   local at, prefix = 9 * (i - 1), ARGV[i + 1]
   local out = { ask('LLEN', KEYS[at + 1]) or 0, 0, 0, 0, 0, 0 }
-  if redis.call('EXISTS', unpack(KEYS, at + 2, at + 9)) == 0 then return out, 0, 0 end
+  if redis.call('EXISTS', unpack(KEYS, at + 2, at + 9)) == 0 then return out, 0, 0, false end
   out[2] = ask('LLEN', KEYS[at + 2]) or 0
   for k = 3, 6 do out[k] = ask('ZCARD', KEYS[at + k]) or 0 end
   local lined = ask('ZCARD', KEYS[at + 9]) or 0
-  if lined > 0 then
+  local has_line = lined > 0
+  if has_line then
     local near = redis.pcall('LRANGE', KEYS[at + 1], -8, -1)
     for _, id in ipairs(near) do
       if ask('ZSCORE', KEYS[at + 9], id) then lined = lined - 1 end
@@ -39,5 +41,5 @@ local function counts(i)
     if key:sub(1, #prefix) == prefix then waiting = waiting + (ask('ZCARD', key) or 0) end
   end
   left = left - #some - #sets
-  return out, waiting, groups
+  return out, waiting, groups, has_line
 end
