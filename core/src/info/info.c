@@ -67,6 +67,15 @@ static void field_clear(field *f)
     gofer_info_free(f->child);
 }
 
+gofer_status gf_info_hand_over(gofer_status st, gofer_info *made, gofer_info **out)
+{
+    if (st == GOFER_OK)
+        *out = made;
+    else
+        gofer_info_free(made);
+    return st;
+}
+
 void gofer_info_free(gofer_info *info)
 {
     if (!info)

@@ -14,6 +14,8 @@
 
 gofer_info *gf_info_record(void);                    // NULL: no memory
 gofer_info *gf_info_list(void);
+// What was made to the caller, or freed: returns the status, and *out is set on GOFER_OK alone.
+gofer_status gf_info_hand_over(gofer_status st, gofer_info *made, gofer_info **out);
 char *gf_info_json_items(const gofer_info *list);    // the records as a JSON array; gf_free.
                                                      //   NULL: no memory
 int gf_info_add(gofer_info *list, gofer_info *item); // takes item over, also on failure

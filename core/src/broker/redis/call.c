@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "broker/redis/store.h"
+#include "util/alloc.h"
 #include "util/error.h"
+#include "util/utf8.h"
 
 void gf_rd_script_begin(gf_rd_cmd *cmd, const gf_rd_script *script, const char *queue,
     bool repeatable)
@@ -36,6 +38,16 @@ int64_t gf_rd_reply_int(const redisReply *r, int64_t fallback)
     errno = 0;
     long long value = strtoll(r->str, &end, 10);
     return *end || errno ? fallback : value;
+}
+
+char *gf_rd_clean(const redisReply *r)
+{
+    // U+FFFD is three bytes
+    size_t size = r && r->str ? (size_t)r->len : 0, room = size * 3 + 1;
+    char *out = gf_alloc(room);
+    if (out)
+        gf_utf8_clean(size ? r->str : "", size, out, room);
+    return out;
 }
 
 const redisReply *gf_rd_reply_at(const redisReply *r, size_t index, int type)

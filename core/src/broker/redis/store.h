@@ -249,6 +249,8 @@ gofer_status gf_rd_message_check(const gf_message *m, size_t size);
 
 // Numbers in replies: integer replies and decimal text; else fallback.
 int64_t gf_rd_reply_int(const redisReply *r, int64_t fallback);
+// Text of a reply that may be anybody's: valid UTF-8, gf_free; NULL: no memory.
+char *gf_rd_clean(const redisReply *r);
 // NULL: not there, not that type
 const redisReply *gf_rd_reply_at(const redisReply *r, size_t index, int type);
 
@@ -401,20 +403,25 @@ gofer_status gf_rd_stats_add(gf_broker *b, const gf_type_stats *items, size_t co
 gofer_status gf_rd_stats(
     gf_broker *b, const char *queue, int64_t since_ms, gf_type_stats **out, size_t *count);
 gofer_status gf_rd_stats_steps(gf_broker *b, const gf_stats_steps *which, gf_type_stats *sums);
-gofer_status gf_rd_names_inspect(gf_broker *b, gf_names *out);
 // find.c
 gofer_status gf_rd_filled(gf_broker *b, char *const *queues, size_t count, bool *out);
 gofer_status gf_rd_locate(gf_broker *b, const char *id, gf_names *out);
-// inspect.c
+// counts.c
 gofer_status gf_rd_counts(gf_broker *b, char *const *queues, size_t count, gf_counts *out);
+gofer_status gf_rd_backlog(gf_broker *b, const char *const *queues, size_t count, int64_t *out);
+// about.c
 gofer_status gf_rd_about(gf_broker *b, const char *queue, gofer_info **out);
+// inspect/queues.c
+gofer_status gf_rd_names_inspect(gf_broker *b, gf_names *out);
 gofer_status gf_rd_queues_inspect(gf_broker *b, const char *queue, gofer_info **out);
 gofer_status gf_rd_queues_page(gf_broker *b, const gf_queue_range *range, gofer_info **out);
+// page.c
 gofer_status gf_rd_tasks(gf_broker *b, const char *queue, gf_state state, const char *cursor,
     size_t limit, gofer_info **out);
+// inspect_task.c
 gofer_status gf_rd_task(gf_broker *b, const char *queue, const char *id, gofer_info **out);
+// history.c
 gofer_status gf_rd_history(gf_broker *b, const char *queue, int32_t days, gofer_info **out);
-gofer_status gf_rd_backlog(gf_broker *b, const char *const *queues, size_t count, int64_t *out);
 // act.c
 gofer_status gf_rd_tasks_move(gf_broker *b, const char *queue, gf_state from, gf_state to,
     size_t limit, size_t *done);

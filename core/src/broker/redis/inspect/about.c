@@ -89,9 +89,5 @@ gofer_status gf_rd_about(gf_broker *b, const char *queue, gofer_info **out)
         st = bad ? gf_fail_nomem("what Redis says of itself") : GOFER_OK;
     }
     gf_free(t.text);
-    if (st == GOFER_OK)
-        *out = info;
-    else
-        gofer_info_free(info);
-    return st;
+    return gf_info_hand_over(st, info, out);
 }

@@ -5,7 +5,7 @@
 // script asks for many at once and halves where some are there, so that one queue and
 // a thousand take one exchange and about as many commands. Where the server does not take keys of
 // several slots at once, each is asked by itself.
-#include "broker/redis/inspect/inspect.h"
+#include "broker/redis/inspect/sweep.h"
 
 #include <stdio.h>
 #include <string.h>

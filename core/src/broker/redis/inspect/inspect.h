@@ -1,11 +1,9 @@
-// inspect.h - what the files of inspection and action share: inspect.c, inspect_task.c,
-// page.c, act.c, act_queue.c.
+// inspect.h - what the files of inspection share, and what those of action have of them.
 #ifndef GF_BROKER_REDIS_INSPECT_H
 #define GF_BROKER_REDIS_INSPECT_H
 
 #include "broker/redis/store.h"
 #include "info/info.h"
-
 
 // One row as the scripts here return a task: an array of
 enum {
@@ -54,9 +52,8 @@ gofer_status gf_rd_rows(gf_rd_store *s, const gf_rd_asked_page *asked, char **ne
 // are being aggregated.
 gofer_status gf_rd_group_sets(gf_rd_store *s, const char *queue, redisReply **out);
 
-// A command was refused because its keys are of several slots: what looks like a single server is
-// many behind a proxy.
-bool gf_rd_is_parted(const gf_rd_cmd *cmds, size_t count);
+// The names of all queues, sorted, as they are now; gf_rd_names_free.
+gofer_status gf_rd_names_sorted(gf_rd_store *s, gf_rd_names *names);
 // These queues, as a list in this order; of one that there is not with zeroes.
 gofer_status gf_rd_queues_look(gf_rd_store *s, char *const *queues, size_t count, gofer_info **out);
 // The days of these together; NULL: of all. ENOTFOUND: of the one that is asked for there is none.
@@ -65,8 +62,11 @@ gofer_status gf_rd_history_of(gf_rd_store *s, char *const *queues, size_t count,
 
 // OK: the queue is in asynq:queues or has keys; else ENOTFOUND, or why we do not know.
 gofer_status gf_rd_queue_need(gf_rd_store *s, const char *queue);
-// Text of a reply that may be anybody's: valid UTF-8, gf_free; NULL: no memory.
-char *gf_rd_clean(const redisReply *r);
-int64_t gf_rd_reply_decimal(const redisReply *r, int64_t fallback);    // strict: digits only
+
+enum { GF_RD_COUNTED_KEYS = 9 };
+// What scripts/lib/counts.lua asks for, then more keys of each queue (NULL behind the last); then
+// ARGV. room: of each queue its keys and one more.
+void gf_rd_add_counted(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
+    const char *const *more, const char *flag);
 
 #endif

@@ -1,5 +1,5 @@
 // stats.c - how long tasks waited and ran: hashes for each queue and hour, and each queue and
-// minute, which end by themselves. And the names of queues.
+// minute, which end by themselves.
 //
 // A field is a letter and a type: "d email:welcome" done, "f …" failed, and "w17 …", "r17 …" how
 // many were in that bucket.
@@ -391,28 +391,5 @@ gofer_status gf_rd_stats_steps(gf_broker *b, const gf_stats_steps *which, gf_typ
         .steps = which->count, .sum = { .type = which->type, .steps = sums } };
     gofer_status st = read_queues(&r, which->queue);
     forget_sums(&r.sum);
-    return st;
-}
-
-// ---- names of queues ----------------------------------------------------------------------------
-
-gofer_status gf_rd_names_inspect(gf_broker *b, gf_names *out)
-{
-    gf_rd_store *s = (gf_rd_store *)b;
-    gf_rd_names names = { 0 };
-    gofer_status st = gf_rd_check(s);
-    if (st == GOFER_OK)
-        st = gf_rd_queues_get(s, 0, &names);
-    if (st != GOFER_OK)
-        return st;
-    gf_rd_names_sort(&names);
-    gf_names all = { 0 };
-    for (size_t i = 0; i < names.count && st == GOFER_OK; i++)
-        st = gf_names_add(&all, names.names[i]) ? GOFER_OK : gf_fail_nomem("names of queues");
-    gf_rd_names_free(&names);
-    if (st == GOFER_OK)
-        *out = all;
-    else
-        gf_names_clear(&all);
     return st;
 }
