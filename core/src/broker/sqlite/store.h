@@ -652,13 +652,21 @@ void         gf_sq_watch_close(gf_watch *w);
 gofer_status gf_sq_forward(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms);
 gofer_status gf_sq_purge(gf_broker *b, size_t limit, size_t *done);
 gofer_status gf_sq_upkeep(gf_broker *b);
-gofer_status gf_sq_about(gf_broker *b, const char *queue, gofer_info **out);           // inspect.c
-gofer_status gf_sq_queues(gf_broker *b, const char *queue, gofer_info **out);          // inspect.c
+// about.c
+gofer_status gf_sq_about(gf_broker *b, const char *queue, gofer_info **out);
+// queues.c. ENOTFOUND, and says so:
+gofer_status gf_sq_no_queue(const char *queue);
+gofer_status gf_sq_queues(gf_broker *b, const char *queue, gofer_info **out);
 gofer_status gf_sq_queues_page(gf_broker *b, const gf_queue_range *range, gofer_info **out);
+// page.c
 gofer_status gf_sq_tasks(gf_broker *b, const char *queue, gf_state state, const char *cursor,
     size_t limit, gofer_info **out);
+// inspect_task.c
 gofer_status gf_sq_task(gf_broker *b, const char *queue, const char *id, gofer_info **out);
+// history.c
 gofer_status gf_sq_history(gf_broker *b, const char *queue, int32_t days, gofer_info **out);
+// counts.c
+gofer_status gf_sq_counts(gf_broker *b, char *const *queues, size_t count, gf_counts *out);
 gofer_status gf_sq_backlog(gf_broker *b, const char *const *queues, size_t count, int64_t *out);
 gofer_status gf_sq_tasks_move(gf_broker *b, const char *queue, gf_state from, gf_state to,
     size_t limit, size_t *done);                                                   // act.c
@@ -732,10 +740,10 @@ gofer_status gf_sq_stats_add(gf_broker *b, const gf_type_stats *items, size_t co
 gofer_status gf_sq_stats(
     gf_broker *b, const char *queue, int64_t since_ms, gf_type_stats **out, size_t *count);
 gofer_status gf_sq_stats_steps(gf_broker *b, const gf_stats_steps *which, gf_type_stats *sums);
-gofer_status gf_sq_names(gf_broker *b, gf_names *out);                                 // inspect.c
+// find.c
+gofer_status gf_sq_names(gf_broker *b, gf_names *out);
 gofer_status gf_sq_filled(gf_broker *b, char *const *queues, size_t count, bool *out);
 gofer_status gf_sq_locate(gf_broker *b, const char *id, gf_names *out);
-gofer_status gf_sq_counts(gf_broker *b, char *const *queues, size_t count, gf_counts *out);
 gofer_status gf_sq_tasks_act(gf_broker *b, const char *queue, gf_act act, const char *const *ids,
     size_t count,
     // act.c

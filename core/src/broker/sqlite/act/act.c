@@ -229,7 +229,7 @@ static gofer_status move_tasks(gf_sq_txn *t, void *arg)
     m->done = 0;
     gf_sq_queue *q = gf_sq_queue_named(t, m->queue);
     if (!q)
-        return gf_fail(GOFER_ENOTFOUND, "no queue '%s'", m->queue);
+        return gf_sq_no_queue(m->queue);
     size_t count = gf_sq_rows(t, q, m->from, false, m->seqs, m->limit);
     for (; m->done < count && t->conn->rc == SQLITE_OK; m->done++)
         gf_sq_row_move(t, q, m->from, m->to, m->seqs[m->done], end_of(m->to));

@@ -81,7 +81,7 @@ static gofer_status take_name(gf_sq_txn *t, deleting *d)
 {
     gf_sq_queue *q = gf_sq_queue_named(t, d->queue);
     if (!q)
-        return gf_fail(GOFER_ENOTFOUND, "no queue '%s'", d->queue);
+        return gf_sq_no_queue(d->queue);
     gofer_status st = may_delete(q, d);
     if (st != GOFER_OK)
         return st;

@@ -31,7 +31,7 @@ enum { GF_SQ_SET_MASK = 0x3fff };      // from bit 49 on
 
 enum { GF_SQ_BODY_COUNT = 16, GF_SQ_BODY_NEW_COUNT = GF_SQ_BODY_COUNT - 1 };
 
-// What inspection selects from each table (inspect.c): body, then these.
+// What inspection selects from each table (inspect/page.c): body, then these.
 enum {
     GF_SQ_COL_SEQ = GF_SQ_BODY_COUNT,
     GF_SQ_COL_STATE,

@@ -97,7 +97,7 @@ static gofer_status list_groups(gf_sq_conn *c, void *arg)
     int bad = 0;
     int64_t qid = gf_sq_find_qid(c, l->queue);
     if (!qid)
-        return gf_fail(GOFER_ENOTFOUND, "no queue '%s'", l->queue);
+        return gf_sq_no_queue(l->queue);
     sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_GROUP_LIST);
     gf_sq_bind_int(c, s, 1, qid);
     while (!bad && gf_sq_row(c, s))
