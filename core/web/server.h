@@ -47,10 +47,10 @@ typedef struct web_server_options {
 
 web_server *web_server_new(const web_server_options *opts);     // NULL: no memory, or no thread
 void web_server_use_gate(web_server *server, web_gate *gate);   // before the first connection
-// A connection whose head has been read; it is the server's from now on.
 // A stream has something to read: its reader is what the server opened it with.
 void web_server_wake(void *reader);
 void web_server_left(void *reader);     // the gate's: he has hung up
+// A connection whose head has been read; it is the server's from now on.
 bool web_server_take(web_server *server, int fd, const struct sockaddr *from, socklen_t size);
 // Waits for requests under way, at the most so long. NULL is fine.
 void web_server_settle(web_server *server, int64_t patience_ms);

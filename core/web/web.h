@@ -4,7 +4,8 @@
 // On gofer.h alone, as any stranger. What it is made of, from outside to inside:
 //   listen.c  addresses                        gate.c, head.c   connections, read strictly
 //   tls.c, tunnel.c   under TLS
-//   server.c  requests and answers over HTTP   guard.c, access.c, tokens.c   who may
+//   server.c, request*.c   requests and answers over HTTP
+//   guard.c, access.c, tokens.c   who may
 //   route.c   the table's words                routes.c, api*.c, metrics.c   what is answered
 #ifndef WEB_WEB_H
 #define WEB_WEB_H
