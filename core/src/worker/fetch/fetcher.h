@@ -50,8 +50,8 @@ typedef struct gf_fetcher {
 
 void    *gf_fetcher_main(void *worker);
 void     gf_fetcher_clear(gf_fetcher *f);
-// Go over to the queues that are served now: shares, order and the waiter. The fetcher's thread, or
-// before it runs.
+// queues.c: go over to the queues that are served now: shares, order and the waiter. The fetcher's
+// thread, or before it runs.
 gofer_status gf_fetcher_follow(gofer_worker *w);
 
 // shares.c: fill f->shares for `want` tasks: who may give how many, in which order.
