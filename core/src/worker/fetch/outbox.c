@@ -179,10 +179,12 @@ bool gf_outbox_release(gofer_worker *w, size_t count, gofer_status *st)
 gofer_status gf_outbox_settle(gofer_worker *w, bool force)
 {
     gf_fetcher *f = &w->fetch.fetcher;
+    if (f->afloat.count == 0)
+        return GOFER_OK;
     gf_tasks settled = { 0 };
     gofer_status st = GOFER_OK;
     int64_t begun_ns = gf_mono_ns();
-    if (force && f->afloat.count)
+    if (force)
         st = gf_tally_call(&w->upkeep.tallies, GF_CALL_EXCHANGE, begun_ns,
             w->ops->tasks->settle(w->broker, f->last_ticket, true));
     while (st == GOFER_OK && f->afloat.first) {
