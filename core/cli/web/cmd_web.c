@@ -10,6 +10,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "access.h"
 #include "cli.h"
@@ -191,6 +194,15 @@ static int serve_with_spans(cli *c, gofer_client **client, const web_args *args,
 }
 #endif
 
+// What is large here comes once in a while, and its room is given back: else the C library learns
+// from the first of its size to keep such memory, and very many queues cost 8 MiB more.
+static void return_memory(void)
+{
+#ifdef __GLIBC__
+    (void)mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+#endif
+}
+
 static int run(cli *c, const void *user)
 {
     const web_args *args = user;
@@ -210,6 +222,7 @@ static int run(cli *c, const void *user)
     };
     if (!c->timeout_ms)
         c->timeout_ms = STORE_MS;       // a page that says what is wrong is better than none
+    return_memory();
     int code = cli_open(c, &client, 0);
     opts.log_user = c->log;
     if (code == CLI_OK)
