@@ -3,7 +3,7 @@
 -- day, and what was trimmed.
 -- ARGV: 1: whether the queue, then the only one, has any keys is asked too; then as lib/counts has
 -- it.
--- Answer: of each queue the numbers Q_… of inspect.c, or false.
+-- Answer: of each queue the numbers Q_… of queues.c, or false.
 -- Cost: O(1) for each queue and each group; O(log n) for each lane of its line.
 
 --@use counts

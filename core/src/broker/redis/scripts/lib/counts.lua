@@ -1,4 +1,4 @@
--- KEYS: of each queue the nine of COUNTED (inspect.c), then whatever else;
+-- KEYS: of each queue the nine of GF_RD_COUNTED_KEYS (inspect.h), then whatever else;
 -- ARGV: -, then each "asynq:{q}:". counts(i): of the i-th queue how many tasks there are, in the
 -- order of the states but for those in groups; these, the number of groups, and whether there is a
 -- line. A key of another type counts as empty (what stands in the line is pending, and not
