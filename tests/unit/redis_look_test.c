@@ -376,7 +376,7 @@ static void a_queue_costs_few_commands(void)
 {
     enum { QUEUES = 300 };
     static const char *const inner[] = {
-        "llen", "exists", "lindex", "hget", "zcard", "scard", "zrange", "smembers",
+        "llen", "exists", "lindex", "hget", "zcard", "scard", "zrange", "smembers", "zrangebyscore",
     };
     gf_broker *b = raw_fresh();
     gofer_info *list;
@@ -417,6 +417,57 @@ static void a_queue_costs_few_commands(void)
     gf_free(stats);
     CHECK(calls_of("exists") <= QUEUES / 4);         // of 100 hours each
     CHECK(calls_of("hgetall") <= 101);
+    store_close(b);
+}
+
+// One EXISTS tells that nothing is there.
+static void an_empty_queue_costs_one_command(void)
+{
+    enum { QUEUES = 100 };
+    static const char *const inner[] = { "exists", "llen", "zcard", "scard", "zrange", "lindex" };
+    gf_broker *b = raw_fresh();
+    gofer_info *list;
+    long sum = 0;
+    for (int i = 0; i < QUEUES; i++)
+        raw_run("SADD asynq:queues q%03d", i);
+    raw_run("CONFIG RESETSTAT");
+    REQUIRE_OK(b->ops->inspect->queues(b, NULL, &list));
+    CHECK_INT(gofer_info_count(list), QUEUES);
+    gofer_info_free(list);
+    for (size_t i = 0; i < COUNT(inner); i++)
+        sum += calls_of(inner[i]);
+    long scripts = calls_of("evalsha") + calls_of("eval");
+    CHECK(sum <= QUEUES + 10 + tries() * scripts * (long)COUNT(inner));
+    store_close(b);
+}
+
+// Who listens alone says so without asking how long another has said so.
+static void a_lone_listener_costs_few_commands(void)
+{
+    gf_broker *b = raw_fresh();
+    gf_listener *listener = NULL;
+    raw_run("DEL asynq:gofer:listening");
+    raw_run("SET asynq:gofer:listening sums");
+    raw_run("CONFIG RESETSTAT");
+    REQUIRE_OK(b->ops->live->listener_open(b, true, &listener));
+    long scripts = calls_of("evalsha") + calls_of("eval");
+    CHECK(calls_of("setex") >= 1);
+    CHECK(calls_of("pttl") <= tries() * scripts);
+    b->ops->live->listener_close(listener);
+    store_close(b);
+}
+
+// What stands there may be anything: that it is no word of a listener's stops none.
+static void a_listener_replaces_a_key_of_another_type(void)
+{
+    gf_broker *b = raw_fresh();
+    gf_listener *listener = NULL;
+    raw_run("DEL asynq:gofer:listening");
+    raw_run("RPUSH asynq:gofer:listening x");
+    raw_run("PEXPIRE asynq:gofer:listening 3600000");
+    REQUIRE_OK(b->ops->live->listener_open(b, true, &listener));
+    CHECK_STR(raw_text("GET asynq:gofer:listening"), "sums");
+    b->ops->live->listener_close(listener);
     store_close(b);
 }
 
@@ -556,6 +607,9 @@ static const check_test tests[] = {
     TEST(a_wrong_state_word_hides_nothing),
     TEST(odd_keys_spoil_no_listing),
     TEST(a_queue_costs_few_commands),
+    TEST(an_empty_queue_costs_one_command),
+    TEST(a_lone_listener_costs_few_commands),
+    TEST(a_listener_replaces_a_key_of_another_type),
     TEST(history_of_long_ago_is_found),
     TEST(queues_of_many_groups_are_counted_like_others),
 };

@@ -14,8 +14,10 @@ local function ask(...)
 end
 local function counts(i)
   local at, prefix = 9 * (i - 1), ARGV[i + 1]
-  local out = { ask('LLEN', KEYS[at + 1]) or 0, 0, 0, 0, 0, 0 }
-  if redis.call('EXISTS', unpack(KEYS, at + 2, at + 9)) == 0 then return out, 0, 0, false end
+  local there, out = redis.call('EXISTS', unpack(KEYS, at + 1, at + 9)), { 0, 0, 0, 0, 0, 0 }
+  if there == 0 then return out, 0, 0, false end
+  out[1] = ask('LLEN', KEYS[at + 1]) or 0
+  if there == 1 and out[1] > 0 then return out, 0, 0, false end
   out[2] = ask('LLEN', KEYS[at + 2]) or 0
   for k = 3, 6 do out[k] = ask('ZCARD', KEYS[at + k]) or 0 end
   local lined = ask('ZCARD', KEYS[at + 9]) or 0
