@@ -16,7 +16,10 @@
 #include "scale.h"
 #include "totals.h"
 
-enum { SERIES_MAX = WEB_FEW_QUEUES };
+enum {
+    SERIES_MAX = WEB_FEW_QUEUES,
+    WEIGHED_MAX = 100,          // queues whose tasks are weighed: a question to the store for each
+};
 
 // What a scrape is made of.
 typedef struct snapshots {
@@ -318,7 +321,27 @@ static void put_limited(web_exposition *e, const snapshots *s)
 
 // As they are there: two gauges are named like counters, which OpenMetrics forbids, so they come in
 // the old format alone.
-static void put_asynq(web_exposition *e, const snapshots *s)
+static void weigh(web_exposition *e, gofer_client *client, const char *queue)
+{
+    gofer_info *about = NULL;
+    if (gofer_client_store(client, queue, &about) == GOFER_OK && gofer_info_has(about, "memory"))
+        put_queue(e, queue, &(column){ 0 }, (double)gofer_info_int(about, "memory", 0));
+    gofer_info_free(about);
+}
+
+// About what queues take, where the store can tell: of all or of none, for boards sum them up.
+static void put_memory(web_exposition *e, const snapshots *s, gofer_client *client)
+{
+    size_t count = gofer_info_count(s->queues);
+    if (s->many || count > WEIGHED_MAX)
+        return;
+    web_family(e, "asynq_queue_memory_usage_approx_bytes", WEB_GAUGE,
+        "Number of memory used by a given queue (approximated number by sampling).");
+    for (size_t i = 0; i < count; i++)
+        weigh(e, client, gofer_info_text(gofer_info_at(s->queues, i), "queue"));
+}
+
+static void put_asynq(web_exposition *e, const snapshots *s, gofer_client *client)
 {
     static const column states[] = {
         { "active", "active" }, { "pending", "pending" }, { "scheduled", "scheduled" },
@@ -342,6 +365,7 @@ static void put_asynq(web_exposition *e, const snapshots *s)
         web_family(e, families[i].name, families[i].kind, families[i].help);
         put_columns(e, s, &families[i].column, 1);
     }
+    put_memory(e, s, client);
 }
 
 // ---- the whole
@@ -393,7 +417,7 @@ static void put_all(web_exposition *e, const snapshots *s, const web_call *call)
     put_limited(e, s);
     put_audit(e, call->audit);
     if (call->asynq_names && !e->open)
-        put_asynq(e, s);
+        put_asynq(e, s, call->client);
     web_exposition_end(e);
 }
 

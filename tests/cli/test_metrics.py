@@ -134,6 +134,9 @@ def test_the_names_of_asynqs_exporter(store):
     for name in ("asynq_tasks_processed_total", "asynq_tasks_failed_total",
                  "asynq_queue_paused_total"):
         assert got[f'{name}{{queue="default"}}'] == 0
+    # What SQLite cannot tell has no series.
+    taken = got.get('asynq_queue_memory_usage_approx_bytes{queue="default"}')
+    assert taken is None if "sqlite" in store.env["GOFER_URL"] else taken > 0
     assert "asynq" not in web("/metrics", headers=OPEN).text
     web.close()
     web = Web(store)
