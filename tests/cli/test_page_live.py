@@ -24,6 +24,33 @@ def test_what_happens_is_seen_as_it_happens(page, store):
     page.sees("1.0 enqueued/s", ".rates")
 
 
+def test_what_runs_tells_how_far_it_is(page, store):
+    """In the view of the task and in that of its worker, until it ends. A worker tells the store
+    every five seconds what it runs."""
+    (store.folder / "handler").write_text(
+        "#!/bin/sh\necho 'progress 3 10 rows' >&3\necho 'log info halfway' >&3\n"
+        "while [ ! -e go ]; do sleep 0.05; done\n")
+    (store.folder / "handler").chmod(0o755)
+    store.enqueue("slow", "x", "--id", "one", "--retention", "1h")
+    page.open("/queues/default/tasks/one", "one")
+    page.sees("live", "header")
+    store.worker("--exec", "slow=./handler")
+    page.sees("3 of 10 rows")
+    page.sees("halfway")
+    assert page.run("const bar = document.querySelector('progress'); return [bar.value, bar.max]") \
+        == [3, 10]
+    page.go("/workers", "Workers")
+    page.sees("Tasks of ")          # once it has told the store
+    page.run("document.querySelector('main details').open = true")
+    page.sees("slow one since", "details")
+    page.sees(" ago", "details")
+    page.click("slow one", "details")
+    page.ready("one")
+    (store.folder / "go").touch()
+    page.sees("completed")
+    page.misses("3 of 10")
+
+
 def test_a_server_that_goes_and_comes_back(browse, gofer):
     first = Web(gofer)
     page = browse(first.address)

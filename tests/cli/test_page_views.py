@@ -1,6 +1,7 @@
 """The page in a real Chromium: every view opens on either store, by its address and by links, and
 the browser has nothing to say against it."""
 import json
+import re
 
 import pytest
 from browser import until
@@ -9,6 +10,9 @@ from views import VIEWS, fill
 pytestmark = pytest.mark.usefixtures("has_web")
 
 FIRST_PAGE_MAX = 40 << 10
+# What stands where a script has shown something that is no text.
+SLIPS = re.compile(r"\b(undefined|null|NaN|Infinity|true|false)\b|\[object")
+
 
 def test_every_view_opens(page, store):
     """By its address, and as by a link: the page is the same for both stores."""
@@ -18,6 +22,7 @@ def test_every_view_opens(page, store):
     for view in VIEWS:
         to(view.path, view.title)
         page.sees(view.sees)
+        assert not SLIPS.search(page.text("td,dd,.card,.rates,.axis")), view
         assert page.complaints() == [], view
 
 
@@ -207,6 +212,80 @@ def test_columns_are_chosen_and_kept(page, gofer):
     page.misses("Schedule", heads)
     page.open("/tasks")
     page.sees("Payload", heads)
+
+
+def test_what_fails_is_told_by_type(page, gofer):
+    """Of all queues together, the most first."""
+    for queue, kinds in (("default", "bad bad worse"), ("other", "bad good")):
+        for kind in kinds.split():
+            gofer.enqueue(kind, "x", "--queue", queue, "--retry", "0")
+    gofer("worker", "--drain", "--queue", "default", "--queue", "other",
+          "--shell", "bad=exit 1", "--shell", "worse=exit 1", "--shell", "good=true")
+    page.open("/", "Overview")
+    page.sees("Failures by type")
+    rows = page.run("return [...document.querySelectorAll('table')].find(t => t.caption.textContent"
+                    ".startsWith('Failures')).tBodies[0].innerText").split()
+    assert rows == "bad 3 (100.0 %) 0 worse 1 (100.0 %) 0".split()
+    page.click("3 (100.0 %)")
+    page.ready("Failures")
+    assert page.path == "/failures?type=bad"
+
+
+def test_what_is_not_there_has_no_parts(page, gofer):
+    """Nor is anything else asked of it; once it is there, so is its view."""
+    page.expects("404")
+    asked = ("return performance.getEntriesByType('resource')"
+             ".filter(e => /queues.none[/]/.test(e.name)).length")
+    for path, name in (("/queues/none", "none"), ("/queues/none/tasks/x", "x"),
+                       ("/schedules/none", "none")):
+        page.open(path, name)
+        page.sees("no ", "[role=alert]")
+        assert page.text("main > section").strip().endswith(name), path
+    page.open("/queues/none", "none")
+    assert page.run(asked) == 0
+    gofer.enqueue("t", "x", "--queue", "none")
+    page.sees("Slots wanted")
+    page.misses("no queue")
+
+
+def test_a_note_of_the_doctor_is_no_message(page):
+    """Severities are names of classes, and so are other things."""
+    page.open("/doctor", "Doctor")
+    page.run("""
+        document.getElementById('main').append(...['note', 'warning', 'error'].map(severity =>
+            Object.assign(document.createElement('p'), {className: `finding ${severity}`})));""")
+    assert len(set(page.run("""
+        return [...document.querySelectorAll('p.finding')].map(
+            e => getComputedStyle(e).backgroundColor);"""))) == 1
+
+
+def test_times_are_of_who_looks(page, gofer):
+    """In his zone, beside that of the entry and, in the tooltip, UTC."""
+    page.devtools("Emulation.setTimezoneOverride", timezoneId="Asia/Tokyo")
+    try:
+        gofer("cron", "add", "nightly", "0 3 * * *", "t")
+        page.open("/schedules/nightly", "nightly")
+        page.sees("12:00:00 PM GMT+9", "ol.ticks")
+        page.sees("T03:00:00Z", "ol.ticks")
+        local, utc = page.run("return document.querySelector('ol.ticks gofer-time').title"
+                              ).splitlines()
+        assert "12:00:00 PM GMT+9" in local and utc.endswith("T03:00:00.000Z")
+    finally:
+        page.devtools("Emulation.setTimezoneOverride", timezoneId="")
+
+
+def test_a_cron_entry_tells_what_came_of_it_and_what_is_ahead(page, gofer):
+    gofer("cron", "add", "often", "@every 1s", "t", "--retention", "1h")
+    gofer("cron", "add", "monthly", "0 3 1 * *", "t", "--tz", "Europe/Berlin")
+    page.open("/schedules/monthly", "monthly")
+    page.sees("The clocks of Europe/Berlin change")
+    page.sees("It has not ticked yet.")
+    page.go("/schedules/often", "often")
+    gofer.worker("--exec", "t=true")
+    page.sees("completed", "ol.strip")
+    page.click("completed", "ol.strip")
+    page.sees("Payload")
+    assert "/tasks/cron" in page.path
 
 
 LABELS = """

@@ -27,7 +27,7 @@ VIEWS = (
     View("/?hours=24", "Overview", "How long tasks waited"),
     View("/queues", "Queues", "other"),
     View("/queues/default", "default", "g1"),
-    View("/queues/default?hours=192", "default", "How long tasks ran"),
+    View("/queues/default?hours=192", "default", "1, 0 of 10 slots busy"),
     View("/tasks", "Tasks", "later"),
     View("/tasks?state=retry", "Tasks", "again"),
     View("/queues/default/tasks/kept", "kept", "ada"),
@@ -48,6 +48,8 @@ VIEWS = (
     View("/doctor", "Doctor"),
     View("/not/there", "There is nothing here"),
 )
+# What others are refused.
+FOR_ADMINS = (View("/audit", "Audit", "schedule.put"),)
 
 
 def fill(store):

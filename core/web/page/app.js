@@ -137,7 +137,8 @@ async function run(make, context) {
     /** @type {Promise<void>|null} */
     let next = null; // the look after the one under way, once somebody wants it
     let nextAge = "",
-        due = 0;
+        due = 0,
+        known = false; // something was there to be shown
     const later = (/** @type {number} */ ms) => {
         if (!due && !context.signal.aborted)
             due = setTimeout(() => {
@@ -149,8 +150,12 @@ async function run(make, context) {
         try {
             await view.refresh?.(age);
             fill(trouble);
+            view.node.classList.remove("absent");
+            known = true;
         } catch (error) {
             if (context.signal.aborted) return;
+            if (!known && error instanceof ApiError && error.status === 404)
+                view.node.classList.add("absent");
             if (error instanceof ApiError && error.status === 401) return start();
             fill(trouble, problem(error));
             if (isPassing(error)) later(RETRY_MS);

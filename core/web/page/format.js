@@ -46,6 +46,11 @@ const MOMENT = new Intl.DateTimeFormat(undefined, {
     timeZoneName: "short",
 }); // dear to make
 
+/** How many failed, and what share of all. @param {{done: number, failed: number}} figures */
+export function failedOf({ done, failed }) {
+    return failed ? `${count(failed)} (${((100 * failed) / (done + failed)).toFixed(1)} %)` : "0";
+}
+
 /** @param {number|undefined} ms */
 export function time(ms) {
     return ms && Math.abs(ms) <= LAST_MS ? MOMENT.format(ms) : "";

@@ -1,12 +1,14 @@
 // lines.js - what changes with time, as lines: axes, a reading where the pointer or a key points,
 // and a table behind them.
 import { fill, h, say } from "./dom.js";
-import { behind, ceiling, figure, NOTHING, s } from "./plot.js";
+import { behind, ceiling, figure, fit, grid, NOTHING, s, WIDTH } from "./plot.js";
 
-const WIDTH = 600,
-    HEIGHT = 150,
+const HEIGHT = 150,
     FOOT = 18,
-    LEFT = 52;
+    LEFT = 52,
+    ROOM = 84, // of a time below the plot
+    DAY_ROOM = 124, // with its day
+    MANY_MS = 36 * 3600000; // what lasts longer has days
 
 /** @typedef {{at: number, values: (number|null)[]}} Row null: there was nothing */
 
@@ -35,7 +37,6 @@ export class Lines {
         this.rows = [];
         this.at = -1;
         this.plot = s("svg", {
-            viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
             class: "plot",
             role: "slider",
             tabindex: 0,
@@ -48,11 +49,16 @@ export class Lines {
         this.reading = h("p", { class: "rates" });
         this.table = h("div");
         this.node = figure(title, kinds, this.plot, this.reading, this.table);
+        this.width = WIDTH;
+        fit(this.plot, HEIGHT, (width) => {
+            this.width = width;
+            this.draw();
+        });
     }
 
     /** @param {number} i */
     x(i) {
-        return LEFT + (i * (WIDTH - LEFT - 4)) / Math.max(1, this.rows.length - 1);
+        return LEFT + (i * (this.width - LEFT - 4)) / Math.max(1, this.rows.length - 1);
     }
 
     /**
@@ -66,7 +72,7 @@ export class Lines {
             last = this.rows[this.rows.length - 1]?.at ?? ms,
             apart = (step * (last - first)) / Math.max(1, this.rows.length - 1),
             text = clock(ms, apart < 60000);
-        return last - first > 36 * 3600000 ? `${day(ms)} ${text}` : text;
+        return last - first > MANY_MS ? `${day(ms)} ${text}` : text;
     }
 
     /**
@@ -88,21 +94,17 @@ export class Lines {
         return runs;
     }
 
-    /** @param {Row[]} rows */
-    show(rows) {
-        this.rows = rows;
+    draw() {
+        const rows = this.rows,
+            first = rows[0]?.at ?? 0,
+            last = rows[rows.length - 1]?.at ?? 0,
+            room = last - first > MANY_MS ? DAY_ROOM : ROOM;
         const top = ceiling(Math.max(0, ...rows.flatMap((row) => row.values.map((n) => n ?? 0))));
         const y = (/** @type {number} */ n) => (HEIGHT - FOOT) * (1 - n / top) + 1;
-        const parts = /** @type {Node[]} */ ([]);
-        for (const part of [0, 0.5, 1]) {
-            const at = y(top * part);
-            const text = s("text", { x: LEFT - 6, y: Math.max(10, at + 4), class: "axis end" });
-            text.textContent = this.format(top * part);
-            parts.push(s("line", { x1: LEFT, x2: WIDTH, y1: at, y2: at, class: "grid" }), text);
-        }
-        const step = Math.max(1, Math.ceil(rows.length / 6));
+        const parts = grid(top, this.format, y, LEFT, this.width);
+        const step = Math.max(1, Math.ceil((rows.length * room) / (this.width - LEFT)));
         rows.forEach((row, i) => {
-            if (i % step || this.x(i) > WIDTH - 50) return;
+            if (i % step || this.x(i) > this.width - room + 10) return;
             const text = s("text", { x: this.x(i), y: HEIGHT - 4, class: "axis" });
             text.textContent = this.label(row.at, step);
             parts.push(text);
@@ -115,6 +117,12 @@ export class Lines {
         this.plot.setAttribute("aria-valuemin", "0");
         this.plot.setAttribute("aria-valuemax", String(Math.max(0, rows.length - 1)));
         this.read(Math.min(this.at, rows.length - 1));
+    }
+
+    /** @param {Row[]} rows */
+    show(rows) {
+        this.rows = rows;
+        this.draw();
         if (!this.table.querySelector("details[open]"))
             fill(
                 this.table,
@@ -158,8 +166,8 @@ export class Lines {
     point(event) {
         const box = this.plot.getBoundingClientRect(),
             pointer = /** @type {PointerEvent} */ (event),
-            x = ((pointer.clientX - box.left) / box.width) * WIDTH,
-            share = (x - LEFT) / (WIDTH - LEFT - 4),
+            x = ((pointer.clientX - box.left) / box.width) * this.width,
+            share = (x - LEFT) / (this.width - LEFT - 4),
             last = this.rows.length - 1;
         this.read(Math.max(0, Math.min(last, Math.round(share * last))));
     }

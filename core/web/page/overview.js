@@ -1,7 +1,7 @@
 // overview.js - is work flowing, is anything stuck, and since when.
 import { get } from "./api.js";
 import { fill, h, refill, say } from "./dom.js";
-import { count, duration } from "./format.js";
+import { count, duration, failedOf } from "./format.js";
 import { elsewhere, problem, Table } from "./parts.js";
 import { attempts, Flow } from "./plot.js";
 import { link, path } from "./route.js";
@@ -13,6 +13,8 @@ const IDLE_MS = 15000,
     DOCTOR_MS = 300000,
     DOCTOR_QUEUE_MS = 20000, // and so long for each queue, of which it asks 40 commands
     DOCTOR_QUEUES = 1000, // of more it looks when it is asked
+    FAILURES_MS = 60000,
+    FAILURES_QUEUE_MS = 4000, // of which figures ask four commands
     OLD_MS = 60000;
 
 /** @param {any[]} items @param {string} field */
@@ -39,6 +41,18 @@ function figures(totals, workers) {
             link("/workers", null, slots ? `${busy} of ${slots} busy` : "none"),
         ],
     ];
+}
+
+/** What failed, of all queues together, the most first. @param {any[]} figures by type and queue */
+function failing(figures) {
+    const types = new Map();
+    for (const { type, done, failed } of figures) {
+        const sums = types.get(type) ?? { type, done: 0, failed: 0 };
+        sums.done += Number(done);
+        sums.failed += Number(failed);
+        types.set(type, sums);
+    }
+    return [...types.values()].filter((t) => t.failed).sort((a, b) => b.failed - a.failed);
 }
 
 /** How old the counts may be, where that is worth a word. @param {any} totals */
@@ -83,8 +97,42 @@ export default function overview(context) {
         ],
         (q) => q.queue,
     );
+    const failures = new Table(
+        "Failures by type in the last hour",
+        [
+            { title: "Type", show: (t) => link(path("types", t.type), null, t.type) },
+            {
+                title: "Failed",
+                number: true,
+                show: (t) => link("/failures", { type: t.type }, failedOf(t)),
+            },
+            { title: "Done", number: true, show: (t) => count(t.done) },
+        ],
+        (t) => t.type,
+    );
+    const failed = h(
+        "div",
+        { hidden: true },
+        h("h2", {}, "Failures by type, in the last hour"),
+        failures.node,
+    );
     let findings = 0,
+        counted = 0,
         said = "";
+
+    /** By figures of each queue: not at every look, and not of very many. @param {number} known */
+    function lookAtFailures(known) {
+        if (known > DOCTOR_QUEUES) return;
+        if (Date.now() - counted < Math.max(FAILURES_MS, known * FAILURES_QUEUE_MS)) return;
+        counted = Date.now();
+        get("stats", {}, context.signal)
+            .then(({ items }) => {
+                const worst = failing(items).slice(0, 8);
+                failures.show(worst);
+                failed.hidden = !worst.length;
+            })
+            .catch(() => (counted = 0)); // the look itself says what is wrong
+    }
 
     /** @param {string} age */
     async function look(age) {
@@ -109,6 +157,7 @@ export default function overview(context) {
         queues.show(worst.slice(0, 12));
         refill(days, attempts(seen.history.items));
         const known = seen.totals?.queues ?? Infinity;
+        lookAtFailures(known);
         if (all && known > DOCTOR_QUEUES)
             refill(
                 warnings,
@@ -158,6 +207,7 @@ export default function overview(context) {
             plots?.node ?? elsewhere("Plots of the last hours are", context),
             h("h2", {}, link("/queues", null, "Queues")),
             queues.node,
+            failed,
         ),
         refresh: look,
         every: IDLE_MS,

@@ -109,8 +109,8 @@ export class Table {
                 this.columns.forEach((c, i) => {
                     const cell = row.children[i],
                         shown = c.show(item);
-                    if (!(shown instanceof Node) && !Array.isArray(shown)) say(cell, shown);
-                    else refill(cell, shown);
+                    if (shown instanceof Node || Array.isArray(shown)) refill(cell, shown);
+                    else say(cell, shown === false ? "" : shown);
                 }),
         );
         this.empty.hidden = items.length > 0;

@@ -13,11 +13,50 @@ export function s(tag, props, ...children) {
     return node;
 }
 
+/** How wide a plot is before it is shown. */
+export const WIDTH = 600;
+
+/**
+ * A plot is drawn as wide as it is shown, so that its text is as large as other text, on a phone
+ * and on a wall. @param {Element} plot @param {number} height
+ * @param {(width: number) => void} draw
+ */
+export function fit(plot, height, draw) {
+    let now = 0;
+    const size = (/** @type {number} */ width) => {
+        if (!width || width === now) return;
+        now = width;
+        plot.setAttribute("viewBox", `0 0 ${width} ${height}`);
+        draw(width);
+    };
+    plot.setAttribute("height", String(height)); // which does not depend on the width
+    size(WIDTH);
+    new ResizeObserver(([seen]) => size(Math.round(seen.contentRect.width))).observe(plot);
+}
+
 /** A round number at or above n. @param {number} n */
 export function ceiling(n) {
     if (n <= 0) return 1;
     const size = 10 ** Math.floor(Math.log10(n));
     return [1, 2, 5, 10].map((m) => m * size).find((m) => m >= n) ?? n;
+}
+
+/**
+ * Lines across a plot with what they stand for, which of a low plot can be the same for two.
+ * @param {number} top @param {(n: number) => string} show
+ * @param {(n: number) => number} y @param {number} left @param {number} width
+ */
+export function grid(top, show, y, left, width) {
+    const said = new Set();
+    return [0, 1, 0.5].flatMap((part) => {
+        const at = y(top * part),
+            line = s("line", { x1: left, x2: width, y1: at, y2: at, class: "grid" }),
+            text = s("text", { x: left - 6, y: Math.max(10, at + 4), class: "axis end" });
+        text.textContent = show(top * part);
+        if (said.has(text.textContent)) return [line];
+        said.add(text.textContent);
+        return [line, text];
+    });
 }
 
 /**
@@ -93,59 +132,51 @@ export function figure(title, kinds, ...children) {
     );
 }
 
+const WIDEST = 80; // of a bar: a single day is no wall
+
 /**
  * Stacked bars. @param {string} title @param {string[]} labels @param {Series[]} series
  * @param {(n: number) => string} [show]
  */
 function bars(title, labels, series, show = (n) => n.toLocaleString()) {
-    const width = 600,
-        height = 140,
+    const height = 140,
         foot = 18,
-        left = 46;
+        left = 46,
+        room = 48; // of a label
     const sums = labels.map((_, i) => series.reduce((sum, one) => sum + (one.values[i] ?? 0), 0));
     const top = ceiling(Math.max(0, ...sums));
-    const step = (width - left) / Math.max(1, labels.length);
     const y = (/** @type {number} */ n) => (height - foot) * (1 - n / top);
-    const plot = s("svg", {
-        viewBox: `0 0 ${width} ${height}`,
-        class: "plot",
-        role: "img",
-        "aria-label": title,
-    });
-    for (const part of [0, 0.5, 1]) {
-        const line = y(top * part);
-        plot.append(s("line", { x1: left, x2: width, y1: line, y2: line, class: "grid" }));
-        const text = s("text", { x: left - 6, y: Math.max(10, line + 4), class: "axis end" });
-        text.textContent = show(top * part);
-        plot.append(text);
-    }
-    labels.forEach((label, i) => {
-        let from = 0;
-        for (const one of series) {
-            const value = one.values[i] ?? 0;
-            if (value <= 0) continue;
-            const bar = s("rect", {
-                x: left + i * step + step * 0.1,
-                width: step * 0.8,
-                y: y(from + value),
-                height: Math.max(1, y(from) - y(from + value)),
-                class: one.class,
-            });
-            const tip = s("title", {});
-            tip.textContent = `${label}: ${show(value)} ${one.name}`;
-            bar.append(tip);
-            plot.append(bar);
-            from += value;
-        }
-        if (labels.length <= 12 || i % Math.ceil(labels.length / 8) === 0) {
-            const text = s("text", {
-                x: left + i * step + step / 2,
-                y: height - 4,
-                class: "axis middle",
-            });
-            text.textContent = label;
-            plot.append(text);
-        }
+    const plot = s("svg", { class: "plot", role: "img", "aria-label": title });
+    fit(plot, height, (width) => {
+        const step = (width - left) / Math.max(1, labels.length),
+            every = Math.ceil(room / step);
+        plot.replaceChildren(...grid(top, show, y, left, width));
+        labels.forEach((label, i) => {
+            const middle = left + (i + 0.5) * step,
+                wide = Math.min(step * 0.8, WIDEST);
+            let from = 0;
+            for (const one of series) {
+                const value = one.values[i] ?? 0;
+                if (value <= 0) continue;
+                const bar = s("rect", {
+                    x: middle - wide / 2,
+                    width: wide,
+                    y: y(from + value),
+                    height: Math.max(1, y(from) - y(from + value)),
+                    class: one.class,
+                });
+                const tip = s("title", {});
+                tip.textContent = `${label}: ${show(value)} ${one.name}`;
+                bar.append(tip);
+                plot.append(bar);
+                from += value;
+            }
+            if (i % every === 0) {
+                const text = s("text", { x: middle, y: height - 4, class: "axis middle" });
+                text.textContent = label;
+                plot.append(text);
+            }
+        });
     });
     return figure(
         title,
@@ -177,24 +208,25 @@ export class Flow {
         this.kinds = kinds;
         this.values = new Map(kinds.map(([name]) => [name, new Array(seconds).fill(0)]));
         this.second = Math.floor(Date.now() / 1000);
+        this.rates = h("p", { class: "rates" });
         this.lines = kinds.map(([, style]) =>
             s("polyline", { class: `line ${style}`, points: "" }),
         );
         this.top = s("text", { x: 0, y: 10, class: "axis" });
+        this.width = WIDTH;
+        const foot = s("line", { x1: 0, y1: 119, y2: 119, class: "grid" });
         const plot = s(
             "svg",
-            {
-                viewBox: "0 0 600 120",
-                class: "plot",
-                role: "img",
-                "aria-label": title,
-                preserveAspectRatio: "none",
-            },
-            s("line", { x1: 0, x2: 600, y1: 119, y2: 119, class: "grid" }),
+            { class: "plot", role: "img", "aria-label": title },
+            foot,
             ...this.lines,
             this.top,
         );
-        this.rates = h("p", { class: "rates" });
+        fit(plot, 120, (width) => {
+            this.width = width;
+            foot.setAttribute("x2", String(width));
+            this.draw();
+        });
         this.node = figure(title, kinds, plot, this.rates);
     }
 
@@ -229,7 +261,7 @@ export class Flow {
                 values
                     .map(
                         (value, i) =>
-                            `${(i * 600) / (this.seconds - 1)},${119 - (value / top) * 105}`,
+                            `${(i * this.width) / (this.seconds - 1)},${119 - (value / top) * 105}`,
                     )
                     .join(" "),
             ),

@@ -11,6 +11,25 @@ import { series } from "./series.js";
 /** All tasks of a queue, kept ones too. @param {any} q */
 const all = (q) => q.size + q.completed + q.archived;
 
+/** Is it among "mail=3 report:*=1", in which names may hold blanks? @param {string} text
+ * @param {string} name */
+const serves = (text, name) =>
+    ` ${text} `
+        .split(` ${name}=`)
+        .slice(1)
+        .some((rest) => /^\d+ /.test(rest)) ||
+    [...text.matchAll(/(?:^| )([^ ]*)\*=\d+(?= |$)/g)].some(([, begin]) => name.startsWith(begin));
+
+/** Who takes its tasks, among others. @param {any[]} workers @param {string} name */
+function served(workers, name) {
+    const mine = workers.filter((w) => w.state === "active" && serves(w.queues, name)),
+        sum = (/** @type {string} */ field) => mine.reduce((n, w) => n + Number(w[field] ?? 0), 0),
+        slots = sum("concurrency") + sum("children_want");
+    return mine.length
+        ? link("/workers", null, `${count(mine.length)}, ${sum("running")} of ${slots} slots busy`)
+        : "nobody serves it";
+}
+
 /** @param {import("./app.js").Context} context */
 export default function queue({ words, may, leave }) {
     const name = words[1],
@@ -62,8 +81,9 @@ export default function queue({ words, may, leave }) {
     const groupPart = h("div", { hidden: true }, h("h2", {}, "Groups"), groups.node);
 
     async function look() {
-        const [seen, wanted, stats, history, grouped, sharding] = await Promise.all([
-            get(at`queues/${name}`),
+        const seen = await get(at`queues/${name}`); // if there is none, nothing more is asked
+        const [workers, wanted, stats, history, grouped, sharding] = await Promise.all([
+            get("workers"),
             get("scale", { queue: name }),
             get("stats", { queue: name }),
             get(at`queues/${name}/history`, { days: 30 }),
@@ -85,6 +105,7 @@ export default function queue({ words, may, leave }) {
                         ]),
                 ),
                 ["Failures", link("/failures", { queue: name }, "by kind")],
+                ["Workers", served(workers.items, name)],
                 ["Slots wanted", `${count(wanted.slots)}, to let nobody wait for ten seconds`],
                 ["Today", `${count(seen.processed)}, ${count(seen.failed)} failed`],
                 ["In all", `${count(seen.processed_total)}, ${count(seen.failed_total)} failed`],

@@ -28,7 +28,7 @@ const FRESH_MS = { fine: 10000, hours: 60000 };
 /** @param {number} n */
 const rate = (n) => (n < 10 ? n.toFixed(1) : Math.round(n).toLocaleString());
 /** @param {number} n */
-const whole = (n) => Math.round(n).toLocaleString();
+const whole = (n) => n.toLocaleString(undefined, { maximumFractionDigits: 1 });
 
 /** What a step has for the lines of a plot.
  * @typedef {{plot: Lines, of: (item: any) => (number|null)[]}} Drawn

@@ -1,12 +1,9 @@
 // types.js - how long tasks of each type wait and run, and how many fail.
 import { get } from "./api.js";
 import { h } from "./dom.js";
-import { count, duration } from "./format.js";
+import { count, duration, failedOf } from "./format.js";
 import { choices, Table } from "./parts.js";
 import { link, path } from "./route.js";
-
-/** @param {any} t */
-const share = (t) => ((100 * t.failed) / (t.done + t.failed)).toFixed(1);
 
 /** @param {import("./app.js").Context} context */
 export default function types({ query }) {
@@ -23,7 +20,7 @@ export default function types({ query }) {
             {
                 title: "Failed",
                 number: true,
-                show: (t) => (t.failed ? `${count(t.failed)} (${share(t)} %)` : "0"),
+                show: failedOf,
             },
             ...["wait", "run"].flatMap((what) =>
                 ["p50", "p90", "p99", "max"].map((part, i) => ({

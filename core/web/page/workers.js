@@ -5,6 +5,18 @@ import { bytes, count } from "./format.js";
 import { ask, badge, button, moment, Table } from "./parts.js";
 import { link, path } from "./route.js";
 
+/** What each runs: Redis tells it of workers, SQLite of tasks alone. @param {any[]} workers */
+async function running(workers) {
+    const untold = workers.some((w) => w.running && !items(w.tasks).length),
+        active = untold ? items(await get("tasks", { state: "active", limit: 1000 })) : [];
+    return new Map(
+        workers.map((w) => {
+            const told = items(w.tasks);
+            return [w.worker, told.length ? told : active.filter((t) => t.worker === w.worker)];
+        }),
+    );
+}
+
 /** @param {import("./app.js").Context} context */
 export default function workers({ may, everywhere }) {
     const detail = h("div");
@@ -85,7 +97,9 @@ export default function workers({ may, everywhere }) {
     const view = {
         node: h("section", {}, h("h1", {}, "Workers"), table.node, detail),
         refresh: async () => {
-            const seen = (await get("workers")).items;
+            const seen = (await get("workers")).items,
+                tasks = await running(seen),
+                of = (/** @type {any} */ w) => tasks.get(w.worker) ?? [];
             table.show(seen);
             refill(
                 detail,
@@ -110,7 +124,7 @@ export default function workers({ may, everywhere }) {
                                 ),
                             ),
                         ),
-                    items(w.tasks).length > 0 &&
+                    of(w).length > 0 &&
                         h(
                             "details",
                             {},
@@ -118,7 +132,7 @@ export default function workers({ may, everywhere }) {
                             h(
                                 "ul",
                                 {},
-                                items(w.tasks).map((/** @type {any} */ t) =>
+                                of(w).map((/** @type {any} */ t) =>
                                     h(
                                         "li",
                                         {},
