@@ -19,6 +19,7 @@
 
 #include "clock.h"
 #include "head.h"
+#include "safety.h"
 #include "tunnel.h"
 
 #ifndef MSG_NOSIGNAL
@@ -162,13 +163,15 @@ static place *find_place(web_gate *gate, const struct sockaddr_storage *from, bo
 
 static void answer(int fd, int status, const char *why)
 {
-    char body[256], text[768];
+#define LINE(name, value) name ": " value "\r\n"
+    char body[256], text[1024];
     int size = snprintf(body, sizeof body, "{\"error\":{\"code\":\"EINVAL\",\"message\":\"%s\"}}\n",
         why);
     int n = snprintf(text, sizeof text,
         "HTTP/1.1 %d Refused\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
-        "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n%s",
+        "Cache-Control: no-store\r\n" WEB_SAFETY(LINE) "\r\n%s",
         status, size, body);
+#undef LINE
     // A socket's buffer is empty here and has room for this; one that has not is a hostile one's.
     ssize_t ignored = send(fd, text, (size_t)n, MSG_NOSIGNAL);
     (void)ignored;

@@ -1,5 +1,6 @@
 // request_answer.c - the answer to a request, as it goes out: its bytes and headers.
 #include "request.h"
+#include "safety.h"
 
 void web_response_add(struct MHD_Response *response, const char *name, const char *value)
 {
@@ -9,16 +10,10 @@ void web_response_add(struct MHD_Response *response, const char *name, const cha
 
 void web_response_add_safety(struct MHD_Response *response, const char *cache)
 {
-    web_response_add(response, "Content-Security-Policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-        "connect-src 'self'; font-src 'none'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'; require-trusted-types-for 'script'");
-    web_response_add(response, "X-Content-Type-Options", "nosniff");
-    web_response_add(response, "Referrer-Policy", "no-referrer");
-    web_response_add(response, "Cross-Origin-Opener-Policy", "same-origin");
-    web_response_add(response, "Cross-Origin-Resource-Policy", "same-origin");
+#define ADD(name, value) web_response_add(response, name, value);
+    WEB_SAFETY(ADD)
+#undef ADD
     web_response_add(response, "Cache-Control", cache ? cache : "no-store");
-    web_response_add(response, "Connection", "close");
 }
 
 // The reply's bytes, which are the response's from now on. NULL: no memory.

@@ -237,17 +237,28 @@ def test_a_token_in_the_address_is_never_taken(web):
 # ---- what a browser is told
 
 
+POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+          "connect-src 'self'; font-src 'none'; base-uri 'none'; form-action 'none'; "
+          "frame-ancestors 'none'; require-trusted-types-for 'script'")
+
+
+def refused(web):
+    """The headers of what is answered before there is a request."""
+    head = web.raw(f"GET /healthz HTTP/1.1\r\n{HOST} folded\r\n\r\n").split("\r\n\r\n")[0]
+    return {name.lower(): value for name, value in
+            (line.split(": ", 1) for line in head.split("\r\n")[1:])}
+
+
 def test_every_answer_has_the_headers(web):
-    for path in ("/healthz", "/metrics", "/api/v1/queues", "/nothing", "/api/v1/queues/%00"):
-        headers = web(path).headers
-        policy = headers["content-security-policy"]
-        assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
-        assert "unsafe" not in policy and "require-trusted-types-for 'script'" in policy
+    for path in ("/", "/healthz", "/metrics", "/api/v1/queues", "/nothing", "/api/v1/queues/%00",
+                 "refused"):
+        headers = web(path).headers if path != "refused" else refused(web)
+        assert headers["content-security-policy"] == POLICY
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "no-referrer"
         assert headers["cross-origin-opener-policy"] == "same-origin"
         assert headers["cross-origin-resource-policy"] == "same-origin"
-        assert headers["cache-control"] == "no-store"
+        assert headers["cache-control"] == ("no-cache" if path == "/" else "no-store")
         assert not [name for name in headers if name.startswith("access-control")]
         assert "server" not in headers
 
