@@ -117,6 +117,23 @@ def test_a_page_after_the_other_shows_each_task_once(web, store):
     assert web("/api/v1/tasks?id=id000*").json["items"][-1]["id"] == "id0009"
 
 
+def test_groups_come_by_pages(web, store):
+    names = [f"g{i:02}" for i in range(25)]
+    store("enqueue", "--batch", input="\n".join(
+        json.dumps({"type": "t", "queue": "q", "group": name}) for name in names))
+    path, got, cursor = "/api/v1/queues/q/groups?limit=10", [], ""
+    while True:
+        page = web(path + cursor).json
+        assert len(page["items"]) <= 10
+        got += [g["group"] for g in page["items"]]
+        if "next_cursor" not in page:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert got == names
+    assert len(web("/api/v1/queues/q/groups").json["items"]) == 25
+    assert web("/api/v1/queues/q/groups?limit=1001").status == 400
+
+
 def test_queries_that_are_wrong_are_refused(web):
     for query, words in {
         "limit=0": "limit=0 is not a number from 1 to 1000", "limit=1001": "1 to 1000",

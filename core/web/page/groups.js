@@ -5,7 +5,8 @@ import { count } from "./format.js";
 import { button, moment, Table } from "./parts.js";
 import { link, path } from "./route.js";
 
-const QUEUES = 50, // whose groups are listed at a time
+const GROUPS = 200, // of a queue
+    QUEUES = 50, // whose groups are listed at a time
     PAGES = 5; // of queues, which are looked at for them
 
 /** @param {import("./app.js").Context} context */
@@ -73,15 +74,16 @@ export default function groups({ may }) {
             const { queues, cursor } = await find(age);
             const lists = await Promise.all(
                 queues.map(async (/** @type {any} */ q) =>
-                    (await get(at`queues/${q.queue}/groups`)).items.map((/** @type {any} */ g) => ({
-                        ...g,
-                        queue: q.queue,
-                    })),
+                    (await get(at`queues/${q.queue}/groups`, { limit: GROUPS })).items.map(
+                        (/** @type {any} */ g) => ({ ...g, queue: q.queue }),
+                    ),
                 ),
             );
             table.show(lists.flat());
             refill(
                 foot,
+                queues.some((/** @type {any} */ q) => q.groups > GROUPS) &&
+                    `Of each queue the first ${GROUPS}. `,
                 cursor && `Of the queues up to ${cursor}. `,
                 cursors.length > 0 && turn("Back", () => cursors.pop()),
                 cursor && turn("More", () => cursors.push(cursor)),

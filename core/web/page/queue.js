@@ -1,12 +1,14 @@
 // queue.js - one queue: why it is as slow as it is.
 import { at, get, post, remove } from "./api.js";
-import { h, refill } from "./dom.js";
+import { h, refill, say } from "./dom.js";
 import { count, duration } from "./format.js";
 import { ask, button, facts, moment, STATES, Table } from "./parts.js";
 import { attempts } from "./plot.js";
 import { pause } from "./queues.js";
 import { link, path } from "./route.js";
 import { series } from "./series.js";
+
+const GROUPS = 50; // that are shown
 
 /** All tasks of a queue, kept ones too. @param {any} q */
 const all = (q) => q.size + q.completed + q.archived;
@@ -78,7 +80,8 @@ export default function queue({ words, may, leave }) {
         const text = h("label", {}, "Shards, each a queue of its own on some primary: ", input);
         return (await ask(`Spread ${name}?`, text, "Spread it")) ? Number(input.value) : null;
     }
-    const groupPart = h("div", { hidden: true }, h("h2", {}, "Groups"), groups.node);
+    const groupFoot = h("p", { class: "foot" });
+    const groupPart = h("div", { hidden: true }, h("h2", {}, "Groups"), groups.node, groupFoot);
 
     async function look() {
         const seen = await get(at`queues/${name}`); // if there is none, nothing more is asked
@@ -87,7 +90,7 @@ export default function queue({ words, may, leave }) {
             get("scale", { queue: name }),
             get("stats", { queue: name }),
             get(at`queues/${name}/history`, { days: 30 }),
-            get(at`queues/${name}/groups`),
+            get(at`queues/${name}/groups`, { limit: GROUPS }),
             spreads,
             plots.refresh(),
         ]);
@@ -118,6 +121,7 @@ export default function queue({ words, may, leave }) {
         );
         types.show(stats.items);
         groups.show(grouped.items);
+        say(groupFoot, grouped.next_cursor ? `The first ${GROUPS} of ${count(seen.groups)}.` : "");
         groupPart.hidden = grouped.items.length === 0;
         refill(days, attempts(history.items));
         refill(
