@@ -1,4 +1,5 @@
-"""api_page.py GOFER - prints docs/api.md: the routes of `gofer web`, from its own list of them."""
+"""api_page.py GOFER [--openapi] - prints docs/api.md: the routes of `gofer web`, from its own list
+of them; or docs/openapi.json, which is that list."""
 import json
 import pathlib
 import subprocess
@@ -9,7 +10,7 @@ import urllib.request
 HEAD = """# The JSON interface
 
 [`gofer web`](web.md) answers these addresses. This page is made from the server's own list of them,
-which it has as an OpenAPI document at `/api/v1/routes`.
+which it has as an OpenAPI document at `/api/v1/routes`; [openapi.json](openapi.json) is a copy.
 
 Answers are JSON. Records have the fields of [fields.md](fields.md), lists are
 `{"items": [...]}` with a `next_cursor` where more follows: `?cursor=` asks for the next page.
@@ -57,6 +58,10 @@ and those with signs before them, such as `~.` itself, with one `~` more.
 """
 
 
+def openapi(document):
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
 def page(document):
     rows = []
     for path, ways in document["paths"].items():
@@ -76,7 +81,8 @@ def main():
         try:
             address = server.stdout.readline().decode().strip()
             with urllib.request.urlopen(address + "api/v1/routes") as answer:
-                sys.stdout.write(page(json.load(answer)))
+                made = openapi if "--openapi" in sys.argv else page
+                sys.stdout.write(made(json.load(answer)))
         finally:
             server.terminate()
             server.wait()

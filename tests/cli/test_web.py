@@ -287,8 +287,11 @@ def test_the_list_of_routes_is_an_openapi_document(web):
     assert set(task) == {"get", "patch", "delete"}
     assert [p["name"] for p in task["get"]["parameters"]] == ["queue", "id"]
     assert task["delete"]["security"] == [{"token": ["admin"]}]
-    docs = (ROOT / "docs" / "api.md").read_text()
-    assert docs == api_page.page(document), "run: python3 tests/cli/api_page.py GOFER > docs/api.md"
+    for name, made, words in (("api.md", api_page.page, ""),
+                              ("openapi.json", api_page.openapi, " --openapi")):
+        docs = (ROOT / "docs" / name).read_text()
+        assert docs == made(document), (
+            f"run: python3 tests/cli/api_page.py GOFER{words} > docs/{name}")
 
 
 # ---- acts on all that match
