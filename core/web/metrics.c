@@ -319,8 +319,6 @@ static void put_limited(web_exposition *e, const snapshots *s)
 
 // ---- the names of Asynq's exporter, for boards that know them
 
-// As they are there: two gauges are named like counters, which OpenMetrics forbids, so they come in
-// the old format alone.
 static void weigh(web_exposition *e, gofer_client *client, const char *queue)
 {
     gofer_info *about = NULL;
@@ -341,6 +339,8 @@ static void put_memory(web_exposition *e, const snapshots *s, gofer_client *clie
         weigh(e, client, gofer_info_text(gofer_info_at(s->queues, i), "queue"));
 }
 
+// As they are there: two gauges are named like counters, which OpenMetrics forbids, so they come in
+// the old format alone.
 static void put_asynq(web_exposition *e, const snapshots *s, gofer_client *client)
 {
     static const column states[] = {
