@@ -1,7 +1,11 @@
 // raw.c - plain commands to the Redis under test.
 #include "raw.h"
 
+#include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "broker/redis/net/net.h"
 #include "fixture.h"
@@ -174,11 +178,33 @@ static long long keys_everywhere(void)
     return count;
 }
 
+static int resting = -1;
+
+void raw_slots_rest(void)
+{
+    const char *folder = getenv("GOFER_TEST_REDIS_DIR");
+    char path[PATH_MAX];
+    if (!folder || resting >= 0)
+        return;
+    snprintf(path, sizeof path, "%s/slots.lock", folder);
+    resting = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    REQUIRE(resting >= 0);
+    REQUIRE(flock(resting, LOCK_EX) == 0);
+}
+
+void raw_slots_move(void)
+{
+    if (resting >= 0)
+        close(resting);
+    resting = -1;
+}
+
 // Where slots move meanwhile, a key can go from a node that is not yet empty to
 // one that is already.
 void raw_clean(void)
 {
-    raw_everywhere("CONFIG SET maxmemory 0");           // a test may have ended before it did
+    raw_everywhere("CONFIG SET maxmemory 0");           // a test may have ended before it did,
+    raw_slots_move();                                   //   or this
     for (int i = 0; i == 0 || (i < 20 && keys_everywhere() > 0); i++)
         raw_everywhere("FLUSHALL");
 }
