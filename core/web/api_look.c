@@ -299,55 +299,12 @@ void web_api_queue_history(web_call *call)
     reply_history(call, web_path_word(call, "queue"));
 }
 
-// A page of them, which are in the order of their names. False: it is answered.
-static bool put_groups(web_call *call, const gofer_info *groups, const char *after, int64_t limit)
-{
-    web_text *body = &call->reply.body;
-    const char *last = NULL;
-    int64_t put = 0;
-    bool more = false;
-    web_text_put(body, "{\"items\":[");
-    for (size_t i = 0; i < gofer_info_count(groups) && !more; i++) {
-        const gofer_info *group = gofer_info_at(groups, i);
-        const char *name = gofer_info_text(group, "group");
-        if (after && strcmp(name, after) <= 0)
-            continue;
-        if ((more = put == limit))
-            break;
-        char *json = NULL;
-        gofer_status st = gofer_info_json(group, &json);
-        if (st != GOFER_OK) {
-            web_fail_status(call, st);
-            return false;
-        }
-        web_text_put(body, put++ ? "," : "");
-        (void)web_copy_json(body, json, strlen(json), &call->view);
-        gofer_free(json);
-        last = name;
-    }
-    web_text_put(body, "]");
-    if (more) {
-        web_text_put(body, ",\"next_cursor\":");
-        web_text_json(body, last, strlen(last));
-    }
-    web_text_put(body, "}");
-    return true;
-}
-
 void web_api_groups(web_call *call)
 {
-    gofer_info *groups = NULL;
     int64_t limit = 1000;
-    if (!web_query_number(call, "limit", 1, 1000, &limit))
-        return;
-    gofer_status st = gofer_client_groups(call->client, web_path_word(call, "queue"), &groups);
-    if (st != GOFER_OK) {
-        web_fail_status(call, st);
-    } else if (put_groups(call, groups, web_query_word(call, "cursor"), limit)) {
-        call->reply.status = 200;
-        call->reply.type = "application/json";
-    }
-    gofer_info_free(groups);
+    if (web_query_number(call, "limit", 1, 1000, &limit))
+        REPLY(call, gofer_client_groups_page(call->client, web_path_word(call, "queue"),
+            web_query_word(call, "cursor"), (int32_t)limit, &info));
 }
 
 void web_api_stats(web_call *call)

@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "masks.h"
+#include "pages.h"
 #include "util/go_text.h"
 #include "util/json.h"
 #include "util/utf8.h"
@@ -300,26 +301,28 @@ bool web_asynqmon_put_queue(web_call *call, const char *name, const char *queue)
     return true;
 }
 
+static bool put_group(const gofer_info *group, void *user)
+{
+    web_text *out = user;
+    web_asynqmon_comma(out);
+    web_text_put(out, "{");
+    web_asynqmon_put(out, "group", gofer_info_text(group, "group"));
+    web_asynqmon_put_int(out, "size", gofer_info_int(group, "size", 0));
+    web_text_put(out, "}");
+    return true;
+}
+
 bool web_asynqmon_put_groups(web_call *call, const char *queue)
 {
     web_text *out = &call->reply.body;
-    gofer_info *groups = NULL;
-    gofer_status st = gofer_client_groups(call->client, queue, &groups);
+    const pages groups = { .ask = gofer_client_groups_page, .of = queue, .limit = 1000 };
+    web_asynqmon_key(out, "groups");
+    web_text_put(out, "[");
+    gofer_status st = pages_items(call->client, &groups, put_group, out);
     if (st != GOFER_OK) {
         web_asynqmon_fail(call, st);
         return false;
     }
-    web_asynqmon_key(out, "groups");
-    web_text_put(out, "[");
-    for (size_t i = 0; i < gofer_info_count(groups); i++) {
-        const gofer_info *group = gofer_info_at(groups, i);
-        web_asynqmon_comma(out);
-        web_text_put(out, "{");
-        web_asynqmon_put(out, "group", gofer_info_text(group, "group"));
-        web_asynqmon_put_int(out, "size", gofer_info_int(group, "size", 0));
-        web_text_put(out, "}");
-    }
     web_text_put(out, "]");
-    gofer_info_free(groups);
     return true;
 }

@@ -16,6 +16,7 @@ from typing import Any, Generic, Literal, Optional, TypeVar
 
 from .client import Client, Filter, Progress
 from .errors import InvalidArgument
+from .info import Info
 from .native import lib
 from .payload import Codec, encoded
 from .snapshot import (
@@ -29,6 +30,9 @@ Severity = Literal["note", "warning", "error"]
 Action = Literal["count", "run", "archive", "delete", "cancel"]
 
 T = TypeVar("T")
+
+WALKED = 1000
+"""Records in a page, when all pages are walked."""
 
 _ACTS: dict[str, int] = {
     "count": lib.GOFER_ACT_COUNT, "run": lib.GOFER_ACT_RUN, "archive": lib.GOFER_ACT_ARCHIVE,
@@ -353,6 +357,11 @@ class Page(Generic[T]):
     next_cursor: Optional[str]
 
 
+def page_of(kind: type[T], info: Info) -> Page[T]:
+    following = info.text("next_cursor") if info.has("next_cursor") else None
+    return Page([read(kind, record) for record in info], following)
+
+
 class Inspector:
     """Look at queues and tasks, and act on them.
 
@@ -368,10 +377,25 @@ class Inspector:
 
     # ---- looking ---------------------------------------------------------------
 
+    def _walk(
+        self, kind: type[T], ask: Callable[[Client, Optional[str]], Info]
+    ) -> Iterator[T]:
+        """All records of a list, asked for a page after the other."""
+        cursor: str | None = None
+        while True:
+            with self._client() as client:
+                page = page_of(kind, ask(client, cursor))
+            yield from page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
     def queues(self) -> list[QueueInfo]:
-        """All queues, by name."""
-        with self._client() as client:
-            return [read(QueueInfo, record) for record in client.queues()]
+        """All queues, by name; of more than a thousand on Redis it may miss those of the last five
+        seconds."""
+        return list(
+            self._walk(QueueInfo, lambda client, at: client.queues_page(None, at, WALKED))
+        )
 
     def queues_page(
         self, queue: str | None = None, *, cursor: str | None = None, limit: int = 100
@@ -379,9 +403,7 @@ class Inspector:
         """At most `limit` (1 to 1000) queues of a name or a pattern ("mail:*"; None: all), by name:
         for stores with many, for a page costs only what it holds."""
         with self._client() as client:
-            info = client.queues_page(queue, cursor, limit)
-        following = info.text("next_cursor") if info.has("next_cursor") else None
-        return Page([read(QueueInfo, record) for record in info], following)
+            return page_of(QueueInfo, client.queues_page(queue, cursor, limit))
 
     def queue(self, queue: str) -> QueueInfo:
         with self._client() as client:
@@ -404,9 +426,7 @@ class Inspector:
         """At most `limit` (1 to 1000) tasks of one state, in the order they will run, ran or
         failed."""
         with self._client() as client:
-            info = client.tasks(queue, state, cursor, limit)
-        following = info.text("next_cursor") if info.has("next_cursor") else None
-        return Page([read(TaskInfo, record) for record in info], following)
+            return page_of(TaskInfo, client.tasks(queue, state, cursor, limit))
 
     def tasks(self, queue: str = "default", state: State = "pending") -> Iterator[TaskInfo]:
         """All tasks of one state, fetched page by page while you iterate. Tasks that move meanwhile
@@ -462,8 +482,17 @@ class Inspector:
 
     def groups(self, queue: str = "default") -> list[GroupInfo]:
         """The groups of a queue that have tasks in them, by name."""
+        return list(
+            self._walk(GroupInfo, lambda client, at: client.groups_page(queue, at, WALKED))
+        )
+
+    def groups_page(
+        self, queue: str = "default", *, cursor: str | None = None, limit: int = 100
+    ) -> Page[GroupInfo]:
+        """At most `limit` (1 to 1000) of them, by name: for queues with many. A page may hold fewer
+        before the last."""
         with self._client() as client:
-            return [read(GroupInfo, record) for record in client.groups(queue)]
+            return page_of(GroupInfo, client.groups_page(queue, cursor, limit))
 
     def stats(self, queue: str | None = None, hours: int = 1) -> list[Figures]:
         """How long tasks waited and ran in the last hours (1 to 168), by queue and type. None: all

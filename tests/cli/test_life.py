@@ -347,6 +347,16 @@ def test_groups(gofer):
     gofer("group", "ls", "--queue", "none", code=3)
 
 
+def test_very_many_groups_come_in_tables_of_a_thousand(gofer):
+    gofer("enqueue", "--batch", input="\n".join(
+        json.dumps({"type": "t", "queue": "q", "group": f"g{i:04}"}) for i in range(1234)))
+    want = [f"g{i:04}" for i in range(1234)]
+    assert [g["group"] for g in gofer.json("group", "ls")["items"]] == want
+    out = gofer("group", "ls", "--queue", "q").out
+    assert out.count("GROUP ") == 2
+    assert re.findall(r"^q +(g\d+) ", out, re.M) == want
+
+
 def test_a_worker_aggregates_by_a_command(gofer):
     for i in range(3):
         gofer("enqueue", "part", str(i), "--group", "user:7", "--retry", "3")

@@ -80,6 +80,14 @@ function tests.groups_are_listed(folder)
   assert(groups[1].oldest_at_ms <= groups[1].newest_at_ms)
   check.equal(#app:find("default", "aggregating", { group = "a" }), 3)
   check.fails("EINVAL: ", app.groups, app)
+  for name in ("c b"):gmatch("%a") do app:enqueue("t", "", { group = name }) end
+  local names, page = "", nil
+  repeat
+    page = app:groups_page("default", { limit = 2, cursor = page and page.next_cursor })
+    assert(#page <= 2)
+    for _, group in ipairs(page) do names = names .. group.group end
+  until not page.next_cursor
+  check.equal(names, "abc")
 end
 
 -- ---- Schedules

@@ -83,6 +83,34 @@ def test_pages_of_queues(app: gofer.Gofer) -> None:
         app.inspect.queues_page(cursor="x" * 300)
 
 
+def test_pages_of_groups(app: gofer.Gofer) -> None:
+    for group in ("b", "é", "a:1", "c"):
+        app.enqueue("t", group=group)
+    names, cursor, pages = [], None, 0
+    while True:
+        page = app.inspect.groups_page(limit=3, cursor=cursor)
+        names += [info.group for info in page.items]
+        cursor, pages = page.next_cursor, pages + 1
+        if cursor is None:
+            break
+    assert names == ["a:1", "b", "c", "é"] and pages == 2
+    assert [info.group for info in app.inspect.groups()] == names
+    with pytest.raises(gofer.InvalidArgument):
+        app.inspect.groups_page(limit=1001)
+    with pytest.raises(gofer.InvalidArgument, match="cursor"):
+        app.inspect.groups_page(cursor="x" * 1000)
+    with pytest.raises(gofer.NotFound):
+        app.inspect.groups_page("none")
+
+
+def test_whole_lists_are_longer_than_a_page(app: gofer.Gofer) -> None:
+    names = [f"q{i:04}" for i in range(1003)]
+    app.enqueue_many([app.item("t", queue=name) for name in names])
+    assert [info.queue for info in app.inspect.queues()] == names
+    app.enqueue_many([app.item("t", group=name) for name in names])
+    assert [info.group for info in app.inspect.groups()] == names
+
+
 def test_acting_on_one(app: gofer.Gofer) -> None:
     handle = app.enqueue("t", delay="1h")
     app.inspect.run(handle.id)

@@ -55,7 +55,7 @@ static bool plan_of(const char *text, char *plan, size_t room)
 static bool may_sort(int statement)
 {
     static const int some[] = { GF_SQL_QUEUES_FILLED, GF_SQL_DAY_LIST, GF_SQL_PAGE_GROUPS,
-        GF_SQL_PAGE_GROUP, GF_SQL_WORKER_LIST, GF_SQL_GROUP_LIST, GF_SQL_AWAITED_ENDED };
+        GF_SQL_PAGE_GROUP, GF_SQL_WORKER_LIST, GF_SQL_AWAITED_ENDED };
     for (size_t i = 0; i < COUNT(some); i++)
         if (some[i] == statement)
             return true;
@@ -87,11 +87,22 @@ static void a_page_of_queues_is_found_by_name(void)
     sqlite3_close(db);
 }
 
+// So is one of groups.
+static void a_page_of_groups_is_found_by_name(void)
+{
+    static char plan[16384];
+    open_store();
+    CHECK(plan_of(gf_sql_text[GF_SQL_GROUP_LIST], plan, sizeof plan));
+    CHECK_HAS(plan, "USING INDEX group_name (qid=? AND name>?)");
+    sqlite3_close(db);
+}
+
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
         TEST(nothing_is_sorted_that_has_an_index),
         TEST(a_page_of_queues_is_found_by_name),
+        TEST(a_page_of_groups_is_found_by_name),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

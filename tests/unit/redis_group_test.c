@@ -460,12 +460,85 @@ static void groups_take_turns(void)
         gf_group_set_free(set);
     }
     gofer_info *list = NULL;
-    REQUIRE_OK(b->ops->inspect->groups(b, "q", &list));
+    REQUIRE_OK(b->ops->inspect->groups(b, "q", NULL, &list));
     REQUIRE(gofer_info_count(list) == 3);
     CHECK_STR(gofer_info_text(gofer_info_at(list, 2), "group"), "c");
     CHECK_INT(gofer_info_int(gofer_info_at(list, 2), "size", 0), 2);
     CHECK_INT(gofer_info_int(gofer_info_at(list, 0), "size", 0), 1);
     gofer_info_free(list);
+    store_close(b);
+}
+
+// A Go program's names may be any bytes: each is shown, and each once.
+static void names_of_any_bytes_come_by_pages(void)
+{
+    static const struct { const char *bytes, *shown; } names[] = {
+        { "a\001b", "a\001b" }, { "a\xff", "a\xef\xbf\xbd" },
+        { "a\xff\xfe", "a\xef\xbf\xbd\xef\xbf\xbd" }, { "\xfe", "\xef\xbf\xbd" },
+        { "\xff", "\xef\xbf\xbd" },
+    };
+    gf_broker *b = raw_fresh();
+    raw_run("SADD asynq:queues q");
+    for (size_t i = 0; i < COUNT(names); i++) {
+        raw_run("SADD asynq:{q}:groups %s", names[i].bytes);
+        raw_run("ZADD asynq:{q}:g:%s 5 t", names[i].bytes);
+    }
+    raw_run("SADD asynq:{q}:groups hollow");
+    raw_run("SADD asynq:{q}:groups other");
+    raw_run("HSET asynq:{q}:g:other k v");
+    char cursor[64] = "";
+    size_t found = 0;
+    for (int page = 0; page == 0 || *cursor; page++) {
+        gofer_info *list = NULL;
+        REQUIRE_OK(b->ops->inspect->groups(b, "q",
+            &(gf_page){ .cursor = *cursor ? cursor : NULL, .limit = 1 }, &list));
+        if (gofer_info_count(list)) {
+            REQUIRE(found < COUNT(names));
+            CHECK_STR(gofer_info_text(gofer_info_at(list, 0), "group"), names[found++].shown);
+            CHECK_INT(gofer_info_int(gofer_info_at(list, 0), "oldest_at_ms", 0), 5000);
+        }
+        const char *next = gofer_info_text(list, "next_cursor");
+        snprintf(cursor, sizeof cursor, "%s", next ? next : "");
+        gofer_info_free(list);
+    }
+    CHECK_INT(found, COUNT(names));
+    gofer_info *list = NULL;
+    CHECK_STATUS(b->ops->inspect->groups(b, "q", &(gf_page){ "%zz", 1 }, &list), GOFER_EINVAL);
+    CHECK_STATUS(b->ops->inspect->groups(b, "q", &(gf_page){ "%4", 1 }, &list), GOFER_EINVAL);
+    store_close(b);
+}
+
+// More than a piece, and more than a page: what a page takes of memory goes by the page.
+static void very_many_groups_come_by_pages(void)
+{
+    enum { MANY = 7000, LIMIT = 700 };
+    gf_broker *b = raw_fresh();
+    raw_run("SADD asynq:queues q");
+    raw_script("for i = 1, 7000 do local n = string.format('%04d', i) "
+               "redis.call('SADD', KEYS[1], n) "
+               "redis.call('ZADD', 'asynq:{q}:g:' .. n, i, 't') end return 'OK'",
+        "asynq:{q}:groups");
+    char cursor[64] = "";
+    int64_t next_size = 1;
+    for (int page = 0; page == 0 || *cursor; page++) {
+        gofer_info *list = NULL;
+        REQUIRE_OK(b->ops->inspect->groups(b, "q",
+            &(gf_page){ .cursor = *cursor ? cursor : NULL, .limit = LIMIT }, &list));
+        CHECK(gofer_info_count(list) <= LIMIT);
+        for (size_t i = 0; i < gofer_info_count(list); i++) {
+            int64_t at_ms = gofer_info_int(gofer_info_at(list, i), "oldest_at_ms", 0);
+            if (!CHECK_INT(at_ms, next_size++ * 1000))
+                break;
+        }
+        const char *next = gofer_info_text(list, "next_cursor");
+        snprintf(cursor, sizeof cursor, "%s", next ? next : "");
+        gofer_info_free(list);
+    }
+    CHECK_INT(next_size, MANY + 1);
+    gofer_info *all = NULL;
+    REQUIRE_OK(b->ops->inspect->groups(b, "q", NULL, &all));
+    CHECK_INT(gofer_info_count(all), MANY);
+    gofer_info_free(all);
     store_close(b);
 }
 
@@ -481,6 +554,8 @@ static const check_test tests[] = {
     TEST(entries_are_shown_by_one_scheduler_at_a_time),
     TEST(a_set_becomes_one_task_in_one_step),
     TEST(groups_take_turns),
+    TEST(names_of_any_bytes_come_by_pages),
+    TEST(very_many_groups_come_by_pages),
 };
 
 int main(int argc, char **argv)

@@ -356,7 +356,7 @@ static gofer_status group(gf_broker *b, bool put_it)
     gf_group_rule rule = { .grace_ms = 1000, .max_size = 1 };
     gofer_info *list = NULL;
     size_t done;
-    gofer_status st = b->ops->inspect->groups(b, "q", &list);
+    gofer_status st = b->ops->inspect->groups(b, "q", NULL, &list);
     gofer_info_free(list);
     if (st == GOFER_OK)
         st = b->ops->groups->take(b, "w", "q", &rule, &set);

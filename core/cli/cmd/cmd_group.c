@@ -7,11 +7,12 @@
 #include "bulk.h"
 #include "cli.h"
 #include "json.h"
+#include "pages.h"
 #include "screen.h"
 
 // ---- ls
 
-enum { QUEUES_PAGE = 1000 };
+enum { PAGE = 1000 };
 
 typedef struct ls_args {
     const char *queue;
@@ -24,100 +25,105 @@ static const cli_option ls_options[] = {
 };
 
 typedef struct listing {
-    cli   *c;
-    table *rows;        // NULL with --json
-    int    first;
+    cli          *c;
+    gofer_client *client;
+    const char   *queue;        // whose groups come
+    table        *rows;         // of which no more than a page are kept; NULL: none yet
+    int           tables;       // that were printed
+    int           first;
+    gofer_status  status;
 } listing;
 
-static int put_json(listing *l, const char *queue, const gofer_info *group)
+static void print_rows(listing *l)
+{
+    if (!l->rows)
+        return;
+    if (l->tables++)
+        putchar('\n');
+    table_print(l->rows, l->c->color);
+    table_free(l->rows);
+    l->rows = NULL;
+}
+
+static bool put_json(listing *l, const gofer_info *group)
 {
     char *json = NULL;
-    gofer_status st = gofer_info_json(group, &json);
-    if (st != GOFER_OK)
-        return cli_fail_status(l->c, st, NULL);
+    l->status = gofer_info_json(group, &json);
+    if (l->status != GOFER_OK)
+        return false;
     printf("%s{\"queue\":", l->first ? "" : ",");
-    json_put_text(stdout, queue);
+    json_put_text(stdout, l->queue);
     printf(",%s", json + 1);        // the object without its brace
     l->first = 0;
     gofer_free(json);
-    return CLI_OK;
+    return true;
 }
 
-static int list_queue(listing *l, gofer_client *client, const char *queue)
+static bool put_group(const gofer_info *group, void *user)
 {
-    gofer_info *groups = NULL;
+    static const char *const heads[] = { "QUEUE", "GROUP", "TASKS", "OLDEST", "NEWEST", NULL };
+    listing *l = user;
     int64_t now_ms = cli_now_ms();
     char text[CLI_HUMAN];
-    int code = CLI_OK;
-    gofer_status st = gofer_client_groups(client, queue, &groups);
-    if (st != GOFER_OK)
-        return cli_fail_status(l->c, st, NULL);
-    for (size_t i = 0; i < gofer_info_count(groups) && code == CLI_OK; i++) {
-        const gofer_info *group = gofer_info_at(groups, i);
-        if (!l->rows) {
-            code = put_json(l, queue, group);
-            continue;
-        }
-        table_cell(l->rows, STYLE_PLAIN, queue);
-        table_cell(l->rows, STYLE_BOLD, gofer_info_text(group, "group"));
-        table_cellf(l->rows, STYLE_PLAIN, "%" PRId64, gofer_info_int(group, "size", 0));
-        table_cell(l->rows, STYLE_PLAIN,
-            cli_human_when(text, gofer_info_int(group, "oldest_at_ms", now_ms), now_ms));
-        table_cell(l->rows, STYLE_PLAIN,
-            cli_human_when(text, gofer_info_int(group, "newest_at_ms", now_ms), now_ms));
+    if (l->c->global.json)
+        return put_json(l, group);
+    if (!l->rows)
+        l->rows = table_new(heads, "llrrr");
+    table_cell(l->rows, STYLE_PLAIN, l->queue);
+    table_cell(l->rows, STYLE_BOLD, gofer_info_text(group, "group"));
+    table_cellf(l->rows, STYLE_PLAIN, "%" PRId64, gofer_info_int(group, "size", 0));
+    table_cell(l->rows, STYLE_PLAIN,
+        cli_human_when(text, gofer_info_int(group, "oldest_at_ms", now_ms), now_ms));
+    table_cell(l->rows, STYLE_PLAIN,
+        cli_human_when(text, gofer_info_int(group, "newest_at_ms", now_ms), now_ms));
+    if (table_rows(l->rows) == PAGE)
+        print_rows(l);
+    return true;
+}
+
+static gofer_status list_queue(listing *l, const char *queue)
+{
+    const pages groups = { .ask = gofer_client_groups_page, .of = queue, .limit = PAGE };
+    l->queue = queue;
+    gofer_status st = pages_items(l->client, &groups, put_group, l);
+    return st == GOFER_OK ? l->status : st;
+}
+
+// A queue may be removed meanwhile.
+static bool list_if_grouped(const gofer_info *queue, void *user)
+{
+    listing *l = user;
+    if (gofer_info_int(queue, "aggregating", 0)) {
+        gofer_status st = list_queue(l, gofer_info_text(queue, "queue"));
+        l->status = st == GOFER_ENOTFOUND ? GOFER_OK : st;
     }
-    gofer_info_free(groups);
-    return code;
+    return l->status == GOFER_OK;
 }
 
-static int list_page(listing *l, gofer_client *client, const gofer_info *queues)
+static gofer_status list_all(listing *l)
 {
-    int code = CLI_OK;
-    for (size_t i = 0; i < gofer_info_count(queues) && code == CLI_OK; i++)
-        if (gofer_info_int(gofer_info_at(queues, i), "aggregating", 0))
-            code = list_queue(l, client, gofer_info_text(gofer_info_at(queues, i), "queue"));
-    return code;
-}
-
-// There may be very many queues: a page of them is in memory.
-static int list_all(listing *l, gofer_client *client)
-{
-    gofer_info *queues = NULL;
-    int code = CLI_OK;
-    do {
-        gofer_info *before = queues;
-        const char *behind = before ? gofer_info_text(before, "next_cursor") : NULL;
-        gofer_status st = gofer_client_queues_page(client, NULL, behind, QUEUES_PAGE, &queues);
-        code = st == GOFER_OK ? list_page(l, client, queues) : cli_fail_status(l->c, st, NULL);
-        queues = st == GOFER_OK ? queues : NULL;
-        gofer_info_free(before);
-    } while (code == CLI_OK && gofer_info_has(queues, "next_cursor"));
-    gofer_info_free(queues);
-    return code;
+    const pages queues = { .ask = gofer_client_queues_page, .limit = PAGE };
+    gofer_status st = pages_items(l->client, &queues, list_if_grouped, l);
+    return st == GOFER_OK ? l->status : st;
 }
 
 static int run_ls(cli *c, const void *user)
 {
-    static const char *const heads[] = { "QUEUE", "GROUP", "TASKS", "OLDEST", "NEWEST", NULL };
     const ls_args *args = user;
-    gofer_client *client = NULL;
-    int code = cli_open(c, &client, 0);
+    listing l = { .c = c, .first = 1 };
+    int code = cli_open(c, &l.client, 0);
     if (code != CLI_OK)
         return code;
-    listing l = { .c = c, .first = 1 };
     if (c->global.json)
         fputs("{\"items\":[", stdout);
-    else
-        l.rows = table_new(heads, "llrrr");
-    code = args->queue ? list_queue(&l, client, args->queue) : list_all(&l, client);
-    if (!l.rows)
+    gofer_status st = args->queue ? list_queue(&l, args->queue) : list_all(&l);
+    code = st == GOFER_OK ? CLI_OK : cli_fail_status(c, st, NULL);
+    print_rows(&l);
+    if (c->global.json)
         puts("]}");
-    else if (code == CLI_OK && table_rows(l.rows))
-        table_print(l.rows, c->color);
-    else if (code == CLI_OK)
+    else if (code == CLI_OK && !l.tables)
         cli_note(c, "no groups with tasks in them");
-    table_free(l.rows);
-    gofer_client_close(client);
+    gofer_client_close(l.client);
     return code;
 }
 
@@ -125,7 +131,9 @@ const cli_command cmd_group_ls = {
     .name = "group ls",
     .summary = "list groups with tasks in them",
     .usage = "",
-    .about = "A group's tasks wait until a worker with --aggregate makes one task of them.",
+    .about =
+        "A group's tasks wait until a worker with --aggregate makes one task of them. More than a "
+        "thousand groups come in tables of a thousand.",
     .examples = "gofer group ls --queue mail",
     .options = ls_options,
     .args_size = sizeof(ls_args),

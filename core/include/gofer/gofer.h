@@ -634,6 +634,17 @@ GOFER_API gofer_status gofer_client_act(gofer_client *client, int32_t act, const
  *  oldest_at_ms, newest_at_ms. */
 GOFER_API gofer_status gofer_client_groups(gofer_client *client, const char *queue,
     gofer_info **out);
+/** A page of them, for queues with many.
+ *
+ *  cursor  NULL: from the start; else the text field next_cursor of the page before
+ *  limit   1 to 1000; 0: 30
+ *
+ *  The list has the field next_cursor, missing on the last page. A page may hold fewer than limit,
+ *  even none, before the last. Groups that come and go between two pages change nothing for the
+ *  others. On Redis, where names have no order, each page looks at the names of all groups of the
+ *  queue, some at a time. Errors: GOFER_EINVAL, GOFER_ENOTFOUND (no such queue). */
+GOFER_API gofer_status gofer_client_groups_page(gofer_client *client, const char *queue,
+    const char *cursor, int32_t limit, gofer_info **out);
 /** How long tasks waited and ran in the last hours (1 to 168; 0: 1), by queue and type. Only what
  *  gofer's workers ran. queue NULL: all. Fields: queue, type, done, failed, wait_p50_ms,
  *  wait_p90_ms, wait_p99_ms, wait_max_ms, run_p50_ms, run_p90_ms, run_p99_ms, run_max_ms; each

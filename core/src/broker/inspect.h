@@ -49,6 +49,12 @@ typedef struct gf_queue_range {
 } gf_queue_range;
 bool gf_queue_range_has(const gf_queue_range *r, const char *name);  // but for `after` and `limit`
 
+// A page of a list that has one order.
+typedef struct gf_page {
+    const char *cursor;                  // next_cursor of the page before; NULL: from the first
+    size_t      limit;                   // at most so many; 0: all
+} gf_page;
+
 typedef struct gf_inspect_ops {
     // All are called by the client (names, backlog and stats_add by housekeeping too), wait, and
     // may be called again.
@@ -70,7 +76,9 @@ typedef struct gf_inspect_ops {
     gofer_status (*tasks)(gf_broker *b, const char *queue, gf_state state, const char *cursor,
         size_t limit, gofer_info **out);
     gofer_status (*task)(gf_broker *b, const char *queue, const char *id, gofer_info **out);
-    gofer_status (*groups)(gf_broker *b, const char *queue, gofer_info **out);
+    // By name, with next_cursor if there are more; page NULL: all. A page may hold fewer than its
+    // limit. On Redis each page asks for the names of all, some at a time.
+    gofer_status (*groups)(gf_broker *b, const char *queue, const gf_page *page, gofer_info **out);
     gofer_status (*history)(gf_broker *b, const char *queue, int32_t days, gofer_info **out);
     // What the store says of itself; queue: about the memory of that.
     gofer_status (*about)(gf_broker *b, const char *queue, gofer_info **out);

@@ -237,7 +237,7 @@ FIELD(running_task, payload, BYTES, none, ALWAYS, REDIS, "0.1.0",
 FIELD(running_task, started_at_ms, INT, unix_ms, ALWAYS, REDIS, "0.1.0", "When the attempt began.")
 FIELD(running_task, deadline_ms, INT, unix_ms, MAYBE, REDIS, "0.1.0", "When the attempt must end.")
 
-KIND(group, "gofer_client_groups", "A group with tasks in it.")
+KIND(group, "gofer_client_groups gofer_client_groups_page", "A group with tasks in it.")
 FIELD(group, group, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its name.")
 FIELD(group, size, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that wait in it.")
 FIELD(group, oldest_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When the first of them came.")

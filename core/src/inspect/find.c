@@ -37,6 +37,12 @@ gofer_status gf_check_limit(int32_t limit, size_t *out)
     return GOFER_OK;
 }
 
+gofer_status gf_page_read(const char *cursor, int32_t limit, gf_page *out)
+{
+    out->cursor = cursor && *cursor ? cursor : NULL;
+    return gf_check_limit(limit, &out->limit);
+}
+
 // ---- filters ------------------------------------------------------------------------------------
 
 void gofer_filter_init(gofer_filter *filter)

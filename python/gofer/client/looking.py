@@ -16,6 +16,13 @@ from .filters import Filter
 from .opened import Opened, text_or_null
 
 
+def fit_limit(limit: int) -> int:
+    """Of the records of a page. Errors: InvalidArgument."""
+    if not 0 <= limit <= 1000:
+        raise InvalidArgument(f"limit is {limit}: it must be from 1 to 1000, or 0 (30)")
+    return limit
+
+
 class Looking(Opened):
     """A client that looks."""
 
@@ -28,10 +35,8 @@ class Looking(Opened):
         """A page of the queues of a name or pattern ("mail:*"; None: all): `limit` records, 1 to
         1000 (0: 30), and the text field next_cursor unless it is the last. Errors:
         InvalidArgument."""
-        if not 0 <= limit <= 1000:
-            raise InvalidArgument(f"limit is {limit}: it must be from 1 to 1000, or 0 (30)")
         which = text_or_null(queue, "queue"), text_or_null(cursor, "cursor")
-        return self._look(lib.gofer_client_queues_page, *which, limit)
+        return self._look(lib.gofer_client_queues_page, *which, fit_limit(limit))
 
     def queue(self, queue: str) -> Info:
         """Errors: NotFound."""
@@ -44,10 +49,10 @@ class Looking(Opened):
     def tasks(self, queue: str, state: str, cursor: str | None = None, limit: int = 0) -> Info:
         """A page: `limit` records, 1 to 1000 (0: 30), and the text field next_cursor unless it is
         the last. Errors: InvalidArgument, NotFound (no such queue)."""
-        if not 0 <= limit <= 1000:
-            raise InvalidArgument(f"limit is {limit}: it must be from 1 to 1000, or 0 (30)")
         which = text_or_null(queue, "queue"), text_or_null(state, "state")
-        return self._look(lib.gofer_client_tasks, *which, text_or_null(cursor, "cursor"), limit)
+        return self._look(
+            lib.gofer_client_tasks, *which, text_or_null(cursor, "cursor"), fit_limit(limit)
+        )
 
     def task(self, task_id: str, queue: str | None = None) -> Info:
         """Errors: NotFound. Without a queue all are looked in, as in the next three."""
@@ -64,14 +69,21 @@ class Looking(Opened):
         limit: int = 0,
     ) -> Info:
         """A page of the tasks that match; it may hold none and yet have a next_cursor."""
-        if not 0 <= limit <= 1000:
-            raise InvalidArgument(f"limit is {limit}: it must be from 1 to 1000, or 0 (30)")
         kept: list[Any] = []
+        fit_limit(limit)
         which = text_or_null(queue, "queue"), text_or_null(state, "state"), match.c(kept)
         return self._look(lib.gofer_client_find, *which, text_or_null(cursor, "cursor"), limit)
 
     def groups(self, queue: str) -> Info:
+        """Errors: NotFound (no such queue)."""
         return self._look(lib.gofer_client_groups, text_or_null(queue, "queue"))
+
+    def groups_page(self, queue: str, cursor: str | None = None, limit: int = 0) -> Info:
+        """A page of the groups of a queue, by name: at most `limit` records, 1 to 1000 (0: 30), and
+        the text field next_cursor unless it is the last. Errors: InvalidArgument, NotFound (no such
+        queue)."""
+        which = text_or_null(queue, "queue"), text_or_null(cursor, "cursor")
+        return self._look(lib.gofer_client_groups_page, *which, fit_limit(limit))
 
     def stats(self, queue: str | None, hours: int) -> Info:
         """Errors: InvalidArgument (hours: 1 to 168)."""
@@ -88,8 +100,7 @@ class Looking(Opened):
         limit: int = 0,
     ) -> Info:
         """A page of who did what, newest first; it may hold none and yet have a next_cursor."""
-        if not 0 <= limit <= 1000:
-            raise InvalidArgument(f"limit is {limit}: it must be from 1 to 1000, or 0 (30)")
+        fit_limit(limit)
         match = ffi.new("gofer_audit_filter *")
         lib.gofer_audit_filter_init(match)
         kept = [

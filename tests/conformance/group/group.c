@@ -52,7 +52,7 @@ static const char *groups(gf_broker *b)
     static char text[512];
     gofer_info *list;
     *text = '\0';
-    if (!CHECK_OK(b->ops->inspect->groups(b, "q", &list)))
+    if (!CHECK_OK(b->ops->inspect->groups(b, "q", NULL, &list)))
         return text;
     for (size_t i = 0; i < gofer_info_count(list); i++) {
         const gofer_info *one = gofer_info_at(list, i);
@@ -63,6 +63,122 @@ static const char *groups(gf_broker *b)
     }
     gofer_info_free(list);
     return text;
+}
+
+// ---- pages
+
+enum { PAGED = 60 };
+
+// Told before a page but the first is asked for.
+typedef void (*between_fn)(gf_broker *b, int page);
+
+// The names of all pages of `limit` (0: all in one), as "a b c"; *pages tells how many. Good until
+// the next call.
+static const char *paged(gf_broker *b, size_t limit, between_fn between, int *pages)
+{
+    static char names[PAGED * 16];
+    char cursor[GF_NAME_MAX * 3 + 1] = "";
+    size_t used = 0;
+    *names = '\0';
+    for (*pages = 0; *pages == 0 || *cursor; ++*pages) {
+        gofer_info *page;
+        if (*pages && between)
+            between(b, *pages);
+        REQUIRE_OK(b->ops->inspect->groups(b, "q",
+            &(gf_page){ .cursor = *cursor ? cursor : NULL, .limit = limit }, &page));
+        CHECK(!limit || gofer_info_count(page) <= limit);
+        for (size_t i = 0; i < gofer_info_count(page); i++) {
+            const gofer_info *one = gofer_info_at(page, i);
+            CHECK_INT(gofer_info_int(one, "size", 0), 1);
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? " " : "",
+                gofer_info_text(one, "group"));
+        }
+        const char *next = gofer_info_text(page, "next_cursor");
+        CHECK(!next || strcmp(next, cursor) != 0);
+        snprintf(cursor, sizeof cursor, "%s", next ? next : "");
+        gofer_info_free(page);
+    }
+    return names;
+}
+
+static void groups_come_by_pages(void)
+{
+    gf_broker *b = store_open();
+    int pages = 0;
+    char name[16], all[PAGED * 16] = "";
+    put(b, "q", "plain");
+    CHECK_STR(paged(b, 7, NULL, &pages), "");
+    CHECK_INT(pages, 1);
+    for (int i = 0; i < PAGED; i++) {        // not in the order of their names
+        snprintf(name, sizeof name, "g%02d", i * 7 % PAGED);
+        put_grouped(b, name, name);
+    }
+    for (int i = 0; i < PAGED; i++)
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%sg%02d", i ? " " : "", i);
+    static const size_t limits[] = { 1, 7, PAGED - 1, PAGED, PAGED + 1, 0 };
+    for (size_t i = 0; i < COUNT(limits); i++) {
+        CHECK_STR(paged(b, limits[i], NULL, &pages), all);
+        CHECK_INT(pages, limits[i] ? (PAGED + limits[i] - 1) / limits[i] : 1);
+    }
+    store_close(b);
+}
+
+static void pages_of_groups_hold_any_name(void)
+{
+    static const char *const names[] = { "%", "%25", "%3A", "100%", ":", "A", "a", "a:", "a:b",
+        "a=b", "a\"b", "\xc3\xa9", "\xe2\x80\xae", "\xf0\x9f\x90\xbf" };
+    gf_broker *b = store_open();
+    char all[256] = "", longest[GF_NAME_MAX + 1];
+    int pages = 0;
+    for (size_t i = 0; i < COUNT(names); i++) {
+        size_t at = i * 5 % COUNT(names);
+        put_grouped(b, names[at], names[at]);
+    }
+    static const size_t order[] = { 0, 1, 2, 3, 4, 5, 6, 10, 7, 8, 9, 11, 12, 13 };  // of bytes
+    for (size_t i = 0; i < COUNT(order); i++)
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i ? " " : "",
+            names[order[i]]);
+    for (size_t limit = 1; limit <= COUNT(names); limit++)
+        CHECK_STR(paged(b, limit, NULL, &pages), all);
+    memset(longest, ':', GF_NAME_MAX);       // its cursor is thrice as long
+    longest[GF_NAME_MAX] = '\0';
+    put_grouped(b, longest, "longest");
+    paged(b, 1, NULL, &pages);
+    CHECK_INT(pages, COUNT(names) + 1);
+    store_close(b);
+}
+
+// Before the second page: one before it goes, one comes; that it stands behind goes; one comes
+// behind all.
+static void come_and_go(gf_broker *b, int page)
+{
+    if (page != 1)
+        return;
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "b"));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "d"));
+    put_grouped(b, "a", "late a");
+    put_grouped(b, "f", "late f");
+    put_grouped(b, "z", "late z");
+}
+
+static void groups_that_come_and_go_leave_the_others_in_place(void)
+{
+    gf_broker *b = store_open();
+    int pages = 0;
+    for (const char *name = "bdhl"; *name; name++) {
+        char group[2] = { *name, '\0' };
+        put_grouped(b, group, group);
+    }
+    CHECK_STR(paged(b, 2, come_and_go, &pages), "b d f h l z");
+    CHECK_STR(paged(b, 2, NULL, &pages), "a f h l z");
+    gofer_info *page;
+    CHECK_OK(b->ops->inspect->groups(b, "q", &(gf_page){ .cursor = "zz", .limit = 1 }, &page));
+    CHECK_INT(gofer_info_count(page), 0);
+    CHECK(!gofer_info_has(page, "next_cursor"));
+    gofer_info_free(page);
+    CHECK_STATUS(b->ops->inspect->groups(b, "none", &(gf_page){ .limit = 1 }, &page),
+        GOFER_ENOTFOUND);
+    store_close(b);
 }
 
 static gofer_status combine(gf_broker *b, const gf_group_set *set, const char *id)
@@ -96,7 +212,7 @@ static void grouped_tasks_wait_aside(void)
     put_grouped(b, "g", "a");            // the same again
     CHECK_STR(groups(b), "g:2 h:1");
     drain_expecting(b, "q", "plain");
-    CHECK_STATUS(b->ops->inspect->groups(b, "none", &page), GOFER_ENOTFOUND);
+    CHECK_STATUS(b->ops->inspect->groups(b, "none", NULL, &page), GOFER_ENOTFOUND);
     store_close(b);
     store_check_sound();
 }
@@ -648,6 +764,9 @@ suite suite_group(void)
 {
     static const check_test tests[] = {
         TEST(grouped_tasks_wait_aside),
+        TEST(groups_come_by_pages),
+        TEST(pages_of_groups_hold_any_name),
+        TEST(groups_that_come_and_go_leave_the_others_in_place),
         TEST(a_full_group_is_taken_and_made_one),
         TEST(large_payloads_and_headers_come_whole),
         TEST(a_set_put_back_is_whole_again),

@@ -357,6 +357,44 @@ static void a_run_goes_its_way_in_its_slot(void)
     store_check_sound();
 }
 
+// A group that is in two slots, as when the shards have changed since, is one in a page.
+static void pages_of_groups_go_over_all_slots(void)
+{
+    gf_broker *b = open_sharded(SHARDS);
+    char names[256] = "", cursor[64] = "", text[8];
+    for (int i = 0; i < 10; i++) {
+        snprintf(text, sizeof text, "g%d", i);
+        gf_message m = message("q", text);
+        CHECK_OK(put_as(b, (gf_put){ .message = &m, .group = text }));
+    }
+    for (size_t i = 1; i <= 2; i++) {
+        const char *slot = slot_name(b, i);
+        raw_run("SADD asynq:{%s}:groups g5:twin", slot);
+        raw_run("ZADD asynq:{%s}:g:g5:twin %d a", slot, (int)i * 100);
+    }
+    for (int page = 0; page == 0 || *cursor; page++) {
+        gofer_info *list;
+        REQUIRE_OK(b->ops->inspect->groups(b, "q",
+            &(gf_page){ .cursor = *cursor ? cursor : NULL, .limit = 3 }, &list));
+        for (size_t i = 0; i < gofer_info_count(list); i++) {
+            const gofer_info *one = gofer_info_at(list, i);
+            bool twin = strcmp(gofer_info_text(one, "group"), "g5:twin") == 0;
+            CHECK_INT(gofer_info_int(one, "size", 0), twin ? 2 : 1);
+            if (twin) {
+                CHECK_INT(gofer_info_int(one, "oldest_at_ms", 0), 100000);
+                CHECK_INT(gofer_info_int(one, "newest_at_ms", 0), 200000);
+            }
+            snprintf(names + strlen(names), sizeof names - strlen(names), "%s ",
+                gofer_info_text(one, "group"));
+        }
+        const char *next = gofer_info_text(list, "next_cursor");
+        snprintf(cursor, sizeof cursor, "%s", next ? next : "");
+        gofer_info_free(list);
+    }
+    CHECK_STR(names, "g0 g1 g2 g3 g4 g5 g5:twin g6 g7 g8 g9 ");
+    store_close(b);
+}
+
 static void a_group_is_one_though_its_tasks_come_one_by_one(void)
 {
     gf_broker *b = open_sharded(SHARDS);
@@ -369,7 +407,7 @@ static void a_group_is_one_though_its_tasks_come_one_by_one(void)
         CHECK_STATUS(put_as(b, (gf_put){ .message = &m, .group = i % 2 ? "odd" : "even" }),
             GOFER_OK);
     }
-    CHECK_OK(b->ops->inspect->groups(b, "q", &groups));
+    CHECK_OK(b->ops->inspect->groups(b, "q", NULL, &groups));
     REQUIRE(gofer_info_count(groups) == 2);
     CHECK_STR(gofer_info_text(gofer_info_at(groups, 0), "group"), "even");
     CHECK_INT(gofer_info_int(gofer_info_at(groups, 1), "size", 0), 6);
@@ -575,6 +613,7 @@ suite suite_sharded(void)
         TEST(pages_go_over_all_slots),
         TEST(acts_are_on_the_whole_queue),
         TEST(a_run_goes_its_way_in_its_slot),
+        TEST(pages_of_groups_go_over_all_slots),
         TEST(a_group_is_one_though_its_tasks_come_one_by_one),
         TEST(an_end_is_told_wherever_the_task_is),
         TEST(a_waiter_is_told_of_each_slot),

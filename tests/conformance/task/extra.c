@@ -447,7 +447,7 @@ static void combine_with_little_memory(gf_broker *b)
         return;
     if (done_or_no_memory(b->ops->groups->put(b, set, &made, 0)))
         done_or_no_memory(gf_act_one(b, "q", GF_ACT_CANCEL, "made"));
-    if (done_or_no_memory(b->ops->inspect->groups(b, "q", &info)))
+    if (done_or_no_memory(b->ops->inspect->groups(b, "q", NULL, &info)))
         gofer_info_free(info);
     gf_group_set_free(set);
 }

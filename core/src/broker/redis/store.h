@@ -373,7 +373,7 @@ gofer_status gf_rd_group_put(gf_broker *b, const gf_group_set *set, const gf_mes
 gofer_status gf_rd_group_back(gf_broker *b, const gf_group_set *set);
 gofer_status gf_rd_group_archive(gf_broker *b, const gf_group_set *set, const char *error);
 gofer_status gf_rd_groups_reclaim(gf_broker *b, size_t limit, size_t *done);
-gofer_status gf_rd_groups(gf_broker *b, const char *queue, gofer_info **out);
+gofer_status gf_rd_groups(gf_broker *b, const char *queue, const gf_page *page, gofer_info **out);
 void         gf_rd_turns_close(gf_rd_store *s);
 // entries.c, tick.c, shown.c
 gofer_status gf_rd_entry_put(gf_broker *b, const char *name, const char *record, bool only_new);

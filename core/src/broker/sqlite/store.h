@@ -710,7 +710,7 @@ gofer_status gf_sq_group_back(gf_broker *b, const gf_group_set *set);
 gofer_status gf_sq_group_archive(gf_broker *b, const gf_group_set *set, const char *error);
 gofer_status gf_sq_group_reclaim(gf_broker *b, size_t limit, size_t *done);
 // group.c
-gofer_status gf_sq_groups(gf_broker *b, const char *queue, gofer_info **out);
+gofer_status gf_sq_groups(gf_broker *b, const char *queue, const gf_page *page, gofer_info **out);
 // entry.c
 gofer_status gf_sq_entry_put(gf_broker *b, const char *name, const char *record, bool only_new);
 gofer_status gf_sq_entry_drop(gf_broker *b, const char *name);

@@ -15,7 +15,6 @@
 
 enum {
     LOOKED_AT = 1000,              // groups of a queue in one look
-    LISTED_MAX = 10000,            // groups in a list of them
     TRIES = 8,                     // sets that others were quicker to take
     TURNS = 32,                    // queues whose latest group is remembered
     DONE_S = 300                   // that a set has become a task is known for so long
@@ -41,12 +40,6 @@ static const gf_rd_script archive_script = {
     .name = "archive a group's set",
     .allow_oom = true,
     .text = gf_rd_lua_archive_set,
-};
-
-static const gf_rd_script list_script = {
-    .name = "list groups",
-    .text = gf_rd_lua_list_groups,
-    .allow_oom = true,
 };
 
 // ---- whose turn it is ---------------------------------------------------------------------------
@@ -450,79 +443,5 @@ gofer_status gf_rd_groups_reclaim(gf_broker *b, size_t limit, size_t *done)
     gf_rd_round_end(&round);
     if (st == GOFER_OK)
         *done = total;
-    return st;
-}
-
-// ---- looking ------------------------------------------------------------------------------------
-
-static int add_group(gofer_info *list, const redisReply *r)
-{
-    const redisReply *name = gf_rd_reply_at(r, 0, REDIS_REPLY_STRING);
-    int64_t oldest_s = gf_rd_reply_score(gf_rd_reply_at(r, 2, REDIS_REPLY_STRING));
-    int64_t newest_s = gf_rd_reply_score(gf_rd_reply_at(r, 3, REDIS_REPLY_STRING));
-    if (!name)
-        return 0;
-    char *clean = gf_rd_clean(name);
-    gofer_info *to = clean ? gf_info_record() : NULL;
-    int bad = to ? 0 : -1;
-    if (to) {
-        bad = gf_info_set_text(to, "group", clean) |
-            gf_info_set_int(to, "size",
-                gf_rd_reply_int(gf_rd_reply_at(r, 1, REDIS_REPLY_INTEGER), 0));
-        if (oldest_s != GF_RD_NEVER)
-            bad |= gf_info_set_int(to, "oldest_at_ms", oldest_s * 1000);
-        if (newest_s != GF_RD_NEVER)
-            bad |= gf_info_set_int(to, "newest_at_ms", newest_s * 1000);
-    }
-    gf_free(clean);
-    if (bad) {
-        gofer_info_free(to);
-        return -1;
-    }
-    return gf_info_add(list, to);
-}
-
-static int by_name(const void *a, const void *b)
-{
-    const redisReply *x = gf_rd_reply_at(*(redisReply *const *)a, 0, REDIS_REPLY_STRING);
-    const redisReply *y = gf_rd_reply_at(*(redisReply *const *)b, 0, REDIS_REPLY_STRING);
-    return x && y ? strcmp(x->str, y->str) : (x != NULL) - (y != NULL);
-}
-
-gofer_status gf_rd_groups(gf_broker *b, const char *queue, gofer_info **out)
-{
-    gf_rd_store *s = (gf_rd_store *)b;
-    gf_rd_key keys[2];
-    gf_rd_cmd cmd;
-    redisReply *reply;
-    gofer_status st = gf_rd_check(s);
-    if (st != GOFER_OK)
-        return st;
-    gf_rd_script_begin(&cmd, &list_script, queue, true);
-    cmd.reads = true;
-    static const char *const rests[] = { GF_RD_KEYS_LIST_GROUPS(GF_RD_REST) };
-    gf_rd_add_keys(&cmd, keys, queue, rests, COUNT_OF(rests));
-    gf_rd_key_of(&keys[1], queue, "g:");
-    gf_rd_add(&cmd.args, keys[1].text);
-    gf_rd_add_int(&cmd.args, LISTED_MAX);
-    st = gf_rd_call(s, &cmd, &reply);
-    if (st != GOFER_OK)
-        return st;
-    size_t count = reply->type == REDIS_REPLY_ARRAY ? reply->elements : 0;
-    if (count == 0)
-        st = gf_rd_queue_need(s, queue);
-    if (count > 1)
-        qsort(reply->element, count, sizeof *reply->element, by_name);
-    gofer_info *list = st == GOFER_OK ? gf_info_list() : NULL;
-    if (st == GOFER_OK && !list)
-        st = gf_fail_nomem("the list of groups");
-    for (size_t i = 0; i < count && st == GOFER_OK; i++)
-        if (add_group(list, reply->element[i]) != 0)
-            st = gf_fail_nomem("the list of groups");
-    gf_rd_reply_free(reply);
-    if (st == GOFER_OK)
-        *out = list;
-    else
-        gofer_info_free(list);
     return st;
 }

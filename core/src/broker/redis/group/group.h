@@ -13,4 +13,8 @@ enum {
 gofer_status gf_rd_group_key(gf_rd_key *out, const char *queue, const char *group,
     const char *set_id);
 
+// A page of the groups of these queues (at most GF_SHARDS_MAX) together; NULL: all.
+gofer_status gf_rd_groups_of(gf_rd_store *s, char *const *queues, size_t count,
+    const gf_page *page, gofer_info **out);
+
 #endif

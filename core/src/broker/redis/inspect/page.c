@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/redis/inspect/escape.h"
 #include "broker/redis/inspect/inspect.h"
 #include "redis_scripts.h"
 #include "util/alloc.h"
@@ -35,56 +36,6 @@ static void cursor_clear(cursor *c)
 {
     gf_free(c->group);
     gf_free(c->id);
-}
-
-static bool is_plain(unsigned char c)
-{
-    return c > ' ' && c < 127 && c != '%' && c != ':';
-}
-
-static char *escape(char *out, const char *bytes, size_t size)
-{
-    static const char digits[] = "0123456789ABCDEF";
-    for (size_t i = 0; i < size; i++) {
-        unsigned char c = (unsigned char)bytes[i];
-        if (is_plain(c)) {
-            *out++ = (char)c;
-        } else {
-            *out++ = '%';
-            *out++ = digits[c >> 4];
-            *out++ = digits[c & 15];
-        }
-    }
-    *out = '\0';
-    return out;
-}
-
-static int digit_of(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-// The bytes of an escaped text; NULL: it is none, or no memory.
-static char *unescape(const char *text, size_t size, size_t *out_size)
-{
-    char *out = gf_alloc(size + 1), *to = out;
-    for (size_t i = 0; out && i < size; i++) {
-        if (text[i] != '%') {
-            *to++ = text[i];
-            continue;
-        }
-        if (i + 2 >= size || digit_of(text[i + 1]) < 0 || digit_of(text[i + 2]) < 0) {
-            gf_free(out);
-            return NULL;
-        }
-        *to++ = (char)(digit_of(text[i + 1]) * 16 + digit_of(text[i + 2]));
-        i += 2;
-    }
-    if (out) {
-        *to = '\0';
-        *out_size = (size_t)(to - out);
-    }
-    return out;
 }
 
 static bool is_list(gf_state state)
@@ -135,11 +86,11 @@ static gofer_status cursor_read(const char *text, gf_state state, cursor *out)
     const char *id = *text == '@' ? NULL : strrchr(text, ':'), *place = text;
     if (state == GF_AGGREGATING && id && strchr(text, ':') < id) {
         place = strchr(text, ':') + 1;
-        out->group = unescape(text, (size_t)(place - 1 - text), &out->group_size);
+        out->group = gf_rd_unescape(text, (size_t)(place - 1 - text), &out->group_size);
     }
     if (id && (size_t)(id - place) < sizeof out->place) {
         memcpy(out->place, place, (size_t)(id - place));
-        out->id = unescape(id + 1, strlen(id + 1), &out->id_size);
+        out->id = gf_rd_unescape(id + 1, strlen(id + 1), &out->id_size);
     }
     if (!out->counts && out->id && (state != GF_AGGREGATING || out->group) &&
         (is_list(state) ? is_list_place(out->place) : is_number(out->place)))
@@ -160,12 +111,12 @@ static char *cursor_text(const char *group, const char *place, const redisReply 
         return NULL;
     }
     if (group) {
-        at = escape(at, group, group_size);
+        at = gf_rd_escape(at, group, group_size);
         *at++ = ':';
     }
     memcpy(at, place, size);
     at[size] = ':';
-    escape(at + size + 1, id->str, (size_t)id->len);
+    gf_rd_escape(at + size + 1, id->str, (size_t)id->len);
     return text;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/redis/group/group.h"
 #include "broker/redis/inspect/inspect.h"
 #include "broker/redis/shard/shard.h"
 #include "util/alloc.h"
@@ -542,48 +543,16 @@ gofer_status gf_rd_sharded_task(gf_broker *b, const char *queue, const char *id,
 
 // ---- groups -------------------------------------------------------------------------------------
 
-// The list whose next group comes first by name; count: none has one.
-static size_t first_of(gofer_info *const *lists, const size_t *at, size_t count)
-{
-    size_t first = count;
-    const char *least = NULL;
-    for (size_t i = 0; i < count; i++) {
-        if (!lists[i] || at[i] >= gofer_info_count(lists[i]))
-            continue;
-        const char *name = gofer_info_text(gofer_info_at(lists[i], at[i]), "group");
-        if (name && (!least || strcmp(name, least) < 0)) {
-            least = name;
-            first = i;
-        }
-    }
-    return first;
-}
-
-gofer_status gf_rd_sharded_groups(gf_broker *b, const char *queue, gofer_info **out)
+gofer_status gf_rd_sharded_groups(gf_broker *b, const char *queue, const gf_page *page,
+    gofer_info **out)
 {
     gf_rd_shards *all;
     gf_rd_sharded *q;
     gofer_status st = begin_queue(b, queue, &all, &q);
     if (!q)
-        return st == GOFER_OK ? gf_rd_groups(b, queue, out) : st;
-    gofer_info *lists[GF_SHARDS_MAX] = { 0 }, *merged = gf_info_list();
-    size_t at[GF_SHARDS_MAX] = { 0 }, first;
-    st = merged ? GOFER_OK : GOFER_ENOMEM;
-    for (size_t i = 0; i < q->total && st == GOFER_OK; i++) {
-        st = gf_rd_groups(b, q->slots[i], &lists[i]);
-        if (st == GOFER_ENOTFOUND)
-            st = GOFER_OK;
-    }
-    while (st == GOFER_OK && (first = first_of(lists, at, q->total)) < q->total)
-        if (gf_info_move(merged, lists[first], at[first]++) != 0)
-            st = GOFER_ENOMEM;
-    for (size_t i = 0; i < q->total; i++)
-        gofer_info_free(lists[i]);
+        return st == GOFER_OK ? gf_rd_groups(b, queue, page, out) : st;
+    st = gf_rd_groups_of((gf_rd_store *)b, (char *const *)q->slots, q->total, page, out);
     gf_rd_shards_drop(all);
-    if (st == GOFER_OK)
-        *out = merged;
-    else
-        gofer_info_free(merged);
     return st;
 }
 

@@ -114,7 +114,8 @@ gofer_status gf_rd_sharded_queues_page(gf_broker *b, const gf_queue_range *range
 gofer_status gf_rd_sharded_tasks(gf_broker *b, const char *queue, gf_state state,
     const char *cursor, size_t limit, gofer_info **out);
 gofer_status gf_rd_sharded_task(gf_broker *b, const char *queue, const char *id, gofer_info **out);
-gofer_status gf_rd_sharded_groups(gf_broker *b, const char *queue, gofer_info **out);
+gofer_status gf_rd_sharded_groups(gf_broker *b, const char *queue, const gf_page *page,
+    gofer_info **out);
 gofer_status gf_rd_sharded_history(gf_broker *b, const char *queue, int32_t days,
     gofer_info **out);
 gofer_status gf_rd_sharded_about(gf_broker *b, const char *queue, gofer_info **out);

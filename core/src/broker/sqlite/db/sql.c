@@ -389,9 +389,11 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
                                 "EXISTS(SELECT 1 FROM member m WHERE m.gid = ?1)",
     [GF_SQL_GROUP_DROP] = "DELETE FROM task_group WHERE gid = ?1",
     [GF_SQL_GROUP_DROP_QUEUE] = "DELETE FROM task_group WHERE qid = ?1",
-    [GF_SQL_GROUP_LIST] = "SELECT g.name, count(*), min(m.at_ms), max(m.at_ms) FROM task_group g "
-                          "JOIN member m ON m.gid = g.gid "
-                          "WHERE g.qid = ?1 AND g.set_id IS NULL GROUP BY g.gid ORDER BY g.name",
+    [GF_SQL_GROUP_LIST] = "SELECT g.name, (SELECT count(*) FROM member m WHERE m.gid = g.gid), "
+                          "(SELECT min(m.at_ms) FROM member m WHERE m.gid = g.gid), "
+                          "(SELECT max(m.at_ms) FROM member m WHERE m.gid = g.gid) "
+                          "FROM task_group g WHERE g.qid = ?1 AND g.name > ?2 AND g.set_id IS NULL "
+                          "AND EXISTS(SELECT 1 FROM member m WHERE m.gid = g.gid) ORDER BY g.name",
     // Those that may be moved: not the ones taken out to be made one.
     [GF_SQL_GROUP_ROWS] =
         "SELECT l.seq FROM later l JOIN member m ON m.seq = l.seq JOIN task_group g ON g.gid = "

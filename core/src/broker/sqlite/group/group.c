@@ -2,9 +2,13 @@
 //
 // A task in a group is a row of `later` and one of `member`; a group is there while it has members.
 // What is taken out to be made one is in a set (set.c), which is a row of the same table as groups.
+#include <stdio.h>
+#include <string.h>
+
 #include "broker/sqlite/store.h"
 #include "info/info.h"
 #include "util/error.h"
+#include "util/text.h"
 
 static int64_t find_group(gf_sq_conn *c, int64_t qid, const char *name)
 {
@@ -73,6 +77,7 @@ bool gf_sq_is_in_set(gf_sq_conn *c, const gf_sq_place *place)
 
 typedef struct listing {
     const char *queue;
+    gf_page     page;
     gofer_info *list;
 } listing;
 
@@ -91,28 +96,42 @@ static gofer_info *show_group(sqlite3_stmt *s)
     return NULL;
 }
 
+// They come by name, by the names' index, so that it ends with the page.
 static gofer_status list_groups(gf_sq_conn *c, void *arg)
 {
     listing *l = arg;
+    char last[GF_NAME_MAX + 1] = "";
+    size_t count = 0;
     int bad = 0;
     int64_t qid = gf_sq_find_qid(c, l->queue);
     if (!qid)
         return gf_sq_no_queue(l->queue);
     sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_GROUP_LIST);
     gf_sq_bind_int(c, s, 1, qid);
-    while (!bad && gf_sq_row(c, s))
+    gf_sq_bind_text(c, s, 2, l->page.cursor ? l->page.cursor : "");
+    while (!bad && gf_sq_row(c, s)) {
+        const char *name = gf_sq_name(s, 0);
+        if (!name)
+            continue;                    // no gofer has made it
+        if (l->page.limit && count++ == l->page.limit) {
+            bad = gf_info_set_text(l->list, "next_cursor", last);
+            break;
+        }
+        snprintf(last, sizeof last, "%s", name);
         bad = gf_info_add(l->list, show_group(s));
+    }
     gf_sq_done(s);
     return bad ? GOFER_ENOMEM : GOFER_OK;
 }
 
-gofer_status gf_sq_groups(gf_broker *b, const char *queue, gofer_info **out)
+gofer_status gf_sq_groups(gf_broker *b, const char *queue, const gf_page *page, gofer_info **out)
 {
-    listing l = { queue, gf_info_list() };
-    gofer_status st = l.list ? gf_sq_read((gf_sq_store *)b, list_groups, &l) : GOFER_ENOMEM;
-    if (st == GOFER_OK)
-        *out = l.list;
-    else
-        gofer_info_free(l.list);
-    return st;
+    listing l = { .queue = queue, .page = page ? *page : (gf_page){ 0 } };
+    const char *cursor = l.page.cursor;
+    if (cursor && !gf_name_fits(cursor, strlen(cursor)))
+        return gf_fail(GOFER_EINVAL,
+            "'%.40s' is not a cursor of groups: use next_cursor of the page before", cursor);
+    if (!(l.list = gf_info_list()))
+        return GOFER_ENOMEM;
+    return gf_info_hand_over(gf_sq_read((gf_sq_store *)b, list_groups, &l), l.list, out);
 }
