@@ -183,9 +183,9 @@ static void put_operation(web_text *out, const web_route *route)
 }
 
 // Is it the first route of its address in the table?
-static bool is_first(const web_route *route)
+static bool is_first(const web_route *routes, const web_route *route)
 {
-    for (const web_route *before = web_routes; before != route; before++)
+    for (const web_route *before = routes; before != route; before++)
         if (strcmp(before->path, route->path) == 0)
             return false;
     return true;
@@ -208,9 +208,9 @@ void web_api_routes(web_call *call)
     web_text *out = &call->reply.body;
     web_text_format(out, "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"gofer\",\"version\":\"%s\"},"
         "\"paths\":{", gofer_version_text());
-    for (const web_route *route = web_routes; route->method; route++)
-        if (is_first(route)) {
-            web_text_put(out, route == web_routes ? "" : ",");
+    for (const web_route *route = call->routes; route->method; route++)
+        if (is_first(call->routes, route)) {
+            web_text_put(out, route == call->routes ? "" : ",");
             put_address(out, route);
         }
     web_text_put(out, "},\"components\":{\"securitySchemes\":{\"token\":{\"type\":\"http\","

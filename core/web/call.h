@@ -74,7 +74,7 @@ typedef struct web_call {
     bool          asynq_names;  // metrics also under the names of Asynq's exporter
     bool          asynqmon;     // the routes of asynqmon are there, too
     bool          plain;        // errors are text: what was asked for is one of those
-    const struct web_route *route;
+    const struct web_route *routes, *route;     // all that there are, and the one that was found
     unsigned      rights;   // for any queue
     const web_scope *scope; // for which; of a route that is not for all queues the server has
                             //   looked at what the path and query name

@@ -131,6 +131,7 @@ web_match web_route_find(const char *method, const char *path, const web_route *
         route = find_in(web_asynqmon_routes, method, path, allow, &used);
     if (route) {
         *out = route;
+        call->routes = web_routes_of(call);
         return take_words(route->path, path, call, room) ? WEB_FOUND : WEB_BAD_PATH;
     }
     return used ? WEB_NO_METHOD : WEB_NO_PATH;
