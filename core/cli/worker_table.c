@@ -49,7 +49,7 @@ static void children_cell(table *rows, const gofer_info *worker)
 }
 
 // The column of children is there where a worker has any.
-void worker_table_print(const gofer_info *workers, int color)
+size_t worker_table_print(const gofer_info *workers, int color)
 {
     static const char *const heads[] = { "WORKER", "HOST", "PID", "STATE", "RUNNING", "STARTED",
         "QUEUES", NULL };
@@ -79,8 +79,10 @@ void worker_table_print(const gofer_info *workers, int color)
         else
             table_cell(rows, STYLE_PLAIN, queues);
     }
-    table_print(rows, color);
+    if (gofer_info_count(workers))
+        table_print(rows, color);
     table_free(rows);
+    return gofer_info_count(workers);
 }
 
 static void add_child(table *rows, const char *worker, const gofer_info *child, int64_t now_ms)
@@ -102,7 +104,7 @@ static void add_child(table *rows, const char *worker, const gofer_info *child, 
         cli_human_when(text, gofer_info_int(child, "started_at_ms", now_ms), now_ms));
 }
 
-void child_table_print(const gofer_info *workers, int color)
+size_t child_table_print(const gofer_info *workers, int color)
 {
     static const char *const heads[] = { "WORKER", "CHILD", "NO", "PID", "STATE", "RUNNING", "DONE",
         "MEMORY", "STARTED", NULL };
@@ -115,7 +117,9 @@ void child_table_print(const gofer_info *workers, int color)
         for (size_t k = 0; k < gofer_info_count(children); k++)
             add_child(rows, gofer_info_text(worker, "worker"), gofer_info_at(children, k), now_ms);
     }
-    if (table_rows(rows) > 0)
+    size_t count = table_rows(rows);
+    if (count > 0)
         table_print(rows, color);
     table_free(rows);
+    return count;
 }

@@ -4,6 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+gofer_status pages_workers(gofer_client *client, const char *of, const char *cursor,
+    int32_t limit, gofer_info **out)
+{
+    (void)of;
+    return gofer_client_workers_page(client, cursor, limit, out);
+}
+
+gofer_status pages_schedules(gofer_client *client, const char *of, const char *cursor,
+    int32_t limit, gofer_info **out)
+{
+    (void)of;
+    return gofer_client_schedules_page(client, cursor, limit, out);
+}
+
 // Of a page that may be gone when it is needed.
 static gofer_status keep_cursor(const gofer_info *page, char **cursor)
 {
@@ -16,7 +30,8 @@ static gofer_status keep_cursor(const gofer_info *page, char **cursor)
     return GOFER_OK;
 }
 
-gofer_status pages_each(gofer_client *client, const pages *which, page_fn take, void *user)
+gofer_status pages_each(gofer_client *client, const page_list *which, page_fn take,
+    void *user)
 {
     char *cursor = NULL;
     gofer_status st = GOFER_OK;
@@ -46,7 +61,8 @@ static bool take_items(gofer_info *page, void *user)
     return on;
 }
 
-gofer_status pages_items(gofer_client *client, const pages *which, page_item_fn each, void *user)
+gofer_status pages_items(gofer_client *client, const page_list *which, page_item_fn each,
+    void *user)
 {
     items of = { each, user };
     return pages_each(client, which, take_items, &of);

@@ -13,19 +13,27 @@
 typedef gofer_status (*page_ask)(gofer_client *client, const char *of, const char *cursor,
     int32_t limit, gofer_info **out);
 
-typedef struct pages {
+// The lists that are of nothing, in that form.
+gofer_status pages_workers(gofer_client *client, const char *of, const char *cursor,
+    int32_t limit, gofer_info **out);
+gofer_status pages_schedules(gofer_client *client, const char *of, const char *cursor,
+    int32_t limit, gofer_info **out);
+
+typedef struct page_list {
     page_ask    ask;
     const char *of;
     const char *behind;     // a cursor to begin with; NULL: from the first
     int32_t     limit;      // in a page
-} pages;
+} page_list;
 
 // The page is the caller's from now on. False: no more are wanted.
 typedef bool (*page_fn)(gofer_info *page, void *user);
-gofer_status pages_each(gofer_client *client, const pages *which, page_fn take, void *user);
+gofer_status pages_each(gofer_client *client, const page_list *which, page_fn take,
+    void *user);
 
 // Each record, borrowed for the call. False: no more are wanted.
 typedef bool (*page_item_fn)(const gofer_info *item, void *user);
-gofer_status pages_items(gofer_client *client, const pages *which, page_item_fn each, void *user);
+gofer_status pages_items(gofer_client *client, const page_list *which, page_item_fn each,
+    void *user);
 
 #endif

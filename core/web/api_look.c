@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "own.h"
+#include "pages.h"
 #include "queues.h"
 #include "roster.h"
 #include "scale.h"
@@ -135,7 +136,8 @@ static bool put_own(web_call *call)
         return false;
     }
     own->call = call;
-    gofer_status st = web_queues_each(call->client, NULL, NULL, look_at_own, own);
+    const page_list queues = { .ask = gofer_client_queues_page, .limit = WEB_QUEUES_PAGE };
+    gofer_status st = pages_items(call->client, &queues, look_at_own, own);
     st = st == GOFER_OK ? own->status : st;
     if (st == GOFER_OK) {
         web_text_put(body, ",\"queues\":");
@@ -335,14 +337,26 @@ void web_api_task(web_call *call)
 
 // ---- workers, schedules
 
+// Of who has some queues alone all at once: where a page ends would tell him of what is others'.
+static void reply_list(web_call *call, page_ask ask)
+{
+    int64_t limit = 1000;
+    if (!web_query_number(call, "limit", 1, 1000, &limit))
+        return;
+    if (call->view.scope)
+        web_own_list(call, ask);
+    else
+        REPLY(call, ask(call->client, NULL, web_query_word(call, "cursor"), (int32_t)limit, &info));
+}
+
 void web_api_workers(web_call *call)
 {
-    REPLY(call, gofer_client_workers(call->client, &info));
+    reply_list(call, pages_workers);
 }
 
 void web_api_schedules(web_call *call)
 {
-    REPLY(call, gofer_client_schedules(call->client, &info));
+    reply_list(call, pages_schedules);
 }
 
 void web_api_schedule(web_call *call)

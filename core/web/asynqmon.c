@@ -315,7 +315,7 @@ static bool put_group(const gofer_info *group, void *user)
 bool web_asynqmon_put_groups(web_call *call, const char *queue)
 {
     web_text *out = &call->reply.body;
-    const pages groups = { .ask = gofer_client_groups_page, .of = queue, .limit = 1000 };
+    const page_list groups = { .ask = gofer_client_groups_page, .of = queue, .limit = 1000 };
     web_asynqmon_key(out, "groups");
     web_text_put(out, "[");
     gofer_status st = pages_items(call->client, &groups, put_group, out);

@@ -7,6 +7,8 @@
 
 #include "queues.h"
 
+enum { LISTED = 250 };
+
 static bool refuse(web_call *call)
 {
     web_fail(call, 403, "EDENIED", "%s may do this for some queues alone, and this is for others, "
@@ -57,34 +59,78 @@ bool web_own_served(web_call *call, unsigned right, const char *queues)
         || refuse(call);
 }
 
-static const gofer_info *find_worker(const gofer_info *workers, const char *id)
+typedef struct asked_worker {
+    web_call *call;
+    unsigned  right;
+    bool      own;
+} asked_worker;
+
+static bool look_at_worker(const gofer_info *worker, void *user)
 {
-    for (size_t i = 0; i < gofer_info_count(workers); i++) {
-        const gofer_info *worker = gofer_info_at(workers, i);
-        const char *name = gofer_info_text(worker, "worker");
-        if (name && strcmp(name, id) == 0)
-            return worker;
-    }
-    return NULL;
+    asked_worker *asked = user;
+    const char *name = gofer_info_text(worker, "worker");
+    if (!name || strcmp(name, web_path_word(asked->call, "worker")) != 0)
+        return true;
+    const char *queues = gofer_info_text(worker, "queues");
+    asked->own = queues && covers(asked->call->scope, asked->right, queues);
+    return false;
 }
 
 // One that is not there is nobody's: that it is not there, only who may know of all is told.
 bool web_own_worker(web_call *call, unsigned right)
 {
-    gofer_info *workers = NULL;
+    const page_list workers = { .ask = pages_workers, .limit = LISTED };
+    asked_worker asked = { call, right, false };
     if (web_scope_everywhere(call->scope, right))
         return true;
-    gofer_status st = gofer_client_workers(call->client, &workers);
-    const gofer_info *worker = st == GOFER_OK
-        ? find_worker(workers, web_path_word(call, "worker")) : NULL;
-    const char *queues = worker ? gofer_info_text(worker, "queues") : NULL;
-    bool own = queues && covers(call->scope, right, queues);
+    gofer_status st = pages_items(call->client, &workers, look_at_worker, &asked);
     if (st != GOFER_OK)
         web_fail_status(call, st);
-    else if (!own)
+    else if (!asked.own)
         refuse(call);
-    gofer_info_free(workers);
-    return own;
+    return st == GOFER_OK && asked.own;
+}
+
+// ---- lists
+
+typedef struct own_list {
+    web_call    *call;
+    const char  *before;        // the next
+    gofer_status status;
+} own_list;
+
+static bool put_own(const gofer_info *item, void *user)
+{
+    own_list *l = user;
+    web_text *body = &l->call->reply.body;
+    char *json = NULL;
+    l->status = gofer_info_json(item, &json);
+    if (l->status != GOFER_OK)
+        return false;
+    size_t size = body->size;
+    web_text_put(body, l->before);
+    if (web_copy_json(body, json, strlen(json), &l->call->view))
+        l->before = ",";
+    else
+        body->size = size;
+    gofer_free(json);
+    return true;
+}
+
+void web_own_list(web_call *call, page_ask ask)
+{
+    const page_list all = { .ask = ask, .limit = LISTED };
+    own_list l = { call, "", GOFER_OK };
+    web_text_put(&call->reply.body, "{\"items\":[");
+    gofer_status st = pages_items(call->client, &all, put_own, &l);
+    st = st == GOFER_OK ? l.status : st;
+    if (st != GOFER_OK) {
+        web_fail_status(call, st);
+        return;
+    }
+    web_text_put(&call->reply.body, "]}");
+    call->reply.status = 200;
+    call->reply.type = "application/json";
 }
 
 // ---- queues
@@ -123,7 +169,8 @@ void web_own_queues(web_call *call, const char *name, const char *cursor, size_t
     listing l = { .call = call, .limit = limit };
     web_text *body = &call->reply.body;
     web_text_put(body, "{\"items\":[");
-    gofer_status st = web_queues_each(call->client, name, cursor, list_queue, &l);
+    const page_list queues = { gofer_client_queues_page, name, cursor, WEB_QUEUES_PAGE };
+    gofer_status st = pages_items(call->client, &queues, list_queue, &l);
     st = st == GOFER_OK ? l.status : st;
     if (st != GOFER_OK) {
         web_fail_status(call, st);
@@ -203,8 +250,9 @@ static bool add_queue(const gofer_info *queue, void *user)
 
 static gofer_status add_queues(web_call *call, int32_t count, days *sum)
 {
+    const page_list queues = { .ask = gofer_client_queues_page, .limit = WEB_QUEUES_PAGE };
     adding a = { call, count, sum, GOFER_OK };
-    gofer_status st = web_queues_each(call->client, NULL, NULL, add_queue, &a);
+    gofer_status st = pages_items(call->client, &queues, add_queue, &a);
     return st == GOFER_OK ? a.status : st;
 }
 

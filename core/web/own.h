@@ -7,6 +7,7 @@
 #define WEB_OWN_H
 
 #include "call.h"
+#include "pages.h"
 
 // Is the cron entry, or the worker, of the path his for this? False: it is answered. A worker is
 // his if all its queues are.
@@ -14,6 +15,9 @@ bool web_own_schedule(web_call *call, unsigned right);
 bool web_own_worker(web_call *call, unsigned right);
 // Are all these his, which a worker is to serve: "mail=3 low=1"? False: it is answered.
 bool web_own_served(web_call *call, unsigned right, const char *queues);
+
+// All of a list that is his, as the answer.
+void web_own_list(web_call *call, page_ask ask);
 
 // A page of his queues: the answer. Its cursor, too, is a queue of his.
 void web_own_queues(web_call *call, const char *name, const char *cursor, size_t limit);

@@ -74,10 +74,10 @@ const web_route web_routes[] = {
       "What came, was done and failed, step by step: the last hour (1) in steps of 10 s, so far as "
       "this server has watched it; or up to 192 hours, or 60 minutes, with how long tasks waited "
       "and ran.", NULL },
-    { "GET", API "workers", WEB_SEE, WEB_MINDS_QUEUES, NULL, web_api_workers,
-      "Live workers.", NULL },
-    { "GET", API "schedules", WEB_SEE, WEB_MINDS_QUEUES, NULL, web_api_schedules,
-      "All cron entries.", NULL },
+    { "GET", API "workers", WEB_SEE, WEB_MINDS_QUEUES, "cursor limit", web_api_workers,
+      "A page (1000) of the live workers, by host and process.", NULL },
+    { "GET", API "schedules", WEB_SEE, WEB_MINDS_QUEUES, "cursor limit", web_api_schedules,
+      "A page (1000) of the cron entries, by name.", NULL },
     { "GET", API "schedules/{name}", WEB_SEE, WEB_MINDS_QUEUES, NULL, web_api_schedule,
       "One cron entry.", NULL },
     { "GET", API "schedules/{name}/history", WEB_SEE, WEB_MINDS_QUEUES, "limit",

@@ -60,7 +60,6 @@ if TYPE_CHECKING:
         GroupInfo,
         Inspector,
         LogLine,
-        Page,
         QueueInfo,
         RunningTask,
         Severity,
@@ -72,6 +71,7 @@ if TYPE_CHECKING:
     )
     from .logs import TaskFilter, TaskLogHandler
     from .msgpack import MsgpackCodec
+    from .pages import Page
     from .schedules import (
         CronInfo,
         Entry,
@@ -90,7 +90,7 @@ if TYPE_CHECKING:
     __version__: str
 
 # What most programs never need: loaded when one is first asked for.
-_LATE = ("logs", "msgpack", "inspection", "schedules", "counts")
+_LATE = ("logs", "msgpack", "pages", "inspection", "schedules", "counts")
 
 __all__ = [
     "Action", "Attempt", "AuditRecord", "Batch", "BatchError", "binary", "BrokerError",

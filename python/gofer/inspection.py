@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Generic, Literal, Optional, TypeVar
+from typing import Any, Literal, Optional
 
 from .client import Client, Filter, Progress
 from .errors import InvalidArgument
-from .info import Info
 from .native import lib
+from .pages import WALKED, Page, page_of, walk
 from .payload import Codec, encoded
 from .snapshot import (
     data_if, flag_of, headers_of, list_of, number_if, number_of, read, read_with, span_if, span_of,
@@ -28,11 +28,6 @@ from .times import Duration, Moment, duration_ms, moment_ms
 State = Literal["pending", "scheduled", "active", "retry", "completed", "archived", "aggregating"]
 Severity = Literal["note", "warning", "error"]
 Action = Literal["count", "run", "archive", "delete", "cancel"]
-
-T = TypeVar("T")
-
-WALKED = 1000
-"""Records in a page, when all pages are walked."""
 
 _ACTS: dict[str, int] = {
     "count": lib.GOFER_ACT_COUNT, "run": lib.GOFER_ACT_RUN, "archive": lib.GOFER_ACT_ARCHIVE,
@@ -349,19 +344,6 @@ class DayInfo:
     failed: int = number_of("failed")
 
 
-@dataclass(frozen=True)
-class Page(Generic[T]):
-    """Some of a list. next_cursor asks for the following ones; None: there are none."""
-
-    items: list[T]
-    next_cursor: Optional[str]
-
-
-def page_of(kind: type[T], info: Info) -> Page[T]:
-    following = info.text("next_cursor") if info.has("next_cursor") else None
-    return Page([read(kind, record) for record in info], following)
-
-
 class Inspector:
     """Look at queues and tasks, and act on them.
 
@@ -377,24 +359,11 @@ class Inspector:
 
     # ---- looking ---------------------------------------------------------------
 
-    def _walk(
-        self, kind: type[T], ask: Callable[[Client, Optional[str]], Info]
-    ) -> Iterator[T]:
-        """All records of a list, asked for a page after the other."""
-        cursor: str | None = None
-        while True:
-            with self._client() as client:
-                page = page_of(kind, ask(client, cursor))
-            yield from page.items
-            cursor = page.next_cursor
-            if cursor is None:
-                return
-
     def queues(self) -> list[QueueInfo]:
         """All queues, by name; of more than a thousand on Redis it may miss those of the last five
         seconds."""
         return list(
-            self._walk(QueueInfo, lambda client, at: client.queues_page(None, at, WALKED))
+            walk(self._client, QueueInfo, lambda client, at: client.queues_page(None, at, WALKED))
         )
 
     def queues_page(
@@ -483,7 +452,7 @@ class Inspector:
     def groups(self, queue: str = "default") -> list[GroupInfo]:
         """The groups of a queue that have tasks in them, by name."""
         return list(
-            self._walk(GroupInfo, lambda client, at: client.groups_page(queue, at, WALKED))
+            walk(self._client, GroupInfo, lambda client, at: client.groups_page(queue, at, WALKED))
         )
 
     def groups_page(
@@ -539,8 +508,15 @@ class Inspector:
             return [read(StepFigures, r) for r in client.stats_minutes(queue, type, minutes)]
 
     def workers(self) -> list[WorkerInfo]:
+        """Live workers, by host and process."""
+        return list(
+            walk(self._client, WorkerInfo, lambda client, at: client.workers_page(at, WALKED))
+        )
+
+    def workers_page(self, *, cursor: str | None = None, limit: int = 100) -> Page[WorkerInfo]:
+        """At most `limit` (1 to 1000) of them. A page may hold fewer before the last."""
         with self._client() as client:
-            return [read(WorkerInfo, record) for record in client.workers()]
+            return page_of(WorkerInfo, client.workers_page(cursor, limit))
 
     def history(self, queue: str | None = None, days: int = 7) -> list[DayInfo]:
         """Daily counts of one queue (None: all), newest first, at most `days` (1 to 90)."""

@@ -17,6 +17,7 @@ from typing import Any, Literal, Optional, Union
 
 from .client import Client, cron_check as _cron_check
 from .native import lib
+from .pages import WALKED, Page, page_of, walk
 from .put import Put
 from .snapshot import (
     data_if, flag_of, headers_of, list_of, number_if, number_of, read, span_if, text_if, text_of,
@@ -159,8 +160,12 @@ class Schedules:
         self._item = item
 
     def __iter__(self) -> Iterator[Entry]:
+        return walk(self._client, Entry, lambda client, at: client.schedules_page(at, WALKED))
+
+    def page(self, *, cursor: str | None = None, limit: int = 100) -> Page[Entry]:
+        """At most `limit` (1 to 1000) of them, by name, those of Go schedulers last."""
         with self._client() as client:
-            return iter([read(Entry, record) for record in client.schedules()])
+            return page_of(Entry, client.schedules_page(cursor, limit))
 
     def __getitem__(self, name: str) -> Entry:
         with self._client() as client:

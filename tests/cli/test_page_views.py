@@ -93,6 +93,20 @@ def test_tasks_are_searched_and_turned_over(page, gofer):
         "queue:many type:t1 id:id11*")
 
 
+def test_cron_entries_are_turned_over(page, gofer):
+    (gofer.folder / "entries.json").write_text(json.dumps({"entries": [
+        {"name": f"e{i:04}", "spec": "@daily", "type": "t"} for i in range(1003)]}))
+    gofer("cron", "sync", str(gofer.folder / "entries.json"))
+    page.open("/schedules")
+    page.sees("e0999")
+    assert not page.named("Back")
+    page.click("More")
+    page.sees("e1002")
+    assert not page.named("More")
+    page.click("Back")
+    page.sees("e0000")
+
+
 @pytest.mark.parametrize("name", (".", "..", "~.", "a/b 50%25\u00e4?x#y"))
 def test_whatever_its_name_it_has_a_view(admin, gofer, name):
     """A queue, a task and a schedule: by links, by their address, and when one comes back."""

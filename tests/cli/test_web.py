@@ -117,21 +117,49 @@ def test_a_page_after_the_other_shows_each_task_once(web, store):
     assert web("/api/v1/tasks?id=id000*").json["items"][-1]["id"] == "id0009"
 
 
-def test_groups_come_by_pages(web, store):
-    names = [f"g{i:02}" for i in range(25)]
-    store("enqueue", "--batch", input="\n".join(
-        json.dumps({"type": "t", "queue": "q", "group": name}) for name in names))
-    path, got, cursor = "/api/v1/queues/q/groups?limit=10", [], ""
+def pages(web, path):
+    """The records of all pages."""
+    got, cursor = [], ""
     while True:
         page = web(path + cursor).json
-        assert len(page["items"]) <= 10
-        got += [g["group"] for g in page["items"]]
+        got += page["items"]
         if "next_cursor" not in page:
-            break
-        cursor = f"&cursor={page['next_cursor']}"
-    assert got == names
-    assert len(web("/api/v1/queues/q/groups").json["items"]) == 25
-    assert web("/api/v1/queues/q/groups?limit=1001").status == 400
+            return got
+        cursor = f"&cursor={urllib.parse.quote(page['next_cursor'])}"
+
+
+def test_groups_come_by_pages(web, store):
+    names = [f"g{i:02}" for i in range(24)] + ["%é &="]
+    store("enqueue", "--batch", input="\n".join(
+        json.dumps({"type": "t", "queue": "q", "group": name}) for name in names))
+    path = "/api/v1/queues/q/groups"
+    assert len(web(path + "?limit=10").json["items"]) == 10
+    assert [g["group"] for g in pages(web, path + "?limit=10")] == sorted(names)
+    assert len(web(path).json["items"]) == 25
+    assert web(path + "?limit=1001").status == 400
+
+
+def test_cron_entries_come_by_pages(web, store):
+    names = [f"e{i:04}" for i in range(1003)]
+    (store.folder / "entries.json").write_text(json.dumps(
+        {"entries": [{"name": n, "spec": "@daily", "type": "t"} for n in names]}))
+    store("cron", "sync", str(store.folder / "entries.json"))
+    path = "/api/v1/schedules"
+    assert len(web(path).json["items"]) == 1000
+    assert [e["name"] for e in pages(web, path + "?limit=400")] == names
+    assert web(path + "?limit=0").status == web(path + "?cursor=none").status == 400
+    assert [e["name"] for e in store.json("cron", "ls")["items"]] == names
+    assert store("cron", "ls").out.count("SPEC") == 2
+    assert store("completion", "schedules").out.split() == names
+
+
+def test_workers_come_by_pages(web, store):
+    pids = {store.worker("--shell", "t=true").process.pid for _ in range(3)}
+    wait_for(lambda: len(web("/api/v1/workers").json["items"]) == 3, "3 workers")
+    workers = pages(web, "/api/v1/workers?limit=1")
+    assert {w["pid"] for w in workers} == pids and len(workers) == 3
+    assert workers == web("/api/v1/workers").json["items"]
+    assert {w["pid"] for w in store.json("worker", "ls")["items"]} == pids
 
 
 def test_queries_that_are_wrong_are_refused(web):

@@ -149,6 +149,17 @@ def test_of_his_own_queues_he_sees_and_does_everything(web, store):
     assert me["grants"] == [{"queues": "mail*,report", "rights": me["rights"]}]
 
 
+def test_no_cursor_tells_what_is_others(web, store):
+    for queue in (MINE, OTHER):
+        store.worker("--shell", "none=true", "--queue", queue)
+    for path in ("schedules", "workers"):
+        everything = web(f"/api/v1/{path}", token=web.root).json["items"]
+        own = web(f"/api/v1/{path}").json
+        assert own["items"] and len(own["items"]) < len(everything)
+        page = web(f"/api/v1/{path}?limit=1").json
+        assert page == own and "next_cursor" not in page
+
+
 def test_a_page_of_tasks_skips_those_of_others_and_goes_on(web, store):
     store("enqueue", "--batch", input="\n".join(json.dumps(
         {"type": "t", "queue": MINE if i % 3 == 0 else OTHER, "id": f"n{i}"}) for i in range(60)))

@@ -116,6 +116,10 @@ function tests.entries_are_made_changed_and_removed(folder)
   check.fails("EEXIST: ", app.schedule, app,
     { name = "nightly", spec = "@daily", type = "b", new = true })
   check.equal(#app:schedules(), 1)
+  local page = app:schedules_page { limit = 1 }
+  check.equal(page[1].name, "nightly")
+  check.equal(page.next_cursor, nil)
+  check.equal(app:workers_page(), {})
 
   app:schedule_pause("nightly")
   check.equal(app:schedule("nightly").paused, true)

@@ -103,6 +103,23 @@ def test_pages_of_groups(app: gofer.Gofer) -> None:
         app.inspect.groups_page("none")
 
 
+def test_pages_of_cron_entries_and_workers(app: gofer.Gofer) -> None:
+    for name in ("b", "a", "c"):
+        app.schedule(name, "@daily", "t")
+    page = app.schedules.page(limit=2)
+    assert [entry.name for entry in page.items] == ["a", "b"] and page.next_cursor
+    page = app.schedules.page(limit=2, cursor=page.next_cursor)
+    assert [entry.name for entry in page.items] == ["c"] and page.next_cursor is None
+    assert [entry.name for entry in app.schedules] == ["a", "b", "c"]
+    page_of_workers = app.inspect.workers_page()
+    assert page_of_workers.items == [] and page_of_workers.next_cursor is None
+    for limit in (-1, 1001):
+        with pytest.raises(gofer.InvalidArgument):
+            app.schedules.page(limit=limit)
+        with pytest.raises(gofer.InvalidArgument):
+            app.inspect.workers_page(limit=limit)
+
+
 def test_whole_lists_are_longer_than_a_page(app: gofer.Gofer) -> None:
     names = [f"q{i:04}" for i in range(1003)]
     app.enqueue_many([app.item("t", queue=name) for name in names])

@@ -282,6 +282,40 @@ static void entries_of_schedulers_are_listed_while_they_live(void)
     gf_broker_close(b);
 }
 
+// Behind the own ones, by name; two schedulers may have an entry of one name.
+static void pages_of_entries_go_on_with_those_of_others(void)
+{
+    gf_broker *b = raw_fresh();
+    gf_rd_store *s = (gf_rd_store *)b;
+    gofer_client *client = NULL;
+    REQUIRE_OK(gofer_client_open(&client, suite_url, NULL));
+    CHECK_OK(gofer_client_schedule_put(client, "own", "@daily", "t", NULL, 0, NULL, 0));
+    CHECK_OK(gofer_client_schedule_put(client, "z", "@daily", "t", NULL, 0, NULL, 0));
+    const gf_wire_entry some[] = {
+        { .id = "same", .spec = "@daily", .task_type = "t", .next_ms = 1900000000000 },
+        { .id = "b", .spec = "@daily", .task_type = "t", .next_ms = 1900000000000 },
+    };
+    CHECK_OK(gf_rd_schedule_write(s, "host:1:x", some, 2, 20));
+    CHECK_OK(gf_rd_schedule_write(s, "host:2:y", some, 1, 20));
+    CHECK_OK(gf_rd_schedule_write(s, "host:3:z", some, 1, 20));
+    for (int32_t limit = 1; limit <= 7; limit++) {
+        char names[64] = "", cursor[64] = "";
+        for (int page = 0; page == 0 || *cursor; page++) {
+            gofer_info *list;
+            REQUIRE_OK(gofer_client_schedules_page(client, cursor, limit, &list));
+            for (size_t i = 0; i < gofer_info_count(list); i++)
+                snprintf(names + strlen(names), sizeof names - strlen(names), "%s ",
+                    gofer_info_text(gofer_info_at(list, i), "name"));
+            const char *next = gofer_info_text(list, "next_cursor");
+            snprintf(cursor, sizeof cursor, "%s", next ? next : "");
+            gofer_info_free(list);
+        }
+        CHECK_STR(names, "own z b same same same ");
+    }
+    gofer_client_close(client);
+    gf_broker_close(b);
+}
+
 static void the_history_of_an_entry_keeps_the_latest_thousand(void)
 {
     gf_broker *b = raw_fresh();
@@ -549,6 +583,7 @@ static const check_test tests[] = {
     TEST(a_set_nobody_finished_goes_back),
     TEST(members_travel_with_their_lock_but_not_out_of_a_set),
     TEST(entries_of_schedulers_are_listed_while_they_live),
+    TEST(pages_of_entries_go_on_with_those_of_others),
     TEST(the_history_of_an_entry_keeps_the_latest_thousand),
     TEST(options_are_spelled_as_by_asynq),
     TEST(entries_are_shown_by_one_scheduler_at_a_time),

@@ -191,7 +191,7 @@ static void children_are_a_key_beside_the_record(void)
     gofer_info *list = NULL;
     raw_run("DEL %s", key);
     raw_run("LPUSH %s x", key);                         // of another type: passed over
-    if (CHECK_OK(b->ops->inspect->workers(b, &list))) {
+    if (CHECK_OK(b->ops->inspect->workers(b, NULL, &list))) {
         CHECK_INT(gofer_info_count(list), 1);
         CHECK(!gofer_info_has(gofer_info_at(list, 0), "children"));
         gofer_info_free(list);
@@ -330,7 +330,7 @@ static void the_list_shows_gos_workers_and_ours(void)
 {
     set_up();
     gofer_info *list = NULL;
-    REQUIRE_OK(b->ops->inspect->workers(b, &list));
+    REQUIRE_OK(b->ops->inspect->workers(b, NULL, &list));
     CHECK_INT(gofer_info_count(list), 0);
     gofer_info_free(list);
 
@@ -350,7 +350,7 @@ static void the_list_shows_gos_workers_and_ours(void)
     raw_run("ZADD asynq:servers %lld something-else", now_s + 10);
 
     gf_broker *other = open_broker();
-    if (CHECK_OK(other->ops->inspect->workers(other, &list))) {
+    if (CHECK_OK(other->ops->inspect->workers(other, NULL, &list))) {
         CHECK_INT(gofer_info_count(list), 3);
         check_ours(find_worker(list, "id-1"));
         check_gos(find_worker(list, "uuid-1"));

@@ -249,7 +249,7 @@ static void read_servers(replay *r, const cJSON *keyspace)
         if (strncmp(golden_text(k, "key"), "asynq:workers:{", 15) == 0)
             running += cJSON_GetArraySize(cJSON_GetObjectItem(k, "value"));
     }
-    if (r->broker->ops->inspect->workers(r->broker, &list) != GOFER_OK)
+    if (r->broker->ops->inspect->workers(r->broker, NULL, &list) != GOFER_OK)
         give_up("workers: %s", gofer_error_last());
     want(r, "servers", (int64_t)gofer_info_count(list), servers);
     for (size_t i = 0; i < gofer_info_count(list); i++) {

@@ -319,7 +319,7 @@ static gofer_status op_servers(replay *r, const cJSON *args, const cJSON *result
 {
     gofer_info *list;
     (void)args;
-    gofer_status st = r->broker->ops->inspect->workers(r->broker, &list);
+    gofer_status st = r->broker->ops->inspect->workers(r->broker, NULL, &list);
     if (st != GOFER_OK)
         return st;
     want_int(r, "length", (int64_t)gofer_info_count(list), cJSON_GetArraySize(result));

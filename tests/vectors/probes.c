@@ -129,7 +129,7 @@ static void look_at_all(replay *r)
     static const char *const queues[] = { "default", "x" };
     ask(r, "queues", r->broker->ops->inspect->queues(r->broker, NULL, &info));
     gofer_info_free(info);
-    ask(r, "workers", r->broker->ops->inspect->workers(r->broker, &info));
+    ask(r, "workers", r->broker->ops->inspect->workers(r->broker, NULL, &info));
     gofer_info_free(info);
     ask(r, "backlog", r->broker->ops->inspect->backlog(r->broker, queues, 2, &backlog));
     for (gf_state state = GF_PENDING; state < GF_STATE_COUNT; state++) {
@@ -456,7 +456,7 @@ static void any_entry(replay *r)
 static void no_workers(replay *r)
 {
     gofer_info *list;
-    ask(r, "workers", r->broker->ops->inspect->workers(r->broker, &list));
+    ask(r, "workers", r->broker->ops->inspect->workers(r->broker, NULL, &list));
     if (gofer_info_count(list) != 0)
         differ(r, "%zu workers", gofer_info_count(list));
     gofer_info_free(list);

@@ -2,50 +2,18 @@
 //
 // A script asks this command for names while somebody types: what cannot be read is no message on
 // their terminal but an empty list (the scripts drop standard error).
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "completion.h"
+#include "pages.h"
 #include "screen.h"
 
 // ---- Names, for the scripts: one a line; without a broker none
 
-enum { QUEUES_OFFERED = 1000 };
-
-// begin: how the word begins that is completed; the shell chooses among what it is told.
-typedef gofer_status (*list_fn)(gofer_client *client, const char *begin, gofer_info **out);
-
-// All of them; of too many those that begin so.
-static gofer_status list_queues(gofer_client *client, const char *begin, gofer_info **out)
-{
-    char pattern[300];
-    gofer_status st = gofer_client_queues_page(client, NULL, NULL, QUEUES_OFFERED, out);
-    if (st != GOFER_OK || !*begin || !gofer_info_has(*out, "next_cursor"))
-        return st;
-    gofer_info_free(*out);
-    *out = NULL;
-    snprintf(pattern, sizeof pattern, "%s*", begin);
-    return gofer_client_queues_page(client, pattern, NULL, QUEUES_OFFERED, out);
-}
-
-static gofer_status list_workers(gofer_client *client, const char *begin, gofer_info **out)
-{
-    (void)begin;
-    return gofer_client_workers(client, out);
-}
-
-static gofer_status list_schedules(gofer_client *client, const char *begin, gofer_info **out)
-{
-    (void)begin;
-    return gofer_client_schedules(client, out);
-}
-
-static const struct { const char *what, *field; list_fn list; } names[] = {
-    { "queues", "queue", list_queues },
-    { "workers", "worker", list_workers },
-    { "schedules", "name", list_schedules },
-};
+enum { PAGE = 1000 };
 
 // One that would have to be escaped is left out: nobody could type it, and it must not reach
 // a terminal as it is.
@@ -57,22 +25,58 @@ static void print_name(const char *name)
     free(safe);
 }
 
-static int print_names(cli *c, size_t which, const char *begin)
+typedef struct names {
+    const char *what;
+    const char *field;
+    page_ask    ask;
+} names;
+
+static const names lists[] = {
+    { "queues", "queue", gofer_client_queues_page },
+    { "workers", "worker", pages_workers },
+    { "schedules", "name", pages_schedules },
+};
+
+static bool offer(const gofer_info *item, void *user)
+{
+    const names *of = user;
+    const char *name = gofer_info_text(item, of->field);
+    if (name)
+        print_name(name);
+    return true;
+}
+
+// begin: how the word begins that is completed; the shell chooses among what it is told. Of queues,
+// which may be very many, it is told a page: of too many those that begin so.
+static gofer_status offer_queues(gofer_client *client, const char *begin, names *of)
+{
+    char pattern[300];
+    gofer_info *page = NULL;
+    gofer_status st = gofer_client_queues_page(client, NULL, NULL, PAGE, &page);
+    if (st == GOFER_OK && *begin && gofer_info_has(page, "next_cursor")) {
+        gofer_info_free(page);
+        page = NULL;
+        snprintf(pattern, sizeof pattern, "%s*", begin);
+        st = gofer_client_queues_page(client, pattern, NULL, PAGE, &page);
+    }
+    for (size_t i = 0; i < gofer_info_count(page); i++)
+        (void)offer(gofer_info_at(page, i), of);
+    gofer_info_free(page);
+    return st;
+}
+
+static int print_names(cli *c, const names *which, const char *begin)
 {
     gofer_client *client = NULL;
-    gofer_info *list = NULL;
+    names of = *which;
+    const page_list all = { .ask = of.ask, .limit = PAGE };
     int code = cli_open(c, &client, 0);
     if (code != CLI_OK)
         return code;
-    gofer_status st = names[which].list(client, begin, &list);
+    gofer_status st = of.ask == gofer_client_queues_page ? offer_queues(client, begin, &of)
+                                                         : pages_items(client, &all, offer, &of);
     if (st != GOFER_OK)
         code = cli_fail_status(c, st, NULL);
-    for (size_t i = 0; i < gofer_info_count(list); i++) {
-        const char *name = gofer_info_text(gofer_info_at(list, i), names[which].field);
-        if (name)
-            print_name(name);
-    }
-    gofer_info_free(list);
     gofer_client_close(client);
     return code;
 }
@@ -89,9 +93,9 @@ static int run(cli *c, const void *args)
             shells[i].put(c, stdout);
             return CLI_OK;
         }
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(names[i].what, c->words[0]) == 0)
-            return print_names(c, i, begin ? begin : "");
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        if (strcmp(lists[i].what, c->words[0]) == 0)
+            return print_names(c, &lists[i], begin ? begin : "");
     if (begin)
         return cli_fail(c, CLI_USAGE, "completion: '%s' is one word too many", begin);
     return cli_fail(c, CLI_USAGE, "completion: there is none for '%s': choose bash, zsh or fish",

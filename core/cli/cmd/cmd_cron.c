@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "list.h"
 #include "screen.h"
 
 // ---- ls
@@ -38,32 +39,33 @@ static void put_row(table *rows, const gofer_info *entry, int64_t now_ms)
         gofer_info_int(entry, "foreign", 0) ? "of another scheduler" : *status ? status : NULL);
 }
 
-static int run_ls(cli *c, const void *args)
+static size_t print_rows(const gofer_info *entries, int color)
 {
     static const char *const heads[] = { "NAME", "SPEC", "ZONE", "TYPE", "QUEUE", "NEXT", "LAST",
         "STATUS", NULL };
+    size_t count = gofer_info_count(entries);
+    table *rows = table_new(heads, "llllllll");
+    table_fit(rows, "ttttt..b");
+    for (size_t i = 0; i < count; i++)
+        put_row(rows, gofer_info_at(entries, i), cli_now_ms());
+    if (count)
+        table_print(rows, color);
+    table_free(rows);
+    return count;
+}
+
+static int run_ls(cli *c, const void *args)
+{
+    static const list_shown entries = {
+        .which = { .ask = pages_schedules, .limit = LIST_PAGE },
+        .table = print_rows,
+        .none = "no cron entries; 'gofer cron add' makes one",
+    };
     (void)args;
     gofer_client *client = NULL;
-    gofer_info *entries = NULL;
     int code = cli_open(c, &client, 0);
-    if (code != CLI_OK)
-        return code;
-    gofer_status st = gofer_client_schedules(client, &entries);
-    if (st != GOFER_OK) {
-        code = cli_fail_status(c, st, NULL);
-    } else if (c->global.json) {
-        code = cli_put_info(c, entries);
-    } else if (gofer_info_count(entries) == 0) {
-        cli_note(c, "no cron entries; 'gofer cron add' makes one");
-    } else {
-        table *rows = table_new(heads, "llllllll");
-        table_fit(rows, "ttttt..b");
-        for (size_t i = 0; i < gofer_info_count(entries); i++)
-            put_row(rows, gofer_info_at(entries, i), cli_now_ms());
-        table_print(rows, c->color);
-        table_free(rows);
-    }
-    gofer_info_free(entries);
+    if (code == CLI_OK)
+        code = list_print(c, client, &entries);
     gofer_client_close(client);
     return code;
 }
@@ -234,7 +236,9 @@ const cli_command cmd_cron_ls = {
     .name = "cron ls",
     .summary = "list cron entries, when they come next and what became of the last tick",
     .usage = "",
-    .about = "Entries of Go schedulers in the same Redis are listed too.",
+    .about =
+        "Entries of Go schedulers in the same Redis are listed too, last. More than a thousand "
+        "come in tables of a thousand.",
     .examples = "gofer cron ls\ngofer cron ls --json | jq '.items[] | select(.paused).name'",
     .run = run_ls,
 };

@@ -83,7 +83,7 @@ static bool put_group(const gofer_info *group, void *user)
 
 static gofer_status list_queue(listing *l, const char *queue)
 {
-    const pages groups = { .ask = gofer_client_groups_page, .of = queue, .limit = PAGE };
+    const page_list groups = { .ask = gofer_client_groups_page, .of = queue, .limit = PAGE };
     l->queue = queue;
     gofer_status st = pages_items(l->client, &groups, put_group, l);
     return st == GOFER_OK ? l->status : st;
@@ -102,7 +102,7 @@ static bool list_if_grouped(const gofer_info *queue, void *user)
 
 static gofer_status list_all(listing *l)
 {
-    const pages queues = { .ask = gofer_client_queues_page, .limit = PAGE };
+    const page_list queues = { .ask = gofer_client_queues_page, .limit = PAGE };
     gofer_status st = pages_items(l->client, &queues, list_if_grouped, l);
     return st == GOFER_OK ? l->status : st;
 }

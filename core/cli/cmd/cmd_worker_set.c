@@ -6,6 +6,7 @@
 
 #include "cli.h"
 #include "json.h"
+#include "pages.h"
 #include "screen.h"
 
 // Words without a value are states.
@@ -34,27 +35,37 @@ static int cut(cli *c, const char *word, const char **key, const char **value)
     return strcmp(copy, "concurrency") == 0 || strcmp(copy, "queues") == 0 ? 0 : -1;
 }
 
+typedef struct search {
+    cli        *c;
+    const char *begin;
+    const char *found;          // kept until the end
+    size_t      matches;
+} search;
+
+static bool match(const gofer_info *worker, void *user)
+{
+    search *s = user;
+    const char *id = gofer_info_text(worker, "worker");
+    if (!id || strncmp(id, s->begin, strlen(s->begin)) != 0)
+        return true;
+    size_t size = strlen(id) + 1;
+    s->found = memcpy(cli_keep(s->c, cli_alloc(size)), id, size);
+    s->matches++;
+    return true;
+}
+
 // The beginning of an id is enough when only one worker's begins so. The copy lives until the end.
 static int whole_id(cli *c, gofer_client *client, const char *given, const char **out)
 {
-    gofer_info *workers = NULL;
-    gofer_status st = gofer_client_workers(client, &workers);
+    const page_list workers = { .ask = pages_workers, .limit = 1000 };
+    search s = { .c = c, .begin = given, .found = given };
+    gofer_status st = pages_items(client, &workers, match, &s);
     if (st != GOFER_OK)
         return cli_fail_status(c, st, NULL);
-    size_t matches = 0;
-    *out = given;
-    for (size_t i = 0; i < gofer_info_count(workers); i++) {
-        const char *id = gofer_info_text(gofer_info_at(workers, i), "worker");
-        if (!id || strncmp(id, given, strlen(given)) != 0)
-            continue;
-        size_t size = strlen(id) + 1;
-        *out = memcpy(cli_keep(c, cli_alloc(size)), id, size);
-        matches++;
-    }
-    gofer_info_free(workers);
-    if (matches > 1)
+    if (s.matches > 1)
         return cli_fail(c, CLI_CONFLICT, "worker set: the ids of %zu workers begin with '%.64s'",
-            matches, given);
+            s.matches, given);
+    *out = s.found;
     return CLI_OK;
 }
 

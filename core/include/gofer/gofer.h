@@ -428,6 +428,11 @@ GOFER_API gofer_status gofer_client_schedule_run(gofer_client *client, const cha
  *  expires_ms, and the options of its tasks as a task has them; foreign ones also options, a list
  *  of Go's words (option). Own ones come first. */
 GOFER_API gofer_status gofer_client_schedules(gofer_client *client, gofer_info **out);
+/** A page of them, by name, those of Go schedulers behind the own ones. cursor NULL: from the
+ *  start; else the text field next_cursor of the page before. limit: 1 to 1000; 0: 30. The list has
+ *  the field next_cursor, missing on the last page. Errors: GOFER_EINVAL. */
+GOFER_API gofer_status gofer_client_schedules_page(gofer_client *client, const char *cursor,
+    int32_t limit, gofer_info **out);
 /** One of them. Errors: GOFER_ENOTFOUND. */
 GOFER_API gofer_status gofer_client_schedule(gofer_client *client, const char *name,
     gofer_info **out);
@@ -714,6 +719,12 @@ GOFER_API gofer_status gofer_client_queue_shards(gofer_client *client, const cha
  *  number, pid, state ("starting", "ready", "leaving", "ending"), running, want, processed (tasks
  *  it has ended), memory (bytes, resident), started_at_ms. */
 GOFER_API gofer_status gofer_client_workers(gofer_client *client, gofer_info **out);
+/** A page of them, by host and process. cursor NULL: from the start; else the text field
+ *  next_cursor of the page before. limit: 1 to 1000; 0: 30. The list has the field next_cursor,
+ *  missing on the last page. A page may hold fewer than limit, even none, before. Errors:
+ *  GOFER_EINVAL. */
+GOFER_API gofer_status gofer_client_workers_page(gofer_client *client, const char *cursor,
+    int32_t limit, gofer_info **out);
 /** Look for what may be wrong with the store, its settings and what is in it, beside the running
  *  work. repair 1: mend what can be mended without risk; no payload is ever deleted. A list, empty
  *  when all is well. Fields: severity ("note": nothing to do, "warning", "error"), code (a stable

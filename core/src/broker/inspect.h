@@ -66,7 +66,9 @@ typedef struct gf_inspect_ops {
     gofer_status (*filled)(gf_broker *b, char *const *queues, size_t count, bool *out);
     // How many tasks of each state these queues hold, in their order; 0 for one that there is not.
     gofer_status (*counts)(gf_broker *b, char *const *queues, size_t count, gf_counts *out);
-    gofer_status (*workers)(gf_broker *b, gofer_info **out);
+    // page NULL: all, by their start; else by host, process and name, with next_cursor if there are
+    // more. A page may hold fewer than its limit.
+    gofer_status (*workers)(gf_broker *b, const gf_page *page, gofer_info **out);
     // NULL: list of all
     gofer_status (*queues)(gf_broker *b, const char *queue, gofer_info **out);
     // With next_cursor if there are more. What it costs goes by what it gives; on Redis the names

@@ -84,6 +84,12 @@ bool gf_client_forked(const gofer_client *client)
     return client->process != gf_process_self();
 }
 
+gofer_status gf_client_page(const char *cursor, int32_t limit, gf_page *out)
+{
+    out->cursor = cursor && *cursor ? cursor : NULL;
+    return gf_check_limit(limit, &out->limit);
+}
+
 gofer_status gf_client_cannot(const gofer_client *client, const char *what)
 {
     return gf_fail(GOFER_EUNSUPPORTED, "%s: the store of '%s' cannot do it", what,

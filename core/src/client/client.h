@@ -34,6 +34,9 @@ bool gf_client_forked(const gofer_client *client);
 // EINVAL for NULL, EFORKED in a child, ESTATE after its close; `what` names the caller.
 gofer_status gf_client_check(const gofer_client *client, const char *what);
 
+// A page as the public doors ask for one; it borrows the cursor.
+gofer_status gf_client_page(const char *cursor, int32_t limit, gf_page *out);
+
 // EUNSUPPORTED: the store has not what `what` needs.
 gofer_status gf_client_cannot(const gofer_client *client, const char *what);
 

@@ -181,7 +181,7 @@ FIELD(task_page, next_cursor, TEXT, none, MAYBE, BOTH, "0.1.0",
 FIELD(task_page, looked, INT, count, MAYBE, BOTH, "0.1.0",
     "How many tasks were looked at; of gofer_client_find alone.")
 
-KIND(worker, "gofer_client_workers", "A live worker.")
+KIND(worker, "gofer_client_workers gofer_client_workers_page", "A live worker.")
 FIELD(worker, worker, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its id.")
 FIELD(worker, host, TEXT, none, ALWAYS, BOTH, "0.1.0", "The machine it runs on.")
 FIELD(worker, pid, INT, none, ALWAYS, BOTH, "0.1.0", "Its process there.")
@@ -210,7 +210,7 @@ FIELD(worker, children_busy, INT, count, MAYBE, BOTH, "0.1.0",
 FIELD(worker, child_processes, LIST(child_process), none, MAYBE, BOTH, "0.1.0",
     "Its children, some seconds old, at most 1000.")
 
-KIND(child_process, "gofer_client_workers",
+KIND(child_process, "gofer_client_workers gofer_client_workers_page",
     "A child process of a worker, as its latest heartbeat said.")
 FIELD(child_process, name, TEXT, none, ALWAYS, BOTH, "0.1.0",
     "What it calls itself, else what the log calls it: its program or types.")
@@ -227,7 +227,7 @@ FIELD(child_process, memory, INT, bytes, MAYBE, BOTH, "0.1.0",
     "Its memory, resident; missing where the system does not tell.")
 FIELD(child_process, started_at_ms, INT, unix_ms, ALWAYS, BOTH, "0.1.0", "When it was started.")
 
-KIND(running_task, "gofer_client_workers",
+KIND(running_task, "gofer_client_workers gofer_client_workers_page",
     "A task that a worker runs, as its latest heartbeat said.")
 FIELD(running_task, id, TEXT, none, ALWAYS, REDIS, "0.1.0", "Its id.")
 FIELD(running_task, type, TEXT, none, ALWAYS, REDIS, "0.1.0", "Its type.")
@@ -345,7 +345,8 @@ FIELD(outcome, result, BYTES, none, MAYBE, BOTH, "0.1.0", "What the handler left
 FIELD(outcome, last_error, TEXT, none, MAYBE, BOTH, "0.1.0", "Text of the latest failure.")
 FIELD(outcome, finished_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When it ended.")
 
-KIND(entry, "gofer_client_schedules gofer_client_schedule", "A cron entry.")
+KIND(entry, "gofer_client_schedules gofer_client_schedules_page gofer_client_schedule",
+    "A cron entry.")
 FIELD(entry, name, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its name.")
 FIELD(entry, spec, TEXT, none, MAYBE, BOTH, "0.1.0", "When it ticks; missing if it cannot be read.")
 FIELD(entry, tz, TEXT, none, MAYBE, BOTH, "0.1.0", "Its time zone.")
@@ -390,7 +391,7 @@ FIELD(entry, foreign, BOOL, none, ALWAYS, BOTH, "0.1.0",
 FIELD(entry, options, LIST(entry_option), none, MAYBE, REDIS, "0.1.0",
     "What a Go scheduler says of its tasks, in Go's words; of foreign ones.")
 
-KIND(entry_option, "gofer_client_schedules gofer_client_schedule",
+KIND(entry_option, "gofer_client_schedules gofer_client_schedules_page gofer_client_schedule",
     "An option of a foreign cron entry.")
 FIELD(entry_option, option, TEXT, none, ALWAYS, REDIS, "0.1.0", "As Go prints it: MaxRetry(3).")
 

@@ -16,7 +16,7 @@
 #include "util/fingerprint.h"
 #include "util/text.h"
 
-enum { PAGE_DEFAULT = 30, PAGE_MAX = 1000, LOOK_MAX = 10000, COUNTED_MAX = 256 };
+enum { LOOK_MAX = 10000, COUNTED_MAX = 256 };
 
 gofer_status gf_check_state(const char *name, gf_state *out)
 {
@@ -26,21 +26,6 @@ gofer_status gf_check_state(const char *name, gf_state *out)
         "'%.40s' is not a state: choose pending, scheduled, active, retry, completed, archived or "
         "aggregating",
         name ? name : "(NULL)");
-}
-
-gofer_status gf_check_limit(int32_t limit, size_t *out)
-{
-    if (limit < 0 || limit > PAGE_MAX)
-        return gf_fail(GOFER_EINVAL, "limit is %d: it must be from 1 to %d, or 0 (%d)", (int)limit,
-            PAGE_MAX, PAGE_DEFAULT);
-    *out = limit ? (size_t)limit : PAGE_DEFAULT;
-    return GOFER_OK;
-}
-
-gofer_status gf_page_read(const char *cursor, int32_t limit, gf_page *out)
-{
-    out->cursor = cursor && *cursor ? cursor : NULL;
-    return gf_check_limit(limit, &out->limit);
 }
 
 // ---- filters ------------------------------------------------------------------------------------
@@ -403,8 +388,8 @@ static gofer_status read_fitting(find *f, gofer_info **page)
 {
     size_t wanted = f->limit - gofer_info_count(f->list), last = 0;
     size_t size = LOOK_MAX - (size_t)f->looked;
-    if (size > PAGE_MAX)
-        size = PAGE_MAX;
+    if (size > GF_PAGE_MAX)
+        size = GF_PAGE_MAX;
     if (gf_filter_is_empty(&f->filter) && size > wanted)
         size = wanted;
     for (;;) {

@@ -2,7 +2,6 @@
 //
 // May touch: broker/broker.h, info/info.h. A store without groups answers GOFER_EUNSUPPORTED.
 #include "client/client.h"
-#include "inspect/inspect.h"
 #include "util/error.h"
 #include "util/text.h"
 
@@ -29,7 +28,7 @@ gofer_status gofer_client_groups_page(gofer_client *client, const char *queue, c
     gf_page page;
     gofer_status st = check_door(client, "gofer_client_groups_page", queue, out);
     if (st == GOFER_OK)
-        st = gf_page_read(cursor, limit, &page);
+        st = gf_client_page(cursor, limit, &page);
     return st == GOFER_OK
         ? client->broker->ops->inspect->groups(client->broker, queue, &page, out)
         : st;

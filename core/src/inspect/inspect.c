@@ -247,7 +247,17 @@ gofer_status gofer_client_queue_delete(gofer_client *client, const char *queue, 
 gofer_status gofer_client_workers(gofer_client *client, gofer_info **out)
 {
     gofer_status st = check_door(client, "gofer_client_workers", out);
-    return st == GOFER_OK ? client->broker->ops->inspect->workers(client->broker, out) : st;
+    return st == GOFER_OK ? client->broker->ops->inspect->workers(client->broker, NULL, out) : st;
+}
+
+gofer_status gofer_client_workers_page(gofer_client *client, const char *cursor, int32_t limit,
+    gofer_info **out)
+{
+    gf_page page;
+    gofer_status st = check_door(client, "gofer_client_workers_page", out);
+    if (st == GOFER_OK)
+        st = gf_client_page(cursor, limit, &page);
+    return st == GOFER_OK ? client->broker->ops->inspect->workers(client->broker, &page, out) : st;
 }
 
 gofer_status gofer_client_queue_shard(gofer_client *client, const char *queue, int32_t shards)

@@ -13,10 +13,6 @@
 
 // EINVAL names the words there are.
 gofer_status gf_check_state(const char *name, gf_state *out);
-// The number of tasks that a page of the public doors has; 0 is the default.
-gofer_status gf_check_limit(int32_t limit, size_t *out);
-// A page as the public doors ask for one; it borrows the cursor.
-gofer_status gf_page_read(const char *cursor, int32_t limit, gf_page *out);
 
 // ---- filters ------------------------------------------------------------------------------------
 

@@ -235,7 +235,7 @@ static gofer_status look_for_worker(gf_broker *b, const char *id, bool *found)
 {
     gofer_info *workers;
     *found = false;
-    gofer_status st = b->ops->inspect->workers(b, &workers);
+    gofer_status st = b->ops->inspect->workers(b, NULL, &workers);
     if (st != GOFER_OK)
         return st;
     for (size_t i = 0; i < gofer_info_count(workers); i++) {

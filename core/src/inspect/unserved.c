@@ -8,43 +8,59 @@
 
 #include "info/info.h"
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/error.h"
 
-enum { COUNT_AT_ONCE = 256, LOOK_MAX = 10000 };
+enum { COUNT_AT_ONCE = 256, LOOK_MAX = 10000, WORKERS_AT_ONCE = 256 };
 
-// The texts of the live workers, each once, for a fleet's are mostly the same; `workers` owns them.
+// The texts of the live workers, each once, for a fleet's are mostly the same; owned.
 typedef struct servers {
-    gofer_info  *workers;
-    const char **texts;
-    size_t       count;
+    char **texts;
+    size_t count, room;
 } servers;
 
 static void servers_clear(servers *s)
 {
+    for (size_t i = 0; i < s->count; i++)
+        gf_free(s->texts[i]);
     gf_free(s->texts);
-    gofer_info_free(s->workers);
 }
 
-static gofer_status servers_load(gf_broker *b, servers *s)
+static bool servers_add(servers *s, const gofer_info *workers)
 {
-    *s = (servers){ 0 };
-    gofer_status st = b->ops->inspect->workers(b, &s->workers);
-    if (st != GOFER_OK)
-        return st;
-    size_t count = gofer_info_count(s->workers);
-    if (!(s->texts = gf_calloc(count + 1, sizeof *s->texts))) {
-        servers_clear(s);
-        return gf_fail_nomem("the queues of workers");
-    }
-    for (size_t i = 0; i < count; i++) {
-        const char *text = gofer_info_text(gofer_info_at(s->workers, i), "queues");
+    for (size_t i = 0; i < gofer_info_count(workers); i++) {
+        const char *text = gofer_info_text(gofer_info_at(workers, i), "queues");
         size_t at = 0;
         while (text && at < s->count && strcmp(s->texts[at], text) != 0)
             at++;
-        if (text && at == s->count)
-            s->texts[s->count++] = text;
+        if (!text || at < s->count)
+            continue;
+        if (!gf_grow(s->texts, s->room, s->count + 1) || !(s->texts[s->count] = gf_strdup(text)))
+            return false;
+        s->count++;
     }
-    return GOFER_OK;
+    return true;
+}
+
+// A page of workers is in memory at a time. What they run comes along.
+static gofer_status servers_load(gf_broker *b, servers *s)
+{
+    gofer_info *page = NULL;
+    gofer_status st = GOFER_OK;
+    *s = (servers){ 0 };
+    do {
+        gofer_info *before = page;
+        const gf_page next = { gofer_info_text(before, "next_cursor"), WORKERS_AT_ONCE };
+        page = NULL;
+        st = b->ops->inspect->workers(b, &next, &page);
+        gofer_info_free(before);
+        if (st == GOFER_OK && !servers_add(s, page))
+            st = gf_fail_nomem("the queues of workers");
+    } while (st == GOFER_OK && gofer_info_has(page, "next_cursor"));
+    gofer_info_free(page);
+    if (st != GOFER_OK)
+        servers_clear(s);
+    return st;
 }
 
 // "=3" and then the end or a blank.

@@ -3,6 +3,7 @@
 // May touch: schedule/, broker/broker.h, info/info.h.
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "client/client.h"
@@ -11,9 +12,10 @@
 #include "schedule/due.h"
 #include "util/alloc.h"
 #include "util/error.h"
+#include "util/minmax.h"
 #include "util/text.h"
 
-enum { HISTORY_DEFAULT = 30, HISTORY_MAX = 1000, STATES_AT_ONCE = 500 };
+enum { STATES_AT_ONCE = 500 };
 
 // ---- one entry ----------------------------------------------------------------------------------
 
@@ -165,24 +167,35 @@ static gofer_status add_foreign(listing *l)
     return st;
 }
 
-static gofer_status list_entries(listing *l, gofer_client *client)
+static gofer_status listing_begin(listing *l, gofer_client *client, gf_entries *all)
 {
-    gf_entries all = { 0 };
     l->broker = client->broker;
     gofer_status st = gf_book_clock(l->broker, &l->now_ms);
     if (st == GOFER_OK && !(l->list = gf_info_list()))
         st = gf_fail_nomem("a snapshot of cron entries");
-    if (st == GOFER_OK)
-        st = l->broker->ops->cron->entries(l->broker, -1, &all);
-    for (size_t at = 0; at < all.count && st == GOFER_OK;) {
-        size_t some = all.count - at < STATES_AT_ONCE ? all.count - at : STATES_AT_ONCE;
-        if (!l->only)
-            st = add_some(l, all.items + at, some);
-        for (size_t i = 0; l->only && i < some && st == GOFER_OK; i++)
-            if (strcmp(all.items[at + i].name, l->only) == 0)
-                st = add_some(l, all.items + at + i, 1);
-        at += some;
+    return st == GOFER_OK ? l->broker->ops->cron->entries(l->broker, -1, all) : st;
+}
+
+// Those from `at` up to `end`.
+static gofer_status add_own(listing *l, const gf_entries *all, size_t at, size_t end)
+{
+    gofer_status st = GOFER_OK;
+    for (size_t some; at < end && st == GOFER_OK; at += some) {
+        some = gf_min_size(end - at, STATES_AT_ONCE);
+        st = add_some(l, all->items + at, some);
     }
+    return st;
+}
+
+static gofer_status list_entries(listing *l, gofer_client *client)
+{
+    gf_entries all = { 0 };
+    gofer_status st = listing_begin(l, client, &all);
+    if (st == GOFER_OK && !l->only)
+        st = add_own(l, &all, 0, all.count);
+    for (size_t i = 0; l->only && i < all.count && st == GOFER_OK; i++)
+        if (strcmp(all.items[i].name, l->only) == 0)
+            st = add_some(l, all.items + i, 1);
     gf_entries_clear(&all);
     if (st == GOFER_OK && (!l->only || gofer_info_count(l->list) == 0))
         st = add_foreign(l);
@@ -213,6 +226,154 @@ gofer_status gofer_client_schedules(gofer_client *client, gofer_info **out)
         gofer_info_free(l.list);
     return st;
 }
+
+// ---- a page -------------------------------------------------------------------------------------
+//
+// The own ones by name, then the foreign ones: a cursor is "own:NAME" or "other:NUMBER:NAME", the
+// last one shown; the number counts those of this name that were, for two schedulers may have an
+// entry of one name. "other:0:" is before the first of them. The records of all are read, as every
+// worker does; snapshots are made of the page.
+
+typedef struct place {
+    bool        is_foreign;
+    size_t      shown;             // of this name
+    const char *name;              // borrowed from the cursor; "": from the first
+} place;
+
+static gofer_status read_place(const char *cursor, place *out)
+{
+    unsigned long shown = 0;
+    int size = 0;
+    *out = (place){ .name = "" };
+    if (!cursor)
+        return GOFER_OK;
+    if (strncmp(cursor, "own:", 4) == 0 && cursor[4]) {
+        out->name = cursor + 4;
+        return GOFER_OK;
+    }
+    if (sscanf(cursor, "other:%9lu:%n", &shown, &size) == 1 && size > 0) {
+        *out = (place){ .is_foreign = true, .shown = shown, .name = cursor + size };
+        return GOFER_OK;
+    }
+    return gf_fail(GOFER_EINVAL,
+        "'%.40s' is not a cursor of cron entries: use next_cursor of the page before", cursor);
+}
+
+static gofer_status set_place(gofer_info *list, const place *at)
+{
+    size_t room = strlen(at->name) + 32;
+    char *text = gf_alloc(room);
+    int bad = !text;
+    if (text && at->is_foreign)
+        snprintf(text, room, "other:%zu:%s", at->shown, at->name);
+    else if (text)
+        snprintf(text, room, "own:%s", at->name);
+    if (text)
+        bad = gf_info_set_text(list, "next_cursor", text);
+    gf_free(text);
+    return bad ? gf_fail_nomem("a snapshot of cron entries") : GOFER_OK;
+}
+
+// Where a foreign one is in its list.
+typedef struct foreign_one {
+    const char *name;
+    size_t      at;
+} foreign_one;
+
+static int by_name(const void *a, const void *b)
+{
+    const foreign_one *x = a, *y = b;
+    int order = strcmp(x->name, y->name);
+    return order ? order : (x->at > y->at) - (x->at < y->at);
+}
+
+static foreign_one *sort_foreign(const gofer_info *foreign)
+{
+    size_t count = gofer_info_count(foreign);
+    foreign_one *ones = gf_calloc(count + 1, sizeof *ones);
+    for (size_t i = 0; ones && i < count; i++) {
+        const char *name = gofer_info_text(gofer_info_at(foreign, i), "name");
+        ones[i] = (foreign_one){ name ? name : "", i };
+    }
+    if (ones && count > 1)
+        qsort(ones, count, sizeof *ones, by_name);
+    return ones;
+}
+
+static gofer_status move_foreign(listing *l, gofer_info *foreign, const foreign_one *ones,
+    const place *from, size_t limit)
+{
+    size_t count = gofer_info_count(foreign), at = 0, same = 0;
+    while (at < count && strcmp(ones[at].name, from->name) < 0)
+        at++;
+    while (at < count && same < from->shown && strcmp(ones[at].name, from->name) == 0)
+        at++, same++;
+    place last = *from;
+    for (; at < count && gofer_info_count(l->list) < limit; at++) {
+        last.shown = strcmp(ones[at].name, last.name) == 0 ? last.shown + 1 : 1;
+        last.name = ones[at].name;
+        if (gf_info_move(l->list, foreign, ones[at].at) != 0)
+            return gf_fail_nomem("a snapshot of cron entries");
+    }
+    return at < count ? set_place(l->list, &last) : GOFER_OK;
+}
+
+static gofer_status add_foreign_page(listing *l, const place *from, size_t limit)
+{
+    gofer_info *foreign = NULL;
+    if (!l->broker->ops->peers)
+        return GOFER_OK;
+    gofer_status st = l->broker->ops->peers->foreign(l->broker, &foreign);
+    if (st != GOFER_OK)
+        return st;
+    foreign_one *ones = sort_foreign(foreign);
+    st = ones ? move_foreign(l, foreign, ones, from, limit)
+              : gf_fail_nomem("a snapshot of cron entries");
+    gf_free(ones);
+    gofer_info_free(foreign);
+    return st;
+}
+
+static gofer_status add_page(listing *l, const gf_entries *all, const place *from, size_t limit)
+{
+    const place first = { .is_foreign = true, .name = "" };
+    size_t at = 0;
+    if (from->is_foreign)
+        return add_foreign_page(l, from, limit);
+    while (at < all->count && strcmp(all->items[at].name, from->name) <= 0)
+        at++;
+    size_t end = at + gf_min_size(limit, all->count - at);
+    gofer_status st = add_own(l, all, at, end);
+    if (st != GOFER_OK)
+        return st;
+    if (end < all->count)
+        return set_place(l->list, &(place){ .name = all->items[end - 1].name });
+    return add_foreign_page(l, &first, limit);
+}
+
+gofer_status gofer_client_schedules_page(gofer_client *client, const char *cursor, int32_t limit,
+    gofer_info **out)
+{
+    listing l = { 0 };
+    gf_entries all = { 0 };
+    gf_page page;
+    place from;
+    gofer_status st = check_door(client, "gofer_client_schedules_page", out);
+    if (st == GOFER_OK)
+        st = gf_client_page(cursor, limit, &page);
+    if (st == GOFER_OK)
+        st = read_place(page.cursor, &from);
+    if (st != GOFER_OK)
+        return st;
+    st = listing_begin(&l, client, &all);
+    if (st == GOFER_OK)
+        st = add_page(&l, &all, &from, page.limit);
+    gf_entries_clear(&all);
+    gf_zones_clear(&l.zones);
+    return gf_info_hand_over(st, l.list, out);
+}
+
+// ---- one ----------------------------------------------------------------------------------------
 
 gofer_status gofer_client_schedule(gofer_client *client, const char *name, gofer_info **out)
 {
@@ -254,18 +415,18 @@ static gofer_status need_entry(gofer_client *client, const char *name)
 gofer_status gofer_client_schedule_history(gofer_client *client, const char *name, int32_t limit,
     gofer_info **out)
 {
+    size_t most;
     gofer_status st = check_door(client, "gofer_client_schedule_history", out);
     if (st == GOFER_OK)
         st = gf_check_name("name of a cron entry", name);
-    if (st == GOFER_OK && (limit < 0 || limit > HISTORY_MAX))
-        st = gf_fail(GOFER_EINVAL, "limit is %d: it must be from 1 to %d, or 0 (%d)", (int)limit,
-            HISTORY_MAX, HISTORY_DEFAULT);
+    if (st == GOFER_OK)
+        st = gf_check_limit(limit, &most);
     if (st == GOFER_OK && !client->broker->ops->cron)
         st = gf_client_cannot(client, "the history of cron entries");
     if (st == GOFER_OK)
         st = need_entry(client, name);
     if (st != GOFER_OK)
         return st;
-    return client->broker->ops->cron->tick_history(client->broker, name,
-        limit ? (size_t)limit : HISTORY_DEFAULT, out);
+    return client->broker->ops->cron->tick_history(client->broker, name, most,
+        out);
 }

@@ -87,3 +87,12 @@ gofer_status gf_check_time(const char *what, int64_t unix_ms)
             what, (long long)unix_ms);
     return GOFER_OK;
 }
+
+gofer_status gf_check_limit(int32_t limit, size_t *out)
+{
+    if (limit < 0 || limit > GF_PAGE_MAX)
+        return gf_fail(GOFER_EINVAL, "limit is %d: it must be from 1 to %d, or 0 (%d)", (int)limit,
+            GF_PAGE_MAX, GF_PAGE_DEFAULT);
+    *out = limit ? (size_t)limit : GF_PAGE_DEFAULT;
+    return GOFER_OK;
+}

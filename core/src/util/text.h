@@ -24,6 +24,9 @@ gofer_status gf_check_queue(const char *name);
 
 // 0 to GOFER_MAX_DURATION_MS, else EINVAL naming `what`.
 gofer_status gf_check_duration(const char *what, int64_t ms);
+// How many a page of a public list has at the most: 1 to GF_PAGE_MAX, 0 is GF_PAGE_DEFAULT.
+enum { GF_PAGE_DEFAULT = 30, GF_PAGE_MAX = 1000 };
+gofer_status gf_check_limit(int32_t limit, size_t *out);
 // 0 to the year 9999, else EINVAL naming `what`.
 gofer_status gf_check_time(const char *what, int64_t unix_ms);
 

@@ -1,8 +1,8 @@
 // groups.js - tasks that wait in groups, of all queues.
 import { at, get, post } from "./api.js";
-import { h, refill } from "./dom.js";
+import { h } from "./dom.js";
 import { count } from "./format.js";
-import { button, moment, Table } from "./parts.js";
+import { button, moment, Table, turns } from "./parts.js";
 import { link, path } from "./route.js";
 
 const GROUPS = 200, // of a queue
@@ -11,9 +11,7 @@ const GROUPS = 200, // of a queue
 
 /** @param {import("./app.js").Context} context */
 export default function groups({ may }) {
-    const foot = h("p", { class: "foot" });
-    /** Where the pages begin that lead to this one. @type {string[]} */
-    const cursors = [];
+    const pages = turns(() => view.again());
     const table = new Table(
         "Groups",
         [
@@ -50,7 +48,7 @@ export default function groups({ may }) {
     /** The next queues that have groups, and where one goes on from. @param {string} age */
     async function find(age) {
         const found = [];
-        let cursor = cursors[cursors.length - 1] ?? "";
+        let cursor = pages.cursor();
         for (let i = 0; i < PAGES && found.length < QUEUES; i++) {
             const page = await get("queues", { cursor, age });
             found.push(...page.items.filter((/** @type {any} */ q) => q.groups > 0));
@@ -60,15 +58,9 @@ export default function groups({ may }) {
         if (found.length > QUEUES) cursor = found[QUEUES - 1].queue;
         return { queues: found.slice(0, QUEUES), cursor };
     }
-    /** @param {string} label @param {() => void} turn */
-    const turn = (label, turn) =>
-        button(label, async () => {
-            turn();
-            await view.again();
-        });
     /** @type {any} */
     const view = {
-        node: h("section", {}, h("h1", {}, "Groups"), table.node, foot),
+        node: h("section", {}, h("h1", {}, "Groups"), table.node, pages.node),
         every: 15000,
         refresh: async (/** @type {string} */ age) => {
             const { queues, cursor } = await find(age);
@@ -80,13 +72,11 @@ export default function groups({ may }) {
                 ),
             );
             table.show(lists.flat());
-            refill(
-                foot,
+            pages.show(
+                cursor,
                 queues.some((/** @type {any} */ q) => q.groups > GROUPS) &&
                     `Of each queue the first ${GROUPS}. `,
                 cursor && `Of the queues up to ${cursor}. `,
-                cursors.length > 0 && turn("Back", () => cursors.pop()),
-                cursor && turn("More", () => cursors.push(cursor)),
             );
         },
     };

@@ -207,6 +207,35 @@ export function button(label, act, props) {
 }
 
 /**
+ * The pages of a list: where the one that is shown begins, and the ways on and back.
+ * @param {() => Promise<unknown>} again shows the page
+ */
+export function turns(again) {
+    const node = h("p", { class: "foot" });
+    /** Where the pages begin that lead to this one. @type {string[]} */
+    const cursors = [];
+    /** @param {string} label @param {() => void} turn */
+    const turn = (label, turn) =>
+        button(label, async () => {
+            turn();
+            await again();
+        });
+    return {
+        node,
+        /** "": from the first. */
+        cursor: () => cursors[cursors.length - 1] ?? "",
+        /** @param {string | undefined} next @param {unknown[]} words before the ways */
+        show: (next, ...words) =>
+            refill(
+                node,
+                ...words,
+                cursors.length > 0 && turn("Back", () => cursors.pop()),
+                next && turn("More", () => cursors.push(next)),
+            ),
+    };
+}
+
+/**
  * Bytes of a task as they are read best: JSON as a tree, other text as it is.
  * @param {any} value of a bytes field
  */

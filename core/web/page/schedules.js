@@ -1,11 +1,12 @@
 // schedules.js - cron entries: when they ran, when they will, and whether they are late.
 import { at, get, post, remove } from "./api.js";
 import { h } from "./dom.js";
-import { ask, button, moment, Table } from "./parts.js";
+import { ask, button, moment, Table, turns } from "./parts.js";
 import { link, path } from "./route.js";
 
 /** @param {import("./app.js").Context} context */
 export default function schedules({ may, everywhere }) {
+    const pages = turns(() => view.again());
     const table = new Table(
         "Cron entries",
         [
@@ -90,8 +91,13 @@ export default function schedules({ may, everywhere }) {
             everywhere("operate") &&
                 h("p", { class: "acts" }, link("/new-schedule", null, "A new entry")),
             table.node,
+            pages.node,
         ),
-        refresh: async () => table.show((await get("schedules")).items),
+        refresh: async () => {
+            const page = await get("schedules", { cursor: pages.cursor() });
+            table.show(page.items);
+            pages.show(page.next_cursor);
+        },
     };
     return view;
 }

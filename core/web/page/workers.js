@@ -2,7 +2,7 @@
 import { at, get, items, patch } from "./api.js";
 import { h, refill } from "./dom.js";
 import { bytes, count } from "./format.js";
-import { ask, badge, button, moment, Table } from "./parts.js";
+import { ask, badge, button, moment, Table, turns } from "./parts.js";
 import { link, path } from "./route.js";
 
 /** What each runs: Redis tells it of workers, SQLite of tasks alone. @param {any[]} workers */
@@ -19,7 +19,8 @@ async function running(workers) {
 
 /** @param {import("./app.js").Context} context */
 export default function workers({ may, everywhere }) {
-    const detail = h("div");
+    const detail = h("div"),
+        pages = turns(() => view.again());
     // Whose queues are all his; the weight is behind the last '='.
     const mine = (/** @type {any} */ w) =>
         everywhere("operate") ||
@@ -95,12 +96,14 @@ export default function workers({ may, everywhere }) {
     );
     /** @type {any} */
     const view = {
-        node: h("section", {}, h("h1", {}, "Workers"), table.node, detail),
+        node: h("section", {}, h("h1", {}, "Workers"), table.node, pages.node, detail),
         refresh: async () => {
-            const seen = (await get("workers")).items,
+            const page = await get("workers", { cursor: pages.cursor() }),
+                seen = page.items,
                 tasks = await running(seen),
                 of = (/** @type {any} */ w) => tasks.get(w.worker) ?? [];
             table.show(seen);
+            pages.show(page.next_cursor);
             refill(
                 detail,
                 seen.map((/** @type {any} */ w) => [

@@ -13,14 +13,7 @@ from ..native import ffi, lib
 from ..put import fit
 from ..times import c_text
 from .filters import Filter
-from .opened import Opened, text_or_null
-
-
-def fit_limit(limit: int) -> int:
-    """Of the records of a page. Errors: InvalidArgument."""
-    if not 0 <= limit <= 1000:
-        raise InvalidArgument(f"limit is {limit}: it must be from 1 to 1000, or 0 (30)")
-    return limit
+from .opened import Opened, fit_limit, text_or_null
 
 
 class Looking(Opened):
@@ -139,6 +132,11 @@ class Looking(Opened):
 
     def workers(self) -> Info:
         return self._look(lib.gofer_client_workers)
+
+    def workers_page(self, cursor: str | None = None, limit: int = 0) -> Info:
+        """A page of them, by host and process, as groups_page. Errors: InvalidArgument."""
+        at = text_or_null(cursor, "cursor")
+        return self._look(lib.gofer_client_workers_page, at, fit_limit(limit))
 
     def check(self, repair: bool = False) -> Info:
         """Findings. It may take long."""

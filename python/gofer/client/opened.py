@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
-from ..errors import Forked, GoferError, NoMemory, WrongState, check
+from ..errors import Forked, GoferError, InvalidArgument, NoMemory, WrongState, check
 from ..holds import Hold, Holds
 from ..info import Info, py_text
 from ..native import ffi, lib
@@ -125,6 +125,13 @@ def owned(kind: str, close: Any) -> Any:
     """Room for a handle, which is closed with it. It is there before the handle, so that none is
     lost to an exception that a signal handler raises where it is handed over."""
     return ffi.gc(ffi.new(kind), lambda out: close(out[0]))
+
+
+def fit_limit(limit: int) -> int:
+    """Of the records of a page. Errors: InvalidArgument."""
+    if not 0 <= limit <= 1000:
+        raise InvalidArgument(f"limit is {limit}: it must be from 1 to 1000, or 0 (30)")
+    return limit
 
 
 def text_or_null(value: str | None, what: str) -> Any:

@@ -12,7 +12,7 @@ from ..info import Info, take_text
 from ..native import ffi, lib
 from ..put import Put, c_options, fit
 from ..times import c_text
-from .opened import Opened, text_or_null
+from .opened import Opened, fit_limit, text_or_null
 
 
 class Scheduling(Opened):
@@ -66,6 +66,12 @@ class Scheduling(Opened):
 
     def schedules(self) -> Info:
         return self._look(lib.gofer_client_schedules)
+
+    def schedules_page(self, cursor: str | None = None, limit: int = 0) -> Info:
+        """A page of them, by name: at most `limit` records, 1 to 1000 (0: 30), and the text field
+        next_cursor unless it is the last. Errors: InvalidArgument."""
+        at = text_or_null(cursor, "cursor")
+        return self._look(lib.gofer_client_schedules_page, at, fit_limit(limit))
 
     def schedule(self, name: str) -> Info:
         """Errors: NotFound."""

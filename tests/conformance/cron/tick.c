@@ -341,6 +341,68 @@ static void a_tick_outlives_its_queue(void)
     store_close(b);
 }
 
+// ---- pages, through the public door -------------------------------------------------------------
+
+static void put_entry(gofer_client *c, const char *name)
+{
+    CHECK_OK(gofer_client_schedule_put(c, name, "@daily", "t", NULL, 0, NULL, 0));
+}
+
+// The names on all pages of `limit`, as "a b c". Good until the next call. After the first page
+// `gone` is removed and `come` added, if they are not NULL.
+static const char *entries_by_pages(gofer_client *c, int32_t limit, const char *gone,
+    const char *come)
+{
+    static char names[512];
+    char cursor[300] = "";
+    *names = '\0';
+    for (int page = 0; page == 0 || *cursor; page++) {
+        gofer_info *list;
+        if (page == 1 && gone) {
+            CHECK_OK(gofer_client_schedule_remove(c, gone));
+            put_entry(c, come);
+        }
+        REQUIRE_OK(gofer_client_schedules_page(c, cursor, limit, &list));
+        CHECK(gofer_info_count(list) <= (size_t)limit);
+        for (size_t i = 0; i < gofer_info_count(list); i++)
+            snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s",
+                *names ? " " : "", gofer_info_text(gofer_info_at(list, i), "name"));
+        const char *next = gofer_info_text(list, "next_cursor");
+        CHECK(!next || strcmp(next, cursor) != 0);
+        snprintf(cursor, sizeof cursor, "%s", next ? next : "");
+        gofer_info_free(list);
+    }
+    return names;
+}
+
+static void entries_come_by_pages(void)
+{
+    static const char *const names[] = { "%", "a", "a b", "a:1", "b", "other:0:b", "own:b",
+        "\xc3\xa9" };
+    char all[128] = "";
+    gofer_client *c = NULL;
+    gf_broker *b = open_or_skip();
+    gofer_info *list = NULL;
+    REQUIRE_OK(gofer_client_open(&c, store_is_shared() ? store_url() : "memory:", NULL));
+    CHECK_STR(entries_by_pages(c, 3, NULL, NULL), "");
+    for (size_t i = 0; i < COUNT(names); i++)
+        put_entry(c, names[i * 3 % COUNT(names)]);
+    for (size_t i = 0; i < COUNT(names); i++)
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i ? " " : "", names[i]);
+    for (int32_t limit = 1; limit <= (int32_t)COUNT(names) + 1; limit++)
+        CHECK_STR(entries_by_pages(c, limit, NULL, NULL), all);
+    // Behind an entry that is gone.
+    CHECK_STR(entries_by_pages(c, 3, "a b", "a a"), "% a a b a:1 b other:0:b own:b \xc3\xa9");
+    CHECK_STR(entries_by_pages(c, 3, "%", "aa"), "% a a a a:1 aa b other:0:b own:b \xc3\xa9");
+    static const char *const wrong[] = { "b", "own:", "other:", "other:x:b", "other:1" };
+    for (size_t i = 0; i < COUNT(wrong); i++)
+        CHECK_STATUS(gofer_client_schedules_page(c, wrong[i], 1, &list), GOFER_EINVAL);
+    CHECK_STATUS(gofer_client_schedules_page(c, NULL, 1001, &list), GOFER_EINVAL);
+    CHECK_STATUS(gofer_client_schedules_page(c, NULL, -1, &list), GOFER_EINVAL);
+    gofer_client_close(c);
+    store_close(b);
+}
+
 suite suite_tick(void)
 {
     static const check_test tests[] = {
@@ -354,6 +416,7 @@ suite suite_tick(void)
         TEST(history_has_the_latest_first),
         TEST(a_removed_entry_has_no_history_but_repeats_nothing),
         TEST(a_tick_outlives_its_queue),
+        TEST(entries_come_by_pages),
     };
     return (suite){ tests, COUNT(tests) };
 }

@@ -192,7 +192,7 @@ static void look_at_everything(int64_t pending)
     CHECK_STR(task_state(b, "q", "a"), "pending");
     if (CHECK_OK(b->ops->inspect->tasks(b, "q", GF_PENDING, NULL, 10, &info)))
         keep(info);
-    if (CHECK_OK(b->ops->inspect->workers(b, &info)))
+    if (CHECK_OK(b->ops->inspect->workers(b, NULL, &info)))
         keep(info);
     if (CHECK_OK(b->ops->inspect->history(b, "q", 7, &info)))
         keep(info);

@@ -293,7 +293,7 @@ static void a_file_of_version_4_is_brought_up_to_date(void)
     };
     CHECK_OK(b->ops->upkeep->worker_register(b, &e, LEASE_MS));
     gofer_info *list;
-    REQUIRE_OK(b->ops->inspect->workers(b, &list));
+    REQUIRE_OK(b->ops->inspect->workers(b, NULL, &list));
     const gofer_info *last = gofer_info_at(list, gofer_info_count(list) - 1);
     CHECK_STR(gofer_info_text(last, "worker"), "w2");
     CHECK_INT(gofer_info_int(last, "children_want", -1), 8);

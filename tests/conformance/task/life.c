@@ -713,7 +713,7 @@ static void live_with_little_memory(gf_broker *b)
         gofer_info_free(info);
     if (there && done_or_no_memory(b->ops->inspect->history(b, "q", 5, &info)))
         gofer_info_free(info);
-    if (done_or_no_memory(b->ops->inspect->workers(b, &info)))
+    if (done_or_no_memory(b->ops->inspect->workers(b, NULL, &info)))
         gofer_info_free(info);
     if (there)
         done_or_no_memory(b->ops->act->tasks_move(b, "q", GF_COMPLETED, GF_STATE_COUNT, 5, &n));

@@ -289,13 +289,13 @@ static void tasks_of_a_killed_worker_come_back_at_once(void)
     CHECK_INT(r.requeued + r.archived, 0);              // it is alive
     CHECK_STR(queue_counts(b, "q"), "p1 a3 s0 r0 c0 x0");
     gofer_info *workers;
-    REQUIRE_OK(b->ops->inspect->workers(b, &workers));
+    REQUIRE_OK(b->ops->inspect->workers(b, NULL, &workers));
     CHECK_INT(gofer_info_count(workers), 2);
     gofer_info_free(workers);
 
     child_kill(&c);
     if (store_sees_death()) {                           // although the lease has long to run
-        CHECK_OK(b->ops->inspect->workers(b, &workers));
+        CHECK_OK(b->ops->inspect->workers(b, NULL, &workers));
         CHECK_INT(gofer_info_count(workers), 1);        // only the living are shown
         gofer_info_free(workers);
     } else {
@@ -505,7 +505,7 @@ static void workers_are_listed_while_they_live(void)
     e.running = 1;
     CHECK_OK(b->ops->upkeep->worker_register(b, &e, LEASE_MS));
     gofer_info *list;
-    REQUIRE_OK(b->ops->inspect->workers(b, &list));
+    REQUIRE_OK(b->ops->inspect->workers(b, NULL, &list));
     REQUIRE(gofer_info_count(list) == 2);
     const gofer_info *first = gofer_info_at(list, 0);   // the oldest
     CHECK_STR(gofer_info_text(first, "worker"), "w2");
@@ -520,8 +520,69 @@ static void workers_are_listed_while_they_live(void)
     gofer_info_free(list);
     CHECK_OK(b->ops->upkeep->worker_deregister(b, "w2"));
     CHECK_OK(b->ops->upkeep->worker_deregister(b, "w2"));       // again: fine
-    REQUIRE_OK(b->ops->inspect->workers(b, &list));
+    REQUIRE_OK(b->ops->inspect->workers(b, NULL, &list));
     CHECK_INT(gofer_info_count(list), 1);
+    gofer_info_free(list);
+    store_close(b);
+}
+
+// The names of those on all pages of `limit` as "a b c", but for the store's own. Good until the
+// next call. After the first page `gone` leaves, if it is not NULL.
+static const char *workers_by_pages(gf_broker *b, size_t limit, const char *gone)
+{
+    static char names[512];
+    char cursor[600] = "";
+    *names = '\0';
+    for (int page = 0; page == 0 || *cursor; page++) {
+        gofer_info *list;
+        if (page == 1 && gone)
+            CHECK_OK(b->ops->upkeep->worker_deregister(b, gone));
+        REQUIRE_OK(b->ops->inspect->workers(b,
+            &(gf_page){ .cursor = *cursor ? cursor : NULL, .limit = limit }, &list));
+        CHECK(gofer_info_count(list) <= limit);
+        for (size_t i = 0; i < gofer_info_count(list); i++) {
+            const char *name = gofer_info_text(gofer_info_at(list, i), "worker");
+            if (strncmp(name, "paged", 5) == 0)
+                snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s",
+                    *names ? " " : "", name + 5);
+        }
+        const char *next = gofer_info_text(list, "next_cursor");
+        CHECK(!next || strcmp(next, cursor) != 0);
+        snprintf(cursor, sizeof cursor, "%s", next ? next : "");
+        gofer_info_free(list);
+    }
+    return names;
+}
+
+static void workers_come_by_pages(void)
+{
+    gf_broker *b = store_open();
+    enum { WORKERS = 23 };
+    char id[16], all[128] = "";
+    for (int i = 0; i < WORKERS; i++) {      // in an order that their start does not have
+        int number = i * 5 % WORKERS;
+        gf_worker_entry e = {
+            .id = id, .host = number < 12 ? "mill" : "mill-\xc3\xa9", .pid = 4711,
+            .started_ms = 1700000000000 + i, .state = "active", .concurrency = 1, .queues = "q=1",
+            .weights = (const gf_weight[]){ { "q", 1 } }, .weight_count = 1,
+        };
+        snprintf(id, sizeof id, "paged%02d", number);
+        CHECK_OK(b->ops->upkeep->worker_register(b, &e, LEASE_MS));
+    }
+    // '-' is before ':', so those of the second host are first.
+    for (int i = 0; i < WORKERS; i++)
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%02d", i ? " " : "",
+            (i + 12) % WORKERS);
+    static const size_t limits[] = { 1, 7, WORKERS, WORKERS + 1, 1000 };
+    for (size_t i = 0; i < COUNT(limits); i++)
+        CHECK_STR(workers_by_pages(b, limits[i], NULL), all);
+    char *gone = strstr(all, "22 ");
+    memmove(gone, gone + 3, strlen(gone + 3) + 1);
+    CHECK_STR(workers_by_pages(b, 3, "paged22"), all);
+    gofer_info *list;
+    REQUIRE_OK(b->ops->inspect->workers(b, NULL, &list));
+    CHECK(gofer_info_count(list) >= WORKERS - 1);
+    CHECK(!gofer_info_has(list, "next_cursor"));
     gofer_info_free(list);
     store_close(b);
 }
@@ -542,7 +603,7 @@ static void check_child(const gofer_info *shown, const gf_child_entry *want)
 
 static const gofer_info *only_worker(gf_broker *b, gofer_info **list)
 {
-    REQUIRE_OK(b->ops->inspect->workers(b, list));
+    REQUIRE_OK(b->ops->inspect->workers(b, NULL, list));
     for (size_t i = 0; i < gofer_info_count(*list); i++)
         if (strcmp(gofer_info_text(gofer_info_at(*list, i), "worker"), "w2") == 0)
             return gofer_info_at(*list, i);
@@ -673,6 +734,7 @@ static const check_test tests[] = {
     TEST(wake_ends_a_wait_in_another_thread),
     TEST(a_put_wakes_a_waiter_in_another_process),
     TEST(workers_are_listed_while_they_live),
+    TEST(workers_come_by_pages),
     TEST(workers_are_listed_with_their_children),
     TEST(a_worker_that_registers_is_never_taken_for_dead),
     TEST(upkeep_and_ping_harm_nothing),

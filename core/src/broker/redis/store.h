@@ -333,7 +333,7 @@ gofer_status gf_rd_purge(gf_broker *b, size_t limit, size_t *done);
 // roster.c
 gofer_status gf_rd_worker_register(gf_broker *b, const gf_worker_entry *entry, int64_t lease_ms);
 gofer_status gf_rd_worker_deregister(gf_broker *b, const char *id);
-gofer_status gf_rd_workers(gf_broker *b, gofer_info **out);
+gofer_status gf_rd_workers(gf_broker *b, const gf_page *page, gofer_info **out);
 bool         gf_rd_registered(gf_rd_store *s, const char *id);
 void         gf_rd_registrations_close(gf_rd_store *s);          // frees memory only
 // policy.c: ESTATE if a primary deletes keys when its memory is full, and the URL

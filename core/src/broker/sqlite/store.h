@@ -644,7 +644,7 @@ gofer_status gf_sq_recover(gf_broker *b, size_t limit, int32_t crash_limit, gf_r
 // roster.c
 gofer_status gf_sq_worker_register(gf_broker *b, const gf_worker_entry *entry, int64_t lease_ms);
 gofer_status gf_sq_worker_deregister(gf_broker *b, const char *id);
-gofer_status gf_sq_workers(gf_broker *b, gofer_info **out);
+gofer_status gf_sq_workers(gf_broker *b, const gf_page *page, gofer_info **out);
 gofer_status gf_sq_watch_open(gf_broker *b, const char *worker, const gf_watch_callbacks *callbacks,
     gf_watch **out);
 void         gf_sq_watch_close(gf_watch *w);

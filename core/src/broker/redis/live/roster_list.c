@@ -8,11 +8,13 @@
 #include <string.h>
 
 #include "broker/children.h"
+#include "broker/redis/inspect/escape.h"
 #include "broker/redis/store.h"
 #include "info/info.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/minmax.h"
 
 enum {
     STALE_S = 3600,                // a listing forgets members that ended so long ago
@@ -212,35 +214,107 @@ static void forget_stale(gf_rd_store *s, const char *set, size_t set_size)
     gf_rd_cmd_clear(&cmd);
 }
 
-gofer_status gf_rd_workers(gf_broker *b, gofer_info **out)
+// The keys of all records, as the set has them.
+static gofer_status ask_keys(gf_rd_store *s, redisReply **out)
 {
-    gf_rd_store *s = (gf_rd_store *)b;
-    gofer_status st = gf_rd_check(s);
-    if (st != GOFER_OK)
-        return st;
     gf_rd_cmd cmd = { .slot = gf_rd_slot(SERVERS, sizeof SERVERS - 1), .reads = true };
-    redisReply *keys = NULL;
     gf_rd_add(&cmd.args, "ZRANGE");
     gf_rd_add(&cmd.args, SERVERS);
     gf_rd_add(&cmd.args, "0");
     gf_rd_add(&cmd.args, "-1");
-    if ((st = gf_rd_call(s, &cmd, &keys)) != GOFER_OK)
-        return st;
-    gofer_info *list = gf_info_list();
+    return gf_rd_call(s, &cmd, out);
+}
+
+static gofer_status list_all(gf_rd_store *s, const redisReply *keys, gofer_info *list)
+{
     size_t count = keys->type == REDIS_REPLY_ARRAY ? keys->elements : 0;
-    st = list ? GOFER_OK : gf_fail_nomem("the list of workers");
+    gofer_status st = GOFER_OK;
     for (size_t at = 0; at < count && st == GOFER_OK; at += LISTED)
-        st = list_some(s, keys->element + at, count - at < LISTED ? count - at : LISTED, list);
-    gf_rd_reply_free(keys);
-    if (st != GOFER_OK) {
-        gofer_info_free(list);
-        return st;
-    }
-    if (count > 0) {
+        st = list_some(s, keys->element + at, gf_min_size(count - at, LISTED), list);
+    if (st == GOFER_OK && count > 0) {
         forget_stale(s, SERVERS, sizeof SERVERS - 1);
         forget_stale(s, WORKERS, sizeof WORKERS - 1);
     }
     gf_info_sort(list, "started_at_ms");
-    *out = list;
+    return st;
+}
+
+// ---- a page: "asynq:servers:{host:pid:id}", in the order of these -------------------------------
+
+static int compare(const char *a, size_t a_size, const char *b, size_t b_size)
+{
+    int order = memcmp(a, b, gf_min_size(a_size, b_size));
+    return order ? order : (a_size > b_size) - (a_size < b_size);
+}
+
+static int by_key(const void *a, const void *b)
+{
+    const redisReply *x = *(redisReply *const *)a, *y = *(redisReply *const *)b;
+    bool x_is = gf_rd_reply_is_text(x), y_is = gf_rd_reply_is_text(y);
+    return x_is && y_is ? compare(x->str, x->len, y->str, y->len) : x_is - y_is;
+}
+
+// Keys are sorted; what is no text comes first.
+static gofer_status first_behind(const redisReply *keys, const char *cursor, size_t *at)
+{
+    size_t size = 0;
+    char *after = cursor ? gf_rd_unescape(cursor, strlen(cursor), &size) : NULL;
+    if (cursor && !after)
+        return gf_fail(GOFER_EINVAL,
+            "'%.40s' is not a cursor of workers: use next_cursor of the page before", cursor);
+    for (*at = 0; *at < keys->elements; ++*at) {
+        const redisReply *key = keys->element[*at];
+        if (gf_rd_reply_is_text(key) &&
+            (!after || compare(key->str, key->len, after, size) > 0))
+            break;
+    }
+    gf_free(after);
     return GOFER_OK;
+}
+
+static gofer_status set_cursor(gofer_info *list, const redisReply *last)
+{
+    char *text = gf_alloc(last->len * 3 + 1);
+    int bad = !text;
+    if (text) {
+        gf_rd_escape(text, last->str, last->len);
+        bad = gf_info_set_text(list, "next_cursor", text);
+    }
+    gf_free(text);
+    return bad ? gf_fail_nomem("the list of workers") : GOFER_OK;
+}
+
+// Those that have ended meanwhile, or whose record cannot be read, leave room for the next.
+static gofer_status list_page(gf_rd_store *s, const redisReply *keys, const gf_page *page,
+    gofer_info *list)
+{
+    size_t at = 0, count = keys->type == REDIS_REPLY_ARRAY ? keys->elements : 0;
+    if (count > 1)
+        qsort(keys->element, count, sizeof *keys->element, by_key);
+    gofer_status st = first_behind(keys, page->cursor, &at);
+    while (st == GOFER_OK && at < count && gofer_info_count(list) < page->limit) {
+        size_t some = gf_min_size(page->limit - gofer_info_count(list), LISTED);
+        some = gf_min_size(some, count - at);
+        st = list_some(s, keys->element + at, some, list);
+        at += some;
+    }
+    return st == GOFER_OK && at < count ? set_cursor(list, keys->element[at - 1]) : st;
+}
+
+gofer_status gf_rd_workers(gf_broker *b, const gf_page *page, gofer_info **out)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    redisReply *keys = NULL;
+    gofer_status st = gf_rd_check(s);
+    if (st == GOFER_OK)
+        st = ask_keys(s, &keys);
+    if (st != GOFER_OK)
+        return st;
+    gofer_info *list = gf_info_list();
+    if (!list)
+        st = gf_fail_nomem("the list of workers");
+    else
+        st = page ? list_page(s, keys, page, list) : list_all(s, keys, list);
+    gf_rd_reply_free(keys);
+    return gf_info_hand_over(st, list, out);
 }

@@ -395,7 +395,7 @@ static bool is_listed(gf_broker *b, const char *worker)
 {
     gofer_info *list;
     bool found = false;
-    if (gf_rd_workers(b, &list) != GOFER_OK)
+    if (gf_rd_workers(b, NULL, &list) != GOFER_OK)
         return false;
     for (size_t i = 0; i < gofer_info_count(list) && !found; i++) {
         const char *id = gofer_info_text(gofer_info_at(list, i), "worker");

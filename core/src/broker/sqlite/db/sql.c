@@ -15,6 +15,12 @@
     "qid, tail, paused_ms, ranked, pending, active, scheduled, retry, completed, archived, " \
     "aggregating, name"
 
+#define WORKER_COLUMNS \
+    "wid, lease_until, id, host, pid, started_ms, state, concurrency, running, queues, " \
+    "is_strict, children"
+// As the key of its record on Redis.
+#define WORKER_PLACE "host || ':' || pid || ':' || id"
+
 // As GF_SQ_QID_MAX: a queue of another number is made by no gofer, and left alone. The + says that
 // this is nothing to look queues up by: else all are, and sorted by name for each page.
 #define QID_FITS(table) "+" table ".qid BETWEEN 1 AND 8388606"
@@ -335,9 +341,9 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
         "UPDATE worker SET is_strict = (is_strict & 1) | (?2 << 1) | (?3 << 32) WHERE wid = ?1",
     [GF_SQL_WORKER_WID] = "SELECT wid FROM worker WHERE id = ?1",
     [GF_SQL_WORKER_DROP] = "DELETE FROM worker WHERE wid = ?1",
-    [GF_SQL_WORKER_LIST] = "SELECT wid, lease_until, id, host, pid, started_ms, state, "
-                           "concurrency, running, queues, is_strict, children "
-                           "FROM worker ORDER BY started_ms, wid",
+    [GF_SQL_WORKER_LIST] = "SELECT " WORKER_COLUMNS " FROM worker ORDER BY started_ms, wid",
+    [GF_SQL_WORKER_PAGE] = "SELECT " WORKER_COLUMNS ", " WORKER_PLACE " FROM worker "
+                           "WHERE " WORKER_PLACE " > ?1 ORDER BY " WORKER_PLACE,
 
     [GF_SQL_CANCEL_ADD] =
         "INSERT OR REPLACE INTO cancel(seq, token) SELECT seq, token FROM active WHERE seq = ?1",

@@ -201,6 +201,7 @@ gofer_status gf_sq_worker_deregister(gf_broker *b, const char *id)
 
 typedef struct listing {
     gf_sq_store *store;
+    gf_page      page;                   // limit 0: all
     gofer_info  *list;
 } listing;
 
@@ -226,26 +227,56 @@ static gofer_info *show_worker(sqlite3_stmt *s)
     return NULL;
 }
 
-static gofer_status list_live(gf_sq_conn *c, void *arg)
+static bool is_live(const listing *l, sqlite3_stmt *s, int64_t mono_ms)
+{
+    return !gf_sq_worker_dead(l->store, sqlite3_column_int64(s, 0), gf_sq_number(s, 1), mono_ms);
+}
+
+static gofer_status list_all(gf_sq_conn *c, void *arg)
 {
     listing *l = arg;
     int64_t mono_ms = gf_mono_ms();
     int bad = 0;
     sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_WORKER_LIST);
     while (!bad && gf_sq_row(c, s))
-        if (!gf_sq_worker_dead(l->store, sqlite3_column_int64(s, 0), gf_sq_number(s, 1), mono_ms))
+        if (is_live(l, s, mono_ms))
             bad = gf_info_add(l->list, show_worker(s));
     gf_sq_done(s);
     return bad ? GOFER_ENOMEM : GOFER_OK;
 }
 
-gofer_status gf_sq_workers(gf_broker *b, gofer_info **out)
+// The cursor is the place of the last one, which is copied, as a row lasts until the next.
+static gofer_status list_page(gf_sq_conn *c, void *arg)
 {
-    listing l = { (gf_sq_store *)b, gf_info_list() };
-    gofer_status st = l.list ? gf_sq_read(l.store, list_live, &l) : GOFER_ENOMEM;
-    if (st == GOFER_OK)
-        *out = l.list;
-    else
-        gofer_info_free(l.list);
-    return st;
+    listing *l = arg;
+    int64_t mono_ms = gf_mono_ms();
+    char *last = NULL;
+    int bad = 0;
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_WORKER_PAGE);
+    gf_sq_bind_text(c, s, 1, l->page.cursor ? l->page.cursor : "");
+    while (!bad && gf_sq_row(c, s)) {
+        const char *place = (const char *)sqlite3_column_text(s, 12);
+        if (!place || !is_live(l, s, mono_ms))
+            continue;
+        if (gofer_info_count(l->list) == l->page.limit) {
+            bad = gf_info_set_text(l->list, "next_cursor", last);
+            break;
+        }
+        gf_free(last);
+        last = gf_strdup(place);
+        bad = !last || gf_info_add(l->list, show_worker(s)) != 0;
+    }
+    gf_sq_done(s);
+    gf_free(last);
+    return bad ? GOFER_ENOMEM : GOFER_OK;
+}
+
+gofer_status gf_sq_workers(gf_broker *b, const gf_page *page, gofer_info **out)
+{
+    listing l = { .store = (gf_sq_store *)b, .list = gf_info_list() };
+    if (!l.list)
+        return GOFER_ENOMEM;
+    if (page)
+        l.page = *page;
+    return gf_info_hand_over(gf_sq_read(l.store, page ? list_page : list_all, &l), l.list, out);
 }
