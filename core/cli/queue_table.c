@@ -5,11 +5,13 @@
 // page is in memory.
 #include "queue_table.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
+#include "pages.h"
 #include "screen.h"
 
 enum { COUNTS = QUEUE_COUNTS, UNSERVED_NAMED = 10 };
@@ -122,23 +124,7 @@ void queue_pages_note(const struct cli *c, const queue_pages *pages)
         cli_note(c, "tasks are pending in queues that no live worker serves: %s", pages->names);
 }
 
-gofer_status queue_pages_each(gofer_client *client, queue_page_fn take, void *user)
-{
-    char cursor[256] = "";
-    for (int on = 1; on;) {
-        gofer_info *page = NULL;
-        gofer_status st = gofer_client_queues_page(client, NULL, *cursor ? cursor : NULL,
-            QUEUES_PAGE, &page);
-        if (st != GOFER_OK)
-            return st;
-        const char *next = gofer_info_text(page, "next_cursor");
-        snprintf(cursor, sizeof cursor, "%s", next ? next : "");
-        on = take(page, user) && *cursor;
-    }
-    return GOFER_OK;
-}
-
-static int add_page(gofer_info *page, void *user)
+static bool add_page(gofer_info *page, void *user)
 {
     queue_pages *pages = user;
     queue_pages_add(pages, page);
@@ -149,7 +135,8 @@ static int add_page(gofer_info *page, void *user)
 
 void queue_note_unserved(const struct cli *c, gofer_client *client)
 {
-    queue_pages pages = { 0 };
-    if (queue_pages_each(client, add_page, &pages) == GOFER_OK)
-        queue_pages_note(c, &pages);
+    const page_list all = { .ask = gofer_client_queues_page, .limit = QUEUES_PAGE };
+    queue_pages seen = { 0 };
+    if (pages_each(client, &all, add_page, &seen) == GOFER_OK)
+        queue_pages_note(c, &seen);
 }

@@ -26,10 +26,7 @@ void queue_pages_print(const queue_pages *pages, const gofer_info *queues, int i
 // The first ten whose pending tasks no live worker will take, if there are any.
 void queue_pages_note(const struct cli *c, const queue_pages *pages);
 
-// A page after the other, by name, until `take` returns 0. It may keep the page, which it frees.
 enum { QUEUES_PAGE = 1000 };
-typedef int (*queue_page_fn)(gofer_info *page, void *user);
-gofer_status queue_pages_each(gofer_client *client, queue_page_fn take, void *user);
 
 // The same note, of a store. One that goes on behind a page with more than these ten is looked at
 // no further: then it says "at least".

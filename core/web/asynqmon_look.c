@@ -7,9 +7,10 @@
 #include <time.h>
 
 #include "clock.h"
+#include "pages.h"
 #include "util/go_text.h"
 
-enum { DAY_MS = 24 * 3600 * 1000 };
+enum { DAY_MS = 24 * 3600 * 1000, LISTED = 250 };
 
 // ---- queues -------------------------------------------------------------------------------------
 
@@ -18,22 +19,31 @@ static bool is_his(const web_call *call, const gofer_info *queue)
     return web_scope_may(call->scope, WEB_SEE, gofer_info_text(queue, "queue"));
 }
 
-void web_asynqmon_queues(web_call *call)
+// A list that has all of its records in one answer, as asynqmon's page wants them.
+static void reply_all(web_call *call, const char *begin, page_ask ask, page_item_fn put)
 {
-    web_text *out = &call->reply.body;
-    gofer_info *queues = NULL;
-    gofer_status st = gofer_client_queues(call->client, &queues);
+    const page_list all = { .ask = ask, .limit = LISTED };
+    web_text_put(&call->reply.body, begin);
+    gofer_status st = pages_items(call->client, &all, put, call);
     if (st != GOFER_OK) {
         web_asynqmon_fail(call, st);
         return;
     }
-    web_text_put(out, "{\"queues\":[");
-    for (size_t i = 0; i < gofer_info_count(queues); i++)
-        if (is_his(call, gofer_info_at(queues, i)))
-            web_asynqmon_add_queue(call, gofer_info_at(queues, i));
-    web_text_put(out, "]}");
-    gofer_info_free(queues);
+    web_text_put(&call->reply.body, "]}");
     web_asynqmon_json(call);
+}
+
+static bool put_queue(const gofer_info *queue, void *user)
+{
+    web_call *call = user;
+    if (is_his(call, queue))
+        web_asynqmon_add_queue(call, queue);
+    return true;
+}
+
+void web_asynqmon_queues(web_call *call)
+{
+    reply_all(call, "{\"queues\":[", gofer_client_queues_page, put_queue);
 }
 
 // One element for each of the latest days; the library leaves out those of which nothing is known.
@@ -88,24 +98,24 @@ void web_asynqmon_queue(web_call *call)
     web_asynqmon_json(call);
 }
 
+// False: the failure is answered.
+static bool put_queue_history(const gofer_info *queue, void *user)
+{
+    web_call *call = user;
+    const char *name = gofer_info_text(queue, "queue");
+    return !is_his(call, queue) || put_history(call, name, name, 90);
+}
+
 void web_asynqmon_queue_stats(web_call *call)
 {
-    web_text *out = &call->reply.body;
-    gofer_info *queues = NULL;
-    gofer_status st = gofer_client_queues(call->client, &queues);
-    bool good = st == GOFER_OK;
-    if (!good)
+    const page_list all = { .ask = gofer_client_queues_page, .limit = LISTED };
+    web_text_put(&call->reply.body, "{\"stats\":{");
+    gofer_status st = pages_items(call->client, &all, put_queue_history, call);
+    if (st != GOFER_OK)
         web_asynqmon_fail(call, st);
-    else
-        web_text_put(out, "{\"stats\":{");
-    for (size_t i = 0; good && i < gofer_info_count(queues); i++) {
-        const char *queue = gofer_info_text(gofer_info_at(queues, i), "queue");
-        good = !is_his(call, gofer_info_at(queues, i)) || put_history(call, queue, queue, 90);
-    }
-    gofer_info_free(queues);
-    if (!good)
+    if (st != GOFER_OK || call->failed)
         return;
-    web_text_put(out, "}}");
+    web_text_put(&call->reply.body, "}}");
     web_asynqmon_json(call);
 }
 
@@ -164,8 +174,9 @@ static void put_running(web_call *call, const gofer_info *tasks)
     web_text_put(out, "]");
 }
 
-static void put_server(web_call *call, const gofer_info *worker)
+static bool put_server(const gofer_info *worker, void *user)
 {
+    web_call *call = user;
     web_text *out = &call->reply.body;
     web_asynqmon_comma(out);
     web_text_put(out, "{");
@@ -179,22 +190,12 @@ static void put_server(web_call *call, const gofer_info *worker)
     web_asynqmon_put(out, "status", status_of(gofer_info_text(worker, "state")));
     put_running(call, gofer_info_child(worker, "tasks"));
     web_text_put(out, "}");
+    return true;
 }
 
 void web_asynqmon_servers(web_call *call)
 {
-    gofer_info *workers = NULL;
-    gofer_status st = gofer_client_workers(call->client, &workers);
-    if (st != GOFER_OK) {
-        web_asynqmon_fail(call, st);
-        return;
-    }
-    web_text_put(&call->reply.body, "{\"servers\":[");
-    for (size_t i = 0; i < gofer_info_count(workers); i++)
-        put_server(call, gofer_info_at(workers, i));
-    web_text_put(&call->reply.body, "]}");
-    gofer_info_free(workers);
-    web_asynqmon_json(call);
+    reply_all(call, "{\"servers\":[", pages_workers, put_server);
 }
 
 // ---- schedulers ---------------------------------------------------------------------------------
@@ -258,8 +259,9 @@ static void put_spec(web_text *out, const gofer_info *entry)
     web_asynqmon_put(out, "spec", whole);
 }
 
-static void put_entry(web_call *call, const gofer_info *entry)
+static bool put_entry(const gofer_info *entry, void *user)
 {
+    web_call *call = user;
     web_text *out = &call->reply.body;
     const char *previous = gofer_info_has(entry, "last_tick_ms") ? "last_tick_ms"
                                                                  : "last_enqueued_at_ms";
@@ -274,22 +276,12 @@ static void put_entry(web_call *call, const gofer_info *entry)
     if (gofer_info_has(entry, previous))
         web_asynqmon_put_time(out, "prev_enqueue_at", gofer_info_int(entry, previous, 0), NULL);
     web_text_put(out, "}");
+    return true;
 }
 
 void web_asynqmon_entries(web_call *call)
 {
-    gofer_info *entries = NULL;
-    gofer_status st = gofer_client_schedules(call->client, &entries);
-    if (st != GOFER_OK) {
-        web_asynqmon_fail(call, st);
-        return;
-    }
-    web_text_put(&call->reply.body, "{\"entries\":[");
-    for (size_t i = 0; i < gofer_info_count(entries); i++)
-        put_entry(call, gofer_info_at(entries, i));
-    web_text_put(&call->reply.body, "]}");
-    gofer_info_free(entries);
-    web_asynqmon_json(call);
+    reply_all(call, "{\"entries\":[", pages_schedules, put_entry);
 }
 
 // The history is kept to a bounded length, newest first: a page of it is cut out.

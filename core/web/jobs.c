@@ -11,6 +11,7 @@
 #include "call.h"
 #include "checks.h"
 #include "clock.h"
+#include "pages.h"
 #include "queues.h"
 #include "search.h"
 
@@ -161,7 +162,8 @@ static bool act_on_queue(const gofer_info *queue, void *user)
 static gofer_status act_on_own(turn *t)
 {
     own_turn own = { t, GOFER_OK };
-    gofer_status st = web_queues_each(t->jobs->client, NULL, NULL, act_on_queue, &own);
+    const page_list queues = { .ask = gofer_client_queues_page, .limit = WEB_QUEUES_PAGE };
+    gofer_status st = pages_items(t->jobs->client, &queues, act_on_queue, &own);
     return st == GOFER_OK ? own.status : st;
 }
 

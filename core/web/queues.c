@@ -1,31 +1,10 @@
-// queues.c - all queues of a store, a page at a time, and what they come to.
+// queues.c - what the queues of a store come to.
 #include "queues.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "clock.h"
-
-gofer_status web_queues_each(gofer_client *client, const char *pattern, const char *behind,
-    web_queue_fn each, void *user)
-{
-    char cursor[256];
-    snprintf(cursor, sizeof cursor, "%s", behind ? behind : "");
-    for (bool on = true; on;) {
-        gofer_info *page = NULL;
-        gofer_status st = gofer_client_queues_page(client, pattern, *cursor ? cursor : NULL,
-            WEB_QUEUES_PAGE, &page);
-        if (st != GOFER_OK)
-            return st;
-        const char *next = gofer_info_text(page, "next_cursor");
-        for (size_t i = 0; on && i < gofer_info_count(page); i++)
-            on = each(gofer_info_at(page, i), user);
-        on &= next != NULL;
-        snprintf(cursor, sizeof cursor, "%s", next ? next : "");
-        gofer_info_free(page);
-    }
-    return GOFER_OK;
-}
 
 // ---- sums
 

@@ -1,4 +1,4 @@
-// queues.h - all queues of a store, however many: a page at a time, and what they come to.
+// queues.h - what the queues of a store come to, however many; they are gone through by pages.h.
 //
 // Threads: sums are their owner's.
 #ifndef WEB_QUEUES_H
@@ -16,14 +16,6 @@ enum {
     WEB_QUEUES_PAGE = 250,      //   and of more so many are in memory when all are counted
     WEB_WORST_QUEUES = 100      // of more these are shown
 };
-
-// False: no more are wanted.
-typedef bool (*web_queue_fn)(const gofer_info *queue, void *user);
-
-// Each queue by name that matches (a name, a pattern; NULL: all) and is behind a name (NULL: from
-// the first), with a page of them in memory. The queue is borrowed for the call.
-gofer_status web_queues_each(gofer_client *client, const char *pattern, const char *behind,
-    web_queue_fn each, void *user);
 
 // ---- sums
 

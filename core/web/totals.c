@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "load.h"
+#include "pages.h"
 
 enum {
     FRESH_MS = 1000,
@@ -85,7 +86,8 @@ static sight *look(web_totals *t)
     if (!l.sight)
         return NULL;
     l.sight->seen.at_ms = web_ms(CLOCK_REALTIME);
-    gofer_status st = web_queues_each(t->client, NULL, NULL, add, &l);
+    const page_list queues = { .ask = gofer_client_queues_page, .limit = WEB_QUEUES_PAGE };
+    gofer_status st = pages_items(t->client, &queues, add, &l);
     st = st == GOFER_OK ? l.status : st;
     if (st == GOFER_OK && !is_ending(t))
         st = gofer_client_history(t->client, NULL, HISTORY_DAYS, &history);

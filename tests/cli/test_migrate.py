@@ -1,6 +1,7 @@
 """gofer migrate: tasks from broker to broker, and what is left of them when it is killed on the
 way."""
 import itertools
+import json
 import pathlib
 import select
 import signal
@@ -229,6 +230,14 @@ def test_a_dry_run_only_counts(gofer, redis):
         {"queue": "a", "tasks": 1, "active": 0}]
     assert gofer.json("queue", "ls", "--url", redis)["items"] == []
     assert gofer.states("a")["paused"] is False
+
+
+def test_all_queues_are_gone_through_however_many(gofer, redis):
+    names = [f"q{i:04}" for i in range(1003)]
+    gofer("enqueue", "--batch", input="\n".join(
+        json.dumps({"type": "t", "queue": name}) for name in names))
+    queues = gofer.json("migrate", gofer.env["GOFER_URL"], redis, "--dry-run")["queues"]
+    assert [q["queue"] for q in queues] == names
 
 
 def test_another_task_of_the_id_stays(gofer, redis):

@@ -2,6 +2,7 @@
 
 That their answers are asynqmon's own, tests/interop compares on Redis."""
 import http.cookies
+import json
 
 import pytest
 from webserver import Web
@@ -32,6 +33,17 @@ def test_they_are_there_if_they_are_wanted(gofer, web, mon):
     assert web(API + "/queues").status == 404 and web(API + "/queues").why
     assert mon(API + "/queues").json == {"queues": []}
     assert mon("/api/v1/routes").json["paths"].keys() == web("/api/v1/routes").json["paths"].keys()
+
+
+def test_all_queues_and_groups_are_listed_however_many(gofer, mon):
+    names = [f"q{n:03}" for n in range(303)]
+    gofer("enqueue", "--batch", input="\n".join(
+        [json.dumps({"type": "t", "queue": name}) for name in names]
+        + [json.dumps({"type": "t", "queue": "q000", "group": f"g{n:04}"}) for n in range(1003)]))
+    assert [q["queue"] for q in mon(API + "/queues").json["queues"]] == names
+    assert list(mon(API + "/queue_stats").json["stats"]) == names
+    groups = mon(API + "/queues/q000/groups").json["groups"]
+    assert [g["group"] for g in groups] == [f"g{n:04}" for n in range(1003)]
 
 
 def test_errors_are_text(mon):

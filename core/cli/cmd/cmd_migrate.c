@@ -9,9 +9,10 @@
 
 #include "cli.h"
 #include "json.h"
+#include "pages.h"
 #include "screen.h"
 
-enum { PROGRESS_MS = 2000, WAIT_MS = 500 };
+enum { PROGRESS_MS = 2000, WAIT_MS = 500, PAGE = 1000 };
 
 typedef struct migrate_args {
     cli_list queues;
@@ -294,17 +295,19 @@ static void put_sums(const cli *c, const sums *all, int dry_run)
 
 // ---- cron entries -------------------------------------------------------------------------
 
+static bool count_entry(const gofer_info *entry, void *user)
+{
+    int64_t *count = user;
+    (void)entry;
+    ++*count;
+    return true;
+}
+
 static gofer_status count_entries(gofer_client *from, int64_t *count)
 {
-    gofer_info *list;
-    gofer_status st = gofer_client_schedules(from, &list);
-    if (st == GOFER_EUNSUPPORTED)
-        return GOFER_OK;
-    if (st == GOFER_OK) {
-        *count = (int64_t)gofer_info_count(list);
-        gofer_info_free(list);
-    }
-    return st;
+    const page_list entries = { .ask = pages_schedules, .limit = PAGE };
+    gofer_status st = pages_items(from, &entries, count_entry, count);
+    return st == GOFER_EUNSUPPORTED ? GOFER_OK : st;
 }
 
 // What was done, as an object or a line; nothing where there is no entry.
@@ -348,49 +351,75 @@ static void note(const cli *c, gofer_client *from, gofer_client *to, const char 
     cli_audit(c, to, &n);
 }
 
-static int migrate_queues(cli *c, const migrate_args *args, gofer_client *from, gofer_client *to,
-    const char *const *queues, size_t count)
+// All that are moved by one command.
+typedef struct journey {
+    cli                *c;
+    const migrate_args *args;
+    gofer_client       *from, *to;
+    sums                all;
+    size_t              queues;
+    int                 code;
+} journey;
+
+static void journey_begin(const journey *j)
 {
-    sums all = { 0 };
-    int code = CLI_OK;
-    if (c->global.json)
+    if (j->c->global.json)
         fputs("{\"queues\":[", stdout);
-    if (!args->dry_run)
-        note(c, from, to, "begun", 0);
-    for (size_t i = 0; i < count && code == CLI_OK; i++) {
-        trip t = { .c = c,
-            .args = args,
-            .from = from,
-            .to = to,
-            .queue = queues[i],
-            .shown_ms = cli_now_ms() };
-        code = read_queue(&t);
-        if (code == CLI_OK && !args->dry_run)
-            code = travel(&t);
-        put_result(&t, &all, i == 0);
-    }
-    put_sums(c, &all, args->dry_run);
-    if (!args->dry_run)
-        note(c, from, to, code == CLI_OK ? NULL : "failed", all.moved);
-    if (code != CLI_OK || args->dry_run)
-        return code;
-    return all.left || all.active ? CLI_CONFLICT : CLI_OK;
+    if (!j->args->dry_run)
+        note(j->c, j->from, j->to, "begun", 0);
 }
 
-static int migrate_all(cli *c, const migrate_args *args, gofer_client *from, gofer_client *to)
+static void migrate_queue(journey *j, const char *queue)
 {
-    gofer_info *list;
-    gofer_status st = gofer_client_queues(from, &list);
+    trip t = { .c = j->c,
+        .args = j->args,
+        .from = j->from,
+        .to = j->to,
+        .queue = queue,
+        .shown_ms = cli_now_ms() };
+    if (j->queues == 0)
+        journey_begin(j);
+    j->code = read_queue(&t);
+    if (j->code == CLI_OK && !j->args->dry_run)
+        j->code = travel(&t);
+    put_result(&t, &j->all, j->queues++ == 0);
+}
+
+static int journey_end(journey *j)
+{
+    if (j->queues == 0)
+        journey_begin(j);
+    put_sums(j->c, &j->all, j->args->dry_run);
+    if (!j->args->dry_run)
+        note(j->c, j->from, j->to, j->code == CLI_OK ? NULL : "failed", j->all.moved);
+    if (j->code != CLI_OK || j->args->dry_run)
+        return j->code;
+    return j->all.left || j->all.active ? CLI_CONFLICT : CLI_OK;
+}
+
+static bool migrate_one(const gofer_info *queue, void *user)
+{
+    journey *j = user;
+    migrate_queue(j, gofer_info_text(queue, "queue"));
+    return j->code == CLI_OK;
+}
+
+// A page of them after the other: that queues go meanwhile does not matter, as pages go by name.
+static int migrate_all(journey *j)
+{
+    const page_list queues = { .ask = gofer_client_queues_page, .limit = PAGE };
+    gofer_status st = pages_items(j->from, &queues, migrate_one, j);
     if (st != GOFER_OK)
-        return cli_fail_status(c, st, NULL);
-    size_t count = gofer_info_count(list);
-    const char **names = cli_alloc((count + 1) * sizeof *names);
-    for (size_t i = 0; i < count; i++)
-        names[i] = gofer_info_text(gofer_info_at(list, i), "queue");
-    int code = migrate_queues(c, args, from, to, names, count);
-    free(names);
-    gofer_info_free(list);
-    return code;
+        j->code = cli_fail_status(j->c, st, NULL);
+    return st == GOFER_OK || j->queues ? journey_end(j) : j->code;
+}
+
+static int migrate_named(journey *j)
+{
+    const cli_list *queues = &j->args->queues;
+    for (size_t i = 0; i < queues->count && j->code == CLI_OK; i++)
+        migrate_queue(j, queues->items[i]);
+    return journey_end(j);
 }
 
 static int run(cli *c, const void *arguments)
@@ -402,10 +431,9 @@ static int run(cli *c, const void *arguments)
     c->global.url = c->words[1];
     if (code == CLI_OK)
         code = cli_open(c, &to, 0);
-    if (code == CLI_OK && args->queues.count)
-        code = migrate_queues(c, args, from, to, args->queues.items, args->queues.count);
-    else if (code == CLI_OK)
-        code = migrate_all(c, args, from, to);
+    journey j = { .c = c, .args = args, .from = from, .to = to };
+    if (code == CLI_OK)
+        code = args->queues.count ? migrate_named(&j) : migrate_all(&j);
     int entries =
         code == CLI_OK || code == CLI_CONFLICT ? migrate_entries(c, args, from, to) : CLI_OK;
     if (code == CLI_OK)

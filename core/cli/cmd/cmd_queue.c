@@ -9,6 +9,7 @@
 
 #include "cli.h"
 #include "json.h"
+#include "pages.h"
 #include "queue_table.h"
 #include "screen.h"
 
@@ -116,25 +117,33 @@ static int put_page(const cli *c, gofer_client *client, const ls_args *args, que
     return code;
 }
 
+typedef struct listing {
+    cli           *c;
+    gofer_client  *client;
+    const ls_args *args;
+    queue_pages    seen;
+    int            code;
+} listing;
+
+static bool list_page(gofer_info *page, void *user)
+{
+    listing *l = user;
+    l->code = put_page(l->c, l->client, l->args, &l->seen, page);
+    gofer_info_free(page);
+    return l->code == CLI_OK;
+}
+
 // Page by page, so that of very many the first are there at once, and never all in memory.
 static int list_queues(cli *c, const void *args)
 {
-    gofer_client *client = NULL;
-    gofer_info *page = NULL;
-    queue_pages pages = { 0 };
-    int code = cli_open(c, &client, 0), on = code == CLI_OK;
-    while (on) {
-        gofer_info *before = page;
-        gofer_status st = gofer_client_queues_page(client, NULL,
-            before ? gofer_info_text(before, "next_cursor") : NULL, QUEUES_PAGE, &page);
-        code = st == GOFER_OK ? put_page(c, client, args, &pages, page)
-                              : cli_fail_status(c, st, NULL);
-        on = code == CLI_OK && gofer_info_has(page, "next_cursor");
-        gofer_info_free(before == page ? NULL : before);
-    }
-    gofer_info_free(page);
-    gofer_client_close(client);
-    return code;
+    const page_list all = { .ask = gofer_client_queues_page, .limit = QUEUES_PAGE };
+    listing l = { .c = c, .args = args };
+    l.code = cli_open(c, &l.client, 0);
+    if (l.code != CLI_OK)
+        return l.code;
+    gofer_status st = pages_each(l.client, &all, list_page, &l);
+    gofer_client_close(l.client);
+    return st == GOFER_OK ? l.code : cli_fail_status(c, st, NULL);
 }
 
 static void print_queue(const cli *c, const gofer_info *queue)

@@ -8,6 +8,7 @@
 
 #include "cli.h"
 #include "json.h"
+#include "pages.h"
 #include "queue_table.h"
 #include "screen.h"
 #include "stats_table.h"
@@ -61,7 +62,7 @@ static size_t more_queues(const snapshots *s)
     return s->pages.count - gofer_info_count(s->queues);
 }
 
-static int take_page(gofer_info *page, void *user)
+static bool take_page(gofer_info *page, void *user)
 {
     snapshots *s = user;
     queue_pages_add(&s->pages, page);
@@ -70,14 +71,15 @@ static int take_page(gofer_info *page, void *user)
         gofer_info_free(page);
     else
         s->queues = page;
-    return 1;
+    return true;
 }
 
 static gofer_status ask_queues(gofer_client *client, const char *queue, snapshots *s)
 {
+    const page_list all = { .ask = gofer_client_queues_page, .limit = QUEUES_PAGE };
     gofer_info *one = NULL;
     if (!queue)
-        return queue_pages_each(client, take_page, s);
+        return pages_each(client, &all, take_page, s);
     gofer_status st = gofer_client_queues_page(client, queue, NULL, 1, &one);
     if (st == GOFER_OK)
         (void)take_page(one, s);
@@ -222,7 +224,7 @@ static void print_text(const cli *c, const snapshots *s, int64_t hours)
     print_types(c, s);
     print_title(c, "Workers");
     if (gofer_info_count(s->workers))
-        worker_table_print(s->workers, c->color);
+        (void)worker_table_print(s->workers, c->color);
     else
         puts("none is live");
 }
