@@ -39,6 +39,17 @@ void web_text_add(web_text *t, const char *bytes, size_t size)
     t->at[t->size] = '\0';
 }
 
+char *web_text_room(web_text *t, size_t more)
+{
+    return make_room(t, more) ? t->at + t->size : NULL;
+}
+
+void web_text_grown(web_text *t, size_t by)
+{
+    t->size += by;
+    t->at[t->size] = '\0';
+}
+
 void web_text_put(web_text *t, const char *text)
 {
     web_text_add(t, text, strlen(text));

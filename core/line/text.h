@@ -17,6 +17,10 @@ typedef struct web_text {
 
 void web_text_add(web_text *t, const char *bytes, size_t size);
 void web_text_put(web_text *t, const char *text);
+// Room for so many bytes more, for who writes them himself and then says how many they were; NULL:
+// no memory.
+char *web_text_room(web_text *t, size_t more);
+void web_text_grown(web_text *t, size_t by);
 void web_text_format(web_text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // A JSON string literal; what is not UTF-8 becomes U+FFFD.
 void web_text_json(web_text *t, const char *bytes, size_t size);

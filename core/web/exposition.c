@@ -19,18 +19,6 @@ const char *web_exposition_type(bool open)
                 : "text/plain; version=0.0.4; charset=utf-8";
 }
 
-static void put_escaped(web_text *out, const char *text)
-{
-    for (const char *at = text; *at; at++) {
-        size_t plain = strcspn(at, "\\\"\n");
-        web_text_add(out, at, plain);
-        at += plain;
-        if (*at == '\0')
-            return;
-        web_text_put(out, *at == '\n' ? "\\n" : *at == '"' ? "\\\"" : "\\\\");
-    }
-}
-
 void web_family(web_exposition *e, const char *name, web_metric kind, const char *help)
 {
     static const char total[] = "_total";
@@ -57,26 +45,58 @@ static bool is_for(const web_scope *scope, const char *const *labels)
     return false;
 }
 
+// ---- samples
+//
+// There are many, of the same few texts: each is written in one go, into room for the longest that
+// it could be.
+
+enum { NUMBER_MAX = 32 };
+
+static char *append(char *at, const char *text)
+{
+    size_t size = strlen(text);
+    return (char *)memcpy(at, text, size) + size;
+}
+
+static char *append_escaped(char *at, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '\\' || *text == '"' || *text == '\n')
+            *at++ = '\\';
+        *at++ = *text == '\n' ? 'n' : *text;
+    }
+    return at;
+}
+
 // As short as it can be read back as the same. Nearly all are whole numbers, for which printf takes
 // most of the time of a large answer.
-static void put_number(web_text *out, double value)
+static char *append_number(char *to, double value)
 {
     enum { WHOLE_MAX = 1000000000 };
-    char number[32], *at = number + sizeof number;
+    char number[NUMBER_MAX], *at = number + sizeof number;
     if (value >= 0 && value < WHOLE_MAX) {
         uint32_t whole = (uint32_t)value;
         if (!((double)whole < value)) {
             do
                 *--at = (char)('0' + whole % 10);
             while (whole /= 10);
-            web_text_add(out, at, (size_t)(number + sizeof number - at));
-            return;
+            size_t size = (size_t)(number + sizeof number - at);
+            return (char *)memcpy(to, at, size) + size;
         }
     }
     snprintf(number, sizeof number, "%.15g", value);
     if (strtod(number, NULL) < value || strtod(number, NULL) > value)
         snprintf(number, sizeof number, "%.17g", value);
-    web_text_put(out, number);
+    return append(to, number);
+}
+
+static size_t room_for(const web_exposition *e, const char *suffix, const char *const *labels)
+{
+    static const char around[] = "{=\"\" \n";
+    size_t room = strlen(e->name) + strlen(suffix) + sizeof around + NUMBER_MAX;
+    for (; labels && *labels; labels += 2)
+        room += strlen(labels[0]) + 2 * strlen(labels[1]) + sizeof around;
+    return room;
 }
 
 // `suffix` is of the name: "_bucket".
@@ -85,20 +105,24 @@ static void put_sample(web_exposition *e, const char *suffix, const char *const 
 {
     if (e->scope && !is_for(e->scope, labels))
         return;
-    const char *before = "{";
-    web_text_put(e->out, e->name);
-    web_text_put(e->out, suffix);
+    char *begin = web_text_room(e->out, room_for(e, suffix, labels)), *at = begin;
+    if (!at)
+        return;
+    at = append(append(at, e->name), suffix);
+    char before = '{';
     for (; labels && *labels; labels += 2) {
-        web_text_put(e->out, before);
-        web_text_put(e->out, labels[0]);
-        web_text_put(e->out, "=\"");
-        put_escaped(e->out, labels[1]);
-        web_text_put(e->out, "\"");
-        before = ",";
+        *at++ = before;
+        at = append(append(at, labels[0]), "=\"");
+        at = append_escaped(at, labels[1]);
+        *at++ = '"';
+        before = ',';
     }
-    web_text_put(e->out, *before == ',' ? "} " : " ");
-    put_number(e->out, value);
-    web_text_put(e->out, "\n");
+    if (before == ',')
+        *at++ = '}';
+    *at++ = ' ';
+    at = append_number(at, value);
+    *at++ = '\n';
+    web_text_grown(e->out, (size_t)(at - begin));
 }
 
 void web_sample(web_exposition *e, const char *const *labels, double value)

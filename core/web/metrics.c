@@ -375,8 +375,6 @@ static gofer_status ask(web_call *call, snapshots *s)
     gofer_client *client = call->client;
     gofer_status st = gofer_client_queues_page(client, NULL, NULL, SERIES_MAX, &s->queues);
     s->many = st == GOFER_OK && gofer_info_has(s->queues, "next_cursor");
-    if (s->many)
-        web_totals_take(call->totals, 0, &s->totals, NULL, NULL);
     if (st == GOFER_OK)
         st = gofer_client_workers(client, &s->workers);
     if (st == GOFER_OK)
@@ -386,6 +384,9 @@ static gofer_status ask(web_call *call, snapshots *s)
     // A server may refuse to tell; that is no reason to tell nothing of the rest.
     if (st == GOFER_OK)
         (void)gofer_client_store(client, NULL, &s->store);
+    // Last: where that has all queues looked at anew, the store is busy with it from then on.
+    if (st == GOFER_OK && s->many)
+        web_totals_take(call->totals, 0, &s->totals, NULL, NULL);
     return st;
 }
 

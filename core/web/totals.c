@@ -12,8 +12,8 @@
 
 enum {
     FRESH_MS = 1000,
-    WAIT_MS = 200,          // for a newer look
-    FIRST_WAIT_MS = 700,    // while there is none at all
+    WAIT_MS = 200,          // for a newer look, if the latest took no longer,
+    FIRST_WAIT_MS = 700,    //   or there is none at all
     PATIENT_MS = 10000,     // who takes older ones has one so old,
     PATIENT_RESTS = 50,     //   or so many times what a look takes,
     WEIGH_MS = 10000,       //   if something has happened, for which the store is asked so often
@@ -189,7 +189,7 @@ void web_totals_take(web_totals *t, int64_t age_ms, web_totals_seen *out, web_te
         t->wanted = true;
         t->hurried |= hurried;
         pthread_cond_broadcast(&t->news);
-        int64_t due_ms = now_ms + (none ? FIRST_WAIT_MS : WAIT_MS);
+        int64_t due_ms = now_ms + (none ? FIRST_WAIT_MS : t->took_ms <= WAIT_MS ? WAIT_MS : 0);
         while (looks_now && t->looks == looks && !t->ending && web_ms(CLOCK_MONOTONIC) < due_ms)
             wait_until(t, due_ms);
     }

@@ -20,12 +20,14 @@ typedef enum kind { INT, BOOL, TEXT, BYTES, CHILD } kind;
 
 typedef struct field {
     const char *name;        // a literal of ours, or owned when `owned_name`
-    int         owned_name;
+    union {                  // by its kind:
+        int64_t     number;
+        void       *bytes;   // owned; a NUL follows the last byte
+        gofer_info *child;   // owned
+    };
+    size_t      size;        // of the bytes
     kind        kind;
-    int64_t     number;
-    void       *bytes;       // owned; a NUL follows the last byte
-    size_t      size;
-    gofer_info *child;       // owned
+    int         owned_name;
 } field;
 
 struct gofer_info {
@@ -63,8 +65,10 @@ static void field_clear(field *f)
 {
     if (f->owned_name)
         gf_free((char *)f->name);
-    gf_free(f->bytes);
-    gofer_info_free(f->child);
+    if (f->kind == TEXT || f->kind == BYTES)
+        gf_free(f->bytes);
+    else if (f->kind == CHILD)
+        gofer_info_free(f->child);
 }
 
 gofer_status gf_info_hand_over(gofer_status st, gofer_info *made, gofer_info **out)
@@ -391,12 +395,14 @@ int gf_info_set_message(gofer_info *info, const gf_message *m, int with_payload)
 
 // ---- reading ------------------------------------------------------------------
 
+// A list of many records is read by looking for the same few names in each: mostly the first letter
+// tells that it is another one.
 static const field *find(const gofer_info *info, const char *name)
 {
     if (!info || !name)
         return NULL;
     for (size_t i = 0; i < info->field_count; i++)
-        if (strcmp(info->fields[i].name, name) == 0)
+        if (*info->fields[i].name == *name && strcmp(info->fields[i].name, name) == 0)
             return &info->fields[i];
     return NULL;
 }

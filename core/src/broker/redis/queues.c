@@ -19,7 +19,8 @@ enum {
                                    //   nobody sees it until then
     ADD_LATER_MS = 5000,           // after it failed: in a Cluster the names may be
                                    //   where nobody answers
-    NAMES_A_MS = 2                 // so many more, and a page's names may be a millisecond older
+    NAMES_A_MS = 2,                // so many more, and a page's names may be a millisecond older
+    OLD_MS = 100                   // less is as good as none
 };
 
 typedef struct added {
@@ -336,6 +337,8 @@ static gofer_status take_names(gf_rd_store *s, int64_t max_age_ms, const taking 
     int64_t by_count_ms = (int64_t)q->seen.names.count / NAMES_A_MS;
     if (t->range && max_age_ms && max_age_ms < by_count_ms)
         max_age_ms = by_count_ms;
+    if (max_age_ms < OLD_MS)
+        max_age_ms = 0;
     bool fresh = q->seen_ms && now_ms - q->seen_ms < max_age_ms;
     gofer_status st = fresh ? take_seen(q, t) : GOFER_OK;
     size_t known = q->seen.names.count;

@@ -5,23 +5,10 @@
 #include "util/error.h"
 #include "util/sum.h"
 
-void gf_rd_add_counted(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
-    const char *const *more, const char *flag)
+void gf_rd_add_counted(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count)
 {
-    static const char *const counted[GF_RD_COUNTED_KEYS] = { "pending", "active", "scheduled",
-        "retry", "completed", "archived", "groups", "aggregation_sets", "gofer:line" };
-    size_t more_count = 0;
-    while (more[more_count])
-        more_count++;
-    for (size_t i = 0; i < count; i++, room += GF_RD_COUNTED_KEYS)
-        gf_rd_add_keys(cmd, room, queues[i], counted, GF_RD_COUNTED_KEYS);
-    for (size_t i = 0; i < count && more_count; i++, room += more_count)
-        gf_rd_add_keys(cmd, room, queues[i], more, more_count);
-    gf_rd_add(&cmd->args, flag);
-    for (size_t i = 0; i < count; i++, room++) {
-        gf_rd_key_of(room, queues[i], "");
-        gf_rd_add(&cmd->args, room->text);
-    }
+    for (size_t i = 0; i < count; i++)
+        gf_rd_add_keys(cmd, &room[i], queues[i], (const char *const[]){ "pending" }, 1);
 }
 
 // ---- by state -----------------------------------------------------------------------------------
@@ -35,11 +22,10 @@ static const gf_rd_script counts_script = {
 static void ask_counts(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
     void *arg)
 {
-    static const char *const no_more[] = { NULL };
     (void)arg;
     gf_rd_script_begin(cmd, &counts_script, queues[0], true);
     cmd->reads = true;
-    gf_rd_add_counted(cmd, room, queues, count, no_more, "");
+    gf_rd_add_counted(cmd, room, queues, count);
 }
 
 static gofer_status read_counts(const redisReply *r, const char *queue, void *arg)
@@ -57,7 +43,7 @@ static gofer_status read_counts(const redisReply *r, const char *queue, void *ar
 gofer_status gf_rd_counts(gf_broker *b, char *const *queues, size_t count, gf_counts *out)
 {
     gf_rd_store *s = (gf_rd_store *)b;
-    gf_rd_sweep w = { ask_counts, read_counts, &out, GF_RD_COUNTED_KEYS + 1, true, 0 };
+    gf_rd_sweep w = { ask_counts, read_counts, &out, 1, true, 0 };
     gofer_status st = gf_rd_check(s);
     return st == GOFER_OK ? gf_rd_sweep_queues(s, &w, queues, count) : st;
 }

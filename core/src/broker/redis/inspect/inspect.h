@@ -63,10 +63,7 @@ gofer_status gf_rd_history_of(gf_rd_store *s, char *const *queues, size_t count,
 // OK: the queue is in asynq:queues or has keys; else ENOTFOUND, or why we do not know.
 gofer_status gf_rd_queue_need(gf_rd_store *s, const char *queue);
 
-enum { GF_RD_COUNTED_KEYS = 9 };
-// What scripts/lib/counts.lua asks for, then more keys of each queue (NULL behind the last); then
-// ARGV. room: of each queue its keys and one more.
-void gf_rd_add_counted(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
-    const char *const *more, const char *flag);
+// The keys that scripts/lib/counts.lua asks for; room: one for each queue.
+void gf_rd_add_counted(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count);
 
 #endif

@@ -91,9 +91,7 @@ enum {
     Q_NOW,
     Q_EXISTS,
     Q_RUNS,
-    Q_COUNT,
-    STRING_KEYS = 6,
-    QUEUE_KEYS = GF_RD_COUNTED_KEYS + STRING_KEYS
+    Q_COUNT
 };
 
 typedef struct queues_inspection {
@@ -107,14 +105,11 @@ static void ask_queues(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, siz
     void *arg)
 {
     const queues_inspection *its = arg;
-    char processed[32], failed[32];
-    const char *const strings[STRING_KEYS + 1] = { "paused", "processed", "failed", processed,
-        failed, "gofer:trimmed" };
-    snprintf(processed, sizeof processed, "processed:%s", its->day);
-    snprintf(failed, sizeof failed, "failed:%s", its->day);
     gf_rd_script_begin(cmd, &queue_script, queues[0], true);
     cmd->reads = true;
-    gf_rd_add_counted(cmd, room, queues, count, strings, its->list ? "" : "1");
+    gf_rd_add_counted(cmd, room, queues, count);
+    gf_rd_add(&cmd->args, its->day);
+    gf_rd_add(&cmd->args, its->list ? "" : "1");
 }
 
 static int64_t number_at(const redisReply *r, size_t index)
@@ -225,7 +220,7 @@ static gofer_status inspect_one(gf_rd_store *s, const gf_rd_sweep *w, const char
 gofer_status gf_rd_queues_look(gf_rd_store *s, char *const *queues, size_t count, gofer_info **out)
 {
     queues_inspection its = { .list = gf_info_list() };
-    gf_rd_sweep w = { ask_queues, read_queue, &its, QUEUE_KEYS + 1, true, 0 };
+    gf_rd_sweep w = { ask_queues, read_queue, &its, 1, true, 0 };
     if (!its.list)
         return GOFER_ENOMEM;
     gf_date_text(gf_day_of(gf_now_ms()), its.day);
@@ -236,7 +231,7 @@ gofer_status gf_rd_queues_inspect(gf_broker *b, const char *queue, gofer_info **
 {
     gf_rd_store *s = (gf_rd_store *)b;
     queues_inspection its = { 0 };
-    gf_rd_sweep w = { ask_queues, read_queue, &its, QUEUE_KEYS + 1, true, 0 };
+    gf_rd_sweep w = { ask_queues, read_queue, &its, 1, true, 0 };
     gofer_status st = gf_rd_check(s);
     if (st != GOFER_OK)
         return st;
@@ -253,7 +248,7 @@ gofer_status gf_rd_queues_page(gf_broker *b, const gf_queue_range *range, gofer_
 {
     gf_rd_store *s = (gf_rd_store *)b;
     queues_inspection its = { 0 };
-    gf_rd_sweep w = { ask_queues, read_queue, &its, QUEUE_KEYS + 1, true, 0 };
+    gf_rd_sweep w = { ask_queues, read_queue, &its, 1, true, 0 };
     gf_rd_names names = { 0 };
     bool more = false;
     gofer_status st = gf_rd_check(s);

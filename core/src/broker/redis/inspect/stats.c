@@ -18,6 +18,7 @@
 
 enum {
     FIELD = GF_NAME_MAX + 16,
+    NAMES_MS = 1,                  // names of queues may be old only where there are many
     PIPELINE = 512,                // steps asked for in one pipeline, if they are of several queues
     GLANCE = 4096                  // of so many one command tells whether there are any
 };
@@ -348,17 +349,20 @@ static gofer_status pack(const summing *m, gf_type_stats **out, size_t *count)
     return GOFER_OK;
 }
 
-// The steps of one queue; NULL: of all.
+// The steps of one queue; NULL: of all, by names that are as old as those of a further page may be:
+// who wants the stats has mostly just asked for the queues, and a new one has no stats yet.
 static gofer_status read_queues(reading *r, const char *queue)
 {
-    gf_names names = { 0 };
+    const gf_queue_range all = { .begin = "" };
+    gf_rd_names names = { 0 };
+    bool more;
     gofer_status st = gf_rd_check(r->s);
     if (st == GOFER_OK && !queue)
-        st = gf_rd_names_inspect((gf_broker *)r->s, &names);
+        st = gf_rd_queues_slice(r->s, NAMES_MS, &all, &names, &more);
     if (st == GOFER_OK)
         st = queue ? read_all(r, (char *const[]){ (char *)queue }, 1)
                    : read_all(r, names.names, names.count);
-    gf_names_clear(&names);
+    gf_rd_names_free(&names);
     return st;
 }
 

@@ -6,10 +6,10 @@
 #include "util/alloc.h"
 #include "util/error.h"
 
-enum {
-    BATCH = 256,                         // queues in one pipeline,
-    TOGETHER = 64                        //   and in one script, where their keys may meet
-};
+// Queues in one script, where their keys may meet, and in one pipeline: while the server runs the
+// scripts, the answers that are there already are read, and the more there are the less does it
+// wait for us. They are fewer where each may take as long as a script, or is answered at length.
+enum { TOGETHER = 64, PIPELINE = 1024, PIPELINE_SHORT = 256 };
 
 // Room for one pipeline: so many queues in each command.
 typedef struct sweeping {
@@ -30,6 +30,7 @@ bool gf_rd_is_parted(const gf_rd_cmd *cmds, size_t count)
 }
 
 static gofer_status sweep_alone(sweeping *g, char *const *name);
+static gofer_status sweep_all(sweeping *g, char *const *names, size_t count);
 
 static gofer_status read_some(sweeping *g, const redisReply *reply, char *const *names,
     size_t count)
@@ -71,15 +72,23 @@ static gofer_status sweep_some(sweeping *g, char *const *names, size_t count)
     for (size_t i = 0; i < cmds && st == GOFER_OK; i++) {
         size_t at = i * each;
         st = read_some(g, g->cmds[i].reply, names + at, count - at < each ? count - at : each);
+        gf_rd_cmd_clear(&g->cmds[i]);    // at once: what is made of it takes its room
     }
-    for (size_t i = 0; i < cmds; i++) {
+    for (size_t i = 0; i < cmds; i++)
         gf_rd_cmd_clear(&g->cmds[i]);
-        g->cmds[i] = (gf_rd_cmd){ 0 };
-    }
     if (!parted)
         return st;
     g->together = 1;
-    return sweep_some(g, names, count);
+    return sweep_all(g, names, count);
+}
+
+static gofer_status sweep_all(sweeping *g, char *const *names, size_t count)
+{
+    size_t most = g->together > 1 && !g->what->flat ? PIPELINE : PIPELINE_SHORT;
+    gofer_status st = GOFER_OK;
+    for (size_t at = 0; at < count && st == GOFER_OK; at += most)
+        st = sweep_some(g, names + at, count - at < most ? count - at : most);
+    return st;
 }
 
 static gofer_status sweep_alone(sweeping *g, char *const *name)
@@ -97,17 +106,14 @@ static gofer_status sweep_alone(sweeping *g, char *const *name)
 gofer_status gf_rd_sweep_queues(gf_rd_store *s, const gf_rd_sweep *w, char *const *names,
     size_t count)
 {
-    size_t most = count < BATCH ? count : BATCH;
-    gofer_status st = GOFER_OK;
+    size_t most = count < PIPELINE ? count : PIPELINE;
     if (count == 0)
         return GOFER_OK;
     bool joins = w->joins && !gf_rd_net_server(s->net).is_cluster;
     sweeping g = { s, w, gf_calloc(most, sizeof *g.cmds),
         gf_calloc(most * w->keys, sizeof *g.room), joins ? TOGETHER : 1 };
-    if (!g.cmds || !g.room)
-        st = gf_fail_nomem("a look at the queues");
-    for (size_t at = 0; at < count && st == GOFER_OK; at += most)
-        st = sweep_some(&g, names + at, count - at < most ? count - at : most);
+    gofer_status st = g.cmds && g.room ? sweep_all(&g, names, count)
+                                       : gf_fail_nomem("a look at the queues");
     gf_free(g.cmds);
     gf_free(g.room);
     return st;
