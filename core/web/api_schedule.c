@@ -10,7 +10,7 @@
 #include "task_line.h"
 #include "util/json.h"
 
-enum { TICKS_MAX = 100 };
+enum { TICKS_MAX = 100, GAP_FEW = 8, GAP_MAX = 1000 };
 
 // ---- putting one
 
@@ -181,40 +181,53 @@ void web_api_cron(web_call *call)
 
 // ---- what became of ticks
 
-// What stands in for ticks of the expression that the entry has now.
-static gofer_info *ticks_since(const gofer_info *entry, int64_t from_ms)
+// So many ticks from this one on, of the expression that the entry has now. NULL: there is none.
+static gofer_info *explain_from(const gofer_info *entry, int64_t from_ms, int32_t count)
 {
     gofer_info *explained = NULL;
     const char *spec = gofer_info_text(entry, "spec"), *tz = gofer_info_text(entry, "tz");
     bool says_zone = spec && (strncmp(spec, "CRON_TZ=", 8) == 0 || strncmp(spec, "TZ=", 3) == 0);
-    if (!spec || gofer_cron_check(spec, says_zone ? NULL : tz, from_ms, 10 * TICKS_MAX, &explained)
+    if (!spec || gofer_cron_check(spec, says_zone ? NULL : tz, from_ms - 1, count, &explained)
             != GOFER_OK)
         return NULL;
     return explained;
 }
 
-static bool has_tick(const gofer_info *ticks, int64_t at_ms)
+static int64_t tick_at(const gofer_info *ticks, size_t index)
 {
-    for (size_t i = 0; i < gofer_info_count(ticks); i++)
-        if (gofer_info_int(gofer_info_at(ticks, i), "at_ms", 0) == at_ms)
-            return true;
-    return false;
+    return gofer_info_int(gofer_info_at(ticks, index), "at_ms", 0);
 }
 
-// Ticks between two that had a task. If one of these is none of the expression, it was another one
-// then, and nothing is said.
-static void put_left_out(web_text *out, const gofer_info *ticks, int64_t after_ms,
+// Those between the first of them and the one at `end`, which is the next that had a task; with
+// `more` it is not among them, and there are more than these.
+static void put_gap(web_text *out, const gofer_info *ticks, size_t end, bool more,
+    const char **comma)
+{
+    if (end < 2)
+        return;
+    web_text_format(out, "%s{\"tick_ms\":%lld,\"state\":\"left out\",\"first_ms\":%lld,"
+        "\"count\":%zu,\"more\":%s}", *comma, (long long)tick_at(ticks, end - 1),
+        (long long)tick_at(ticks, 1), end - 1, more ? "true" : "false");
+    *comma = ",";
+}
+
+// Ticks between two that had a task, in one item. If one of these is none of the expression, it was
+// another one then, and nothing is said. Mostly there are none between, which few tell.
+static void put_left_out(web_text *out, const gofer_info *entry, int64_t after_ms,
     int64_t before_ms, const char **comma)
 {
-    if (!has_tick(ticks, after_ms) || !has_tick(ticks, before_ms))
-        return;
-    for (size_t i = gofer_info_count(ticks); i-- > 0;) {
-        int64_t at_ms = gofer_info_int(gofer_info_at(ticks, i), "at_ms", 0);
-        if (at_ms <= after_ms || at_ms >= before_ms)
-            continue;
-        web_text_format(out, "%s{\"tick_ms\":%lld,\"state\":\"left out\"}", *comma,
-            (long long)at_ms);
-        *comma = ",";
+    bool done = false;
+    for (int32_t most = GAP_FEW; !done; most = GAP_MAX) {
+        gofer_info *explained = explain_from(entry, after_ms, most);
+        const gofer_info *ticks = explained ? gofer_info_child(explained, "ticks") : NULL;
+        size_t count = gofer_info_count(ticks), end = 0;
+        bool known = count && tick_at(ticks, 0) == after_ms;
+        while (known && end < count && tick_at(ticks, end) < before_ms)
+            end++;
+        done = !known || end < count || most == GAP_MAX;
+        if (known && done && (end == count || tick_at(ticks, end) == before_ms))
+            put_gap(out, ticks, end, end == count, comma);
+        gofer_info_free(explained);
     }
 }
 
@@ -243,15 +256,12 @@ static void put_ticks(web_call *call, const gofer_info *entry, const gofer_info 
 {
     size_t count = gofer_info_count(history);
     const char *comma = "", *queue = gofer_info_text(entry, "queue");
-    int64_t oldest_ms = count ? gofer_info_int(gofer_info_at(history, count - 1), "tick_ms", 0) : 0;
-    gofer_info *explained = count ? ticks_since(entry, oldest_ms - 1) : NULL;
-    const gofer_info *ticks = explained ? gofer_info_child(explained, "ticks") : NULL;
     web_text_put(&call->reply.body, "{\"items\":[");
     for (size_t i = 0; i < count && call->reply.status == 0; i++) {
         const gofer_info *one = gofer_info_at(history, i);
         put_tick(call, one, queue && *queue ? queue : "default", &comma);
         if (call->reply.status == 0 && i + 1 < count)
-            put_left_out(&call->reply.body, ticks,
+            put_left_out(&call->reply.body, entry,
                 gofer_info_int(gofer_info_at(history, i + 1), "tick_ms", 0),
                 gofer_info_int(one, "tick_ms", 0), &comma);
     }
@@ -260,7 +270,6 @@ static void put_ticks(web_call *call, const gofer_info *entry, const gofer_info 
         call->reply.status = 200;
         call->reply.type = "application/json";
     }
-    gofer_info_free(explained);
 }
 
 void web_api_schedule_ticks(web_call *call)

@@ -1,11 +1,16 @@
 """The page while things change around it, in a real Chromium: events, a server and a store that go
 away and come back, a tab that nobody looks at."""
+import contextlib
+import os
+import signal
+import sqlite3
 import time
 
 import pytest
 from browser import until
-from conftest import needs_redis
+from conftest import needs_redis, wait_for
 from proxy import DELAY, PASS, Proxy
+from test_children import child
 from topology import Running, Setup
 from webserver import Web
 
@@ -49,6 +54,69 @@ def test_what_runs_tells_how_far_it_is(page, store):
     (store.folder / "go").touch()
     page.sees("completed")
     page.misses("3 of 10")
+
+
+WAITS = r"""
+import os, sys, time
+sys.path.insert(0, EXAMPLES)
+from child import *
+
+def wait(task):
+    while not os.path.exists("go"):
+        time.sleep(0.05)
+
+Child({"wait": wait}).serve("waiting")
+"""
+
+
+def test_children_are_seen_and_that_one_died(page, store):
+    """How many there are and what they run, each with its PID, and one that stands in for another.
+    """
+    store.enqueue("wait", "x", "--id", "one", "--retention", "1h")
+    worker = store.worker("--concurrency", "1", "--child", child(store, WAITS, "waiting.py"))
+    page.open("/workers", "Workers")
+    page.sees("1 run 1 of 1", "tbody")
+    page.misses("restart", "tbody")
+
+    def process():
+        return store.live(worker.process.pid)["child_processes"]["items"][0]
+
+    first = wait_for(lambda: (it := process())["running"] == 1 and it, "the child to run it")
+    page.run("for (const it of document.querySelectorAll('main details')) it.open = true")
+    page.sees(f"PID {first['pid']}, ready: 1 of 1", "details")
+    page.go("/queues/default", "default")
+    page.sees("1, 1 of 2 slots busy")     # its own is free
+    page.go("/workers", "Workers")
+    os.kill(first["pid"], signal.SIGKILL)
+    page.sees(", 1 restart", "tbody")
+    page.run("for (const it of document.querySelectorAll('main details')) it.open = true")
+    page.misses(f"PID {first['pid']}", "details")
+    (store.folder / "go").touch()
+    store.enqueue("wait", "x")      # the first is tried again only later
+    page.sees("ready: 0 of 1, 1 task,", "details")
+
+
+def test_ticks_that_were_missed_are_seen(page, gofer):
+    """Of an entry whose worker was away for longer than a tick may be late: all of them in one."""
+    gofer("cron", "add", "often", "@every 1s", "t", "--retention", "1h")
+    worker = gofer.worker("--exec", "t=true")
+
+    def ticked():
+        return gofer.json("cron", "history", "often")["items"]
+
+    wait_for(ticked, "a tick")
+    worker.stop()
+    with contextlib.closing(sqlite3.connect(gofer.db)) as db, db:
+        db.execute("UPDATE tick SET tick_ms = tick_ms - 600000")
+        db.execute("UPDATE ticked SET tick_ms = tick_ms - 600000")
+    before = len(ticked())
+    gofer.worker("--exec", "t=true")
+    wait_for(lambda: len(ticked()) > before, "a tick after the gap")
+    page.open("/schedules/often", "often")
+    page.sees("left out ", "ol.strip")
+    said = page.text("ol.strip").split("left out ")[1]
+    count = int(said.split(" ticks, ")[0].replace(",", ""))
+    assert 500 <= count < 700 and " to " in said
 
 
 def test_a_server_that_goes_and_comes_back(browse, gofer):

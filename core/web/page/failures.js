@@ -5,7 +5,7 @@
 import { follow, get, post } from "./api.js";
 import { chooseQueue } from "./choose.js";
 import { fill, h, refill, say } from "./dom.js";
-import { count } from "./format.js";
+import { count, many } from "./format.js";
 import { ask, button, choices, moment, Table } from "./parts.js";
 import { link, path } from "./route.js";
 
@@ -60,7 +60,7 @@ export default function failures({ query, may, everywhere, signal }) {
             act !== "run" &&
             !(await ask(
                 `${TITLES[act]}: all of this kind?`,
-                `${count(g.count)} tasks of ${g.type} that failed so: ${g.error}`,
+                `${many(g.count, "task")} of ${g.type} that failed so: ${g.error}`,
                 TITLES[act],
                 g.count > 1000 ? String(g.count) : undefined,
             ))
@@ -75,7 +75,7 @@ export default function failures({ query, may, everywhere, signal }) {
         ended = 0;
         await view.again();
         return job.state === "done"
-            ? `${count(job.done)} tasks`
+            ? many(job.done, "task")
             : `It was ${job.state}: ${job.error ?? ""}`;
     }
 
@@ -141,7 +141,7 @@ export default function failures({ query, may, everywhere, signal }) {
                 for (const one of page.items) addUp(groups, one);
                 scanned += page.scanned;
                 cursor = page.next_cursor ?? "";
-                if (cursor || stopped) say(foot, `${count(scanned)} tasks looked at so far`);
+                if (cursor || stopped) say(foot, `${many(scanned, "task")} looked at so far`);
             } while (cursor && !stopped && !signal.aborted);
         } finally {
             running = false;
@@ -159,7 +159,7 @@ export default function failures({ query, may, everywhere, signal }) {
             foot,
             cursor
                 ? `Of the first ${count(scanned)} tasks; there are more.`
-                : `Of ${count(scanned)} tasks.`,
+                : `Of ${many(scanned, "task")}.`,
         );
     }
 

@@ -62,6 +62,11 @@ export function count(n) {
     return typeof n === "string" ? n : n.toLocaleString();
 }
 
+/** "1 task", "2 tasks" @param {number} n @param {string} word */
+export function many(n, word) {
+    return `${count(n)} ${word}${n === 1 ? "" : "s"}`;
+}
+
 /** @param {number|undefined} n */
 export function bytes(n) {
     if (n === undefined || n === null) return "";

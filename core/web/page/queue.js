@@ -1,7 +1,7 @@
 // queue.js - one queue: why it is as slow as it is.
 import { at, get, post, remove } from "./api.js";
 import { h, refill, say } from "./dom.js";
-import { count, duration } from "./format.js";
+import { count, duration, many } from "./format.js";
 import { ask, button, facts, moment, STATES, Table } from "./parts.js";
 import { attempts } from "./plot.js";
 import { pause } from "./queues.js";
@@ -142,7 +142,7 @@ export default function queue({ words, may, leave }) {
                         if (
                             !(await ask(
                                 `Remove ${name}?`,
-                                `The queue goes with its ${count(all(seen))} tasks.`,
+                                `The queue goes with its ${many(all(seen), "task")}.`,
                                 "Remove it",
                                 name,
                             ))

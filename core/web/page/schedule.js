@@ -1,7 +1,7 @@
 // schedule.js - one cron entry, or a new one: what it means, when it runs, what came of it.
 import { at, get, items, post, put, remove } from "./api.js";
 import { fill, h, refill } from "./dom.js";
-import { duration, time } from "./format.js";
+import { duration, many, time } from "./format.js";
 import { ask, badge, button, complain, facts, moment, note, payload, problem } from "./parts.js";
 import { link, path } from "./route.js";
 
@@ -220,6 +220,11 @@ function strip(ticks, e) {
                           ? link(path("queues", e.queue || "default", "tasks", tick.id), null, word)
                           : word,
                       " ",
+                      tick.count > 1 && [
+                          `${tick.more ? "more than " : ""}${many(tick.count, "tick")}, `,
+                          moment(tick.first_ms),
+                          " to ",
+                      ],
                       moment(tick.tick_ms),
                   );
               }),

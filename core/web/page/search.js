@@ -1,7 +1,7 @@
 // search.js - tasks with a text in them, as far as one has looked.
 import { get } from "./api.js";
 import { fill, h, say } from "./dom.js";
-import { count } from "./format.js";
+import { count, many } from "./format.js";
 import { badge, button, moment, Table } from "./parts.js";
 import { link, path } from "./route.js";
 
@@ -72,10 +72,10 @@ export function search(what, signal) {
             add(page.items);
             scanned += page.scanned;
             cursor = page.next_cursor ?? "";
-            say(foot, `${count(found.size)} found; ${count(scanned)} tasks looked at so far`);
+            say(foot, `${count(found.size)} found; ${many(scanned, "task")} looked at so far`);
         } while (cursor && !stopped && found.size < most && !signal.aborted);
         fill(acts, cursor && button("Look further", look));
-        if (!cursor) say(foot, `${count(found.size)} found in ${count(scanned)} tasks.`);
+        if (!cursor) say(foot, `${count(found.size)} found in ${many(scanned, "task")}.`);
     }
     return {
         found: () => [...found.values()].map((one) => one.task),

@@ -3,7 +3,7 @@ import { at, follow, get, post, remove } from "./api.js";
 import { chooseQueue } from "./choose.js";
 import { ChosenTable } from "./columns.js";
 import { h, refill, say } from "./dom.js";
-import { bytes, duration, headline } from "./format.js";
+import { bytes, duration, headline, many } from "./format.js";
 import { ask, badge, button, choices, moment, note, STATES } from "./parts.js";
 import { go, link, path } from "./route.js";
 import { search } from "./search.js";
@@ -207,7 +207,11 @@ export default function tasks({ query, may, everywhere, signal }) {
         const keys = [...chosen.keys()];
         if (
             act === "delete" &&
-            !(await ask(`Delete ${keys.length} tasks?`, "They are gone then.", "Delete them"))
+            !(await ask(
+                `Delete ${many(keys.length, "task")}?`,
+                "They are gone then.",
+                "Delete them",
+            ))
         )
             return undefined;
         const ends = await Promise.allSettled(keys.map((key) => one(act, chosen.get(key))));
@@ -216,7 +220,7 @@ export default function tasks({ query, may, everywhere, signal }) {
         await view.again();
         if (failed.length) note(`${failed.length} of ${keys.length}: ${reason(failed[0])}`, true);
         return failed.length < keys.length
-            ? `${title}: ${keys.length - failed.length} tasks`
+            ? `${title}: ${many(keys.length - failed.length, "task")}`
             : undefined;
     }
 
@@ -252,7 +256,7 @@ export default function tasks({ query, may, everywhere, signal }) {
         );
         await (searching ? searching.again() : view.again());
         return job.state === "done"
-            ? `${title}: ${job.done.toLocaleString()} tasks`
+            ? `${title}: ${many(job.done, "task")}`
             : `${title} was ${job.state}: ${job.error ?? ""}`;
     }
 

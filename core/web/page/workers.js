@@ -1,7 +1,7 @@
 // workers.js - live workers, what they run, and the hold that one has on them.
 import { at, get, items, patch } from "./api.js";
 import { h, refill } from "./dom.js";
-import { bytes, count } from "./format.js";
+import { bytes, many } from "./format.js";
 import { ask, badge, button, moment, Table, turns } from "./parts.js";
 import { link, path } from "./route.js";
 
@@ -52,7 +52,7 @@ export default function workers({ may, everywhere }) {
                         ? ""
                         : [
                               `${w.children} run ${w.children_busy} of ${w.children_want}`,
-                              w.child_restarts ? `, ${w.child_restarts} restarts` : "",
+                              w.child_restarts ? `, ${many(w.child_restarts, "restart")}` : "",
                           ],
             },
             { title: "Queues", show: (w) => w.queues + (w.strict ? " (strict)" : "") },
@@ -121,7 +121,7 @@ export default function workers({ may, everywhere }) {
                                         {},
                                         `${c.name} ${c.number}, PID ${c.pid}, ${c.state}: `,
                                         `${c.running} of ${c.want}, `,
-                                        `${count(c.processed)} tasks, ${bytes(c.memory)}, since `,
+                                        `${many(c.processed, "task")}, ${bytes(c.memory)}, since `,
                                         moment(c.started_at_ms),
                                     ),
                                 ),
