@@ -114,7 +114,7 @@ void web_api_settings(web_call *call)
     };
     web_text_format(out, "{\"version\":\"%s\"", gofer_version_text());
     put_text(out, "url", gofer_client_url(call->client));
-    put_list(out, "listen", o->listen, o->listen_count);
+    put_list(out, "listen", call->addresses, call->address_count);
     put_list(out, "hosts", o->hosts, o->host_count);
     put_list(out, "trusted_proxies", o->proxies, o->proxy_count);
     put_text(out, "base", call->base);

@@ -87,6 +87,8 @@ typedef struct web_call {
     const char   *traceparent, *tracestate;     // the headers; NULL: not there, or more than once
     const char   *web_root; // folder of the page's files; NULL: those inside
     const struct web_options *options;      // what the server was started with
+    const char *const *addresses;           // and what it is bound to, which may be a port that was
+    size_t        address_count;            //   free: "http://127.0.0.1:8989/"
     const char   *base;     // of all addresses: "" or "/gofer"
     struct web_access *access;
     const char   *address;  // the visitor's, as the nearest trusted proxy saw it; "": a Unix socket

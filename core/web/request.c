@@ -41,6 +41,8 @@ web_request *web_request_new(const web_server_options *opts, web_gate *gate,
     r->call.checks = opts->checks;
     r->call.scrapes = opts->scrapes;
     r->call.options = opts->options;
+    r->call.addresses = opts->addresses;
+    r->call.address_count = opts->address_count;
     r->call.asynq_names = opts->asynq_names;
     r->call.asynqmon = opts->asynqmon;
     r->call.who = r->who;

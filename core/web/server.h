@@ -29,6 +29,8 @@ typedef struct web_server_options {
     struct web_checks *checks;
     struct web_scrapes *scrapes;
     const struct web_options *options;
+    const char *const *addresses;   // that it is bound to: "http://127.0.0.1:8989/"
+    size_t        address_count;
     web_access   *access;
     web_pool     *pool;
     web_pool     *prover;       // one thread, for passwords; NULL: nobody has any

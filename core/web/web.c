@@ -47,6 +47,7 @@ typedef struct web_parts {
 struct web {
     const web_options *opts;        // borrowed; of a worker's, which is never renewed, gone
     web_listener *listeners;
+    char        **names;            // of the listeners, which go before those who tell them
     size_t        listener_count;
     char        **hosts;            // with those of the listeners
     size_t        host_count;
@@ -189,13 +190,19 @@ static const char *open_listeners(web *w, const web_options *opts, char *why, si
     const char *const *addresses = opts->listen_count ? opts->listen : usual;
     size_t count = opts->listen_count ? opts->listen_count : 1;
     w->listeners = calloc(count, sizeof *w->listeners);
-    if (!w->listeners)
+    w->names = calloc(count, sizeof *w->names);
+    if (!w->listeners || !w->names)
         return refuse(why, size, "there is no memory");
     for (; w->listener_count < count; w->listener_count++) {
         const char *failed = web_listen(&w->listeners[w->listener_count],
             addresses[w->listener_count], w->base, w->tls != NULL, why, size);
         if (failed)
             return failed;
+        w->names[w->listener_count] = strdup(w->listeners[w->listener_count].name);
+        if (!w->names[w->listener_count]) {
+            web_unlisten(&w->listeners[w->listener_count]);
+            return refuse(why, size, "there is no memory");
+        }
     }
     return NULL;
 }
@@ -314,6 +321,7 @@ static bool make_parts(web *w, gofer_client *client)
         .recent = p->recent, .steps = p->steps,
         .scrapes = p->scrapes, .roster = p->roster, .totals = p->totals, .checks = p->checks,
         .options = opts->worker ? NULL : opts,
+        .addresses = (const char *const *)w->names, .address_count = w->listener_count,
         .guard = { (const char *const *)w->hosts, w->host_count, opts->worker != NULL },
         .base = w->base, .web_root = opts->web_root, .asynq_names = opts->asynq_names,
         .asynqmon = opts->asynqmon,
@@ -371,7 +379,7 @@ bool web_start(web *w)
 
 const char *web_name(const web *w, size_t index)
 {
-    return index < w->listener_count ? w->listeners[index].name : NULL;
+    return index < w->listener_count ? w->names[index] : NULL;
 }
 
 // What make_parts made. From the outside in: nobody new, then those under way, then what they used.
@@ -421,6 +429,9 @@ void web_free(web *w)
     for (size_t i = 0; i < w->host_count; i++)
         free(w->hosts[i]);
     free(w->hosts);
+    for (size_t i = 0; i < w->listener_count; i++)
+        free(w->names[i]);
+    free(w->names);
     free(w->listeners);
     free(w);
 }

@@ -85,6 +85,7 @@ def test_settings_are_told_without_secrets(store):
     assert got["base"] == "/gofer" and got["tls"] is False and got["tokens"] is True
     assert got["masks"] == ["user:*.password"] and got["user_header"] is None
     assert got["limits"]["streams"] == 64
+    assert got["listen"] == [web.address]      # the port that was free
     assert str(store.folder / "web-tokens") not in answer.text
     web.close()
 
