@@ -188,3 +188,36 @@ def test_the_time_is_the_stores_and_the_order_that_of_the_acts(store, web, ann):
     assert [i["target"] for i in items] == list("fedcba")
     assert all(before - 2000 <= i["at_ms"] <= time.time() * 1000 + 2000 for i in items)
     assert json.dumps(items)
+
+
+def test_who_paused_a_queue(store, web, ann):
+    """For who may pause it: since when, and the first who did; if nobody noted it, since when."""
+    at = "/api/v1/queues/low/pause"
+    store.enqueue("t", "--queue", "low")
+    store.enqueue("t", "--queue", "other")
+    bob, eve = web.add_token("bob", "operate"), web.add_token("eve", "see")
+    assert web(at, token=bob).json == {"paused": False}
+    web(at, "POST", token=ann)
+    told = web(at, token=bob).json
+    assert told == {"paused": True, "actor": "ann", "via": "web",
+                    "paused_at_ms": store.states("low")["paused_at_ms"]}
+    store("queue", "pause", "other")
+    store("queue", "pause", "low", code=None)
+    assert web(at, token=bob).json == told
+    assert web(at, token=eve).status == 403
+    web("/api/v1/queues/low/unpause", "POST", token=ann)
+    store("queue", "pause", "low")
+    told = web(at, token=bob).json
+    assert told["via"] == "cli" and "@" in told["actor"]
+    assert web("/api/v1/queues/none/pause", token=bob).status == 404
+
+
+def test_a_pause_that_nobody_noted(gofer, redis):
+    """A Go program's."""
+    gofer.enqueue("t", "--queue", "low")
+    redis("SET", "asynq:{low}:paused", "1700000000")
+    web = Web(gofer)
+    ann = web.add_token("ann", "operate")
+    assert web("/api/v1/queues/low/pause", token=ann).json == {
+        "paused": True, "paused_at_ms": 1700000000000}
+    web.close()

@@ -32,12 +32,31 @@ function served(workers, name) {
         : "nobody serves it";
 }
 
+const NOTED_MS = 60000; // within that the audit has an act
+
+/**
+ * Who paused a queue: asked once for each pause, for the store looks through its audit.
+ * @param {string} name
+ */
+function pauser(name) {
+    let known = 0,
+        by = "";
+    return async (/** @type {number} */ at_ms) => {
+        if (at_ms === known) return by;
+        const its = await get(at`queues/${name}/pause`).catch(() => ({}));
+        by = its.actor ? `, by ${its.actor}` : "";
+        if (by || Date.now() - at_ms > NOTED_MS) known = at_ms;
+        return by;
+    };
+}
+
 /** @param {import("./app.js").Context} context */
 export default function queue({ words, may, leave }) {
     const name = words[1],
         head = h("div"),
         days = h("div"),
         plots = series(name),
+        pausedBy = pauser(name),
         acts = h("p", { class: "acts" });
     const types = new Table(
         "Types of this queue in the last hour",
@@ -85,13 +104,16 @@ export default function queue({ words, may, leave }) {
 
     async function look() {
         const seen = await get(at`queues/${name}`); // if there is none, nothing more is asked
-        const [workers, wanted, stats, history, grouped, sharding] = await Promise.all([
+        const [workers, wanted, stats, history, grouped, sharding, by] = await Promise.all([
             get("workers"),
             get("scale", { queue: name }),
             get("stats", { queue: name }),
             get(at`queues/${name}/history`, { days: 30 }),
             get(at`queues/${name}/groups`, { limit: GROUPS }),
             spreads,
+            seen.paused && seen.paused_at_ms && may("operate", name)
+                ? pausedBy(seen.paused_at_ms)
+                : "",
             plots.refresh(),
         ]);
         refill(
@@ -115,7 +137,9 @@ export default function queue({ words, may, leave }) {
                 ["Shards", seen.shards ? count(seen.shards) : null],
                 [
                     "Paused",
-                    seen.paused ? (seen.paused_at_ms ? moment(seen.paused_at_ms) : "yes") : null,
+                    seen.paused
+                        ? [seen.paused_at_ms ? moment(seen.paused_at_ms) : "yes", by]
+                        : null,
                 ],
             ]),
         );
