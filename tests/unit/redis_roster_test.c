@@ -365,6 +365,37 @@ static void the_list_shows_gos_workers_and_ours(void)
     tear_down();
 }
 
+// A look at the workers costs two commands, and one more for each that runs something.
+static void idle_workers_are_one_command_together(void)
+{
+    enum { WORKERS = 40, BUSY = 3 };
+    gofer_info *list = NULL;
+    char id[16];
+    set_up();
+    gf_running task = running_task("t1", "x", 1);
+    for (int i = 0; i < WORKERS; i++) {
+        gf_worker_entry e = entry(id);
+        snprintf(id, sizeof id, "id-%d", i);
+        e.running = i < BUSY;
+        e.tasks = &task;
+        e.task_count = i < BUSY;
+        REQUIRE_OK(b->ops->upkeep->worker_register(b, &e, LEASE_MS));
+    }
+    raw_run("CONFIG RESETSTAT");
+    REQUIRE_OK(b->ops->inspect->workers(b, &list));
+    CHECK_INT(calls_of("mget"), 1);
+    CHECK_INT(calls_of("zrange"), 1);
+    CHECK_INT(calls_of("hvals"), BUSY);
+    CHECK_INT(calls_of("get") + calls_of("zremrangebyscore"), 0);
+    CHECK_INT(gofer_info_count(list), WORKERS);
+    for (int i = 0; i < WORKERS; i++) {
+        snprintf(id, sizeof id, "id-%d", i);
+        CHECK_INT(gofer_info_count(gofer_info_child(find_worker(list, id), "tasks")), i < BUSY);
+    }
+    gofer_info_free(list);
+    tear_down();
+}
+
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
@@ -374,6 +405,7 @@ int main(int argc, char **argv)
         TEST(children_are_a_key_beside_the_record),
         TEST(large_payloads_are_left_out),
         TEST(the_list_shows_gos_workers_and_ours),
+        TEST(idle_workers_are_one_command_together),
     };
     return stage_main(argc, argv, tests, COUNT(tests));
 }

@@ -32,6 +32,7 @@ function served(workers, name) {
         : "nobody serves it";
 }
 
+const TOLD_MS = 5000; // a worker tells the store so often what it runs
 const NOTED_MS = 60000; // within that the audit has an act
 
 /**
@@ -50,6 +51,19 @@ function pauser(name) {
     };
 }
 
+/** All workers, asked for no more often than they tell something new. */
+function fleet() {
+    let asked = 0,
+        /** @type {Promise<any>} */ known = Promise.resolve(null);
+    return () => {
+        if (Date.now() - asked < TOLD_MS) return known;
+        asked = Date.now();
+        known = get("workers");
+        known.catch(() => (asked = 0));
+        return known;
+    };
+}
+
 /** @param {import("./app.js").Context} context */
 export default function queue({ words, may, leave }) {
     const name = words[1],
@@ -57,6 +71,7 @@ export default function queue({ words, may, leave }) {
         days = h("div"),
         plots = series(name),
         pausedBy = pauser(name),
+        workersNow = fleet(),
         acts = h("p", { class: "acts" });
     const types = new Table(
         "Types of this queue in the last hour",
@@ -105,7 +120,7 @@ export default function queue({ words, may, leave }) {
     async function look() {
         const seen = await get(at`queues/${name}`); // if there is none, nothing more is asked
         const [workers, wanted, stats, history, grouped, sharding, by] = await Promise.all([
-            get("workers"),
+            workersNow(),
             get("scale", { queue: name }),
             get("stats", { queue: name }),
             get(at`queues/${name}/history`, { days: 30 }),

@@ -9,6 +9,7 @@
 
 #include "broker/children.h"
 #include "broker/redis/inspect/escape.h"
+#include "broker/redis/inspect/sweep.h"
 #include "broker/redis/store.h"
 #include "info/info.h"
 #include "util/alloc.h"
@@ -98,46 +99,6 @@ static gofer_info *show_tasks(const redisReply *hvals)
     return NULL;
 }
 
-// The answers to what is asked of one worker.
-typedef enum asked_for { RECORD, TASKS, CHILDREN, ASKED } asked_for;
-
-static const redisReply *text_of(const gf_rd_cmd *cmd)
-{
-    bool is_text = cmd->status == GOFER_OK && cmd->reply && cmd->reply->type == REDIS_REPLY_STRING;
-    return is_text ? cmd->reply : NULL;
-}
-
-static gofer_info *show_server(const gf_wire_server *server, const gf_rd_cmd *asked)
-{
-    const redisReply *hvals = asked[TASKS].status == GOFER_OK ? asked[TASKS].reply : NULL,
-                     *children = text_of(&asked[CHILDREN]);
-    gofer_info *info = gf_info_record(), *tasks = show_tasks(hvals);
-    char *queues = queues_text(server);
-    int bad = !info || !tasks || !queues;
-    if (!bad)
-        bad = gf_info_set_text(info, "worker", server->server_id) |
-            gf_info_set_text(info, "host", server->host) |
-            gf_info_set_int(info, "pid", server->pid) |
-            gf_info_set_int(info, "started_at_ms", server->started_ms) |
-            gf_info_set_text(info, "state", state_of(server->status)) |
-            gf_info_set_int(info, "concurrency", server->concurrency) |
-            gf_info_set_int(info, "running", server->active) |
-            gf_info_set_text(info, "queues", queues) |
-            gf_info_set_bool(info, "strict", server->strict);
-    if (!bad && children)
-        bad = gf_children_show(info, children->str, children->len);
-    gf_free(queues);
-    if (!bad) {
-        bad = gf_info_set_child(info, "tasks", tasks);
-        tasks = NULL;
-    }
-    gofer_info_free(tasks);
-    if (!bad)
-        return info;
-    gofer_info_free(info);
-    return NULL;
-}
-
 typedef struct beside { char worker[640], children[640]; } beside;
 
 // What goes with a server's record; keys of another form have nothing.
@@ -154,51 +115,178 @@ static bool beside_of(const redisReply *server_key, beside *out)
     return true;
 }
 
+// A worker that is listed, with the keys of what is kept of it.
+typedef struct listed {
+    const redisReply *key;               // of its record
+    beside            names;             // of what goes with it
+    const redisReply *record, *children; // texts; NULL: there is none
+    gf_wire_server   *server;            // the record, read; owned
+    gf_rd_cmd        *tasks;             // what it runs; NULL: nothing
+} listed;
+
+// Room for some of them.
+typedef struct listing {
+    gf_rd_store *store;
+    listed      *all;
+    size_t       count;
+    gf_rd_cmd   *cmds;                   // one for all, or two for each
+    gf_rd_cmd   *tasks;
+    size_t       asked, tasks_asked;
+} listing;
+
+static const redisReply *text_of(const redisReply *r)
+{
+    return r && r->type == REDIS_REPLY_STRING ? r : NULL;
+}
+
+static gofer_info *show_server(const listed *w)
+{
+    const gf_wire_server *server = w->server;
+    bool told = w->tasks && w->tasks->status == GOFER_OK;
+    gofer_info *info = gf_info_record(), *tasks = show_tasks(told ? w->tasks->reply : NULL);
+    char *queues = queues_text(server);
+    int bad = !info || !tasks || !queues;
+    if (!bad)
+        bad = gf_info_set_text(info, "worker", server->server_id) |
+            gf_info_set_text(info, "host", server->host) |
+            gf_info_set_int(info, "pid", server->pid) |
+            gf_info_set_int(info, "started_at_ms", server->started_ms) |
+            gf_info_set_text(info, "state", state_of(server->status)) |
+            gf_info_set_int(info, "concurrency", server->concurrency) |
+            gf_info_set_int(info, "running", server->active) |
+            gf_info_set_text(info, "queues", queues) |
+            gf_info_set_bool(info, "strict", server->strict);
+    if (!bad && w->children)
+        bad = gf_children_show(info, w->children->str, w->children->len);
+    gf_free(queues);
+    if (!bad) {
+        bad = gf_info_set_child(info, "tasks", tasks);
+        tasks = NULL;
+    }
+    gofer_info_free(tasks);
+    if (!bad)
+        return info;
+    gofer_info_free(info);
+    return NULL;
+}
+
 // Records are asked for by their key alone, not by what the set says of their end: Redis ends them.
-static void add_get(gf_rd_cmd *cmd, const char *word, const char *key, size_t size)
+static void begin(gf_rd_cmd *cmd, const char *word, const char *key, size_t size)
 {
     *cmd = (gf_rd_cmd){ .slot = gf_rd_slot(key, size), .reads = true };
     gf_rd_add(&cmd->args, word);
-    gf_rd_add_bytes(&cmd->args, key, size);
 }
 
-static int add_server(gofer_info *list, const gf_rd_cmd *asked)
+static void forget_asked(listing *l)
 {
-    const redisReply *r = text_of(&asked[RECORD]);
-    gf_wire_server *server = NULL;
-    if (!r || gf_wire_server_decode(r->str, r->len, &server) != GOFER_OK)
-        return 0;                        // ended meanwhile
-    int bad = gf_info_add(list, show_server(server, asked));
-    gf_free(server);
-    return bad;
+    for (size_t i = 0; i < l->asked; i++)
+        gf_rd_cmd_clear(&l->cmds[i]);
+    l->asked = 0;
 }
 
-static gofer_status list_some(gf_rd_store *s, redisReply *const *servers, size_t count,
-    gofer_info *list)
+static gofer_status ask_each(listing *l)
 {
-    gf_rd_cmd *cmds = gf_calloc(ASKED * count, sizeof *cmds);
-    beside *names = gf_calloc(count, sizeof *names);
-    size_t n = 0;
-    int bad = 0;
-    gofer_status st = cmds && names ? GOFER_OK : gf_fail_nomem("the list of workers");
-    for (size_t i = 0; i < count && st == GOFER_OK; i++) {
-        if (!beside_of(servers[i], &names[i]))
-            continue;
-        add_get(&cmds[n + RECORD], "GET", servers[i]->str, servers[i]->len);
-        add_get(&cmds[n + TASKS], "HVALS", names[i].worker, strlen(names[i].worker));
-        add_get(&cmds[n + CHILDREN], "GET", names[i].children, strlen(names[i].children));
-        n += ASKED;
+    for (size_t i = 0; i < l->count; i++) {
+        const listed *w = &l->all[i];
+        begin(&l->cmds[2 * i], "GET", w->key->str, w->key->len);
+        gf_rd_add_bytes(&l->cmds[2 * i].args, w->key->str, w->key->len);
+        begin(&l->cmds[2 * i + 1], "GET", w->names.children, strlen(w->names.children));
+        gf_rd_add(&l->cmds[2 * i + 1].args, w->names.children);
     }
-    if (n > 0)
-        st = gf_rd_run_whole(s->net, cmds, n, gf_rd_timeout(s), GOFER_ECORRUPT);
-    for (size_t i = 0; i < n; i += ASKED)
-        if (st == GOFER_OK && !bad)
-            bad = add_server(list, &cmds[i]);
-    for (size_t i = 0; i < n; i++)
-        gf_rd_cmd_clear(&cmds[i]);
-    gf_free(names);
-    gf_free(cmds);
-    return bad ? gf_fail_nomem("the list of workers") : st;
+    l->asked = 2 * l->count;
+    gofer_status st = gf_rd_run_whole(l->store->net, l->cmds, l->asked, gf_rd_timeout(l->store),
+        GOFER_ECORRUPT);
+    for (size_t i = 0; i < l->count && st == GOFER_OK; i++) {
+        l->all[i].record = text_of(l->cmds[2 * i].reply);
+        l->all[i].children = text_of(l->cmds[2 * i + 1].reply);
+    }
+    return st;
+}
+
+// Where all keys are together it is one command, however many workers there are. False: these keys
+// are not, behind a proxy.
+static bool ask_together(listing *l, gofer_status *st)
+{
+    gf_rd_cmd *cmd = l->cmds;
+    begin(cmd, "MGET", l->all->key->str, l->all->key->len);
+    for (size_t i = 0; i < l->count; i++) {
+        gf_rd_add_bytes(&cmd->args, l->all[i].key->str, l->all[i].key->len);
+        gf_rd_add(&cmd->args, l->all[i].names.children);
+    }
+    l->asked = 1;
+    *st = gf_rd_run_whole(l->store->net, cmd, 1, gf_rd_timeout(l->store), GOFER_OK);
+    if (*st != GOFER_OK && gf_rd_is_parted(cmd, 1)) {
+        forget_asked(l);
+        return false;
+    }
+    for (size_t i = 0; i < l->count && *st == GOFER_OK; i++) {
+        l->all[i].record = gf_rd_reply_at(cmd->reply, 2 * i, REDIS_REPLY_STRING);
+        l->all[i].children = gf_rd_reply_at(cmd->reply, 2 * i + 1, REDIS_REPLY_STRING);
+    }
+    return true;
+}
+
+static gofer_status ask_records(listing *l)
+{
+    gofer_status st = GOFER_OK;
+    bool joins = !gf_rd_net_server(l->store->net).is_cluster;
+    return joins && ask_together(l, &st) ? st : ask_each(l);
+}
+
+// Of those that say that they run something.
+static gofer_status ask_tasks(listing *l)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        listed *w = &l->all[i];
+        if (!w->record ||
+            gf_wire_server_decode(w->record->str, w->record->len, &w->server) != GOFER_OK)
+            continue;                    // ended meanwhile
+        if (w->server->active == 0)
+            continue;
+        w->tasks = &l->tasks[l->tasks_asked++];
+        begin(w->tasks, "HVALS", w->names.worker, strlen(w->names.worker));
+        gf_rd_add(&w->tasks->args, w->names.worker);
+    }
+    return l->tasks_asked ? gf_rd_run_whole(l->store->net, l->tasks, l->tasks_asked,
+                                gf_rd_timeout(l->store), GOFER_ECORRUPT)
+                          : GOFER_OK;
+}
+
+static void listing_clear(listing *l)
+{
+    forget_asked(l);
+    for (size_t i = 0; i < l->tasks_asked; i++)
+        gf_rd_cmd_clear(&l->tasks[i]);
+    for (size_t i = 0; i < l->count; i++)
+        gf_free(l->all[i].server);
+    gf_free(l->all);
+    gf_free(l->cmds);
+    gf_free(l->tasks);
+}
+
+// *ended: there are keys in the set whose record is gone.
+static gofer_status list_some(gf_rd_store *s, redisReply *const *servers, size_t count,
+    gofer_info *list, bool *ended)
+{
+    listing l = { .store = s, .all = gf_calloc(count, sizeof *l.all),
+        .cmds = gf_calloc(2 * count, sizeof *l.cmds), .tasks = gf_calloc(count, sizeof *l.tasks) };
+    gofer_status st = l.all && l.cmds && l.tasks ? GOFER_OK : gf_fail_nomem("the list of workers");
+    for (size_t i = 0; i < count && st == GOFER_OK; i++) {
+        l.all[l.count].key = servers[i];
+        l.count += beside_of(servers[i], &l.all[l.count].names);
+    }
+    if (st == GOFER_OK && l.count)
+        st = ask_records(&l);
+    if (st == GOFER_OK)
+        st = ask_tasks(&l);
+    for (size_t i = 0; i < l.count && st == GOFER_OK; i++) {
+        *ended |= !l.all[i].record;
+        if (l.all[i].server && gf_info_add(list, show_server(&l.all[i])) != 0)
+            st = GOFER_ENOMEM;
+    }
+    *ended |= l.count < count;
+    listing_clear(&l);
+    return st;
 }
 
 // Asynq's readers delete members whose time is over. So do we, but late: our clock may be wrong.
@@ -227,11 +315,12 @@ static gofer_status ask_keys(gf_rd_store *s, redisReply **out)
 
 static gofer_status list_all(gf_rd_store *s, const redisReply *keys, gofer_info *list)
 {
+    bool ended = false;
     size_t count = keys->type == REDIS_REPLY_ARRAY ? keys->elements : 0;
     gofer_status st = GOFER_OK;
     for (size_t at = 0; at < count && st == GOFER_OK; at += LISTED)
-        st = list_some(s, keys->element + at, gf_min_size(count - at, LISTED), list);
-    if (st == GOFER_OK && count > 0) {
+        st = list_some(s, keys->element + at, gf_min_size(count - at, LISTED), list, &ended);
+    if (st == GOFER_OK && ended) {
         forget_stale(s, SERVERS, sizeof SERVERS - 1);
         forget_stale(s, WORKERS, sizeof WORKERS - 1);
     }
@@ -289,13 +378,14 @@ static gofer_status list_page(gf_rd_store *s, const redisReply *keys, const gf_p
     gofer_info *list)
 {
     size_t at = 0, count = keys->type == REDIS_REPLY_ARRAY ? keys->elements : 0;
+    bool ended = false;                  // who asks for all tidies up
     if (count > 1)
         qsort(keys->element, count, sizeof *keys->element, by_key);
     gofer_status st = first_behind(keys, page->cursor, &at);
     while (st == GOFER_OK && at < count && gofer_info_count(list) < page->limit) {
         size_t some = gf_min_size(page->limit - gofer_info_count(list), LISTED);
         some = gf_min_size(some, count - at);
-        st = list_some(s, keys->element + at, some, list);
+        st = list_some(s, keys->element + at, some, list, &ended);
         at += some;
     }
     return st == GOFER_OK && at < count ? set_cursor(list, keys->element[at - 1]) : st;
