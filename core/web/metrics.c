@@ -179,15 +179,21 @@ static void put_wanted(web_exposition *e, const snapshots *s)
     double count = (double)gofer_info_count(s->workers);
     double slots = sum_of(s->workers, "concurrency") + sum_of(s->workers, "children_want");
     double each = slots > 0 ? slots / count : 1;
+    slots_scale scale;
+    if (!slots_scale_init(&scale, s->types)) {
+        e->out->failed = true;
+        return;
+    }
     web_family(e, "gofer_workers_wanted", WEB_GAUGE,
         "Workers that a queue wants so that its tasks wait no longer than ten seconds.");
     for (size_t i = 0; i < gofer_info_count(s->queues); i++) {
         const gofer_info *queue = gofer_info_at(s->queues, i);
-        double wanted = (double)slots_wanted(queue, s->types, SLOTS_WANTED_MS) / each;
+        double wanted = (double)slots_scale_wanted(&scale, queue, SLOTS_WANTED_MS) / each;
         double whole = (double)(int64_t)wanted;
         const char *const labels[] = { "queue", gofer_info_text(queue, "queue"), NULL };
         web_sample(e, labels, whole + (whole < wanted));
     }
+    slots_scale_clear(&scale);
 }
 
 // ---- types

@@ -20,6 +20,7 @@ enum {
     FIELD = GF_NAME_MAX + 16,
     NAMES_MS = 1,                  // names of queues may be old only where there are many
     PIPELINE = 512,                // steps asked for in one pipeline, if they are of several queues
+    FEW_STEPS = 2,                 // of so few, to ask which there are costs as much as to read
     GLANCE = 4096                  // of so many one command tells whether there are any
 };
 
@@ -288,8 +289,11 @@ static gofer_status read_some(reading *r, char *const *queues, size_t count)
 static gofer_status find_and_read(reading *r, char *const *queues, size_t count)
 {
     size_t found = 0;
-    gofer_status st = may_have_any(r, queues, count) ? find_some(r, queues, count, &found)
-                                                     : GOFER_OK;
+    if (!may_have_any(r, queues, count))
+        return GOFER_OK;
+    if (r->steps <= FEW_STEPS)
+        return read_some(r, queues, count);
+    gofer_status st = find_some(r, queues, count, &found);
     return st == GOFER_OK && found ? read_some(r, r->found, found) : st;
 }
 
