@@ -199,7 +199,7 @@ enum { OF_SQLITE = 1, OF_REDIS = 2, OF_ALL = OF_SQLITE | OF_REDIS };
 #define TABLES(x) \
     x(tasks, OF_ALL) x(upkeep, OF_ALL) x(groups, OF_ALL) x(cron, OF_ALL) x(peers, OF_REDIS) \
     x(live, OF_ALL) x(inspect, OF_ALL) x(act, OF_ALL) x(transfer, OF_ALL) x(check, OF_ALL) \
-    x(audit, OF_ALL) x(shards, OF_REDIS)
+    x(audit, OF_ALL) x(shards, OF_REDIS) x(limits, OF_SQLITE)
 
 // MEMBERS(x): each member of a table that is a function.
 #define MEMBERS(x) \
@@ -227,7 +227,9 @@ enum { OF_SQLITE = 1, OF_REDIS = 2, OF_ALL = OF_SQLITE | OF_REDIS };
     x(transfer, export_items) x(transfer, import_items) x(transfer, drop_items) \
     x(check, store) \
     x(audit, add) x(audit, page) \
-    x(shards, declare) x(shards, slots)
+    x(shards, declare) x(shards, slots) \
+    x(limits, put) x(limits, drop) x(limits, list) x(limits, keys) x(limits, key) \
+    x(limits, pause)
 
 void store_check_members(void)
 {
@@ -278,6 +280,16 @@ void set_priority(gf_message *m, int priority, char room[64])
     int size = snprintf(room, 64, "%s%c%d", GF_HEADER_PRIORITY, '\0', priority) + 1;
     m->headers = priority ? room : NULL;
     m->headers_size = priority ? (size_t)size : 0;
+}
+
+void set_limit_keys(gf_message *m, const char *keys, int cost, char room[LIMIT_ROOM])
+{
+    int size = snprintf(room, LIMIT_ROOM, "%s%c%s", GF_HEADER_LIMITS, '\0', keys) + 1;
+    if (cost > 1)
+        size += snprintf(room + size, (size_t)(LIMIT_ROOM - size), "%s%c%d", GF_HEADER_COST, '\0',
+                    cost) + 1;
+    m->headers = room;
+    m->headers_size = (size_t)size;
 }
 
 void put(gf_broker *b, const char *queue, const char *id)

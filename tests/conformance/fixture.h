@@ -62,6 +62,9 @@ void file_check_sound(const char *path);
 gf_message message(const char *queue, const char *id);
 // 0: none. Good for as long as room is.
 void set_priority(gf_message *m, int priority, char room[64]);
+// The keys (one in a line) that it counts for. Good for as long as room is.
+enum { LIMIT_ROOM = 1200 };
+void set_limit_keys(gf_message *m, const char *keys, int cost, char room[LIMIT_ROOM]);
 gofer_status put_message(gf_broker *b, const gf_message *m, int64_t run_at_ms);
 void put(gf_broker *b, const char *queue, const char *id);               // must be OK
 // Takes up to max from one queue into claims; how many.

@@ -204,10 +204,17 @@ typedef struct gofer_enqueue_options {
     const char        *on_dead;      /* type of a task that is enqueued when this one is
                                         archived; NULL: none */
     const char        *on_dead_queue;/* its queue; NULL: that of the task */
+    const char *const *limits;       /* keys of limits that it counts for (gofer_client_limit_put),
+                                        NULL at the end, at most GOFER_LIMIT_KEYS; NULL: none */
+    int64_t            limit_cost;   /* so much does its start take of their rates; 0: 1 */
 } gofer_enqueue_options;
 
 /* Of a task's priority, and as far below 0. */
 enum { GOFER_PRIORITY_MAX = 100 };
+enum {
+    GOFER_LIMIT_KEYS = 4,            /* of one task */
+    GOFER_LIMIT_COST_MAX = 1000000
+};
 
 /* What ends a unique lock before unique_ms is over. Deleting, archiving and cancelling the task do,
  * but for GOFER_UNTIL_TTL. A retry keeps the lock. */
@@ -545,7 +552,8 @@ GOFER_API gofer_status gofer_client_tasks(gofer_client *client, const char *queu
  *  progress_total, progress_text (active), orphaned (1: active, but its lease has run out: nobody
  *  works on it, and it will be recovered; of gofer_client_task alone), completed_at_ms,
  *  expires_at_ms (completed), archived_at_ms (archived), group (aggregating), start_by_ms (dropped
- *  if not started by then), priority, retry (policy), on_dead, on_dead_queue, schedule (the cron
+ *  if not started by then), priority, limits (keys, one in a line), limit_cost, waits_for (pending:
+ *  the key that has no room for it), retry (policy), on_dead, on_dead_queue, schedule (the cron
  *  entry it comes from), unique (text: what its lock lives for), snoozes, cancel_requested (0/1),
  *  checkpoint_size, and of
  *  gofer_client_task alone: attempts, a list of the latest attempts, oldest first (attempt, kind,
@@ -772,6 +780,75 @@ GOFER_API gofer_status gofer_client_migrate_schedules(gofer_client *from, gofer_
 GOFER_API gofer_status gofer_client_history(gofer_client *client, const char *queue,
     int32_t days, gofer_info **out);
 
+/* ---- Limits ----------------------------------------------------------------- */
+
+/* What becomes of a task that has no room. */
+enum {
+    GOFER_OVER_WAIT = 0,             /* it waits, beside its queue, until there is some */
+    GOFER_OVER_REFUSE = 1,           /* it is archived, unrun, with a text that names the key */
+    GOFER_OVER_CANCEL_OLDEST = 2     /* it waits, and of those that run for the key the one that has
+                                        run longest is asked to stop; of a rate it waits */
+};
+/* What is counted together. */
+enum {
+    GOFER_SCOPE_STORE = 0,           /* all queues of the store */
+    GOFER_SCOPE_QUEUE = 1            /* each queue by itself */
+};
+
+/* How many tasks of a key may run. At least one of concurrency and rate is given. */
+typedef struct gofer_limit_options {
+    size_t  size;                    /* gofer_limit_options_init sets it */
+    int64_t concurrency;             /* so many at a time, at most 1,000,000; 0: any number */
+    int64_t rate;                    /* so many starts, at most 1,000,000, */
+    int64_t per_ms;                  /*   in so long, at most 31 days; 0 with a rate: 1 second */
+    int64_t burst;                   /* so many of them at once, at most 1,000,000; 0: what the rate
+                                        allows in 100 ms, at least 1 */
+    int32_t over;                    /* a GOFER_OVER_ value */
+    int32_t scope;                   /* a GOFER_SCOPE_ value */
+} gofer_limit_options;
+GOFER_API void gofer_limit_options_init(gofer_limit_options *opts);
+
+/** Limit the tasks of a key, or change the limit that there is. It is kept in the store and holds
+ *  for all who put and take tasks, at once; those that run go on.
+ *
+ *  name  a key as tasks name it (gofer_enqueue_options.limits), 1 to 255 bytes of UTF-8: "smtp";
+ *        a prefix and '*': each key that begins so counts for itself, "smtp:*"; or "queue:NAME":
+ *        all tasks of that queue count for it, without naming it
+ *
+ *  For a key holds the limit of exactly its name, else that of the longest prefix. What runs is
+ *  counted by the leases of workers, so a worker that dies gives back what its tasks held when its
+ *  leases end. A rate counts starts, those of retries too. Of the tasks that wait for a key the one
+ *  of the highest priority that has waited longest is next.
+ *  Errors: GOFER_EINVAL (also: the name of queues with a '*'), GOFER_EUNSUPPORTED (scope STORE on a
+ *  Redis Cluster, but of a queue's own limit; the store has no limits). */
+GOFER_API gofer_status gofer_client_limit_put(gofer_client *client, const char *name,
+    const gofer_limit_options *opts);
+/** Take a limit away; who waits for it may run. Errors: GOFER_ENOTFOUND. */
+GOFER_API gofer_status gofer_client_limit_remove(gofer_client *client, const char *name);
+/** A page of limits, in the order of their names. cursor NULL: the first; else the list's field
+ *  next_cursor, which is missing on the last page. limit 1 to 1000; 0: 100. Fields: name,
+ *  concurrency, rate, per_ms, burst (each missing where it is not given), over ("wait", "refuse",
+ *  "cancel-oldest"), scope ("store", "queue"). Errors: GOFER_EINVAL, GOFER_EUNSUPPORTED. */
+GOFER_API gofer_status gofer_client_limits(gofer_client *client, const char *cursor, int32_t limit,
+    gofer_info **out);
+/** A page of the keys that tasks run for or wait for, in their order. blocked 1: only those that
+ *  tasks wait for. cursor and limit as above. Fields: key, queue (of a scope QUEUE), limit (the
+ *  name of its limit; missing: it has none), concurrency, rate, per_ms, burst (its limit's),
+ *  running (claims of workers), waiting (tasks), next_start_at_ms (not before then, by a rate or a
+ *  pause), paused_until_ms. A queue's own limit is there while tasks of the queue run or wait.
+ *  Errors: as above. */
+GOFER_API gofer_status gofer_client_limit_keys(gofer_client *client, int32_t blocked,
+    const char *cursor, int32_t limit, gofer_info **out);
+/** The same of one key: a list, with an entry for each queue that counts for itself; one entry
+ *  where none does. Errors: GOFER_EINVAL, GOFER_ENOTFOUND (no limit is its, and no task runs or
+ *  waits for it), GOFER_EUNSUPPORTED. */
+GOFER_API gofer_status gofer_client_limit_key(gofer_client *client, const char *key,
+    gofer_info **out);
+/** No task of this key starts for so long (0: that is over; at most 31 days), whatever its limit.
+ *  A shorter time than what is left of an earlier call changes nothing. Errors: GOFER_EINVAL,
+ *  GOFER_EUNSUPPORTED. */
+GOFER_API gofer_status gofer_client_limit_pause(gofer_client *client, const char *key, int64_t ms);
+
 /* ---- The audit: who did what ------------------------------------------------ */
 
 /* An act. Texts are cut to the bytes given here and what is no UTF-8 is replaced: a record is not
@@ -915,6 +992,12 @@ GOFER_API int32_t gofer_task_retry_in(gofer_task *task, int64_t delay_ms, const 
 /** GOFER_SNOOZE: the task is put off by delay_ms without using an attempt. Bounded by the worker's
  *  setting "snooze_limit"; beyond it a snooze is a failure. text may be NULL. */
 GOFER_API int32_t gofer_task_snooze(gofer_task *task, int64_t delay_ms, const char *text);
+/** GOFER_SNOOZE until ms are over, and no other task of this limit key starts before then either:
+ *  what a server's "429 Too Many Requests" with a Retry-After asks for. The key need not be one
+ *  that the task names. Waits for the store; when that fails the task is put off all the same, and
+ *  the log says why the others are not. text may be NULL. */
+GOFER_API int32_t gofer_task_limit_pause(gofer_task *task, const char *key, int64_t ms,
+    const char *text);
 /** The text set so far, borrowed; NULL if none. */
 GOFER_API const char *gofer_task_error(const gofer_task *task);
 

@@ -18,6 +18,7 @@
 #include "broker/cron.h"
 #include "broker/groups.h"
 #include "broker/inspect.h"
+#include "broker/limits.h"
 #include "broker/live.h"
 #include "broker/shards.h"
 #include "broker/tasks.h"
@@ -59,6 +60,7 @@ typedef struct gf_broker_ops {
     const gf_check_ops    *check;
     const gf_audit_ops    *audit;
     const gf_shards_ops   *shards;
+    const gf_limits_ops   *limits;
 } gf_broker_ops;
 
 // Every broker begins with this.

@@ -57,6 +57,8 @@ typedef struct gf_claim {
     int64_t    lease_until_ms;     // monotonic clock of this process, for the worker's own use
     int64_t    ready_ms;           // since when it was pending, Unix ms, where that costs nothing
                                    //   to tell; 0: not known
+    bool       refused;            // a key of its limits has no room, and that is to be its end: it
+                                   //   is not to be run
     void      *room;               // in the same allocation, for whoever took it: gf_take.room
                                    //   bytes for anything; NULL: there are none
 } gf_claim;

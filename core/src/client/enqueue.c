@@ -9,6 +9,7 @@
 
 #include "client/events.h"
 #include "message/carry.h"
+#include "message/limit_keys.h"
 #include "message/options.h"
 #include "message/retry_policy.h"
 #include "util/alloc.h"
@@ -186,17 +187,39 @@ static gofer_status set_priority(const gofer_enqueue_options *o, gf_task_options
     return GOFER_OK;
 }
 
+// *keys: as they go into a header, gf_free.
+static gofer_status set_limits(const gofer_client *client, const gofer_enqueue_options *o,
+    gf_task_options *own, char **keys)
+{
+    gofer_status st = gf_limit_keys_pack(o->limits, keys);
+    if (st != GOFER_OK)
+        return st;
+    if (o->limit_cost < 0 || o->limit_cost > GOFER_LIMIT_COST_MAX)
+        return gf_fail(GOFER_EINVAL, "limit_cost is %lld: it must be from 1 to %d, or 0 (1)",
+            (long long)o->limit_cost, GOFER_LIMIT_COST_MAX);
+    if (o->limit_cost && !*keys)
+        return gf_fail(GOFER_EINVAL,
+            "limit_cost is given without limits, the keys whose rates it is taken of");
+    if (*keys && client && client->broker && !client->broker->ops->limits)
+        return gf_fail(GOFER_EUNSUPPORTED, "limits: the store '%s' has none", client->url.scheme);
+    own->limits = *keys;
+    own->cost = o->limit_cost > 1 ? o->limit_cost : 0;
+    return GOFER_OK;
+}
+
 // Most tasks use none of gofer's own options, and shall not pay for them.
 static bool is_plain(const gofer_enqueue_options *o)
 {
     bool numbers = (o->unique_ms | o->unique_until | o->unique_conflict | o->expires_at_ms |
-                       o->expires_ms | o->priority) != 0;
-    return !numbers && !o->unique_key && !o->group && !o->retry && !o->on_dead && !o->on_dead_queue;
+                       o->expires_ms | o->priority | o->limit_cost) != 0;
+    return !numbers && !o->unique_key && !o->group && !o->retry && !o->on_dead &&
+        !o->on_dead_queue && !o->limits;
 }
 
 static gofer_status set_own(gf_draft *d, const gofer_client *client, const gofer_enqueue_options *o)
 {
     gf_task_options own = { 0 };
+    char *keys = NULL;
     gofer_status st = set_expiry(d, o, &own);
     if (st == GOFER_OK)
         st = set_priority(o, &own);
@@ -206,7 +229,12 @@ static gofer_status set_own(gf_draft *d, const gofer_client *client, const gofer
         st = set_unique(d, o, &own);
     if (st == GOFER_OK)
         st = set_group(d, client, o);
-    return st == GOFER_OK ? gf_task_options_write(&own, &d->headers, &d->message.headers_size) : st;
+    if (st == GOFER_OK)
+        st = set_limits(client, o, &own, &keys);
+    if (st == GOFER_OK)
+        st = gf_task_options_write(&own, &d->headers, &d->message.headers_size);
+    gf_free(keys);
+    return st;
 }
 
 gofer_status gf_draft_make(gf_draft *d, const gofer_client *client, const char *type,

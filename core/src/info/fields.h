@@ -142,6 +142,12 @@ FIELD(task, start_by_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0",
     "It is dropped unless it has started by then.")
 FIELD(task, priority, INT, none, MAYBE, BOTH, "0.1.0",
     "From -100 to 100: it is taken before tasks of its queue with a lower one; missing: 0.")
+FIELD(task, limits, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "The limit keys that it counts for, one in a line.")
+FIELD(task, limit_cost, INT, count, MAYBE, BOTH, "0.1.0",
+    "What its start takes of their rates; missing: 1.")
+FIELD(task, waits_for, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "Of a pending task: the limit key that has no room for it.")
 FIELD(task, retry, TEXT, none, MAYBE, BOTH, "0.1.0", "Its own retry policy.")
 FIELD(task, on_dead, TEXT, none, MAYBE, BOTH, "0.1.0",
     "Type of the task that is enqueued if it is archived.")
@@ -308,6 +314,34 @@ FIELD(audit, outcome, TEXT, none, ALWAYS, BOTH, "0.1.0",
     "ok, begun, stopped, failed, or the name of a status such as ENOTFOUND.")
 FIELD(audit, message, TEXT, none, MAYBE, BOTH, "0.1.0", "Why it failed.")
 FIELD(audit, count, INT, count, ALWAYS, BOTH, "0.1.0", "How many it was done to.")
+
+KIND(limit, "gofer_client_limits", "How many tasks of a key may run.")
+FIELD(limit, name, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "The key, or a prefix and *: each key that begins so counts for itself.")
+FIELD(limit, concurrency, INT, count, MAYBE, BOTH, "0.1.0", "So many at a time.")
+FIELD(limit, rate, INT, count, MAYBE, BOTH, "0.1.0", "So many starts in per_ms.")
+FIELD(limit, per_ms, INT, ms, MAYBE, BOTH, "0.1.0", "In so long, of a rate.")
+FIELD(limit, burst, INT, count, MAYBE, BOTH, "0.1.0", "So many of them at once, of a rate.")
+FIELD(limit, over, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "What becomes of a task that has no room: wait, refuse or cancel-oldest.")
+FIELD(limit, scope, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "What is counted together: store (all queues) or queue (each by itself).")
+
+KIND(limit_key, "gofer_client_limit_keys gofer_client_limit_key",
+    "A key that tasks run for or wait for, with the numbers of its limit.")
+FIELD(limit_key, key, TEXT, none, ALWAYS, BOTH, "0.1.0", "The key.")
+FIELD(limit_key, queue, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "The queue, of a limit that each queue counts by itself.")
+FIELD(limit_key, limit, TEXT, none, MAYBE, BOTH, "0.1.0", "The name of its limit, if it has one.")
+FIELD(limit_key, concurrency, INT, count, MAYBE, BOTH, "0.1.0", "So many at a time.")
+FIELD(limit_key, rate, INT, count, MAYBE, BOTH, "0.1.0", "So many starts in per_ms.")
+FIELD(limit_key, per_ms, INT, ms, MAYBE, BOTH, "0.1.0", "In so long, of a rate.")
+FIELD(limit_key, burst, INT, count, MAYBE, BOTH, "0.1.0", "So many of them at once, of a rate.")
+FIELD(limit_key, running, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks of it that workers have taken.")
+FIELD(limit_key, waiting, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that wait for it.")
+FIELD(limit_key, next_start_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0",
+    "Not before then does the next one start, by its rate or a pause.")
+FIELD(limit_key, paused_until_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "Until then none starts.")
 
 KIND(event, "gofer_events_next", "Something that happened to a task.")
 FIELD(event, event, TEXT, none, ALWAYS, BOTH, "0.1.0",

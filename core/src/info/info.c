@@ -368,7 +368,8 @@ static int set_options(gofer_info *info, const gf_message *m)
         gf_info_set_text(info, "on_dead_queue", o.on_dead_queue) |
         gf_info_set_text(info, "schedule", o.schedule) |
         gf_info_set_text(info, "unique", o.unique) |
-        set_unless_zero(info, "priority", o.priority) | set_unless_zero(info, "snoozes", o.snoozes);
+        set_unless_zero(info, "priority", o.priority) | gf_info_set_text(info, "limits", o.limits) |
+        set_unless_zero(info, "limit_cost", o.cost) | set_unless_zero(info, "snoozes", o.snoozes);
 }
 
 int gf_info_set_message(gofer_info *info, const gf_message *m, int with_payload)

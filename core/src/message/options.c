@@ -54,6 +54,8 @@ static const known all[] = {
     TEXT(GF_HEADER_ON_DEAD_QUEUE, on_dead_queue),
     TEXT(GF_HEADER_UNIQUE, unique),
     { GF_HEADER_PRIORITY, SIZE_MAX, offsetof(gf_task_options, priority), priority_of },
+    TEXT(GF_HEADER_LIMITS, limits),
+    NUMBER(GF_HEADER_COST, cost),
     NUMBER(GF_HEADER_SNOOZES, snoozes),
     NUMBER(GF_HEADER_CHECKPOINT, checkpoint),
     TEXT(GF_HEADER_SCHEDULE, schedule),

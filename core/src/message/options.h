@@ -22,6 +22,8 @@
 #define GF_HEADER_UNIQUE        "gofer-unique"      // "start": its unique lock lives until it
                                                     //   starts; "ttl": until its time is over
 #define GF_HEADER_PRIORITY      "gofer-priority"    // from -100 to 100: its place in the queue
+#define GF_HEADER_LIMITS        "gofer-limit"       // keys it counts for (limit_keys.h)
+#define GF_HEADER_COST          "gofer-cost"        // what its start takes of their rates
 #define GF_HEADER_SNOOZES       "gofer-snoozes"     // how often it was put off
 #define GF_HEADER_CHECKPOINT    "gofer-checkpoint"  // "1": an earlier run has left one
 #define GF_HEADER_SCHEDULE      "gofer-schedule"    // the cron entry it comes from,
@@ -38,6 +40,8 @@ typedef struct gf_task_options {
     int64_t     snoozes;
     int64_t     checkpoint;
     int64_t     priority;          // 0: none
+    const char *limits;            // as in its header
+    int64_t     cost;              // 0: 1
 } gf_task_options;
 
 enum { GF_PRIORITY_MAX = GOFER_PRIORITY_MAX };  // and as far below 0

@@ -1,0 +1,90 @@
+// limit_keys.c - the keys of limits that a task counts for: from a call, and out of its header.
+#include "message/limit_keys.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "message/options.h"
+#include "util/alloc.h"
+#include "util/error.h"
+#include "util/text.h"
+
+static void add_key(gf_limit_keys *out, const char *text, size_t size)
+{
+    bool fits = size > 0 && size <= GF_NAME_MAX && out->count < GOFER_LIMIT_KEYS &&
+        strncmp(text, GF_LIMIT_QUEUE, sizeof GF_LIMIT_QUEUE - 1) != 0;
+    for (size_t i = 0; fits && i < out->count; i++)
+        fits = out->key[i].size != size || memcmp(out->key[i].text, text, size) != 0;
+    if (fits)
+        out->key[out->count++] = (gf_limit_key){ text, size };
+}
+
+bool gf_limit_keys_of(const gf_message *m, gf_limit_keys *out)
+{
+    gf_task_options o;
+    out->count = 0;
+    out->cost = 1;
+    if (!m->headers_size || !gf_task_options_read(m, &o) || !o.limits)
+        return false;
+    for (const char *at = o.limits; *at;) {
+        size_t size = strcspn(at, "\n");
+        add_key(out, at, size);
+        at += size + (at[size] == '\n');
+    }
+    if (o.cost > 0)
+        out->cost = o.cost < GOFER_LIMIT_COST_MAX ? o.cost : GOFER_LIMIT_COST_MAX;
+    return out->count > 0;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static gofer_status check(const char *const *keys, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        gofer_status st = gf_check_name("limit key", keys[i]);
+        if (st != GOFER_OK)
+            return st;
+        if (strncmp(keys[i], GF_LIMIT_QUEUE, sizeof GF_LIMIT_QUEUE - 1) == 0)
+            return gf_fail(GOFER_EINVAL,
+                "the limit key '%s' is of a queue: all tasks of the queue count for it unasked",
+                keys[i]);
+        if (i > 0 && strcmp(keys[i - 1], keys[i]) == 0)
+            return gf_fail(GOFER_EINVAL, "the limit key '%s' is there twice", keys[i]);
+    }
+    return GOFER_OK;
+}
+
+gofer_status gf_limit_keys_pack(const char *const *keys, char **out)
+{
+    const char *sorted[GOFER_LIMIT_KEYS];
+    size_t count = 0, size = 0;
+    *out = NULL;
+    for (; keys && keys[count]; count++) {
+        if (count == GOFER_LIMIT_KEYS)
+            return gf_fail(GOFER_EINVAL, "a task may count for at most %d limit keys",
+                GOFER_LIMIT_KEYS);
+        sorted[count] = keys[count];
+        size += strlen(keys[count]) + 1;
+    }
+    if (!count)
+        return GOFER_OK;
+    qsort(sorted, count, sizeof *sorted, by_bytes);
+    gofer_status st = check(sorted, count);
+    if (st != GOFER_OK)
+        return st;
+    char *text = gf_alloc(size), *at = text;
+    if (!text)
+        return gf_fail_nomem("limit keys");
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(sorted[i]);
+        memcpy(at, sorted[i], length);
+        at[length] = i + 1 < count ? '\n' : '\0';
+        at += length + 1;
+    }
+    *out = text;
+    return GOFER_OK;
+}
