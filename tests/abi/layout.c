@@ -42,6 +42,17 @@ static void structs(void)
     FIELD(gofer_enqueue_options, retry);
     FIELD(gofer_enqueue_options, on_dead);
     FIELD(gofer_enqueue_options, on_dead_queue);
+    FIELD(gofer_enqueue_options, limits);
+    FIELD(gofer_enqueue_options, limit_cost);
+
+    STRUCT(gofer_limit_options);
+    FIELD(gofer_limit_options, size);
+    FIELD(gofer_limit_options, concurrency);
+    FIELD(gofer_limit_options, rate);
+    FIELD(gofer_limit_options, per_ms);
+    FIELD(gofer_limit_options, burst);
+    FIELD(gofer_limit_options, over);
+    FIELD(gofer_limit_options, scope);
 
     STRUCT(gofer_task_end);
     FIELD(gofer_task_end, size);
@@ -139,6 +150,13 @@ static void other_constants(void)
     CONSTANT(GOFER_REQUEUE);
     CONSTANT(GOFER_SNOOZE);
     CONSTANT(GOFER_PRIORITY_MAX);
+    CONSTANT(GOFER_LIMIT_KEYS);
+    CONSTANT(GOFER_LIMIT_COST_MAX);
+    CONSTANT(GOFER_OVER_WAIT);
+    CONSTANT(GOFER_OVER_REFUSE);
+    CONSTANT(GOFER_OVER_CANCEL_OLDEST);
+    CONSTANT(GOFER_SCOPE_STORE);
+    CONSTANT(GOFER_SCOPE_QUEUE);
     CONSTANT(GOFER_UNTIL_DONE);
     CONSTANT(GOFER_UNTIL_START);
     CONSTANT(GOFER_UNTIL_TTL);

@@ -37,13 +37,15 @@ int main(int argc, char **argv)
     if (gofer_set_allocator(memory_alloc, memory_realloc, free) != GOFER_OK)
         return 2;
 
-    suite parts[26] = {
+    suite parts[40] = {
         suite_life(), suite_keep(), suite_suspects(), suite_act(), suite_cancel(), suite_items(),
         suite_unique(), suite_group(), suite_wait(), suite_extra(),
         suite_named(), suite_control(), suite_events(), suite_stats(), suite_tick(),
         suite_audit(), suite_queues(), suite_priority(), suite_limit(),
     };
-    size_t part_count = 18;
+    size_t part_count = 0;
+    while (parts[part_count].tests)
+        part_count++;
     if (store_is_shared())
         parts[part_count++] = suite_share();
     if (store_is_file()) {

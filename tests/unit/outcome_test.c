@@ -71,6 +71,7 @@ static void every_ending_has_its_outcome(void)
             GF_OUTCOME_RETRIED, true, 16000 },
         { "crashed, stopping", GF_CRASHED, GOFER_RETRY, GOFER_CANCEL_STOP, GF_REQUEUE,
             GF_OUTCOME_REQUEUED, false, ANY },
+        { "refused", GF_REFUSED, 0, 0, GF_ARCHIVE, GF_OUTCOME_ARCHIVED, false, ANY },
         { "too late", GF_TOO_LATE, 0, 0, GF_DROP, GF_OUTCOME_EXPIRED, false, ANY },
         { "requeue", GF_RETURNED, GOFER_REQUEUE, 0, GF_REQUEUE, GF_OUTCOME_REQUEUED, false, ANY },
         { "unknown", GF_RETURNED, 42, 0, GF_RETRY_AT, GF_OUTCOME_RETRIED, true, 16000 },
@@ -224,6 +225,7 @@ static void attempts_have_a_kind(void)
         { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_STOP, "interrupted" },
         { GF_RETURNED, GOFER_REQUEUE, 0, "interrupted" },
         { GF_RETURNED, GOFER_SNOOZE, 0, "snoozed" }, { GF_TOO_LATE, 0, 0, "expired" },
+        { GF_REFUSED, 0, 0, "refused" },
         { GF_CRASHED, GOFER_RETRY, 0, "crashed" },
         { GF_CRASHED, GOFER_RETRY, GOFER_CANCEL_TIMEOUT, "timeout" },
     };

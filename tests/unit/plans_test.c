@@ -55,8 +55,8 @@ static bool plan_of(const char *text, char *plan, size_t room)
 static bool may_sort(int statement)
 {
     static const int some[] = { GF_SQL_QUEUES_FILLED, GF_SQL_DAY_LIST, GF_SQL_PAGE_GROUPS,
-        GF_SQL_PAGE_GROUP, GF_SQL_WORKER_LIST, GF_SQL_WORKER_PAGE,
-        GF_SQL_AWAITED_ENDED };
+        GF_SQL_PAGE_GROUP, GF_SQL_WORKER_LIST, GF_SQL_WORKER_PAGE, GF_SQL_AWAITED_ENDED,
+        GF_SQL_HOLDS_OLDEST };
     for (size_t i = 0; i < COUNT(some); i++)
         if (some[i] == statement)
             return true;

@@ -94,6 +94,16 @@ int32_t gf_priority_of(const gf_message *m)
     return 0;
 }
 
+bool gf_is_plain(const gf_message *m)
+{
+    const char *key, *value;
+    for (size_t at = 0; gf_headers_next(m->headers, m->headers_size, &at, &key, &value);)
+        if (gf_header_is_ours(key) && (strcmp(key, GF_HEADER_LIMITS) == 0 ||
+            (strcmp(key, GF_HEADER_PRIORITY) == 0 && priority_of(value) != 0)))
+            return false;
+    return true;
+}
+
 // The value of one as text, "" if it is not set.
 static const char *value_of(const gf_task_options *o, const known *k, char number[NUMBER_TEXT])
 {

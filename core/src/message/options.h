@@ -50,6 +50,8 @@ enum { GF_PRIORITY_MAX = GOFER_PRIORITY_MAX };  // and as far below 0
 bool gf_task_options_read(const gf_message *m, gf_task_options *out);
 // Only its priority: 0 if it has none that can be.
 int32_t gf_priority_of(const gf_message *m);
+// It has neither a priority nor limit keys: where it stands, and when it runs, is as it comes.
+bool gf_is_plain(const gf_message *m);
 // Append what is set to packed headers (gf_alloc; NULL: none yet), which must hold none of
 // it. ENOMEM leaves them.
 gofer_status gf_task_options_write(const gf_task_options *o, char **headers, size_t *size);

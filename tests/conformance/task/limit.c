@@ -235,7 +235,7 @@ static void a_higher_priority_waits_before_others(void)
 
 static void who_waits_holds_up_nobody(void)
 {
-    enum { BLOCKED = 300 };
+    enum { BLOCKED = 700 };                // more than one exchange looks at
     taken t = { .count = 0 };
     gf_broker *b = limits_open();
     at_most(b, "k", 1);
@@ -246,8 +246,8 @@ static void who_waits_holds_up_nobody(void)
     }
     put_of(b, "free", "");
     CHECK_STR(take_all(b, "q", &t), "blocked-0");
-    for (int i = 0; i < BLOCKED && !strstr(t.ids, "free"); i++)
-        take_all(b, "q", &t);              // one exchange looks at so many, and says that more are
+    for (int i = 0; i < BLOCKED && t.count == 1; i++)
+        take_all(b, "q", &t);
     CHECK_STR(t.ids, "free");
     CHECK_INT(of_key(b, "k", "waiting"), BLOCKED - 1);
     CHECK_INT(drain(b, "q", &t), BLOCKED + 1);
@@ -684,7 +684,8 @@ static void limits_go_with_a_task_to_another_store(void)
         taken r = { .count = 0 };
         CHECK_STR(take_all(b, "r", &r), "");
         end_all(b, &t);
-        CHECK_INT(drain(b, "r", &r) + drain(b, "q", &t), 2);
+        CHECK_INT(drain(b, "q", &t), 1);
+        CHECK_INT(drain(b, "r", &r), 1);
     } else {
         CHECK_STR(task_text(b, "r", "b", "limits"), "k");
         end_all(b, &t);

@@ -393,6 +393,15 @@ static const gf_audit_ops audit = {
     .page = gf_sq_audit_page,
 };
 
+static const gf_limits_ops limits = {
+    .put = gf_sq_limit_put,
+    .drop = gf_sq_limit_drop,
+    .list = gf_sq_limits,
+    .keys = gf_sq_limit_keys,
+    .key = gf_sq_limit_key,
+    .pause = gf_sq_limit_pause,
+};
+
 const gf_broker_ops gf_sqlite_ops = {
     .schemes = schemes,
     .open = open_store,
@@ -410,4 +419,5 @@ const gf_broker_ops gf_sqlite_ops = {
     .transfer = &transfer,
     .check = &check,
     .audit = &audit,
+    .limits = &limits,
 };

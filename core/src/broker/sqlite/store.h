@@ -237,6 +237,7 @@ typedef struct gf_sq_queue {
     gf_link  by_name, by_qid;            // the first is the first member
     int64_t  qid, tail, paused_ms;
     bool     ranked;                     // it has had a task with a priority
+    bool     limited;                    // it has had one with limit keys, or a limit of its own
     int64_t  count[GF_STATE_COUNT];      // with the changes
     int64_t  change[GF_STATE_COUNT];
     int64_t  processed, failed;          // changes only
@@ -252,14 +253,36 @@ typedef struct gf_sq_queue_counts {
     gf_sq_queue  *last;                  // the latest hit
 } gf_sq_queue_counts;
 
+// A key of limits that the running transaction has touched: what its limit is, and what there is of
+// it (limit/gate.c).
+typedef struct gf_sq_gate {
+    gf_link  by_key, by_lid;             // the first is the first member
+    int64_t  lid, qid;                   // lid 0: it has no row yet; qid 0: counted over all queues
+    gf_limit limit;                      // name NULL: it has none
+    int64_t  running;                    // -1: not counted yet
+    int64_t  tat_us, until_ms;           // limit_rate.h; paused until then
+    int64_t  wake_ms;                    // when forward looks at it; 0: never
+    int64_t  freed;                      // claims that ended, for which nobody was brought back yet
+    bool     dirty;                      // its row is to be written
+    char     key[GF_NAME_MAX + 1], name[GF_NAME_MAX + 1];      // its own, its limit's
+} gf_sq_gate;
+
+typedef struct gf_sq_gates {
+    gf_sq_gate **gates;                  // owned; kept for the next transaction
+    size_t       count, room;
+    gf_table     by_key, by_lid;
+} gf_sq_gates;
+
 typedef struct gf_sq_txn {
     gf_sq_store *store;
     gf_sq_conn  *conn;
     gf_sq_queue_counts *counts;
+    gf_sq_gates *gates;
     int64_t      now_ms, mono_ms;
     uint32_t     wakeups;                // bits of queues: who is woken after the commit
     uint32_t     ended;                  // bits of the ids whose end was told to who waits for it
     bool         awaited;                // somebody waits for an end
+    bool         asked;                  // somebody was asked to stop: watches are woken
     bool         tight;                  // the disk is full: write what must be, and
                                          //   nothing beside it
     bool         meager;                 // and nothing that makes the store larger, however little
@@ -289,19 +312,28 @@ enum { GF_SQ_QID_MAX = (1 << 23) - 2 };  // 23 bits, and there is a number behin
 static inline int64_t gf_sq_qid_of(int64_t seq) { return seq >> GF_SQ_SEQ_BITS; }
 static inline int64_t gf_sq_first_seq(int64_t qid) { return qid << GF_SQ_SEQ_BITS; }
 
+// Behind all lanes stand those that wait for a limit's key.
+static inline bool gf_sq_is_held(int64_t seq)
+{
+    return gf_sq_is_ranked(seq) &&
+        (seq & (GF_SQ_RANKED - 1)) >= (int64_t)GF_SQ_LANES << GF_SQ_LANE_BITS;
+}
+
 // A queue's tasks that wait, in the order in which they are taken: those with a priority above 0,
-// the plain ones, those with one below.
-enum { GF_SQ_SPANS = 3 };
+// the plain ones, those with one below; and those that are not taken: they wait for a key.
+enum { GF_SQ_SPANS = 3, GF_SQ_SPAN_HELD = GF_SQ_SPANS, GF_SQ_SPANS_ALL };
 typedef struct gf_sq_span { int64_t first, last; } gf_sq_span;
 gf_sq_span gf_sq_span_of(int64_t qid, int which);
 // A task of this priority has come to the queue, whatever it waits for: from now on all that get in
 // line there are asked for theirs.
 void gf_sq_lane_expect(gf_sq_txn *t, gf_sq_queue *q, int32_t priority);
+// The lane of a number; the plain line's is GF_SQ_LANE_PLAIN.
+int32_t gf_sq_lane_of(int64_t seq);
 // A fresh seq at the end of the priority's line; 0 is gf_sq_queue_next.
 int64_t gf_sq_line_next(gf_sq_txn *t, gf_sq_queue *q, int32_t priority);
 // Of a row of ready or later; without looking where the queue has never had any.
 int32_t gf_sq_row_priority(gf_sq_txn *t, const gf_sq_queue *q, gf_state state, int64_t seq);
-// A row has come to later: it leaves its lane. Its seq from now on.
+// A row has come to later: it leaves its lane, or those who wait for a key. Its seq from now on.
 int64_t gf_sq_lane_leave(gf_sq_txn *t, gf_sq_queue *q, int64_t seq);
 
 // A number of a row. What another program has left there may be any: beyond these bounds, which no
@@ -464,6 +496,7 @@ struct gf_sq_store {
     gf_sq_conn    writer;
     gf_sq_folder  folder;
     gf_sq_queue_counts counts;
+    gf_sq_gates   gates;
     bool          wrote;                 // a transaction was begun: closing has something to tidy
     size_t        left_out;              // pieces not logged yet
     int64_t       left_logged_ms;        // monotonic
@@ -596,6 +629,64 @@ void gf_sq_lock_free(gf_sq_conn *c, int64_t qid, const char *id, int64_t xid);
 int64_t gf_sq_lock_until(gf_sq_conn *c, int64_t qid, const gf_sq_extra *e, const char *id,
     int64_t now_ms);
 
+// ---- limits (limit/) ----------------------------------------------------------------------------
+
+// The task has keys: from now on its queue's are looked at.
+void gf_sq_limit_expect(gf_sq_txn *t, gf_sq_queue *q, const gf_message *m);
+// The gate of a key for this queue; NULL: SQL or memory has failed. Good until the transaction
+// ends.
+gf_sq_gate *gf_sq_gate_of(gf_sq_txn *t, const gf_sq_queue *q, const char *key, size_t size);
+gf_sq_gate *gf_sq_gate_numbered(gf_sq_txn *t, int64_t lid);
+// Finds the limit of its key.
+void        gf_sq_gate_resolve(gf_sq_conn *c, gf_sq_gate *g);
+void        gf_sq_limit_read(sqlite3_stmt *s, int at, gf_limit *out);    // its numbers; limits.c
+// Its row, made if there is none. False: failed.
+bool        gf_sq_gate_row(gf_sq_txn *t, gf_sq_gate *g);
+// Has it room for one more of this cost? Not: *opens_ms is when, as far as the time alone is in the
+// way; 0: somebody has to end.
+bool        gf_sq_gate_open(gf_sq_txn *t, gf_sq_gate *g, int64_t cost, int64_t *opens_ms);
+int64_t     gf_sq_gate_running(gf_sq_txn *t, gf_sq_gate *g);
+// Looked at by forward then, or before.
+void        gf_sq_gate_wake(gf_sq_gate *g, int64_t at_ms);
+// The numbers of the queue's own key count what runs of the queue.
+bool        gf_sq_gate_is_queues(const gf_sq_gate *g);
+void        gf_sq_gates_flush(gf_sq_txn *t);
+void        gf_sq_gates_forget(gf_sq_gates *gates);
+void        gf_sq_gates_close(gf_sq_gates *gates);
+
+// What becomes of a task that is next in line (admit.c).
+typedef enum gf_sq_verdict {
+    GF_SQ_TAKEN,                         // it runs now, and counts
+    GF_SQ_REFUSED,                       // it is taken, and not run
+    GF_SQ_HELD,                          // it waits for a key, beside the line
+    GF_SQ_SHUT                           // nobody of its queue is to be taken now
+} gf_sq_verdict;
+// A decision, to be carried out when no statement reads the line: by gf_sq_hold_run for those that
+// run, by gf_sq_park for those that wait.
+typedef struct gf_sq_decision {
+    int64_t       seq, since_ms;
+    gf_sq_verdict verdict;
+    gf_sq_gate   *gates[GOFER_LIMIT_KEYS];       // its keys'
+    size_t        gate_count, full;              // full: the first that has no room,
+    int64_t       opens_ms;                      //   and when it has, by the time alone; 0
+} gf_sq_decision;
+// own: the gate of the queue's own key, NULL: none has it. What is taken counts from now on.
+void gf_sq_decide(gf_sq_txn *t, const gf_sq_queue *q, gf_sq_gate *own, const gf_message *m,
+    gf_sq_decision *d);
+void gf_sq_hold_run(gf_sq_txn *t, const gf_sq_decision *d, int64_t token);
+void gf_sq_park(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_decision *d);
+// A claim has ended, or was lost. Whose keys it counted for are to be looked at: gf_sq_release_all.
+void gf_sq_leave(gf_sq_txn *t, gf_sq_queue *q, int64_t seq);
+void gf_sq_release_all(gf_sq_txn *t);
+// Up to so many that wait for the key, as far as it has room, to the heads of their lines. How
+// many.
+int64_t gf_sq_release_some(gf_sq_txn *t, gf_sq_gate *g, int64_t most);
+// One that waited is gone from the line.
+void gf_sq_unpark(gf_sq_txn *t, int64_t seq);
+// forward's part: gates whose time has come, at most limit. How many.
+size_t  gf_sq_gates_look(gf_sq_txn *t, size_t limit);
+int64_t gf_sq_gates_next(gf_sq_conn *c);         // when the next one's time comes; GF_NONE_DUE
+
 // ---- groups (group.c, set.c) --------------------------------------------------------------------
 
 void gf_sq_member_add(gf_sq_txn *t, int64_t qid, const char *group, int64_t seq, int64_t at_ms);
@@ -635,6 +726,9 @@ gofer_status gf_sq_commands_take(gf_sq_store *s, const char *worker, gf_names *o
 gofer_status gf_sq_put(gf_broker *b, gf_put *items, size_t count);                     // put.c
 // exchange.c
 gofer_status gf_sq_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf_take *take);
+// take.c: fills the take with up to `room` tasks, for this worker.
+void gf_sq_take_all(gf_sq_txn *t, gf_take *take, size_t room, int64_t wid);
+enum { GF_SQ_OWN_TOKEN = 1048575 };      // a task's own part of its token, see READY_TO_ACTIVE
 gofer_status gf_sq_settle(gf_broker *b, uint64_t ticket, bool force);                  // ticket.c
 // lease.c
 gofer_status gf_sq_extend(gf_broker *b, gf_lease *leases, size_t count, int64_t lease_ms);
@@ -754,6 +848,15 @@ gofer_status gf_sq_task_edit(gf_broker *b, const char *queue, const char *id, co
     int64_t run_at_ms);
 // audit.c
 gofer_status gf_sq_audit_add(gf_broker *b, const char *record, int64_t keep);
+// limits.c
+gofer_status gf_sq_limit_put(gf_broker *b, const gf_limit *limit);
+gofer_status gf_sq_limit_drop(gf_broker *b, const char *name);
+gofer_status gf_sq_limits(gf_broker *b, const char *after, size_t limit, gofer_info **out);
+gofer_status gf_sq_limit_keys(gf_broker *b, const char *after_key, const char *after_queue,
+    bool waiting, size_t limit, gofer_info **out);
+gofer_status gf_sq_limit_key(gf_broker *b, const char *key, gofer_info **out);
+gofer_status gf_sq_limit_pause(gf_broker *b, const char *key, int64_t until_ms);
+// audit.c
 gofer_status gf_sq_audit_page(gf_broker *b, int64_t before, size_t limit, gf_names *lines);
 // check.c
 gofer_status gf_sq_check_store(gf_broker *b, bool repair, gf_report_finding report, void *arg);

@@ -40,6 +40,8 @@ static bool decide_at_once(gf_crew *c, gofer_task *task, int64_t now_ns)
         returned = GOFER_REQUEUE;  // put back, which the store may refuse
     else if (cancelled)
         ;
+    else if (task->claim->refused)
+        how = GF_REFUSED;
     else if (task->options->start_by_ms &&
         gf_task_too_late(task, gf_broker_now_ms(task->worker->broker)))
         how = GF_TOO_LATE;

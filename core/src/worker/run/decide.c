@@ -288,6 +288,7 @@ static void decide_failure(gofer_task *face, gf_attempt_end end, int32_t returne
         .snooze_limit = w->settings.snooze_limit,
         .now_ms = gf_broker_now_ms(w->broker),
         .type = m->type,
+        .limits = face->options->limits,
         .said = face->error,
         .limit_ms = face->deadline_mono_ms - face->started_ns / 1000000,
         .grace_ms = w->settings.lost_after_ms,

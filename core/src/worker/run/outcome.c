@@ -4,6 +4,7 @@
 #include "worker/run/outcome.h"
 
 #include <stdio.h>
+#include <string.h>
 
 // Did something other than the task end the attempt: a stop, or a lost lease?
 static bool was_interrupted(const gf_attempt *a)
@@ -40,6 +41,7 @@ bool gf_attempt_comes_back(const gf_attempt *a)
 {
     switch (a->end) {
     case GF_TOO_LATE:
+    case GF_REFUSED:
         return false;
     case GF_NO_HANDLER:
     case GF_EXPIRED:
@@ -66,6 +68,7 @@ bool gf_attempt_failed(const gf_attempt *a)
     switch (a->end) {
     case GF_NO_HANDLER:
     case GF_TOO_LATE:
+    case GF_REFUSED:
         return false;
     case GF_EXPIRED:
     case GF_LOST:
@@ -110,6 +113,8 @@ gf_outcome gf_outcome_of(const gf_attempt *a)
         return retry_at(a->now_ms + a->no_handler_delay_ms, false);
     if (a->end == GF_TOO_LATE)
         return (gf_outcome){ GF_DROP, GF_OUTCOME_EXPIRED, false, 0 };
+    if (a->end == GF_REFUSED)
+        return (gf_outcome){ GF_ARCHIVE, GF_OUTCOME_ARCHIVED, false, 0 };
     if (is_snooze(a) && !snoozes_too_often(a))
         return (gf_outcome){ GF_RETRY_AT, GF_OUTCOME_SNOOZED, false, a->now_ms + delay_of(a) };
 
@@ -157,6 +162,8 @@ const char *gf_outcome_word(const gf_attempt *a, const gf_outcome *o)
     case GF_OUTCOME_ARCHIVED:
         break;
     }
+    if (a->end == GF_REFUSED)
+        return "refused";
     if (a->end == GF_LOST)
         return "lost";
     if (a->end == GF_CRASHED && a->cancelled != GOFER_CANCEL_TIMEOUT)
@@ -190,6 +197,14 @@ static const char *without_text(const gf_attempt *a)
     return is_snooze(a) ? "snoozed" : "handler failed without a text";
 }
 
+int gf_refused_text(const char *limits, char *out, size_t capacity)
+{
+    int n = snprintf(out, capacity, "refused: a limit has no room (%s)", limits ? limits : "");
+    for (char *at = out; (at = strchr(at, '\n')) != NULL;)
+        *at = ' ';
+    return n;
+}
+
 size_t gf_outcome_text(const gf_attempt *a, char *out, size_t capacity)
 {
     char limit[32], grace[32], stop[64];
@@ -208,6 +223,9 @@ size_t gf_outcome_text(const gf_attempt *a, char *out, size_t capacity)
         break;
     case GF_TOO_LATE:
         n = snprintf(out, capacity, "expired: it was not started in time");
+        break;
+    case GF_REFUSED:
+        n = gf_refused_text(a->limits, out, capacity);
         break;
     case GF_LOST:
         n = snprintf(out, capacity,

@@ -16,6 +16,7 @@ typedef enum gf_attempt_end {
     GF_EXPIRED,      // past its deadline before it started
     GF_LOST,         // the handler did not come back after its deadline
     GF_TOO_LATE,     // it was to start by a time that has passed
+    GF_REFUSED,      // a limit has no room for it, and that is its end
     GF_CRASHED       // the process that ran it died of it; else as GF_RETURNED with a retry
 } gf_attempt_end;
 
@@ -42,6 +43,7 @@ typedef struct gf_attempt {
 
     // For the words that are kept of it.
     const char *type;
+    const char *limits;            // its limit keys, one in a line; NULL: none
     const char *said;              // what the handler left; NULL: nothing
     int64_t limit_ms;              // the time it had
     int64_t grace_ms;              // how long a lost one was waited for
@@ -67,6 +69,9 @@ const char *gf_outcome_word(const gf_attempt *a, const gf_outcome *o);
 
 // The words kept as the task's last error. Returns the length.
 size_t gf_outcome_text(const gf_attempt *a, char *out, size_t capacity);
+
+// Those of a task that a limit has refused. The length, as snprintf tells it.
+int gf_refused_text(const char *limits, char *out, size_t capacity);
 
 // "250ms", "30s", "1h30m": as gofer_parse_duration reads it.
 void gf_duration_text(int64_t ms, char out[32]);

@@ -3,10 +3,14 @@
 // May touch: task, util/. Every function takes the pool's lock unless it says that it is held.
 #include "worker/run/pool.h"
 
+#include "util/alloc.h"
 #include "util/thread.h"
+#include "worker/run/on_dead.h"
 #include "worker/run/outcome.h"
 #include "worker/run/pool_steps.h"
 #include "worker/run/task.h"
+
+enum { REASON = 1200 };            // with four keys of the longest
 
 // Locks: pool->lock held. One that was to start by a time that has passed is not for the host.
 static bool drop_late(gf_pool *p, gofer_task *task, int64_t now_ns, gf_calls *calls)
@@ -15,6 +19,20 @@ static bool drop_late(gf_pool *p, gofer_task *task, int64_t now_ns, gf_calls *ca
         return false;
     task->outcome = (gf_outcome){ GF_DROP, GF_OUTCOME_EXPIRED, false, 0 };
     gf_pool_report(p, task, now_ns, calls);            // it did not run: the outcome stands
+    return true;
+}
+
+// Locks: pool->lock held. One that a limit has refused is not either: it is archived.
+static bool drop_refused(gf_pool *p, gofer_task *task, int64_t now_ns, gf_calls *calls)
+{
+    char text[REASON];
+    if (!task->claim->refused)
+        return false;
+    gf_refused_text(task->options->limits, text, sizeof text);
+    task->outcome = (gf_outcome){ GF_ARCHIVE, GF_OUTCOME_ARCHIVED, false, 0 };
+    task->reason = gf_strdup(text);                    // NULL: the fetcher has a text for that
+    gf_on_dead_count(task->worker, task, &task->outcome);
+    gf_pool_report(p, task, now_ns, calls);
     return true;
 }
 
@@ -37,7 +55,7 @@ gofer_status gf_pool_take(
     else
         while (n < max && p->ready.count > 0 && p->running < p->concurrency) {
             gofer_task *task = gf_tasks_pop(&p->ready);
-            if (drop_late(p, task, now_ns, calls))
+            if (drop_late(p, task, now_ns, calls) || drop_refused(p, task, now_ns, calls))
                 continue;
             gf_pool_start(p, task, NULL, now_ns, calls);
             tasks[n++] = task;

@@ -66,6 +66,8 @@ static void run_task(gofer_task *task)
                                    //   the store may refuse
     else if (cancelled == GOFER_CANCEL_REQUEST)
         returned = GOFER_RETRY;    // while it waited here: as if it had begun
+    else if (task->claim->refused)
+        end = GF_REFUSED;
     else if (task->options->start_by_ms &&
         gf_task_too_late(task, gf_broker_now_ms(task->worker->broker)))
         end = GF_TOO_LATE;

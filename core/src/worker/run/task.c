@@ -383,6 +383,16 @@ int32_t gofer_task_snooze(gofer_task *task, int64_t delay_ms, const char *text)
     return leave_text(task, text, GOFER_SNOOZE);
 }
 
+int32_t gofer_task_limit_pause(gofer_task *task, const char *key, int64_t ms, const char *text)
+{
+    if (task && gofer_client_limit_pause(gofer_task_client(task), key, ms) != GOFER_OK)
+        gf_logf(&task->worker->log, GOFER_LOG_WARN,
+            "a limit key is not paused: others of it may start", "task", gofer_task_id(task),
+            "type", gofer_task_type(task), "key", key ? key : "", "error", gofer_error_last(),
+            NULL);
+    return gofer_task_snooze(task, ms, text);
+}
+
 int32_t gofer_task_want(gofer_task *task, const char *text)
 {
     if (task)

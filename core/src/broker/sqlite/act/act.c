@@ -37,6 +37,8 @@ static void away(gf_sq_txn *t, gf_state from, int64_t seq)
     bool ready = from == GF_PENDING;
     GF_SQ_RUN(t->conn, ready ? GF_SQL_READY_ID_DROP : GF_SQL_LATER_ID_DROP, seq);
     GF_SQ_RUN(t->conn, ready ? GF_SQL_READY_BLOB_DROP : GF_SQL_LATER_BLOB_DROP, seq);
+    if (ready && gf_sq_is_held(seq))
+        gf_sq_unpark(t, seq);
     if (ready)
         GF_SQ_RUN(t->conn, GF_SQL_READY_DROP_RANGE, seq, seq);
     else

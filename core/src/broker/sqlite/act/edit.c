@@ -36,6 +36,8 @@ static void to_tail(gf_sq_txn *t, gf_sq_queue *q, int64_t seq)
     GF_SQ_RUN(t->conn, GF_SQL_READY_TO_TAIL, seq, at_tail, t->now_ms);
     GF_SQ_RUN(t->conn, GF_SQL_READY_ID_MOVE, seq, at_tail);
     GF_SQ_RUN(t->conn, GF_SQL_READY_DROP_RANGE, seq, seq);
+    if (gf_sq_is_held(seq))
+        gf_sq_unpark(t, seq);
     t->wakeups |= q->bit;
 }
 

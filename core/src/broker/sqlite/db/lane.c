@@ -6,6 +6,9 @@
 // at the head of its lane by itself, and who has no priority notices nothing. Only what waits or
 // runs has such a number: it gets a plain one when it goes to `later`. So a lane begins anew
 // whenever nothing of it waits or runs.
+//
+// Behind the lanes are numbers for tasks that wait for a limit's key (limit/admit.c): `held` says
+// which place in the line each had. No take looks at them; for all else they are pending as others.
 #include "broker/sqlite/store.h"
 #include "message/options.h"
 
@@ -25,7 +28,15 @@ gf_sq_span gf_sq_span_of(int64_t qid, int which)
         return (gf_sq_span){ lane_first(qid, 0), lane_first(qid, GF_SQ_LANE_PLAIN) - 1 };
     if (which == 1)
         return (gf_sq_span){ gf_sq_first_seq(qid), lane_first(qid, 0) - 1 };
-    return (gf_sq_span){ lane_first(qid, GF_SQ_LANE_PLAIN), gf_sq_first_seq(qid + 1) - 1 };
+    if (which == 2)
+        return (gf_sq_span){ lane_first(qid, GF_SQ_LANE_PLAIN), lane_last(qid, GF_SQ_LANES - 1) };
+    return (gf_sq_span){ lane_first(qid, GF_SQ_LANES), gf_sq_first_seq(qid + 1) - 1 };
+}
+
+int32_t gf_sq_lane_of(int64_t seq)
+{
+    return gf_sq_is_ranked(seq) ? (int32_t)((seq & (GF_SQ_RANKED - 1)) >> GF_SQ_LANE_BITS)
+                                : GF_SQ_LANE_PLAIN;
 }
 
 static int64_t lane_end(gf_sq_txn *t, int64_t qid, int32_t lane)
@@ -83,6 +94,8 @@ int64_t gf_sq_lane_leave(gf_sq_txn *t, gf_sq_queue *q, int64_t seq)
 {
     if (!gf_sq_is_ranked(seq))
         return seq;
+    if (gf_sq_is_held(seq))
+        gf_sq_unpark(t, seq);
     int64_t plain = gf_sq_queue_next(q);
     GF_SQ_RUN(t->conn, GF_SQL_LATER_ID_MOVE, seq, plain);
     GF_SQ_RUN(t->conn, GF_SQL_LATER_RENUMBER, seq, plain);

@@ -286,6 +286,16 @@ static int show_waiting(gofer_info *info, sqlite3_stmt *s, gf_state state)
     }
 }
 
+// Of a task that waits for a limit's key.
+static int show_key(gofer_info *info, gf_sq_conn *c, int64_t seq)
+{
+    sqlite3_stmt *key = gf_sq_stmt(c, GF_SQL_HELD_KEY);
+    gf_sq_bind_int(c, key, 1, seq);
+    int bad = gf_sq_row(c, key) ? gf_info_set_text(info, "waits_for", column_text(key, 0)) : 0;
+    gf_sq_done(key);
+    return bad;
+}
+
 static int show_running(gofer_info *info, sqlite3_stmt *s, bool whole)
 {
     int64_t done = gf_sq_number(s, GF_SQ_COL_DONE), total = gf_sq_number(s, GF_SQ_COL_TOTAL);
@@ -362,6 +372,9 @@ gofer_info *gf_sq_task_info(gf_sq_conn *c, sqlite3_stmt *s, const char *queue, b
     gf_sq_done(blob);                    // copied; the result may be a blob too
     bad |= gf_info_set_text(info, "state", gf_state_name(state));
     bad |= state == GF_ACTIVE ? show_running(info, s, whole) : show_waiting(info, s, state);
+    int64_t seq = sqlite3_column_int64(s, GF_SQ_COL_SEQ);
+    if (state == GF_PENDING && gf_sq_is_held(seq))
+        bad |= show_key(info, c, seq);
     if (xid)
         bad |= show_extra(info, c, xid, whole);
     if (whole)

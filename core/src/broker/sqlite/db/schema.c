@@ -5,7 +5,7 @@
 #include "broker/sqlite/store.h"
 #include "util/error.h"
 
-enum { APPLICATION_ID = 0x676F6672, SCHEMA_VERSION = 8 };
+enum { APPLICATION_ID = 0x676F6672, SCHEMA_VERSION = 9 };
 
 #define BODY \
     "bid INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL, enqueued_ms INTEGER NOT NULL, " \
@@ -139,10 +139,33 @@ static const char version_7[] =
 static const char version_8[] =
     "ALTER TABLE queue ADD COLUMN ranked INTEGER NOT NULL DEFAULT 0;";
 
+// Limits (limit/): the limits themselves, the keys that tasks count for, which claims count for
+// which (token: the claim's), and who waits for a key (place: its number in the line).
+static const char version_9[] =
+    "ALTER TABLE queue ADD COLUMN limited INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE limits(name TEXT PRIMARY KEY, prefix INTEGER, concurrency INTEGER NOT NULL,"
+    "  rate INTEGER NOT NULL, per_ms INTEGER NOT NULL, burst INTEGER NOT NULL, over INTEGER NOT "
+    "NULL,"
+    "  per_queue INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX limits_prefix ON limits(prefix) WHERE prefix IS NOT NULL;"
+    "CREATE TABLE limit_key(lid INTEGER PRIMARY KEY, key TEXT NOT NULL, qid INTEGER NOT NULL,"
+    "  tat_us INTEGER NOT NULL DEFAULT 0, until_ms INTEGER NOT NULL DEFAULT 0,"
+    "  wake_ms INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE UNIQUE INDEX limit_key_name ON limit_key(key, qid);"
+    "CREATE INDEX limit_key_wake ON limit_key(wake_ms) WHERE wake_ms > 0;"
+    "CREATE TABLE holds(lid INTEGER NOT NULL, seq INTEGER NOT NULL, token INTEGER NOT NULL,"
+    "  PRIMARY KEY(lid, seq)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX holds_seq ON holds(seq);"
+    "CREATE TABLE held(lid INTEGER NOT NULL, lane INTEGER NOT NULL, since_ms INTEGER NOT NULL,"
+    "  place INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(lid, lane, since_ms, place))"
+    "  STRICT, WITHOUT ROWID;"
+    "CREATE UNIQUE INDEX held_seq ON held(seq);"
+    "CREATE UNIQUE INDEX held_place ON held(place);";
+
 // steps[n] turns version n into n + 1. The first makes everything.
 static const char *const steps[SCHEMA_VERSION] = {
     version_1, version_2, version_3, version_4, version_5, version_6, version_7,
-    version_8,
+    version_8, version_9,
 };
 
 gofer_status gf_sq_schema_check(gf_sq_conn *c, const char *path, bool *is_new)

@@ -12,8 +12,8 @@
 // The states as broker.h numbers them: 2 scheduled, 3 retry, 4 completed, 5 archived, 6
 // aggregating. They are literals here so that the partial indexes of `later` match.
 #define QUEUE_COLUMNS \
-    "qid, tail, paused_ms, ranked, pending, active, scheduled, retry, completed, archived, " \
-    "aggregating, name"
+    "qid, tail, paused_ms, ranked, limited, pending, active, scheduled, retry, completed, " \
+    "archived, aggregating, name"
 
 #define WORKER_COLUMNS \
     "wid, lease_until, id, host, pid, started_ms, state, concurrency, running, queues, " \
@@ -74,6 +74,15 @@
     "FROM head WHERE head.seq & (1 << 39)) " \
     "SELECT min(r.since_ms) FROM ready r WHERE r.seq IN (SELECT seq FROM head)"
 
+// A queue's own key is listed with its queue.
+#define IS_QUEUES "k.key >= 'queue:' AND k.key < 'queue;'"
+// Some of the keys, from one on: those that nothing runs or waits for, and whose times are past.
+#define OLD_KEYS \
+    "(SELECT lid, key, qid, tat_us, until_ms, wake_ms FROM limit_key WHERE lid >= ?2 " \
+    "ORDER BY lid LIMIT 500) k WHERE k.tat_us < ?1 * 1000 AND k.until_ms < ?1 AND k.wake_ms = 0 " \
+    "AND NOT (" IS_QUEUES ") AND NOT EXISTS(SELECT 1 FROM held h WHERE h.lid = k.lid) " \
+    "AND NOT EXISTS(SELECT 1 FROM holds r WHERE r.lid = k.lid)"
+
 const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_BEGIN] = "BEGIN IMMEDIATE",
     [GF_SQL_BEGIN_READ] = "BEGIN",
@@ -91,6 +100,7 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
         "?10") ", " PLUS("aggregating", "?11") " WHERE qid = ?1",
     [GF_SQL_QUEUE_PAUSE] = "UPDATE queue SET paused_ms = ?2 WHERE qid = ?1",
     [GF_SQL_QUEUE_RANKED] = "UPDATE queue SET ranked = 1 WHERE qid = ?1",
+    [GF_SQL_QUEUE_LIMITED] = "UPDATE queue SET limited = 1 WHERE qid = ?1",
     [GF_SQL_QUEUE_DROP] = "DELETE FROM queue WHERE qid = ?1",
     [GF_SQL_QUEUE_DOOM] =
         "UPDATE queue SET name = '{deleted}' || qid, paused_ms = 1 WHERE qid = ?1",
@@ -198,7 +208,9 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_READY_COUNT] = "SELECT count(*) FROM ready WHERE seq > ?1 AND seq < ?2",
     [GF_SQL_LANE_LAST] =
         "SELECT max(coalesce((SELECT max(seq) FROM ready WHERE seq BETWEEN ?1 AND ?2), ?1), "
-        "coalesce((SELECT max(seq) FROM active WHERE seq BETWEEN ?1 AND ?2), ?1))",
+        "coalesce((SELECT max(seq) FROM active WHERE seq BETWEEN ?1 AND ?2), ?1), "
+        "coalesce((SELECT max(place) FROM held WHERE place BETWEEN ?1 AND ?2), ?1))",
+    [GF_SQL_READY_RENUMBER] = "UPDATE ready SET seq = ?2 WHERE seq = ?1",
 
     [GF_SQL_ACTIVE_HAS] = "SELECT 1 FROM active WHERE seq = ?1 AND token = ?2",
     [GF_SQL_ACTIVE_DROP] = "DELETE FROM active WHERE seq = ?1 AND token = ?2",
@@ -526,4 +538,62 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_AUDIT_TRIM] = "DELETE FROM audit WHERE n <= (SELECT max(n) FROM audit) - ?1",
     [GF_SQL_AUDIT_LIST] =
         "SELECT n, at_ms, record FROM audit WHERE n < ?1 ORDER BY n DESC LIMIT ?2",
+
+    [GF_SQL_LIMIT_GET] =
+        "SELECT concurrency, rate, per_ms, burst, over, per_queue FROM limits WHERE name = ?1",
+    [GF_SQL_LIMIT_PREFIX] = "SELECT max(prefix) FROM limits WHERE prefix <= ?1",
+    [GF_SQL_LIMIT_SET] =
+        "INSERT OR REPLACE INTO limits(name, prefix, concurrency, rate, per_ms, burst, over, "
+        "per_queue) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [GF_SQL_LIMIT_DROP] = "DELETE FROM limits WHERE name = ?1",
+    [GF_SQL_LIMIT_LIST] = "SELECT concurrency, rate, per_ms, burst, over, per_queue, name "
+                          "FROM limits WHERE name > ?1 ORDER BY name LIMIT ?2",
+    [GF_SQL_KEY_GET] = "SELECT lid, tat_us, wake_ms FROM limit_key WHERE key = ?1 AND qid = ?2",
+    [GF_SQL_KEY_UNTIL] = "SELECT until_ms FROM limit_key WHERE key = ?1 AND qid = 0",
+    [GF_SQL_KEY_NUMBERED] = "SELECT key, qid, tat_us, wake_ms FROM limit_key WHERE lid = ?1",
+    [GF_SQL_KEY_ADD] = "INSERT INTO limit_key(key, qid) VALUES(?1, ?2)",
+    [GF_SQL_KEY_SET] = "UPDATE limit_key SET tat_us = ?2, wake_ms = ?3 WHERE lid = ?1",
+    // ?2: 0: no longer
+    [GF_SQL_KEY_PAUSE] =
+        "INSERT INTO limit_key(key, qid, until_ms) VALUES(?1, 0, ?2) ON CONFLICT(key, qid) DO "
+        "UPDATE SET until_ms = CASE ?2 WHEN 0 THEN 0 ELSE max(until_ms, ?2) END",
+    // ?3: only those that somebody waits for
+    [GF_SQL_KEY_PAGE] =
+        "SELECT k.lid, k.key, k.qid, k.tat_us, (SELECT p.until_ms FROM limit_key p "
+        "WHERE p.key = k.key AND p.qid = 0), (SELECT q.name FROM queue q WHERE q.qid = k.qid) "
+        "FROM limit_key k WHERE (k.key, k.qid) > (?1, ?2) AND (" IS_QUEUES " OR "
+        "EXISTS(SELECT 1 FROM held h WHERE h.lid = k.lid) OR (?3 = 0 AND "
+        "EXISTS(SELECT 1 FROM holds r WHERE r.lid = k.lid))) ORDER BY k.key, k.qid",
+    [GF_SQL_KEYS_WAKE] =
+        "UPDATE limit_key SET wake_ms = ?3 WHERE key >= ?1 AND key <= ?2 AND "
+        "EXISTS(SELECT 1 FROM held h WHERE h.lid = limit_key.lid)",
+    [GF_SQL_KEYS_DUE] = "SELECT lid FROM limit_key WHERE wake_ms > 0 AND wake_ms <= ?1 "
+                        "ORDER BY wake_ms LIMIT ?2",
+    [GF_SQL_KEY_NEXT] =
+        "SELECT wake_ms FROM limit_key WHERE wake_ms > 0 ORDER BY wake_ms LIMIT 1",
+    [GF_SQL_KEY_LAST] = "SELECT max(lid) FROM limit_key",
+    // Nothing is known of it any more. ?1: now, ?2: from this one on a few are looked at.
+    [GF_SQL_KEY_OLD] = "SELECT 1 FROM " OLD_KEYS " LIMIT 1",
+    [GF_SQL_KEY_PURGE] = "DELETE FROM limit_key WHERE lid IN (SELECT lid FROM " OLD_KEYS ")",
+    [GF_SQL_HOLDS_ADD] = "INSERT OR REPLACE INTO holds(lid, seq, token) VALUES(?1, ?2, ?3)",
+    [GF_SQL_HOLDS_OF] = "SELECT lid FROM holds WHERE seq = ?1",
+    [GF_SQL_HOLDS_DROP] = "DELETE FROM holds WHERE seq = ?1",
+    [GF_SQL_HOLDS_COUNT] = "SELECT count(*) FROM holds h JOIN active a ON a.seq = h.seq "
+                           "WHERE h.lid = ?1 AND a.token = h.token AND a.lease_until >= ?2",
+    // Who has run longest and was not asked yet. So many as may run are sorted.
+    [GF_SQL_HOLDS_OLDEST] =
+        "SELECT a.seq FROM holds h JOIN active a ON a.seq = h.seq "
+        "WHERE h.lid = ?1 AND a.token = h.token AND NOT EXISTS(SELECT 1 FROM cancel c "
+        "WHERE c.seq = a.seq AND c.token = a.token) ORDER BY a.started_ms, a.seq LIMIT 1",
+    [GF_SQL_HELD_ADD] =
+        "INSERT INTO held(lid, lane, since_ms, place, seq) VALUES(?1, ?2, ?3, ?4, ?5)",
+    [GF_SQL_HELD_FIRST] = "SELECT seq, place, since_ms FROM held WHERE lid = ?1 "
+                          "ORDER BY lane, since_ms, place LIMIT 1",
+    [GF_SQL_HELD_DROP] = "DELETE FROM held WHERE seq = ?1",
+    [GF_SQL_HELD_LAST] =
+        "SELECT max(coalesce((SELECT max(seq) FROM ready WHERE seq BETWEEN ?1 AND ?2), ?1), "
+        "coalesce((SELECT max(seq) FROM held WHERE seq BETWEEN ?1 AND ?2), ?1))",
+    [GF_SQL_HELD_COUNT] = "SELECT count(*) FROM held WHERE lid = ?1",
+    [GF_SQL_HELD_KEY] =
+        "SELECT k.key FROM held h JOIN limit_key k ON k.lid = h.lid WHERE h.seq = ?1",
 };

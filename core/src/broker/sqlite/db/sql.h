@@ -50,7 +50,7 @@ enum {
 
 // In GF_SQL_QUEUE_NAMED and _NUMBERED the first of the counts, which are in the
 // order of the states.
-enum { GF_SQ_QUEUE_COUNTS = 4 };
+enum { GF_SQ_QUEUE_COUNTS = 5 };
 
 typedef enum gf_sql {
     GF_SQL_BEGIN,
@@ -64,6 +64,7 @@ typedef enum gf_sql {
     GF_SQL_QUEUE_SAVE,
     GF_SQL_QUEUE_PAUSE,
     GF_SQL_QUEUE_RANKED,
+    GF_SQL_QUEUE_LIMITED,
     GF_SQL_QUEUE_DROP,
     GF_SQL_QUEUE_DOOM,
     GF_SQL_QUEUE_DOOMED,
@@ -108,6 +109,7 @@ typedef enum gf_sql {
     GF_SQL_READY_ID_MOVE,
     GF_SQL_READY_HEADERS,
     GF_SQL_READY_COUNT,
+    GF_SQL_READY_RENUMBER,
     GF_SQL_LANE_LAST,
 
     GF_SQL_ACTIVE_HAS,
@@ -286,6 +288,36 @@ typedef enum gf_sql {
     GF_SQL_AUDIT_ADD,
     GF_SQL_AUDIT_TRIM,
     GF_SQL_AUDIT_LIST,
+
+    GF_SQL_LIMIT_GET,
+    GF_SQL_LIMIT_PREFIX,
+    GF_SQL_LIMIT_SET,
+    GF_SQL_LIMIT_DROP,
+    GF_SQL_LIMIT_LIST,
+    GF_SQL_KEY_GET,
+    GF_SQL_KEY_UNTIL,
+    GF_SQL_KEY_NUMBERED,
+    GF_SQL_KEY_ADD,
+    GF_SQL_KEY_SET,
+    GF_SQL_KEY_PAUSE,
+    GF_SQL_KEY_PAGE,
+    GF_SQL_KEYS_WAKE,
+    GF_SQL_KEYS_DUE,
+    GF_SQL_KEY_NEXT,
+    GF_SQL_KEY_LAST,
+    GF_SQL_KEY_OLD,
+    GF_SQL_KEY_PURGE,
+    GF_SQL_HOLDS_ADD,
+    GF_SQL_HOLDS_OF,
+    GF_SQL_HOLDS_DROP,
+    GF_SQL_HOLDS_COUNT,
+    GF_SQL_HOLDS_OLDEST,
+    GF_SQL_HELD_ADD,
+    GF_SQL_HELD_FIRST,
+    GF_SQL_HELD_DROP,
+    GF_SQL_HELD_LAST,
+    GF_SQL_HELD_COUNT,
+    GF_SQL_HELD_KEY,
 
     GF_SQL_COUNT
 } gf_sql;

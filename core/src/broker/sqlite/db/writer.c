@@ -50,6 +50,7 @@ void gf_sq_writer_clear(gf_sq_store *s)
     if (s->read_lock_made)
         pthread_mutex_destroy(&s->read_lock);
     gf_sq_counts_close(&s->counts);
+    gf_sq_gates_close(&s->gates);
 }
 
 static void finish(gf_sq_op *op, gofer_status status)
@@ -131,7 +132,12 @@ static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, int release
 {
     gf_sq_conn *c = &s->writer;
     gf_sq_txn t = {
-        .store = s, .conn = c, .counts = &s->counts, .now_ms = gf_now_ms(), .mono_ms = gf_mono_ms()
+        .store = s,
+        .conn = c,
+        .counts = &s->counts,
+        .gates = &s->gates,
+        .now_ms = gf_now_ms(),
+        .mono_ms = gf_mono_ms(),
     };
     t.awaited = gf_sq_is_awaited(s->sidecar.page, t.mono_ms);
     bool counts, sync = has_to_be_synced(s, &t, first, end, &counts);
@@ -147,6 +153,7 @@ static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, int release
         gf_sq_roll_back(c);
     s->wrote = true;
     gf_sq_counts_forget(&s->counts);
+    gf_sq_gates_forget(&s->gates);
     gf_sq_run(c, gf_sq_stmt(c, GF_SQL_BEGIN));
     for (gf_sq_op *op = first; op != end && c->rc == SQLITE_OK; op = op->next) {
         if (op->refused)
@@ -159,6 +166,7 @@ static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, int release
         if (c->rc == SQLITE_OK)
             finish(op, op->run(&t, op->arg));
     }
+    gf_sq_gates_flush(&t);
     gf_sq_counts_flush(&t);
     *committing = c->rc == SQLITE_OK;
     commit(s, &t, sync, counts);
@@ -169,6 +177,8 @@ static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, int release
         }
         if (t.wakeups)
             gf_sq_wakeup_send(s->sidecar.page, t.wakeups);
+        if (t.asked)
+            gf_sq_watches_wake(s->sidecar.page);
         gf_sq_log_left_out(s, &t);
         return true;
     }

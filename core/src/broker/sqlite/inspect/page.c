@@ -171,7 +171,7 @@ static bool is_ranked(gf_sq_conn *c, int64_t qid)
 {
     sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_QUEUE_NUMBERED);
     gf_sq_bind_int(c, s, 1, qid);
-    bool ranked = gf_sq_row(c, s) && sqlite3_column_int(s, GF_SQ_QUEUE_COUNTS - 1) != 0;
+    bool ranked = gf_sq_row(c, s) && sqlite3_column_int(s, GF_SQ_QUEUE_COUNTS - 2) != 0;
     gf_sq_done(s);
     return ranked;
 }
@@ -191,12 +191,12 @@ static int add_spans(gf_sq_conn *c, page_query *q, int64_t qid)
     place_after last = { .seq = 0 };
     size_t count = 0;
     int bad = 0, from = 0;
-    for (int i = 0; q->after_seq && i < GF_SQ_SPANS; i++) {
+    for (int i = 0; q->after_seq && i < GF_SQ_SPANS_ALL; i++) {
         gf_sq_span span = gf_sq_span_of(qid, i);
         if (q->after_seq >= span.first && q->after_seq <= span.last)
             from = i;
     }
-    for (int i = from; i < GF_SQ_SPANS && !bad && count <= q->limit; i++) {
+    for (int i = from; i < GF_SQ_SPANS_ALL && !bad && count <= q->limit; i++) {
         gf_sq_span span = gf_sq_span_of(qid, i);
         int64_t all = q->skipped ? count_span(c, &span) : 0;
         if (q->skipped && q->skipped >= all) {

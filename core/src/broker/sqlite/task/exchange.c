@@ -1,8 +1,7 @@
 // exchange.c - finishes tasks and takes new ones, in one transaction: the hot path.
 //
 // A finish looks for its row by key and token, so a claim that is stale changes nothing; of tasks
-// that were taken together, and are simply done, the rows go as a range. A take reads the head of a
-// queue, which is a range of keys, and moves the whole range with two statements.
+// that were taken together, and are simply done, the rows go as a range. take.c has the other half.
 #include <stdint.h>
 #include <string.h>
 
@@ -17,7 +16,6 @@
 enum {
     SMALL_STEP = 8,
     RUN_LEAST = 4,                       // in a row are worth to be dropped as one
-    OWN_MASK = 1048575,                  // a task's own part of its token, see READY_TO_ACTIVE
     STEP_BYTES = 32 * 1024 * 1024,       // of results and the like in one transaction, for the
                                          //   WAL grows by as much
     ROW_BYTES = 256,                     // of a task that stays
@@ -28,10 +26,7 @@ typedef struct exchanging {
     gf_finish *done;
     size_t     done_count;
     gf_take   *take;                     // NULL: finish only
-    size_t     max, room;                // of the take, in this step; room: none once a suspect was
-                                         //   taken
-    const char *queue;                   // whose head is being taken, and
-    size_t     before;                   //   how many were taken before
+    size_t     max;                      // of the take, in this step
     int64_t    wid;
     bool       rides;                    // the outcomes need not be synced at once
 } exchanging;
@@ -268,6 +263,8 @@ static gofer_status finish_one(gf_sq_txn *t, const gf_finish *f, gone_parts gone
 
     bool failed =
         (to == GF_RETRY || to == GF_ARCHIVED) && f->is_failure && f->outcome != GF_CANCELLED;
+    if (q->limited)
+        gf_sq_leave(t, q, f->claim->ref);
     gf_sq_queue_count(q, GF_ACTIVE, -1);
     if (to != GF_STATE_COUNT)
         gf_sq_queue_count(q, to, 1);
@@ -290,7 +287,7 @@ static bool simply_done(const gf_finish *f)
 
 static int64_t common_token(const gf_claim *claim)
 {
-    return (int64_t)claim->token - (claim->ref & OWN_MASK);
+    return (int64_t)claim->token - (claim->ref & GF_SQ_OWN_TOKEN);
 }
 
 // How many from the first on stand behind each other and are of one take.
@@ -366,92 +363,7 @@ static void finish_all(gf_sq_txn *t, exchanging *x)
     }
 }
 
-// ---- take ---------------------------------------------------------------------------------
-
-// Up to `max` from the head of one queue's span, appended to the take's claims. False: nothing
-// behind them is to be taken now.
-static bool take_span(gf_sq_txn *t, exchanging *x, gf_sq_queue *q, const gf_sq_span *span,
-    size_t max, int64_t token)
-{
-    gf_take *take = x->take;
-    const char *queue = x->queue;
-    int64_t first = span->first, last = 0;
-    size_t before = take->count;
-    bool goes_on = true;
-    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_READY_TAKE);
-    gf_sq_bind_int(t->conn, s, 1, first);
-    gf_sq_bind_int(t->conn, s, 2, span->last);
-    gf_sq_bind_int(t->conn, s, 3, (int64_t)max);
-    while (take->count < x->room && gf_sq_row(t->conn, s)) {
-        gf_sq_claim *claim = gf_sq_claim_read(t->conn, s, 0, queue, take->room);
-        if (!claim) {
-            take->left = true;
-            goes_on = false;
-            break;                       // no memory: go on with what there is
-        }
-        bool suspect = claim->base.message.suspect > 0;
-        if (suspect && (take->no_suspects || take->count > x->before)) {
-            take->suspect = take->suspect ? take->suspect : queue;
-            gf_claim_free(&claim->base);
-            goes_on = false;
-            break;
-        }
-        claim->base.ref = last = sqlite3_column_int64(s, GF_SQ_BODY_COUNT);
-        claim->base.token = (uint64_t)(token + (last & OWN_MASK));   // as READY_TO_ACTIVE makes it
-        claim->base.ready_ms = gf_sq_number(s, GF_SQ_BODY_COUNT + 1);
-        claim->base.lease_until_ms = t->mono_ms + take->lease_ms;
-        take->claims[take->count++] = &claim->base;
-        if (suspect)
-            x->room = take->count;       // alone
-    }
-    gf_sq_done(s);
-    if (take->count == before)
-        return goes_on;
-
-    int64_t moved = GF_SQ_RUN(t->conn, GF_SQL_READY_TO_ACTIVE, first, last, token, x->wid,
-        t->mono_ms + take->lease_ms, t->now_ms);
-    int64_t dropped = GF_SQ_RUN(t->conn, GF_SQL_READY_DROP_RANGE, first, last);
-    int64_t taken = (int64_t)(take->count - before);
-    if (moved != taken || dropped != taken)
-        gf_sq_conn_note(t->conn, SQLITE_CORRUPT);      // b-tree and range disagree; rolled back
-    gf_sq_queue_count(q, GF_PENDING, -taken);
-    gf_sq_queue_count(q, GF_ACTIVE, taken);
-    return goes_on;
-}
-
-// Up to `max` from the head of one queue.
-static void take_from(gf_sq_txn *t, exchanging *x, const char *queue, size_t max, int64_t token)
-{
-    gf_sq_queue *q = max ? gf_sq_queue_named(t, queue) : NULL;
-    if (!q || q->paused_ms)
-        return;
-    x->queue = queue;
-    x->before = x->take->count;
-    if (!q->ranked) {
-        gf_sq_span all = { gf_sq_first_seq(q->qid), gf_sq_first_seq(q->qid + 1) - 1 };
-        take_span(t, x, q, &all, max, token);
-        return;
-    }
-    bool goes_on = true;
-    for (int i = 0; i < GF_SQ_SPANS && goes_on; i++) {
-        size_t taken = x->take->count - x->before;
-        gf_sq_span span = gf_sq_span_of(q->qid, i);
-        goes_on = taken < max && x->take->count < x->room &&
-            take_span(t, x, q, &span, max - taken, token);
-    }
-}
-
-static void take_all(gf_sq_txn *t, exchanging *x)
-{
-    gf_take *take = x->take;
-    // 61 bits, so that a task's own number can be added to it.
-    int64_t token = (int64_t)(gf_random64() >> 3) + 1;
-    for (size_t i = 0; i < take->queue_count && take->count < x->room; i++)
-        take_from(t, x, take->queues[i].queue,
-            gf_min_size(take->queues[i].share, x->room - take->count), token);
-    for (size_t i = 0; i < take->queue_count && take->count < x->room; i++)
-        take_from(t, x, take->queues[i].queue, x->room - take->count, token);
-}
+// ---- both's: what was taken ------------------------------------------------------------------
 
 static void free_claims(gf_take *take)
 {
@@ -477,12 +389,12 @@ static gofer_status exchange(gf_sq_txn *t, void *arg)
         x->take->suspect = NULL;
         x->take->left = false;
     }
-    x->room = x->max;
     finish_all(t, x);
+    gf_sq_release_all(t);                // so that this take finds who is brought back
     // Who cannot hand in takes no more.
     bool takes = x->take && refused_for_room(x) == GOFER_OK;
     if (takes && t->conn->rc == SQLITE_OK)
-        take_all(t, x);
+        gf_sq_take_all(t, x->take, x->max, x->wid);
     else if (x->take)
         x->take->left = true;
     return GOFER_OK;

@@ -65,6 +65,7 @@ static gofer_status put_one(gf_sq_txn *t, const gf_put *item, const gf_sq_key *k
     bool now = item->run_at_ms <= t->now_ms, grouped = now && item->group;
     int32_t its = m->headers_size ? gf_priority_of(m) : 0, priority = now && !grouped ? its : 0;
     gf_sq_lane_expect(t, q, its);
+    gf_sq_limit_expect(t, q, m);
     int64_t seq = priority ? gf_sq_line_next(t, q, priority)
                            : gf_sq_first_seq(q->qid) + q->tail + 1;
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_ID_ADD);
@@ -108,7 +109,7 @@ static bool is_plain(const gf_sq_txn *t, const gf_put *item)
     return item->unique_ms <= 0 && !item->group && item->run_at_ms <= t->now_ms &&
            m->payload_size <= GF_SQ_INLINE && !m->last_error && !m->last_failed_ms &&
            (m->retried | m->crashes | m->suspect) == 0 &&
-           (!m->headers_size || gf_priority_of(m) == 0);
+           (!m->headers_size || gf_is_plain(m));
 }
 
 // How many from the first on are for its queue, and plain.

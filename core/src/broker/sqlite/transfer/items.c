@@ -219,6 +219,7 @@ static gofer_status import_one(gf_sq_txn *t, gf_sq_queue *q, gf_item *item)
     }
     int32_t priority = gf_priority_of(&item->message);
     gf_sq_lane_expect(t, q, priority);
+    gf_sq_limit_expect(t, q, &item->message);
     int64_t seq = gf_sq_line_next(t, q, item->state == GF_PENDING ? priority : 0);
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_ID_ADD);
     gf_sq_bind_int(t->conn, s, 1, q->qid);

@@ -192,6 +192,8 @@ static void put_back(gf_sq_txn *t, recovering *r, const stale *claim)
         r->found.requeued++;
     }
     GF_SQ_RUN(t->conn, GF_SQL_ACTIVE_DROP_ANY, ended.seq);
+    if (q->limited)
+        gf_sq_leave(t, q, ended.seq);
     gf_sq_queue_count(q, GF_ACTIVE, -1);
     gf_sq_queue_count(q, out || ended.asked ? GF_ARCHIVED : GF_PENDING, 1);
 }

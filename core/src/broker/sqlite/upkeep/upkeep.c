@@ -6,6 +6,8 @@
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/id.h"
+#include "util/minmax.h"
 
 enum {
     HISTORY_DAYS = 90, TICKS_MS = 8 * 24 * 3600 * 1000,
@@ -21,6 +23,7 @@ typedef struct duty {
     int64_t  next_ms;
     bool     needed;
     bool     quiet;                      // nobody listens to events
+    int64_t  key_from;                   // keys of limits are looked at from this one on
 } duty;
 
 static int64_t column(sqlite3_stmt *s, int at)
@@ -60,7 +63,7 @@ static int64_t next_due(gf_sq_conn *c)
     sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_LATER_NEXT);
     int64_t next_ms = gf_sq_row(c, s) ? sqlite3_column_int64(s, 0) : GF_NONE_DUE;
     gf_sq_done(s);
-    return next_ms;
+    return gf_min(next_ms, gf_sq_gates_next(c));
 }
 
 static gofer_status look_at_due(gf_sq_conn *c, void *arg)
@@ -90,6 +93,8 @@ static gofer_status forward(gf_sq_txn *t, void *arg)
     d->done = collect(t, d, GF_SQL_LATER_DUE);
     for (size_t i = 0; i < d->done && t->conn->rc == SQLITE_OK; i++)
         forward_one(t, d->keys[3 * i], (gf_state)d->keys[3 * i + 1], d->keys[3 * i + 2]);
+    if (d->done < d->limit)
+        d->done += gf_sq_gates_look(t, d->limit - d->done);
     d->next_ms = next_due(t->conn);
     return GOFER_OK;
 }
@@ -138,6 +143,15 @@ static bool is_any(gf_sq_conn *c, gf_sql which, int64_t one, int64_t two)
     return any;
 }
 
+// Keys of limits are looked at from any one on, some at a time: all of them in the end.
+static int64_t some_key(gf_sq_conn *c)
+{
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_KEY_LAST);
+    int64_t last = gf_sq_row(c, s) ? sqlite3_column_int64(s, 0) : 0;
+    gf_sq_done(s);
+    return last > 0 ? (int64_t)(gf_random64() % (uint64_t)last) : 0;
+}
+
 static gofer_status look_at_expired(gf_sq_conn *c, void *arg)
 {
     duty *d = arg;
@@ -148,6 +162,7 @@ static gofer_status look_at_expired(gf_sq_conn *c, void *arg)
         is_any(c, GF_SQL_MINUTE_OLD, first_minute(now_ms) - MINUTES_LATE, 0) ||
         is_any(c, GF_SQL_AWAITED_OLD, mono_ms, mono_ms + GF_SQ_LEASE_HORIZON_MS) ||
         is_any(c, GF_SQL_TICK_OLD, now_ms - TICKS_MS, 0) || is_any(c, GF_SQL_COMMAND_OLD, 0, 0) ||
+        is_any(c, GF_SQL_KEY_OLD, now_ms, d->key_from = some_key(c)) ||
         (d->quiet && is_any(c, GF_SQL_EVENT_OLD, 1, 0));
     return GOFER_OK;
 }
@@ -176,6 +191,7 @@ static gofer_status purge(gf_sq_txn *t, void *arg)
     GF_SQ_RUN(t->conn, GF_SQL_AWAITED_PURGE, t->mono_ms, t->mono_ms + GF_SQ_LEASE_HORIZON_MS);
     GF_SQ_RUN(t->conn, GF_SQL_TICK_PURGE, t->now_ms - TICKS_MS);
     gf_sq_run(t->conn, gf_sq_stmt(t->conn, GF_SQL_COMMAND_PURGE));
+    GF_SQ_RUN(t->conn, GF_SQL_KEY_PURGE, t->now_ms, d->key_from);
     if (d->quiet)                        // the last one stays, so that numbers go on
         GF_SQ_RUN(t->conn, GF_SQL_EVENT_TRIM, 1);
     return GOFER_OK;
