@@ -51,6 +51,15 @@ void file_check_sound(const char *file)
          " EXISTS(SELECT 1 FROM ready r JOIN queue q ON q.qid = r.seq >> 40"
          " WHERE r.seq & (1 << 39) AND NOT q.ranked)"
          " THEN 'lanes' ELSE 'ok' END"),
+        // Who waits for a key stands behind all lanes, and nobody else does; what counts is
+        // claimed.
+        ("SELECT CASE WHEN EXISTS(SELECT 1 FROM held h WHERE NOT EXISTS(SELECT 1 FROM ready r WHERE"
+         " r.seq = h.seq) OR NOT EXISTS(SELECT 1 FROM limit_key k WHERE k.lid = h.lid))"
+         " OR (SELECT count(*) FROM held) <> (SELECT count(*) FROM ready"
+         " WHERE (seq & ((1 << 40) - 1)) >= (1 << 39) + (201 << 31))"
+         " OR EXISTS(SELECT 1 FROM held h JOIN queue q ON q.qid = h.seq >> 40 WHERE NOT q.limited)"
+         " OR EXISTS(SELECT 1 FROM holds h WHERE NOT EXISTS(SELECT 1 FROM active a"
+         " WHERE a.seq = h.seq AND a.token = h.token)) THEN 'limits' ELSE 'ok' END"),
         ("SELECT ifnull((SELECT 'empty group ' || name FROM task_group g WHERE set_id IS NULL"
          " AND NOT EXISTS(SELECT 1 FROM member m WHERE m.gid = g.gid)), 'ok')"),
     };

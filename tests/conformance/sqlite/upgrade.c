@@ -114,6 +114,9 @@ static const char version_7[] =
     "  PRIMARY KEY(minute, queue, type)) STRICT, WITHOUT ROWID;"
     "PRAGMA user_version = 7;";
 
+static const char version_8[] =
+    "ALTER TABLE queue ADD COLUMN ranked INTEGER NOT NULL DEFAULT 0; PRAGMA user_version = 8;";
+
 // Of queue 1, and of one that is gone.
 static const char ticks[] =
     "INSERT INTO entry VALUES('e', 'spec=1');"
@@ -194,6 +197,8 @@ static void begin_with(int version)
         run_sql(version_6);
     if (version >= 7)
         run_sql(version_7);
+    if (version >= 8)
+        run_sql(version_8);
 }
 
 static void everything_is_there(gf_broker *b)
@@ -330,6 +335,29 @@ static void a_file_of_version_7_is_brought_up_to_date(void)
     set_priority(&m, 5, room);
     CHECK_OK(put_message(b, &m, 0));
     drain_expecting(b, "fresh", "first plain");
+    gf_broker_close(b);
+    store_check_sound();
+}
+
+// Tasks may have limits from then on.
+static void a_file_of_version_8_is_brought_up_to_date(void)
+{
+    char room[LIMIT_ROOM];
+    an_older_file_is_brought_up_to_date(8);
+    gf_broker *b = store_again();
+    worker_register(b, "w");
+    const gf_limit one = { .name = "k", .concurrency = 1 };
+    CHECK_OK(b->ops->limits->put(b, &one));
+    gf_message m = message("q", "first"), n = message("q", "second");
+    set_limit_keys(&m, "k", 1, room);
+    n.headers = m.headers;
+    n.headers_size = m.headers_size;
+    CHECK_OK(put_message(b, &m, 0));
+    CHECK_OK(put_message(b, &n, 0));
+    gf_claim *claim = need_one(b, "q", "first");
+    CHECK(take_one(b, "q") == NULL);
+    done(b, claim);
+    done(b, need_one(b, "q", "second"));
     gf_broker_close(b);
     store_check_sound();
 }
@@ -502,6 +530,49 @@ static void defects_are_found_and_mended(void)
     }
 }
 
+// Of limits: mended, whoever waits runs.
+static void those_who_wait_for_a_key_are_not_lost(void)
+{
+    static const struct { const char *sql, *codes; } cases[] = {
+        { "DELETE FROM held", "waiter-lost" },
+        { "DELETE FROM limit_key", "waiter-left" },
+        { "UPDATE queue SET limited = 0; DELETE FROM held", "waiter-lost" },
+        { "INSERT INTO held VALUES(1, 100, 5, (1 << 40) + 7777, (1 << 40) + 7777)",
+            "waiter-left" },
+        { "INSERT INTO holds VALUES(1, (1 << 40) + 7777, 5)", "hold-left" },
+    };
+    const gf_limit one = { .name = "k", .concurrency = 1 };
+    char room[LIMIT_ROOM], id[8];
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_broker *b = store_open();
+        CHECK_OK(b->ops->limits->put(b, &one));
+        for (int n = 0; n < 5; n++) {
+            snprintf(id, sizeof id, "%d", n);
+            gf_message m = message("q", id);
+            set_limit_keys(&m, "k", 1, room);
+            CHECK_OK(put_message(b, &m, 0));
+        }
+        gf_claim *claim = need_one(b, "q", "0");
+        CHECK(take_one(b, "q") == NULL);
+        CHECK_STR(check_codes(b, false, NULL), "");
+        run_sql(cases[i].sql);
+        CHECK_STR(check_codes(b, false, NULL), cases[i].codes);
+        check_codes(b, true, NULL);
+        CHECK_STR(check_codes(b, false, NULL), "");
+        size_t moved;
+        int64_t next_ms;
+        CHECK_OK(b->ops->upkeep->forward(b, 100, &moved, &next_ms));
+        int all = 0;
+        done(b, claim);
+        for (gf_claim *next; (next = take_one(b, "q")) != NULL; all++)
+            done(b, next);
+        CHECK_INT(all, 4);
+        store_close(b);
+        store_check_sound();
+        store_remove();
+    }
+}
+
 static void a_finding_of_one_queue_names_it(void)
 {
     static const struct { const char *sql, *codes, *queues; } cases[] = {
@@ -588,10 +659,12 @@ static const check_test tests[] = {
     TEST(a_file_of_version_5_is_brought_up_to_date),
     TEST(a_file_of_version_6_is_brought_up_to_date),
     TEST(a_file_of_version_7_is_brought_up_to_date),
+    TEST(a_file_of_version_8_is_brought_up_to_date),
     TEST(several_may_bring_it_up_to_date_at_once),
     TEST(a_copy_without_a_wal_is_opened),
     TEST(a_sound_store_has_nothing_to_tell),
     TEST(defects_are_found_and_mended),
+    TEST(those_who_wait_for_a_key_are_not_lost),
     TEST(a_finding_of_one_queue_names_it),
     TEST(tasks_of_no_queue_hold_up_no_other),
 };

@@ -50,6 +50,22 @@ enum {
 #define UNRANKED \
     "q.ranked = 0 AND EXISTS(SELECT 1 FROM ready WHERE seq >= (q.qid << 40) + (1 << 39) " \
     "AND seq < (q.qid + 1) << 40)"
+// Rows behind all lanes wait for a limit's key, which `held` names (limit/admit.c).
+#define BEHIND "(seq & 1099511627775) >= 549755813888 + (201 << 31)"
+#define UNHELD "seq IN (SELECT seq FROM ready r WHERE " BEHIND \
+               " AND NOT EXISTS(SELECT 1 FROM held h WHERE h.seq = r.seq))"
+#define HELD_BY_NOBODY \
+    "NOT EXISTS(SELECT 1 FROM ready r WHERE r.seq = held.seq) OR lid NOT IN (SELECT lid FROM " \
+    "limit_key)"
+// Their own places are not known any more: the end of the line.
+#define LOST_KEY "(SELECT lid FROM limit_key WHERE key = '{lost}' AND qid = 0)"
+#define NEW_PLACE \
+    "((seq >> 40) << 40) + (SELECT tail FROM queue WHERE qid = seq >> 40) + " \
+    "row_number() OVER (PARTITION BY seq >> 40 ORDER BY seq)"
+#define LAST_PLACE \
+    "coalesce((SELECT max(place) & 549755813887 FROM held WHERE " PLAIN("place") "), 0)"
+#define NO_CLAIM \
+    "NOT EXISTS(SELECT 1 FROM active a WHERE a.seq = holds.seq AND a.token = holds.token)"
 #define BLOBS \
     "(SELECT bid FROM ready UNION ALL SELECT bid FROM active UNION ALL SELECT bid FROM later " \
     "UNION ALL SELECT rbid FROM later UNION ALL SELECT cbid FROM extra)"
@@ -105,6 +121,26 @@ static const defect defects[] = {
           "--repair tells the queues" },
         "SELECT q.name, q.qid FROM queue q WHERE " UNRANKED,
         "UPDATE queue AS q SET ranked = 1 WHERE " UNRANKED },
+    { { "waiter-left", GF_WARNING, "tasks that are gone still wait for the keys of limits",
+          "--repair strikes them off" },
+        "SELECT seq, place >> 40 FROM held WHERE " HELD_BY_NOBODY,
+        "DELETE FROM held WHERE seq IN (SELECT seq FROM held WHERE " HELD_BY_NOBODY
+        " LIMIT 1000)" },
+    { { "waiter-lost", GF_ERROR,
+          "tasks wait for a limit's key, and nobody knows which: they never run",
+          "--repair puts them at the end of their queues" },
+        "SELECT id, seq >> 40 FROM ready WHERE " UNHELD,
+        "INSERT INTO limit_key(key, qid, wake_ms) SELECT '{lost}', 0, 1 WHERE EXISTS(SELECT 1 FROM "
+        "ready WHERE " UNHELD ") ON CONFLICT(key, qid) DO UPDATE SET wake_ms = 1; "
+        "UPDATE queue SET limited = 1, ranked = 1 WHERE limited = 0 AND qid IN (SELECT seq >> 40 "
+        "FROM ready WHERE " UNHELD "); "
+        "INSERT INTO held(lid, lane, since_ms, place, seq) SELECT " LOST_KEY
+        ", 100, since_ms, " NEW_PLACE ", seq FROM ready WHERE " UNHELD "; "
+        "UPDATE queue AS q SET tail = " LAST_PLACE " WHERE tail < " LAST_PLACE },
+    { { "hold-left", GF_NOTE, "claims that have ended are still noted for limits",
+          "they count no more: --repair strikes them off" },
+        "SELECT seq, seq >> 40 FROM holds WHERE " NO_CLAIM,
+        "DELETE FROM holds WHERE " NO_CLAIM },
     { { "queue-number", GF_ERROR,
           "queues have numbers that no task can have: gofer neither lists nor serves them",
           "save the file and ask for help: this is not made by gofer" },
