@@ -44,6 +44,8 @@ static void structs(void)
     FIELD(gofer_enqueue_options, on_dead_queue);
     FIELD(gofer_enqueue_options, limits);
     FIELD(gofer_enqueue_options, limit_cost);
+    FIELD(gofer_enqueue_options, ordered);
+    FIELD(gofer_enqueue_options, ordered_dead);
 
     STRUCT(gofer_limit_options);
     FIELD(gofer_limit_options, size);
@@ -157,6 +159,8 @@ static void other_constants(void)
     CONSTANT(GOFER_OVER_CANCEL_OLDEST);
     CONSTANT(GOFER_SCOPE_STORE);
     CONSTANT(GOFER_SCOPE_QUEUE);
+    CONSTANT(GOFER_ORDERED_CONTINUE);
+    CONSTANT(GOFER_ORDERED_BLOCK);
     CONSTANT(GOFER_UNTIL_DONE);
     CONSTANT(GOFER_UNTIL_START);
     CONSTANT(GOFER_UNTIL_TTL);

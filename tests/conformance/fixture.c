@@ -292,6 +292,18 @@ void set_limit_keys(gf_message *m, const char *keys, int cost, char room[LIMIT_R
     m->headers_size = (size_t)size;
 }
 
+void set_ordered(gf_message *m, const char *key, bool blocks, char room[LIMIT_ROOM])
+{
+    size_t used = m->headers == room ? m->headers_size : 0;
+    used += (size_t)snprintf(room + used, LIMIT_ROOM - used, "%s%cordered:%s", GF_HEADER_ORDERED,
+                '\0', key) + 1;
+    if (blocks)
+        used += (size_t)snprintf(room + used, LIMIT_ROOM - used, "%s%cblock",
+                    GF_HEADER_ORDERED_DEAD, '\0') + 1;
+    m->headers = room;
+    m->headers_size = used;
+}
+
 void put(gf_broker *b, const char *queue, const char *id)
 {
     gf_message m = message(queue, id);

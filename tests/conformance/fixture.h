@@ -65,6 +65,9 @@ void set_priority(gf_message *m, int priority, char room[64]);
 // The keys (one in a line) that it counts for. Good for as long as room is.
 enum { LIMIT_ROOM = 1200 };
 void set_limit_keys(gf_message *m, const char *keys, int cost, char room[LIMIT_ROOM]);
+// The key of those that run one after the other. In front of what set_limit_keys has set, whose
+// room this is, if that was called before.
+void set_ordered(gf_message *m, const char *key, bool blocks, char room[LIMIT_ROOM]);
 gofer_status put_message(gf_broker *b, const gf_message *m, int64_t run_at_ms);
 void put(gf_broker *b, const char *queue, const char *id);               // must be OK
 // Takes up to max from one queue into claims; how many.

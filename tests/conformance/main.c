@@ -41,7 +41,7 @@ int main(int argc, char **argv)
         suite_life(), suite_keep(), suite_suspects(), suite_act(), suite_cancel(), suite_items(),
         suite_unique(), suite_group(), suite_wait(), suite_extra(),
         suite_named(), suite_control(), suite_events(), suite_stats(), suite_tick(),
-        suite_audit(), suite_queues(), suite_priority(), suite_limit(),
+        suite_audit(), suite_queues(), suite_priority(), suite_limit(), suite_ordered(),
     };
     size_t part_count = 0;
     while (parts[part_count].tests)

@@ -207,6 +207,9 @@ typedef struct gofer_enqueue_options {
     const char *const *limits;       /* keys of limits that it counts for (gofer_client_limit_put),
                                         NULL at the end, at most GOFER_LIMIT_KEYS; NULL: none */
     int64_t            limit_cost;   /* so much does its start take of their rates; 0: 1 */
+    const char        *ordered;      /* tasks of this queue with the same key run one after the
+                                        other, in their order (SQLite); NULL: beside all others */
+    int32_t            ordered_dead; /* a GOFER_ORDERED_ value: archived, does it hold them up */
 } gofer_enqueue_options;
 
 /* Of a task's priority, and as far below 0. */
@@ -214,6 +217,13 @@ enum { GOFER_PRIORITY_MAX = 100 };
 enum {
     GOFER_LIMIT_KEYS = 4,            /* of one task */
     GOFER_LIMIT_COST_MAX = 1000000
+};
+/* What becomes of those that come after a task with an ordered key. One that waits for its next
+ * attempt holds them up in any case, so that they stay in order. */
+enum {
+    GOFER_ORDERED_CONTINUE = 0,      /* they run, when it has come to its end, whatever that is */
+    GOFER_ORDERED_BLOCK = 1          /* archived, it holds them up until it is deleted, or was run
+                                        again and is done */
 };
 
 /* What ends a unique lock before unique_ms is over. Deleting, archiving and cancelling the task do,
@@ -552,8 +562,8 @@ GOFER_API gofer_status gofer_client_tasks(gofer_client *client, const char *queu
  *  progress_total, progress_text (active), orphaned (1: active, but its lease has run out: nobody
  *  works on it, and it will be recovered; of gofer_client_task alone), completed_at_ms,
  *  expires_at_ms (completed), archived_at_ms (archived), group (aggregating), start_by_ms (dropped
- *  if not started by then), priority, limits (keys, one in a line), limit_cost, waits_for (pending:
- *  the key that has no room for it), retry (policy), on_dead, on_dead_queue, schedule (the cron
+ *  if not started by then), priority, limits (keys, one in a line), limit_cost, ordered,
+ *  ordered_dead ("block"), waits_for (pending: the key that has no room for it), retry (policy), on_dead, on_dead_queue, schedule (the cron
  *  entry it comes from), unique (text: what its lock lives for), snoozes, cancel_requested (0/1),
  *  checkpoint_size, and of
  *  gofer_client_task alone: attempts, a list of the latest attempts, oldest first (attempt, kind,
@@ -835,7 +845,9 @@ GOFER_API gofer_status gofer_client_limits(gofer_client *client, const char *cur
  *  tasks wait for. cursor and limit as above. Fields: key, queue (of a scope QUEUE), limit (the
  *  name of its limit; missing: it has none), concurrency, rate, per_ms, burst (its limit's),
  *  running (claims of workers), waiting (tasks), next_start_at_ms (not before then, by a rate or a
- *  pause), paused_until_ms. A queue's own limit is there while tasks of the queue run or wait.
+ *  pause), paused_until_ms, occupant (of an ordered key: the id of the task whose turn it is). A
+ *  queue's own limit is there while tasks of the queue run or wait.
+ *  Keys "ordered:KEY" are those of tasks that run one after the other.
  *  Errors: as above. */
 GOFER_API gofer_status gofer_client_limit_keys(gofer_client *client, int32_t blocked,
     const char *cursor, int32_t limit, gofer_info **out);

@@ -52,6 +52,7 @@ gofer_info *gf_limit_look_info(const gf_limit_look *look, int64_t now_ms)
         bad |= gf_info_set_text(info, "queue", look->queue);
     if (look->limit.name)
         bad |= gf_info_set_text(info, "limit", look->limit.name) | set_numbers(info, &look->limit);
+    bad |= gf_info_set_text(info, "occupant", look->occupant);
     if (look->next_start_ms > now_ms)
         bad |= gf_info_set_int(info, "next_start_at_ms", look->next_start_ms);
     if (look->paused_until_ms > now_ms)

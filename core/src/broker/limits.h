@@ -19,6 +19,11 @@
 // - What no step of the kind tells of (a lease that ran out, a rate whose time has come, a pause
 //   that is over, a Go worker) `forward` finds: at the time that the rate says, else within 5 s.
 // - Who is taken of a queue whose own key has no room: nobody. The tasks stay in line.
+// Tasks that run one after the other have a key of their kind ("ordered:KEY"), whose count is of the
+// queue alone. It has room for nobody but its occupant: the task that was looked at first when there
+// was none. It is that until it has come to its end, whatever it waits for meanwhile: an attempt, a
+// limit's key. An occupant is believed only as long as it is there and pending, scheduled, in retry
+// or active, or archived and says that it blocks.
 // tests/model/limit.pml has been through all orders of these steps.
 //
 // Each member says: who calls it; whether it may wait for the store ("waits": up to the broker's
@@ -60,6 +65,7 @@ typedef struct gf_limit_look {
     int64_t     running, waiting;
     int64_t     next_start_ms;     // by its rate or a pause; 0 or past: now
     int64_t     paused_until_ms;   // 0 or past: it is not
+    const char *occupant;          // the id of one whose turn it is; NULL: none
 } gf_limit_look;
 
 // As snapshots (docs/fields.md). NULL: no memory.
@@ -72,6 +78,9 @@ void gf_limit_write(const gf_limit *l, char out[GF_LIMIT_TEXT]);
 bool gf_limit_read(const char *text, gf_limit *out);
 
 typedef struct gf_limits_ops {
+    // Tasks can run one after the other here.
+    bool orders;
+
     // All are called by the client, and wait. Lists have a field next_cursor if there are more
     // behind their last: of limits that one's name, of keys "KEY\nQUEUE" (no queue: empty).
 

@@ -207,19 +207,40 @@ static gofer_status set_limits(const gofer_client *client, const gofer_enqueue_o
     return GOFER_OK;
 }
 
+// *key: as it goes into a header, gf_free.
+static gofer_status set_ordered(const gofer_client *client, const gofer_enqueue_options *o,
+    gf_task_options *own, char **key)
+{
+    gofer_status st = gf_ordered_pack(o->ordered, key);
+    if (st != GOFER_OK)
+        return st;
+    if (o->ordered_dead < GOFER_ORDERED_CONTINUE || o->ordered_dead > GOFER_ORDERED_BLOCK)
+        return gf_fail(GOFER_EINVAL, "ordered_dead is %d: it must be a GOFER_ORDERED_ value",
+            (int)o->ordered_dead);
+    if (o->ordered_dead && !*key)
+        return gf_fail(GOFER_EINVAL, "ordered_dead is given without ordered, the key");
+    if (*key && client && client->broker &&
+        !(client->broker->ops->limits && client->broker->ops->limits->orders))
+        return gf_fail(GOFER_EUNSUPPORTED,
+            "ordered: the store '%s' cannot run tasks one after the other", client->url.scheme);
+    own->ordered = *key;
+    own->ordered_dead = o->ordered_dead == GOFER_ORDERED_BLOCK ? "block" : NULL;
+    return GOFER_OK;
+}
+
 // Most tasks use none of gofer's own options, and shall not pay for them.
 static bool is_plain(const gofer_enqueue_options *o)
 {
     bool numbers = (o->unique_ms | o->unique_until | o->unique_conflict | o->expires_at_ms |
-                       o->expires_ms | o->priority | o->limit_cost) != 0;
+                       o->expires_ms | o->priority | o->limit_cost | o->ordered_dead) != 0;
     return !numbers && !o->unique_key && !o->group && !o->retry && !o->on_dead &&
-        !o->on_dead_queue && !o->limits;
+        !o->on_dead_queue && !o->limits && !o->ordered;
 }
 
 static gofer_status set_own(gf_draft *d, const gofer_client *client, const gofer_enqueue_options *o)
 {
     gf_task_options own = { 0 };
-    char *keys = NULL;
+    char *keys = NULL, *ordered = NULL;
     gofer_status st = set_expiry(d, o, &own);
     if (st == GOFER_OK)
         st = set_priority(o, &own);
@@ -232,8 +253,11 @@ static gofer_status set_own(gf_draft *d, const gofer_client *client, const gofer
     if (st == GOFER_OK)
         st = set_limits(client, o, &own, &keys);
     if (st == GOFER_OK)
+        st = set_ordered(client, o, &own, &ordered);
+    if (st == GOFER_OK)
         st = gf_task_options_write(&own, &d->headers, &d->message.headers_size);
     gf_free(keys);
+    gf_free(ordered);
     return st;
 }
 

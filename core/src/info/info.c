@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "message/limit_keys.h"
 #include "message/options.h"
 #include "util/alloc.h"
 #include "util/array.h"
@@ -357,6 +358,15 @@ static int set_unless_zero(gofer_info *info, const char *name, int64_t value)
     return value ? gf_info_set_int(info, name, value) : 0;
 }
 
+// The key without the front that it has among those of limits.
+static int set_ordered(gofer_info *info, const gf_task_options *o)
+{
+    if (!o->ordered || !gf_limit_key_is_ordered(o->ordered))
+        return 0;
+    return gf_info_set_text(info, "ordered", o->ordered + strlen(GF_LIMIT_ORDERED)) |
+        gf_info_set_text(info, "ordered_dead", o->ordered_dead);
+}
+
 // What gofer's own headers say.
 static int set_options(gofer_info *info, const gf_message *m)
 {
@@ -369,7 +379,8 @@ static int set_options(gofer_info *info, const gf_message *m)
         gf_info_set_text(info, "schedule", o.schedule) |
         gf_info_set_text(info, "unique", o.unique) |
         set_unless_zero(info, "priority", o.priority) | gf_info_set_text(info, "limits", o.limits) |
-        set_unless_zero(info, "limit_cost", o.cost) | set_unless_zero(info, "snoozes", o.snoozes);
+        set_unless_zero(info, "limit_cost", o.cost) | set_ordered(info, &o) |
+        set_unless_zero(info, "snoozes", o.snoozes);
 }
 
 int gf_info_set_message(gofer_info *info, const gf_message *m, int with_payload)

@@ -45,6 +45,9 @@ static gofer_status check_limit_name(const char *name)
     if (covers_queues)
         return gf_fail(GOFER_EINVAL,
             "'%s' is of several queues: a limit of a queue names it, as 'queue:mail' does", name);
+    if (gf_limit_key_is_ordered(name))
+        return gf_fail(GOFER_EINVAL,
+            "'%s' is of tasks that run one after the other: no limit is of them", name);
     if (strncmp(name, GF_LIMIT_QUEUE, front) == 0)
         return gf_check_queue(name + front);
     return GOFER_OK;

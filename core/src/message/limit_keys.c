@@ -10,10 +10,25 @@
 #include "util/error.h"
 #include "util/text.h"
 
+static bool begins(const char *text, const char *front)
+{
+    return strncmp(text, front, strlen(front)) == 0;
+}
+
+bool gf_limit_key_is_ordered(const char *key)
+{
+    return begins(key, GF_LIMIT_ORDERED);
+}
+
+static bool is_free(const char *key)
+{
+    return !begins(key, GF_LIMIT_QUEUE) && !begins(key, GF_LIMIT_ORDERED);
+}
+
 static void add_key(gf_limit_keys *out, const char *text, size_t size)
 {
-    bool fits = size > 0 && size <= GF_NAME_MAX && out->count < GOFER_LIMIT_KEYS &&
-        strncmp(text, GF_LIMIT_QUEUE, sizeof GF_LIMIT_QUEUE - 1) != 0;
+    size_t limits = out->count - out->ordered;
+    bool fits = size > 0 && size <= GF_NAME_MAX && limits < GOFER_LIMIT_KEYS && is_free(text);
     for (size_t i = 0; fits && i < out->count; i++)
         fits = out->key[i].size != size || memcmp(out->key[i].text, text, size) != 0;
     if (fits)
@@ -25,9 +40,17 @@ bool gf_limit_keys_of(const gf_message *m, gf_limit_keys *out)
     gf_task_options o;
     out->count = 0;
     out->cost = 1;
-    if (!m->headers_size || !gf_task_options_read(m, &o) || !o.limits)
+    out->ordered = out->blocks = false;
+    if (!m->headers_size || !gf_task_options_read(m, &o) || !(o.limits || o.ordered))
         return false;
-    for (const char *at = o.limits; *at;) {
+    size_t ordered = o.ordered ? strlen(o.ordered) : 0;
+    if (ordered > sizeof GF_LIMIT_ORDERED - 1 && ordered <= GF_NAME_MAX &&
+        gf_limit_key_is_ordered(o.ordered)) {
+        out->key[out->count++] = (gf_limit_key){ o.ordered, ordered };
+        out->ordered = true;
+        out->blocks = o.ordered_dead && strcmp(o.ordered_dead, "block") == 0;
+    }
+    for (const char *at = o.limits ? o.limits : ""; *at;) {
         size_t size = strcspn(at, "\n");
         add_key(out, at, size);
         at += size + (at[size] == '\n');
@@ -48,13 +71,37 @@ static gofer_status check(const char *const *keys, size_t count)
         gofer_status st = gf_check_name("limit key", keys[i]);
         if (st != GOFER_OK)
             return st;
-        if (strncmp(keys[i], GF_LIMIT_QUEUE, sizeof GF_LIMIT_QUEUE - 1) == 0)
+        if (begins(keys[i], GF_LIMIT_QUEUE))
             return gf_fail(GOFER_EINVAL,
                 "the limit key '%s' is of a queue: all tasks of the queue count for it unasked",
+                keys[i]);
+        if (gf_limit_key_is_ordered(keys[i]))
+            return gf_fail(GOFER_EINVAL,
+                "the limit key '%s' is of tasks that run one after the other: give them 'ordered'",
                 keys[i]);
         if (i > 0 && strcmp(keys[i - 1], keys[i]) == 0)
             return gf_fail(GOFER_EINVAL, "the limit key '%s' is there twice", keys[i]);
     }
+    return GOFER_OK;
+}
+
+gofer_status gf_ordered_pack(const char *key, char **out)
+{
+    *out = NULL;
+    if (!key)
+        return GOFER_OK;
+    gofer_status st = gf_check_name("ordered key", key);
+    size_t front = sizeof GF_LIMIT_ORDERED - 1, size = st == GOFER_OK ? strlen(key) : 0;
+    if (st == GOFER_OK && front + size > GF_NAME_MAX)
+        st = gf_fail(GOFER_EINVAL, "the ordered key '%.40s...' has over %zu bytes", key,
+            GF_NAME_MAX - front);
+    if (st != GOFER_OK)
+        return st;
+    *out = gf_alloc(front + size + 1);
+    if (!*out)
+        return gf_fail_nomem("an ordered key");
+    memcpy(*out, GF_LIMIT_ORDERED, front);
+    memcpy(*out + front, key, size + 1);
     return GOFER_OK;
 }
 

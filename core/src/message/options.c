@@ -56,6 +56,8 @@ static const known all[] = {
     { GF_HEADER_PRIORITY, SIZE_MAX, offsetof(gf_task_options, priority), priority_of },
     TEXT(GF_HEADER_LIMITS, limits),
     NUMBER(GF_HEADER_COST, cost),
+    TEXT(GF_HEADER_ORDERED, ordered),
+    TEXT(GF_HEADER_ORDERED_DEAD, ordered_dead),
     NUMBER(GF_HEADER_SNOOZES, snoozes),
     NUMBER(GF_HEADER_CHECKPOINT, checkpoint),
     TEXT(GF_HEADER_SCHEDULE, schedule),
@@ -99,7 +101,7 @@ bool gf_is_plain(const gf_message *m)
     const char *key, *value;
     for (size_t at = 0; gf_headers_next(m->headers, m->headers_size, &at, &key, &value);)
         if (gf_header_is_ours(key) && (strcmp(key, GF_HEADER_LIMITS) == 0 ||
-            (strcmp(key, GF_HEADER_PRIORITY) == 0 && priority_of(value) != 0)))
+            strcmp(key, GF_HEADER_ORDERED) == 0 || (strcmp(key, GF_HEADER_PRIORITY) == 0 && priority_of(value) != 0)))
             return false;
     return true;
 }

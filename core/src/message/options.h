@@ -24,6 +24,9 @@
 #define GF_HEADER_PRIORITY      "gofer-priority"    // from -100 to 100: its place in the queue
 #define GF_HEADER_LIMITS        "gofer-limit"       // keys it counts for (limit_keys.h)
 #define GF_HEADER_COST          "gofer-cost"        // what its start takes of their rates
+#define GF_HEADER_ORDERED       "gofer-ordered"     // "ordered:" and the key of those that run one
+                                                    //   after the other
+#define GF_HEADER_ORDERED_DEAD  "gofer-ordered-dead"    // "block": archived, it holds them up
 #define GF_HEADER_SNOOZES       "gofer-snoozes"     // how often it was put off
 #define GF_HEADER_CHECKPOINT    "gofer-checkpoint"  // "1": an earlier run has left one
 #define GF_HEADER_SCHEDULE      "gofer-schedule"    // the cron entry it comes from,
@@ -42,6 +45,7 @@ typedef struct gf_task_options {
     int64_t     priority;          // 0: none
     const char *limits;            // as in its header
     int64_t     cost;              // 0: 1
+    const char *ordered, *ordered_dead;    // as in their headers
 } gf_task_options;
 
 enum { GF_PRIORITY_MAX = GOFER_PRIORITY_MAX };  // and as far below 0
@@ -50,7 +54,7 @@ enum { GF_PRIORITY_MAX = GOFER_PRIORITY_MAX };  // and as far below 0
 bool gf_task_options_read(const gf_message *m, gf_task_options *out);
 // Only its priority: 0 if it has none that can be.
 int32_t gf_priority_of(const gf_message *m);
-// It has neither a priority nor limit keys: where it stands, and when it runs, is as it comes.
+// It has neither a priority nor keys: where it stands, and when it runs, is as it comes.
 bool gf_is_plain(const gf_message *m);
 // Append what is set to packed headers (gf_alloc; NULL: none yet), which must hold none of
 // it. ENOMEM leaves them.

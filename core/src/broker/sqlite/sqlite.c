@@ -394,6 +394,7 @@ static const gf_audit_ops audit = {
 };
 
 static const gf_limits_ops limits = {
+    .orders = true,
     .put = gf_sq_limit_put,
     .drop = gf_sq_limit_drop,
     .list = gf_sq_limits,

@@ -15,6 +15,7 @@
 #include "broker/blame.h"
 #include "broker/broker.h"
 #include "broker/sqlite/db/sql.h"
+#include "message/limit_keys.h"
 #include "util/fork.h"
 #include "util/table.h"
 
@@ -264,6 +265,8 @@ typedef struct gf_sq_gate {
     int64_t  wake_ms;                    // when forward looks at it; 0: never
     int64_t  freed;                      // claims that ended, for which nobody was brought back yet
     bool     dirty;                      // its row is to be written
+    bool     ordered;                    // of tasks that run one after the other,
+    char     occupant[GF_ID_MAX + 1];    //   and whose turn it is; "": nobody's
     char     key[GF_NAME_MAX + 1], name[GF_NAME_MAX + 1];      // its own, its limit's
 } gf_sq_gate;
 
@@ -648,6 +651,9 @@ bool        gf_sq_gate_open(gf_sq_txn *t, gf_sq_gate *g, int64_t cost, int64_t *
 int64_t     gf_sq_gate_running(gf_sq_txn *t, gf_sq_gate *g);
 // Looked at by forward then, or before.
 void        gf_sq_gate_wake(gf_sq_gate *g, int64_t at_ms);
+// Of an ordered key: whose turn it is, as far as he is still there.
+const char *gf_sq_gate_occupant(gf_sq_txn *t, gf_sq_gate *g);
+void        gf_sq_gate_occupy(gf_sq_gate *g, const char *id);    // "": nobody
 // The numbers of the queue's own key count what runs of the queue.
 bool        gf_sq_gate_is_queues(const gf_sq_gate *g);
 void        gf_sq_gates_flush(gf_sq_txn *t);
@@ -666,7 +672,7 @@ typedef enum gf_sq_verdict {
 typedef struct gf_sq_decision {
     int64_t       seq, since_ms;
     gf_sq_verdict verdict;
-    gf_sq_gate   *gates[GOFER_LIMIT_KEYS];       // its keys'
+    gf_sq_gate   *gates[GF_KEYS_MAX];            // its keys'
     size_t        gate_count, full;              // full: the first that has no room,
     int64_t       opens_ms;                      //   and when it has, by the time alone; 0
 } gf_sq_decision;
@@ -677,6 +683,11 @@ void gf_sq_hold_run(gf_sq_txn *t, const gf_sq_decision *d, int64_t token);
 void gf_sq_park(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_decision *d);
 // A claim has ended, or was lost. Whose keys it counted for are to be looked at: gf_sq_release_all.
 void gf_sq_leave(gf_sq_txn *t, gf_sq_queue *q, int64_t seq);
+// A task goes away, or (archived) is set aside: it is somebody else's turn, if it was its own.
+void gf_sq_ordered_end(gf_sq_txn *t, const gf_sq_queue *q, const gf_message *m, bool archived);
+// The same of a row that is still there.
+void gf_sq_ordered_row_end(gf_sq_txn *t, const gf_sq_queue *q, gf_state from, int64_t seq,
+    bool archived);
 void gf_sq_release_all(gf_sq_txn *t);
 // Up to so many that wait for the key, as far as it has room, to the heads of their lines. How
 // many.

@@ -75,6 +75,8 @@ void gf_sq_row_move(gf_sq_txn *t, gf_sq_queue *q, gf_state from, gf_state to, in
         finish_extra(t, q, from, to, seq, end);
     if (from == GF_AGGREGATING)
         gf_sq_member_leave(t, seq);
+    if (q->limited && to != GF_PENDING)
+        gf_sq_ordered_row_end(t, q, from, seq, to == GF_ARCHIVED);
     if (to == GF_PENDING)
         to_tail(t, q, seq);
     else if (to == GF_ARCHIVED)

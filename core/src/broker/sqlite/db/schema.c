@@ -141,6 +141,7 @@ static const char version_8[] =
 
 // Limits (limit/): the limits themselves, the keys that tasks count for, which claims count for
 // which (token: the claim's), and who waits for a key (place: its number in the line).
+// occupant: of a key of tasks that run one after the other, the id of the one whose turn it is.
 static const char version_9[] =
     "ALTER TABLE queue ADD COLUMN limited INTEGER NOT NULL DEFAULT 0;"
     "CREATE TABLE limits(name TEXT PRIMARY KEY, prefix INTEGER, concurrency INTEGER NOT NULL,"
@@ -150,7 +151,7 @@ static const char version_9[] =
     "CREATE INDEX limits_prefix ON limits(prefix) WHERE prefix IS NOT NULL;"
     "CREATE TABLE limit_key(lid INTEGER PRIMARY KEY, key TEXT NOT NULL, qid INTEGER NOT NULL,"
     "  tat_us INTEGER NOT NULL DEFAULT 0, until_ms INTEGER NOT NULL DEFAULT 0,"
-    "  wake_ms INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "  wake_ms INTEGER NOT NULL DEFAULT 0, occupant TEXT) STRICT;"
     "CREATE UNIQUE INDEX limit_key_name ON limit_key(key, qid);"
     "CREATE INDEX limit_key_wake ON limit_key(wake_ms) WHERE wake_ms > 0;"
     "CREATE TABLE holds(lid INTEGER NOT NULL, seq INTEGER NOT NULL, token INTEGER NOT NULL,"

@@ -78,8 +78,10 @@
 #define IS_QUEUES "k.key >= 'queue:' AND k.key < 'queue;'"
 // Some of the keys, from one on: those that nothing runs or waits for, and whose times are past.
 #define OLD_KEYS \
-    "(SELECT lid, key, qid, tat_us, until_ms, wake_ms FROM limit_key WHERE lid >= ?2 " \
+    "(SELECT lid, key, qid, tat_us, until_ms, wake_ms, occupant FROM limit_key WHERE lid >= ?2 " \
     "ORDER BY lid LIMIT 500) k WHERE k.tat_us < ?1 * 1000 AND k.until_ms < ?1 AND k.wake_ms = 0 " \
+    "AND (k.occupant IS NULL OR NOT EXISTS(SELECT 1 FROM ids i WHERE i.qid = k.qid AND " \
+    "i.id = k.occupant)) " \
     "AND NOT (" IS_QUEUES ") AND NOT EXISTS(SELECT 1 FROM held h WHERE h.lid = k.lid) " \
     "AND NOT EXISTS(SELECT 1 FROM holds r WHERE r.lid = k.lid)"
 
@@ -548,9 +550,15 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_LIMIT_DROP] = "DELETE FROM limits WHERE name = ?1",
     [GF_SQL_LIMIT_LIST] = "SELECT concurrency, rate, per_ms, burst, over, per_queue, name "
                           "FROM limits WHERE name > ?1 ORDER BY name LIMIT ?2",
-    [GF_SQL_KEY_GET] = "SELECT lid, tat_us, wake_ms FROM limit_key WHERE key = ?1 AND qid = ?2",
+    [GF_SQL_KEY_GET] = "SELECT lid, tat_us, wake_ms, occupant FROM limit_key WHERE key = ?1 AND qid = ?2",
     [GF_SQL_KEY_UNTIL] = "SELECT until_ms FROM limit_key WHERE key = ?1 AND qid = 0",
-    [GF_SQL_KEY_NUMBERED] = "SELECT key, qid, tat_us, wake_ms FROM limit_key WHERE lid = ?1",
+    [GF_SQL_KEY_NUMBERED] = "SELECT key, qid, tat_us, wake_ms, occupant FROM limit_key "
+                             "WHERE lid = ?1",
+    [GF_SQL_KEY_OCCUPY] = "UPDATE limit_key SET occupant = ?2 WHERE lid = ?1",
+    // Unless somebody waits for it.
+    [GF_SQL_KEY_DROP] = "DELETE FROM limit_key WHERE lid = ?1 AND NOT EXISTS(SELECT 1 FROM held h "
+                        "WHERE h.lid = ?1)",
+    [GF_SQL_KEY_DROP_QUEUE] = "DELETE FROM limit_key WHERE qid = ?1",
     [GF_SQL_KEY_ADD] = "INSERT INTO limit_key(key, qid) VALUES(?1, ?2)",
     [GF_SQL_KEY_SET] = "UPDATE limit_key SET tat_us = ?2, wake_ms = ?3 WHERE lid = ?1",
     // ?2: 0: no longer
@@ -560,10 +568,10 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     // ?3: only those that somebody waits for
     [GF_SQL_KEY_PAGE] =
         "SELECT k.lid, k.key, k.qid, k.tat_us, (SELECT p.until_ms FROM limit_key p "
-        "WHERE p.key = k.key AND p.qid = 0), (SELECT q.name FROM queue q WHERE q.qid = k.qid) "
+        "WHERE p.key = k.key AND p.qid = 0), (SELECT q.name FROM queue q WHERE q.qid = k.qid), k.occupant "
         "FROM limit_key k WHERE (k.key, k.qid) > (?1, ?2) AND (" IS_QUEUES " OR "
-        "EXISTS(SELECT 1 FROM held h WHERE h.lid = k.lid) OR (?3 = 0 AND "
-        "EXISTS(SELECT 1 FROM holds r WHERE r.lid = k.lid))) ORDER BY k.key, k.qid",
+        "EXISTS(SELECT 1 FROM held h WHERE h.lid = k.lid) OR (?3 = 0 AND (k.occupant IS NOT NULL "
+        "OR EXISTS(SELECT 1 FROM holds r WHERE r.lid = k.lid)))) ORDER BY k.key, k.qid",
     [GF_SQL_KEYS_WAKE] =
         "UPDATE limit_key SET wake_ms = ?3 WHERE key >= ?1 AND key <= ?2 AND "
         "EXISTS(SELECT 1 FROM held h WHERE h.lid = limit_key.lid)",

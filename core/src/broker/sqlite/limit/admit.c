@@ -64,6 +64,18 @@ void gf_sq_decide(gf_sq_txn *t, const gf_sq_queue *q, gf_sq_gate *own, const gf_
             return;
         d->gate_count++;
     }
+    if (keys.ordered) {                  // its turn comes before all else, and stays whatever it
+        gf_sq_gate *turn = d->gates[0];  //   then waits for
+        const char *occupant = gf_sq_gate_occupant(t, turn);
+        if (*occupant && strcmp(occupant, m->id) != 0) {
+            d->verdict = GF_SQ_HELD;
+            d->opens_ms = 0;
+            return;
+        }
+        if (!*occupant)
+            gf_sq_gate_occupy(turn, m->id);
+        d->full = 1;
+    }
     while (d->full < d->gate_count &&
         gf_sq_gate_open(t, d->gates[d->full], keys.cost, &d->opens_ms))
         d->full++;
@@ -74,7 +86,8 @@ void gf_sq_decide(gf_sq_txn *t, const gf_sq_queue *q, gf_sq_gate *own, const gf_
     }
     d->verdict = GF_SQ_TAKEN;
     for (size_t i = 0; i < d->gate_count; i++)
-        charge(t, d->gates[i], keys.cost);
+        if (!d->gates[i]->ordered)
+            charge(t, d->gates[i], keys.cost);
     if (own)
         charge(t, own, keys.cost);
 }
@@ -82,7 +95,7 @@ void gf_sq_decide(gf_sq_txn *t, const gf_sq_queue *q, gf_sq_gate *own, const gf_
 void gf_sq_hold_run(gf_sq_txn *t, const gf_sq_decision *d, int64_t token)
 {
     for (size_t i = 0; i < d->gate_count; i++)
-        if (gf_sq_gate_row(t, d->gates[i]))
+        if (!d->gates[i]->ordered && gf_sq_gate_row(t, d->gates[i]))
             GF_SQ_RUN(t->conn, GF_SQL_HOLDS_ADD, d->gates[i]->lid, d->seq, token);
 }
 
@@ -217,6 +230,34 @@ void gf_sq_leave(gf_sq_txn *t, gf_sq_queue *q, int64_t seq)
         g->running = -1;
         g->freed++;
     }
+}
+
+void gf_sq_ordered_end(gf_sq_txn *t, const gf_sq_queue *q, const gf_message *m, bool archived)
+{
+    gf_limit_keys keys;
+    if (!gf_limit_keys_of(m, &keys) || !keys.ordered || (archived && keys.blocks))
+        return;
+    gf_sq_gate *g = gf_sq_gate_of(t, q, keys.key[0].text, keys.key[0].size);
+    if (!g || strcmp(g->occupant, m->id) != 0)
+        return;
+    gf_sq_gate_occupy(g, "");
+    g->freed = 1;
+}
+
+void gf_sq_ordered_row_end(gf_sq_txn *t, const gf_sq_queue *q, gf_state from, int64_t seq,
+    bool archived)
+{
+    gf_message m;
+    int64_t bid;
+    sqlite3_stmt *s = gf_sq_stmt(t->conn,
+        from == GF_PENDING ? GF_SQL_READY_BODY
+            : from == GF_ACTIVE ? GF_SQL_ACTIVE_BODY : GF_SQL_LATER_BODY);
+    gf_sq_bind_int(t->conn, s, 1, seq);
+    if (!gf_sq_row(t->conn, s))
+        return;
+    gf_sq_read_body(s, 0, &m, &bid);
+    gf_sq_ordered_end(t, q, &m, archived);
+    gf_sq_done(s);
 }
 
 // ---- gates whose time has come ------------------------------------------------------------------

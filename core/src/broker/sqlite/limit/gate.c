@@ -54,6 +54,11 @@ void gf_sq_gate_resolve(gf_sq_conn *c, gf_sq_gate *g)
 {
     char name[GF_NAME_MAX + 1];
     size_t size = strlen(g->key);
+    g->ordered = gf_limit_key_is_ordered(g->key);
+    if (g->ordered) {
+        g->limit.concurrency = 1;
+        return;
+    }
     if (read_limit(c, g, g->key, size) || strncmp(g->key, GF_LIMIT_QUEUE, QUEUE_FRONT) == 0)
         return;
     int64_t at_most = size < GF_NAME_MAX ? (int64_t)size : GF_NAME_MAX - 1;
@@ -102,6 +107,13 @@ static void read_pause(gf_sq_txn *t, gf_sq_gate *g)
     gf_sq_done(s);
 }
 
+static void read_occupant(sqlite3_stmt *s, int at, gf_sq_gate *g)
+{
+    const char *id = g->ordered ? gf_sq_name(s, at) : NULL;
+    if (id)
+        sqlite3_snprintf(sizeof g->occupant, g->occupant, "%s", id);
+}
+
 static void read_row(gf_sq_txn *t, gf_sq_gate *g)
 {
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_KEY_GET);
@@ -111,6 +123,7 @@ static void read_row(gf_sq_txn *t, gf_sq_gate *g)
         set_lid(t, g, sqlite3_column_int64(s, 0));
         g->tat_us = gf_sq_number(s, 1);
         g->wake_ms = gf_sq_number(s, 2);
+        read_occupant(s, 3, g);
     }
     gf_sq_done(s);
     read_pause(t, g);
@@ -123,7 +136,7 @@ bool gf_sq_gate_is_queues(const gf_sq_gate *g)
 
 static bool counts_by_queue(const gf_sq_gate *g)
 {
-    return g->limit.per_queue && !gf_sq_gate_is_queues(g);
+    return g->ordered || (g->limit.per_queue && !gf_sq_gate_is_queues(g));
 }
 
 // Of this key; where queues count for themselves, of this one.
@@ -179,6 +192,8 @@ gf_sq_gate *gf_sq_gate_numbered(gf_sq_txn *t, int64_t lid)
         g->qid = sqlite3_column_int64(s, 1);
         g->tat_us = gf_sq_number(s, 2);
         g->wake_ms = gf_sq_number(s, 3);
+        g->ordered = gf_limit_key_is_ordered(g->key);
+        read_occupant(s, 4, g);
     }
     gf_sq_done(s);
     if (g) {
@@ -206,12 +221,14 @@ bool gf_sq_gate_row(gf_sq_txn *t, gf_sq_gate *g)
 
 // ---- room ---------------------------------------------------------------------------------------
 
-static int64_t count_claims(gf_sq_txn *t, const gf_sq_gate *g)
+static int64_t count_claims(gf_sq_txn *t, gf_sq_gate *g)
 {
     if (gf_sq_gate_is_queues(g)) {
         gf_sq_queue *q = gf_sq_queue_named(t, g->key + QUEUE_FRONT);
         return q ? q->count[GF_ACTIVE] : 0;
     }
+    if (g->ordered)
+        return *gf_sq_gate_occupant(t, g) ? 1 : 0;
     if (!g->lid)
         return 0;
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_HOLDS_COUNT);
@@ -242,6 +259,43 @@ bool gf_sq_gate_open(gf_sq_txn *t, gf_sq_gate *g, int64_t cost, int64_t *opens_m
     return false;
 }
 
+// ---- whose turn it is ---------------------------------------------------------------------------
+
+static bool blocks(gf_sq_txn *t, int64_t seq)
+{
+    gf_message m = { .headers = NULL };
+    gf_limit_keys keys;
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_LATER_HEADERS);
+    gf_sq_bind_int(t->conn, s, 1, seq);
+    if (gf_sq_row(t->conn, s)) {
+        m.headers = sqlite3_column_blob(s, 0);
+        m.headers_size = (size_t)sqlite3_column_bytes(s, 0);
+    }
+    bool yes = gf_limit_keys_of(&m, &keys) && keys.blocks;
+    gf_sq_done(s);
+    return yes;
+}
+
+const char *gf_sq_gate_occupant(gf_sq_txn *t, gf_sq_gate *g)
+{
+    gf_sq_place place;
+    if (!*g->occupant || g->running >= 0)
+        return g->occupant;              // nobody; or it was looked at
+    bool there = gf_sq_find(t->conn, g->qid, g->occupant, &place);
+    if (!there || place.state == GF_COMPLETED || place.state == GF_AGGREGATING ||
+        (place.state == GF_ARCHIVED && !blocks(t, place.seq)))
+        gf_sq_gate_occupy(g, "");
+    g->running = *g->occupant ? 1 : 0;
+    return g->occupant;
+}
+
+void gf_sq_gate_occupy(gf_sq_gate *g, const char *id)
+{
+    sqlite3_snprintf(sizeof g->occupant, g->occupant, "%s", id);
+    g->running = *id ? 1 : 0;
+    g->dirty = true;
+}
+
 void gf_sq_gate_wake(gf_sq_gate *g, int64_t at_ms)
 {
     if (g->wake_ms && g->wake_ms <= at_ms)
@@ -252,13 +306,29 @@ void gf_sq_gate_wake(gf_sq_gate *g, int64_t at_ms)
 
 // ---- the transaction ----------------------------------------------------------------------------
 
+// A key that nobody has and nobody waits for is forgotten.
+static void write_occupant(gf_sq_txn *t, gf_sq_gate *g)
+{
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_KEY_OCCUPY);
+    gf_sq_bind_int(t->conn, s, 1, g->lid);
+    gf_sq_bind_text(t->conn, s, 2, *g->occupant ? g->occupant : NULL);
+    gf_sq_run(t->conn, s);
+    if (*g->occupant || GF_SQ_RUN(t->conn, GF_SQL_KEY_DROP, g->lid) == 0)
+        return;
+    gf_table_remove(&t->gates->by_lid, &g->by_lid);
+    g->lid = g->wake_ms = 0;
+}
+
 void gf_sq_gates_flush(gf_sq_txn *t)
 {
     gf_sq_release_all(t);
     for (size_t i = 0; i < t->gates->count && t->conn->rc == SQLITE_OK; i++) {
         gf_sq_gate *g = t->gates->gates[i];
-        if (g->dirty && gf_sq_gate_row(t, g))
+        if (g->dirty && (g->lid || !g->ordered || *g->occupant) && gf_sq_gate_row(t, g)) {
             GF_SQ_RUN(t->conn, GF_SQL_KEY_SET, g->lid, g->tat_us, g->wake_ms);
+            if (g->ordered)
+                write_occupant(t, g);
+        }
         g->dirty = false;
     }
 }

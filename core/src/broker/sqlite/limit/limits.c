@@ -240,7 +240,10 @@ static void look_at(gf_sq_conn *c, const gf_sq_gate *g, gf_limit_look *out)
     if (gf_sq_gate_is_queues(g)) {
         count_queue(c, queue_of(g->key), out);
     } else if (g->lid) {
-        out->running = count_of(c, GF_SQL_HOLDS_COUNT, g->lid, gf_mono_ms());
+        out->occupant = *g->occupant ? g->occupant : NULL;
+        out->running =
+            g->ordered ? out->occupant != NULL
+                       : count_of(c, GF_SQL_HOLDS_COUNT, g->lid, gf_mono_ms());
         out->waiting = count_of(c, GF_SQL_HELD_COUNT, g->lid, 0);
     }
 }
@@ -259,6 +262,8 @@ static void read_row(gf_sq_conn *c, sqlite3_stmt *s, key_row *out)
     out->gate.tat_us = gf_sq_number(s, 3);
     out->gate.until_ms = gf_sq_number(s, 4);
     gf_sq_gate_resolve(c, &out->gate);
+    const char *occupant = gf_sq_name(s, 6);
+    sqlite3_snprintf(sizeof out->gate.occupant, out->gate.occupant, "%s", occupant ? occupant : "");
 }
 
 static gofer_status list_keys(gf_sq_conn *c, void *arg)

@@ -238,6 +238,14 @@ static bool was_asked(gf_sq_txn *t, const gf_claim *claim)
     return asked;
 }
 
+// Others may run for the keys that it counted for.
+static void leave_keys(gf_sq_txn *t, gf_sq_queue *q, const gf_finish *f, gf_state to)
+{
+    gf_sq_leave(t, q, f->claim->ref);
+    if (to != GF_PENDING && to != GF_RETRY)
+        gf_sq_ordered_end(t, q, &f->claim->message, to == GF_ARCHIVED);
+}
+
 static gofer_status finish_one(gf_sq_txn *t, const gf_finish *f, gone_parts gone)
 {
     if ((f->outcome == GF_RETRY_AT || f->outcome == GF_REQUEUE) && was_asked(t, f->claim))
@@ -264,7 +272,7 @@ static gofer_status finish_one(gf_sq_txn *t, const gf_finish *f, gone_parts gone
     bool failed =
         (to == GF_RETRY || to == GF_ARCHIVED) && f->is_failure && f->outcome != GF_CANCELLED;
     if (q->limited)
-        gf_sq_leave(t, q, f->claim->ref);
+        leave_keys(t, q, f, to);
     gf_sq_queue_count(q, GF_ACTIVE, -1);
     if (to != GF_STATE_COUNT)
         gf_sq_queue_count(q, to, 1);

@@ -148,6 +148,8 @@ static void set_aside(gf_sq_txn *t, recovering *r, gf_sq_queue *q, const run *en
     if (r->archived && !asked)
         keep_copy(t, r, ended->seq, q);
     gf_sq_lock_free(t->conn, q->qid, ended->id, ended->xid);
+    if (q->limited)
+        gf_sq_ordered_row_end(t, q, GF_ACTIVE, ended->seq, true);
     sqlite3_stmt *s =
         gf_sq_stmt(t->conn, asked ? GF_SQL_ACTIVE_CANCELLED : GF_SQL_ACTIVE_CRASHED_OUT);
     gf_sq_bind_int(t->conn, s, 1, ended->seq);
