@@ -308,6 +308,15 @@ static const gf_shards_ops shards = {
     .slots = gf_rd_shards_slots,
 };
 
+static const gf_limits_ops limits = {
+    .put = gf_rd_limit_put,
+    .drop = gf_rd_limit_drop,
+    .list = gf_rd_limit_list,
+    .keys = gf_rd_limit_keys,
+    .key = gf_rd_limit_key,
+    .pause = gf_rd_limit_pause,
+};
+
 const gf_broker_ops gf_redis_ops = {
     .schemes = schemes,
     .open = open_store,
@@ -327,4 +336,5 @@ const gf_broker_ops gf_redis_ops = {
     .check = &check,
     .audit = &audit,
     .shards = &shards,
+    .limits = &limits,
 };

@@ -22,7 +22,14 @@
 //   hash field gofer:log       the latest lines of its log
 //   hash field gofer:ckpt      its checkpoint
 //   gofer:waits, gofer:end:<id>    who waits for the end of which task, and what ended it (ends.c)
-//   gofer:line                 tasks with a priority that wait, in the order they are taken in
+//   gofer:line                 tasks with a priority that wait, in the order they are taken in,
+//                              and those that wait for a limit key, behind a lane of their own
+//   hash fields gofer:limit    its cost and limit keys; gofer:held for which it waits (a letter,
+//                              q: of the queue, s: of all; empty: it was brought back)
+//   gofer:limited              which limits count for its tasks (limit/limit.h)
+//   gofer:run:<key>, gofer:held:<key>, gofer:rate:<key>, gofer:keys, gofer:paused, gofer:wakes
+//                              what runs, what waits, when it started, all of these keys, which
+//                              are paused, and when each is looked at (scripts/lib/limits.lua)
 //   gofer:cron:<entry>         the latest tick of a cron entry (tick.c)
 //   gofer:set:<id>             an aggregation set that has become a task, for a while (aggregate.c)
 //   gofer:stats:<hour>         stats (stats.c)
@@ -33,9 +40,10 @@
 //
 // And beside the queues, each alone in its slot: asynq:gofer:schedules (entries.c),
 // asynq:gofer:shown (shown.c), asynq:gofer:shards (shard/), asynq:gofer:audit (audit.c),
-// asynq:gofer:listening (events.c), asynq:gofer:housekeeper (upkeep/election.c),
-// asynq:gofer:{<worker>}:live and :control (watch.c), and the channels asynq:gofer:control and
-// asynq:gofer:events. In the slot of a worker's record
+// asynq:gofer:listening (events.c), asynq:gofer:limits and asynq:gofer:limited (limit/limit.h), the
+// keys asynq:{gofer-limits}:… of limits that all queues count for, asynq:gofer:housekeeper
+// (upkeep/election.c), asynq:gofer:{<worker>}:live and :control (watch.c), and the channels
+// asynq:gofer:control and asynq:gofer:events. In the slot of a worker's record
 // asynq:gofer:children:{<host>:<pid>:<worker>} (roster.c).
 //
 // Scripts (scripts/*.lua): test every precondition before the first write, since nothing is rolled
@@ -432,6 +440,15 @@ gofer_status gf_rd_audit_add(gf_broker *b, const char *record, int64_t keep);
 gofer_status gf_rd_audit_page(gf_broker *b, int64_t before, size_t limit, gf_names *lines);
 // check.c
 gofer_status gf_rd_check_store(gf_broker *b, bool repair, gf_report_finding report, void *arg);
+
+// limit/limits.c, limit/keys.c
+gofer_status gf_rd_limit_put(gf_broker *b, const gf_limit *limit);
+gofer_status gf_rd_limit_drop(gf_broker *b, const char *name);
+gofer_status gf_rd_limit_list(gf_broker *b, const char *after, size_t limit, gofer_info **out);
+gofer_status gf_rd_limit_keys(gf_broker *b, const char *after_key, const char *after_queue,
+    bool waiting, size_t limit, gofer_info **out);
+gofer_status gf_rd_limit_key(gf_broker *b, const char *key, gofer_info **out);
+gofer_status gf_rd_limit_pause(gf_broker *b, const char *key, int64_t until_ms);
 
 // items.c
 gofer_status gf_rd_export(gf_broker *b, const char *queue, const char *const *ids, size_t count,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "broker/redis/inspect/inspect.h"
+#include "broker/redis/limit/limit.h"
 #include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/clock.h"
@@ -295,7 +296,9 @@ static gofer_status delete_all(removal *r, bool force)
                 "clients; it is paused",
                 r->queue);
     }
-    return st == GOFER_OK ? forget_name(r) : st;
+    if (st == GOFER_OK)
+        st = forget_name(r);
+    return st == GOFER_OK ? gf_rd_limits_forget(r->store, r->queue) : st;
 }
 
 gofer_status gf_rd_queue_delete(gf_broker *b, const char *queue, bool force)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "broker/redis/store.h"
+#include "broker/redis/limit/limit.h"
 #include "info/info.h"
 #include "redis_scripts.h"
 #include "util/alloc.h"
@@ -18,8 +18,9 @@ static const gf_rd_script tick_script = {
 };
 
 typedef struct tick_keys {
-    gf_rd_key entry, pending, scheduled, task, line, prefix;
+    gf_rd_key entry, pending, scheduled, task, line, limited, limits, prefix;
     char      lane[GF_RD_LANE_TEXT];
+    char     *limit;
     gf_bytes  message;
 } tick_keys;
 
@@ -37,19 +38,23 @@ static const char *overlap_word(gf_overlap overlap)
 
 #define ADD_KEY(NAME, name, rest) gf_rd_add(a, keys->name.text);
 
-static gofer_status begin(gf_rd_cmd *cmd, tick_keys *keys, const gf_tick *t)
+static gofer_status begin(gf_rd_store *s, gf_rd_cmd *cmd, tick_keys *keys, const gf_tick *t)
 {
     const gf_message *m = t->message;
     char rest[GF_NAME_MAX + 3];
     gofer_status st = gf_wire_task_encode(m, NULL, NULL, &keys->message);
     if (st == GOFER_OK)
         st = gf_rd_message_check(m, keys->message.size);
+    if (st == GOFER_OK)
+        st = gf_rd_limit_of(m, &keys->limit);
     if (st != GOFER_OK)
         return st;
     cron_key(&keys->entry, m->queue, t->entry);
     gf_rd_key_of(&keys->pending, m->queue, "pending");
     gf_rd_key_of(&keys->scheduled, m->queue, "scheduled");
     gf_rd_key_of(&keys->line, m->queue, "gofer:line");
+    gf_rd_key_of(&keys->limited, m->queue, "gofer:limited");
+    gf_rd_limits_key(s, m->queue, &keys->limits);
     gf_rd_lane_of(m, keys->lane);
     gf_rd_key_of(&keys->prefix, m->queue, "t:");
     snprintf(rest, sizeof rest, "t:%s", m->id);
@@ -66,6 +71,8 @@ static gofer_status begin(gf_rd_cmd *cmd, tick_keys *keys, const gf_tick *t)
     gf_rd_add_int(a, t->run_at_ms);
     gf_rd_add(a, overlap_word(t->overlap));
     gf_rd_add(a, keys->lane);
+    gf_rd_add(a, keys->limit ? keys->limit : "");
+    gf_rd_add(a, keys->limits.text);
     return GOFER_OK;
 }
 
@@ -129,7 +136,7 @@ gofer_status gf_rd_tick(gf_broker *b, gf_tick *items, size_t count)
     tick_keys *keys = gf_calloc(count, sizeof *keys);
     st = cmds && keys ? GOFER_OK : gf_fail_nomem("ticks");
     for (; begun < count && st == GOFER_OK; begun++)
-        st = begin(&cmds[begun], &keys[begun], &items[begun]);
+        st = begin(s, &cmds[begun], &keys[begun], &items[begun]);
     if (st == GOFER_OK) {
         size_t added = add_queues(s, cmds + count, items, count);
         st = gf_rd_run(s->net, cmds, count + added, gf_rd_timeout(s));
@@ -144,8 +151,10 @@ gofer_status gf_rd_tick(gf_broker *b, gf_tick *items, size_t count)
     }
     for (size_t i = 0; cmds && i < 2 * count; i++)
         gf_rd_cmd_clear(&cmds[i]);
-    for (size_t i = 0; keys && i < count; i++)
+    for (size_t i = 0; keys && i < count; i++) {
         gf_bytes_clear(&keys[i].message);
+        gf_free(keys[i].limit);
+    }
     gf_free(cmds);
     gf_free(keys);
     return st;

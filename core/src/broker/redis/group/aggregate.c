@@ -6,6 +6,7 @@
 
 #include "broker/redis/group/group.h"
 #include "broker/redis/inspect/inspect.h"
+#include "broker/redis/limit/limit.h"
 #include "broker/redis/upkeep/upkeep.h"
 #include "redis_scripts.h"
 #include "util/alloc.h"
@@ -276,8 +277,8 @@ gofer_status gf_rd_group_take(gf_broker *b, const char *worker, const char *queu
 // ---- put, back ----------------------------------------------------------------------------------
 
 typedef struct set_keys {
-    gf_rd_key set, aggregation_sets, pending, scheduled, task, done, line, prefix, group, groups,
-        archived;
+    gf_rd_key set, aggregation_sets, pending, scheduled, task, done, line, limited, limits, prefix,
+        group, groups, archived;
 } set_keys;
 #define ADD_KEY(NAME, name, rest) gf_rd_add(&cmd.args, k->name.text);
 
@@ -293,6 +294,7 @@ static gofer_status keys_of(set_keys *k, const gf_group_set *set, const char *id
     gf_rd_key_of(&k->scheduled, set->queue, "scheduled");
     gf_rd_key_of(&k->archived, set->queue, "archived");
     gf_rd_key_of(&k->line, set->queue, "gofer:line");
+    gf_rd_key_of(&k->limited, set->queue, "gofer:limited");
     gf_rd_key_of(&k->prefix, set->queue, "t:");
     snprintf(rest, sizeof rest, "t:%s", id);
     gf_rd_key_of(&k->task, set->queue, rest);
@@ -327,7 +329,7 @@ gofer_status gf_rd_group_put(gf_broker *b, const gf_group_set *set, const gf_mes
 {
     gf_rd_store *s = (gf_rd_store *)b;
     gf_bytes message = { 0 };
-    char lane[GF_RD_LANE_TEXT];
+    char lane[GF_RD_LANE_TEXT], *limit = NULL;
     set_keys keys, *k = &keys;
     gf_rd_cmd cmd;
     redisReply *reply;
@@ -338,6 +340,8 @@ gofer_status gf_rd_group_put(gf_broker *b, const gf_group_set *set, const gf_mes
         st = gf_wire_task_encode(combined, NULL, NULL, &message);
     if (st == GOFER_OK)
         st = gf_rd_message_check(combined, message.size);
+    if (st == GOFER_OK)
+        st = gf_rd_limit_of(combined, &limit);
     if (st != GOFER_OK) {
         gf_bytes_clear(&message);
         return st;
@@ -353,11 +357,15 @@ gofer_status gf_rd_group_put(gf_broker *b, const gf_group_set *set, const gf_mes
     gf_rd_add_int(&cmd.args, DONE_S);
     gf_rd_lane_of(combined, lane);
     gf_rd_add(&cmd.args, lane);
+    gf_rd_add(&cmd.args, limit ? limit : "");
+    gf_rd_limits_key(s, set->queue, &k->limits);
+    gf_rd_add(&cmd.args, k->limits.text);
     st = gf_rd_call(s, &cmd, &reply);
     if (st == GOFER_OK) {
         st = read_put(set, combined, reply);
         gf_rd_reply_free(reply);
     }
+    gf_free(limit);
     gf_bytes_clear(&message);
     return st;
 }

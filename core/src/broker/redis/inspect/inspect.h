@@ -13,6 +13,7 @@ enum {
     GF_ROW_MSG,                          // a number: the size of one that is too long to be read
     GF_ROW_STATE, GF_ROW_SINCE, GF_ROW_CRASHES, GF_ROW_PROGRESS, GF_ROW_ERROR, GF_ROW_WORKER,
     GF_ROW_CLAIM, GF_ROW_CANCEL,
+    GF_ROW_HELD,                         // a letter, and the limit key that it waits for
     GF_ROW_CHECKPOINT_SIZE,              // 0: none
     GF_ROW_RESULT, GF_ROW_ATTEMPTS, GF_ROW_LOG,      // of a single task only
     GF_ROW_COUNT

@@ -84,6 +84,16 @@ static int show_running(gofer_info *info, const redisReply *row, const gf_rd_run
     return bad | show_progress(info, row);
 }
 
+// Empty: it has been brought back.
+static int show_waits_for(gofer_info *info, const redisReply *row)
+{
+    const redisReply *held = text_at(row, GF_ROW_HELD);
+    if (!held || held->len < 2)
+        return 0;
+    redisReply key = { .str = held->str + 1, .len = held->len - 1 };
+    return set_clean(info, "waits_for", &key);
+}
+
 // completed_ms: of the message, 0 if it says nothing: then the score, which is the
 // end of the retention.
 static int show_place(gofer_info *info, const redisReply *row, gf_state state,
@@ -104,6 +114,8 @@ static int show_place(gofer_info *info, const redisReply *row, gf_state state,
             bad = gf_info_set_int(info, "completed_at_ms",
                 task->completed_ms ? task->completed_ms : at_ms - task->message.retention_ms);
         return at_ms >= 0 ? bad | gf_info_set_int(info, "expires_at_ms", at_ms) : bad;
+    case GF_PENDING:
+        return show_waits_for(info, row);
     default:
         return task && task->group ? gf_info_set_text(info, "group", task->group) : 0;
     }

@@ -5,7 +5,7 @@
 -- all others to scheduled.
 -- Cost: O(n) of the list it is in, O(log n) of a sorted set.
 
---@use one_task enline ring find
+--@use one_task enline ring unhold find
 local at, from, new, now = ARGV[6], ARGV[4], ARGV[5], redis.call('TIME')
 if at ~= '' then
   local later = tonumber(at) > now[1] * 1000 + now[2] / 1000
@@ -23,6 +23,7 @@ elseif at ~= '' then redis.call('ZCARD', zsets[place == 'retry' and place or 'sc
 if new ~= '' then redis.call('HSET', task, 'msg', new) end
 if at == '' then return { 1, '' } end
 --@use remove
+unhold(prefix, id)
 redis.call('HDEL', task, 'gofer:claim', 'gofer:worker', 'gofer:progress', 'gofer:cancel',
     'gofer:error')
 if at == '0' then

@@ -1,6 +1,6 @@
 -- finish.lua - outcomes that write a task again.
 -- KEYS: pending, active, lease, processed, failed, retry, archived, completed, who waits for ends,
--- scheduled, the line.
+-- scheduled, the line, which limits count.
 -- ARGV: the tasks' prefix, how many to trim; then of each item eleven: what (completed c, with a
 -- result C, r, a, cancelled x, put back q), id, token, the lease's score as known and how far it
 -- may be above, the new score or the retention, 1: a failure, the message (empty: as it is), the
@@ -17,7 +17,7 @@
 
 --@use count unlock free trim keep notify
 --@keys pending active lease processed failed retry archived completed waits=gofer:waits
---@keys scheduled line=gofer:line
+--@keys scheduled line=gofer:line limited=gofer:limited
 --@use enline ring
 local now, base = redis.call('TIME'), string.sub(ARGV[1], 1, -3)
 local lost, successes, cancelled, failures, archives = {}, 0, 0, 0, 0
@@ -28,14 +28,16 @@ redis.call('ZCARD', archived)
 redis.call('ZCARD', completed)
 redis.call('ZCARD', scheduled)
 redis.call('ZCARD', line)
-local claims, asked, lanes, items, at = {}, {}, {}, {}, 3
+local claims, asked, lanes, keys, items, at = {}, {}, {}, {}, {}, 3
+local limits, counted = redis.call('GET', limited), {}
 local waited, lined = redis.call('EXISTS', waits) == 1, false
 while at < #ARGV do
   local task = redis.pcall('HMGET', ARGV[1] .. ARGV[at + 1], 'gofer:claim', 'gofer:cancel',
-    'gofer:lane')
+    'gofer:lane', 'gofer:limit')
   if task.err and not string.find(task.err, 'WRONGTYPE', 1, true) then return task end
   if waited and ends[ARGV[at]] then redis.call('EXISTS', base .. 'gofer:end:' .. ARGV[at + 1]) end
   claims[at], asked[at], lanes[at], items[#items + 1] = task[1], task[2], task[3], at
+  keys[at] = limits and task[4]
   at = at + 11 + 2 * ARGV[at + 10]
 end
 for _, a in ipairs(items) do
@@ -54,6 +56,7 @@ for number, a in ipairs(items) do
     lost[#lost + 1] = -number
   elseif ours and redis.call('LREM', active, -1, id) == 1 then
     redis.call('ZREM', lease, id)
+    if keys[a] then counted[#counted + 1] = { id, keys[a] } end
     redis.call('HDEL', key, 'gofer:claim', 'gofer:worker', 'gofer:progress', 'gofer:cancel',
       completes and 'gofer:ckpt' or 'gofer:claim')
     if what == 'q' then
@@ -95,6 +98,10 @@ for number, a in ipairs(items) do
   else
     lost[#lost + 1] = number
   end
+end
+if #counted > 0 then
+  --@use settle
+  pcall(settle_all, counted)
 end
 if lined then ring(ARGV[1]) end
 if successes + cancelled > 0 then count(now, successes + cancelled, processed) end

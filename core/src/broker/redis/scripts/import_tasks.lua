@@ -1,18 +1,18 @@
 -- import_tasks.lua - put in tasks from elsewhere.
--- KEYS: pending, scheduled, retry, completed, archived, groups, the line, then the
--- hashes.
--- ARGV: the tasks' prefix, then of each task: message, state, score, pending_since,
--- crashes, r (it has a result) or empty, the result, group, unique lock, for how long in ms (0:
--- none is taken), history, log, checkpoint (empty: none), lane
--- (empty: it has no priority). Answer of each: 1, or the message that is
--- there (false: none).
+-- KEYS: pending, scheduled, retry, completed, archived, groups, the line, which limits count, then
+-- the hashes.
+-- ARGV: the tasks' prefix, which hash the limits are in, then of each task: message, state, score,
+-- pending_since, crashes, r (it has a result) or empty, the result, group, unique lock, for how
+-- long in ms (0: none is taken), history, log, checkpoint (empty: none), lane (empty: it has no
+-- priority), cost and limit keys (empty: none). Answer of each: 1, or the message that is there
+-- (false: none).
 -- Cost: O(log n) for each task.
 
---@keys pending scheduled retry completed archived groups line=gofer:line ...
---@use enline ring
---@args prefix
+--@keys pending scheduled retry completed archived groups line=gofer:line limited=gofer:limited ...
+--@use enline ring flag
+--@args prefix limits
 --@each message state score since crashes has_result result group lock lock_ms
---@each history log checkpoint lane
+--@each history log checkpoint lane limit
 local out, fresh = {}, {}
 local front = string.sub(prefix, 1, -3) .. 'g:'
 local data = { ['gofer:attempts'] = HISTORY, ['gofer:log'] = LOG, ['gofer:ckpt'] = CHECKPOINT }
@@ -21,6 +21,7 @@ redis.call('LLEN', pending)
 for _, zset in pairs(zsets) do redis.call('ZCARD', zset) end
 redis.call('SCARD', groups)
 redis.call('ZCARD', line)
+redis.call('EXISTS', limited)
 local now, lined = redis.call('TIME'), false
 for i = 1, #KEYS - FIXED_KEYS do
   local a = EACH * i
@@ -55,6 +56,10 @@ for i = 1, #KEYS - FIXED_KEYS do
       lined = true
     else redis.call('LPUSH', pending, id) end
     if ARGV[a + LANE] ~= '' then redis.call('HSET', key, 'gofer:lane', ARGV[a + LANE]) end
+    if ARGV[a + LIMIT] ~= '' then
+      redis.call('HSET', key, 'gofer:limit', ARGV[a + LIMIT])
+      flag(limits)
+    end
     out[i] = 1
   else
     local there = redis.pcall('HGET', key, 'msg')

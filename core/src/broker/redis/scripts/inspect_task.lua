@@ -13,7 +13,7 @@ local f = row(task, longest)
 for i, field in ipairs({ 'result', 'gofer:attempts', 'gofer:log' }) do
   local n = redis.pcall('HSTRLEN', task, field)
   local fits = type(n) == 'number' and n <= longest
-  f[10 + i] = fits and redis.call('HGET', task, field)
+  f[11 + i] = fits and redis.call('HGET', task, field)
 end
 local names, place, score = { 'scheduled', 'retry', 'archived', 'completed' }, '', false
 local zsets = { scheduled, retry, archived, completed }

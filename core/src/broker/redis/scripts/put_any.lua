@@ -1,8 +1,9 @@
 -- put_any.lua - put tasks of all kinds.
--- KEYS: pending, scheduled, groups, the line, then the hashes of the new tasks.
--- ARGV: where the id begins, the front of a group's key, then of each task: the message, when (Unix
--- ms; 0: now), the group (or empty), the unique lock (or empty), its seconds from then on, and what
--- stands in it before the id (empty: the task knows it), its lane (empty: it has no priority).
+-- KEYS: pending, scheduled, groups, the line, which limits count, then the hashes of the new tasks.
+-- ARGV: where the id begins, the front of a group's key, which hash the limits are in, then of each
+-- task: the message, when (Unix ms; 0: now), the group (or empty), the unique lock (or empty), its
+-- seconds from then on, and what stands in it before the id (empty: the task knows it), its lane
+-- (empty: it has no priority), its cost and limit keys (empty: none).
 -- Answer: of each 1, a list of who holds the lock, 3: the group's key is something else, or what
 -- stands there. The id is looked at before the lock, so that a conflict leaves no lock behind
 -- (unlike Asynq). Groups and locks, whose keys are not among KEYS, are looked at before the first
@@ -10,10 +11,10 @@
 -- Cost: O(log n) for each task.
 
 --@use refusal
---@keys pending scheduled groups line=gofer:line ...
---@use enline ring
---@args id_at group_front
---@each message run_at group lock lock_s lock_front lane
+--@keys pending scheduled groups line=gofer:line limited=gofer:limited ...
+--@use enline ring flag
+--@args id_at group_front limits
+--@each message run_at group lock lock_s lock_front lane limit
 local back, refused = {}, nil
 local function write(undo, name, ...)
   local e = not refused and redis.pcall(name, ...)
@@ -26,6 +27,7 @@ redis.call('LLEN', pending)
 redis.call('ZCARD', scheduled)
 redis.call('SCARD', groups)
 redis.call('ZCARD', line)
+redis.call('EXISTS', limited)
 local lanes, sizes = {}, {}
 for i = 1, #KEYS - FIXED_KEYS do
   local group, lock = ARGV[EACH * i + GROUP], ARGV[EACH * i + LOCK]
@@ -65,6 +67,10 @@ for i = 1, #KEYS - FIXED_KEYS do
       if lane == '' then ready[#ready + 1] = id else lanes[#lanes + 1] = { id, lane } end
     end
     if lane ~= '' then write(nil, 'HSET', key, 'gofer:lane', lane) end
+    if ARGV[a + LIMIT] ~= '' then
+      write(nil, 'HSET', key, 'gofer:limit', ARGV[a + LIMIT])
+      flag(limits)
+    end
     if lock ~= '' and ARGV[a + LOCK_FRONT] == '' and (at ~= '0' or group == '') then
       write(nil, 'HSET', key, 'unique_key', lock)
     end

@@ -1,6 +1,6 @@
 -- take.lua - end tasks, then take new ones: the hot path.
--- KEYS: pending, active, lease, processed, paused, the line, scheduled, then the hashes of the
--- tasks to end, then who waits for ends.
+-- KEYS: pending, active, lease, processed, paused, the line, scheduled, which limits count, then
+-- the hashes of the tasks to end, then who waits for ends.
 -- ARGV: the tasks' prefix, how far a lease's score may be above what is known, how many to take,
 -- the lease in ms, the token, "<Unix ms> <worker>", 1: tell what is left (+ 2: a suspect may be
 -- taken, alone), how many locks, the lowest and the highest score known of the tasks to end, how
@@ -9,8 +9,9 @@
 -- score as known, how many; then of tasks that are not simply done their number, the end's word,
 -- and the result (or none).
 -- Answer: numbers of the tasks whose claim was lost; the score of the new leases, how many are left
--- (-1: not asked, -2: a suspect is next), ghosts, numbers of tasks and their crashes in turn; then
--- of each task taken id, message (a number: the size of one that is too long), pending_since.
+-- (-1: not asked, -2: a suspect is next, -3: the queue needs its copy of the limits), ghosts,
+-- numbers of tasks and their crashes in turn (less than 0: it is refused); then of each task taken
+-- id, message (a number: the size of one that is too long), pending_since.
 -- What is ended is checked one by one and removed all at once. Where all leases of the queue are in
 -- the range that is right for all, their scores need not be asked one by one. In the list of active
 -- tasks it is near the tail, where the oldest are: the tail is cut off, and the few in it that are
@@ -24,16 +25,25 @@
 -- A sorted set of up to 128 short members is one string that every look walks through; a member of
 -- over 64 bytes makes it a tree, which is faster from some ten tasks on. It is gone at the script's
 -- end. What stands in the line comes to pending first, as many as may be taken, so all else is as
--- it is without. Rights are asked for where a command would be refused after something was written,
--- or by what goes on without it.
+-- it is without. Of a queue with limits (lib/admit.lua) those who have to wait leave pending first,
+-- so again all else is as it is without: what is left at its end is who may start. Rights are asked
+-- for where a command would be refused after something was written, or by what goes on without it.
 -- Cost: O(log n) for each task.
 
 --@use lease_end count unlock
---@keys pending active lease processed paused line=gofer:line scheduled ...
+--@keys pending active lease processed paused line=gofer:line scheduled limited=gofer:limited ...
 --@args prefix reach want lease_ms claim worker flags locks lowest highest bytes longest
-local K, A, call, pcall = KEYS, ARGV, redis.call, redis.pcall
+local try, K, A, call, pcall = pcall, KEYS, ARGV, redis.call, redis.pcall
 local now, most, ends, lost = call('TIME'), tonumber(want), #K - FIXED_KEYS - 1, {}
-local either, waited = call('EXISTS', paused, line, K[#K]) > 0, false
+local asked = most
+local either, waited = call('EXISTS', paused, line, limited, K[#K]) > 0, false
+local limits, gate = either and pcall('GET', limited), nil
+if type(limits) == 'string' then
+  local base = string.sub(prefix, 1, -3)
+  --@use limits bring_back settle admit
+  gate = { settle_all = settle_all, known = known, own_room = own_room, admit = admit, park = park,
+    charge = charge, pass_on = pass_on, kept = kept, refused = refused }
+end
 if ends > 0 then
   local ids, mine, held, from, sub = {}, {}, 0, #prefix + 1, string.sub
   local above, lock_words = tonumber(reach), 2 * locks
@@ -93,6 +103,11 @@ if ends > 0 then
       end
     end
   end
+  local counted = {}
+  for i = 1, gate and n or 0 do
+    local keys = pcall('HGET', hashes[i], 'gofer:limit')
+    if type(keys) == 'string' then counted[#counted + 1] = { gone[i], keys } end
+  end
   if n > 0 then
     call('ZREM', lease, unpack(gone))
     call('UNLINK', unpack(hashes))
@@ -112,6 +127,7 @@ if ends > 0 then
         if ended[i] and waited[i] then notify(base, ids[i], how[i] or 'done', results[i]) end
       end
     end
+    if #counted > 0 then try(gate.settle_all, counted) end
   end
 elseif most > 0 then
   call('LLEN', active)
@@ -119,11 +135,29 @@ elseif most > 0 then
 end
 if most == 0 then return {lost} end
 if either and call('EXISTS', paused) == 1 then return {lost, 0, 0, 0, {}} end
-local rung, stand = nil, either and pcall('ZCARD', line)
+local rung, stand, own, room_of_own = nil, either and pcall('ZCOUNT', line, '-inf',
+  '(3536029394927616'), nil, nil
+if gate then
+  if not gate.known then return {lost, 0, -3, 0, {}} end
+  local fine
+  fine, room_of_own, own = try(gate.own_room, most)
+  if not fine or room_of_own == 0 then return {lost, 0, 0, 0, {}} end
+  most, want = room_of_own, tostring(room_of_own)
+end
 if type(stand) == 'number' and stand > 0 then
   --@use draw ring
   draw(prefix, most, now)
   rung = ring
+end
+if gate then
+  if not try(gate.admit, most, rung) then return {lost, 0, 0, 0, {}} end
+  gate.park()
+  want = tostring(#gate.kept)
+  if #gate.kept == 0 then
+    gate.pass_on()
+    if rung then rung(prefix) end
+    return {lost, 0, call('LLEN', pending), 0, {}}
+  end
 end
 local popped, tasks, keys = call('LRANGE', pending, '-' .. want, '-1'), {}, {}
 local size, first, room, readable = #popped, #popped, tonumber(bytes), tonumber(longest)
@@ -137,7 +171,10 @@ for i = size, 1, -1 do
   end
   if task[3] and string.find(task[3], ' ', 1, true) then
     if i < size then rest = -2 break end
-    if how < 2 then return {lost, 0, -2, 0, {}} end
+    if how < 2 then
+      if gate then gate.pass_on() end
+      return {lost, 0, -2, 0, {}}
+    end
     room, rest = 0, 0
   end
   first, keys[i], tasks[i] = i, key, task
@@ -162,6 +199,7 @@ for i = size, first, -1 do
     taken[n], members[m + 1], members[m + 2], m = id, score, id, m + 2
     out[3 * n + 3], out[3 * n + 4], out[3 * n + 5] = id, #msg <= readable and msg or #msg, since
     if task[3] then crashes[#crashes + 1], crashes[#crashes + 2] = n, task[3] end
+    if gate and gate.refused[id] then crashes[#crashes + 1], crashes[#crashes + 2] = -n, '' end
   elseif not task.err then
     call('DEL', key)
   end
@@ -170,10 +208,14 @@ if n > 0 then
   call('LPUSH', active, unpack(taken))
   call('ZADD', lease, unpack(members))
   if long then call('ZREM', lease, long) end
+  if gate then gate.charge(taken, score, own) end
 end
+if gate then gate.pass_on() end
 if rung then rung(prefix) end
 if rest then out[3] = rest
-elseif rung then out[3] = call('LLEN', pending) + call('ZCARD', line)
+elseif gate and n == room_of_own and n < asked then out[3] = 0
+elseif rung then out[3] = call('LLEN', pending) + call('ZCOUNT', line, '-inf', '(3536029394927616')
+elseif gate then out[3] = call('LLEN', pending)
 elseif size < most and cut == size then out[3] = 0
 elseif n < most or how % 2 == 1 then out[3] = call('LLEN', pending) end
 out[4] = cut - n

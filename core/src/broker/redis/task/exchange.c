@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "broker/redis/limit/limit.h"
 #include "broker/redis/shard/shard.h"
 #include "broker/redis/task/exchange.h"
 #include "broker/redis/upkeep/upkeep.h"
@@ -349,12 +350,28 @@ static bool plan_bare(exchange *x)
     return x->step_count > 0;
 }
 
+// Then they are asked again.
+static void copy_limits(exchange *x)
+{
+    for (uint32_t i = 0; i < x->part_count; i++) {
+        gf_rd_part *part = x->parts[i];
+        if (!part->lacks_limits)
+            continue;
+        part->lacks_limits = false;
+        if (gf_rd_limits_copy(x->s, part->queue) == GOFER_OK)
+            part->rest = GF_RD_CHUNK;
+        else
+            gf_rd_ill_note(x->s, part->queue);
+    }
+}
+
 // What is still missing, from queues that have more, in their order. False: there
 // is nothing to ask for.
 static bool plan_again(exchange *x)
 {
     size_t left = x->take && x->room > 0 ? x->take->max - x->take->count : 0, takers = 0;
     clear_steps(x);
+    copy_limits(x);
     for (uint32_t i = 0; i < x->part_count; i++)
         takers += x->parts[i]->takes && x->parts[i]->rest > 0;
     for (uint32_t i = 0; i < x->part_count && left; i++) {

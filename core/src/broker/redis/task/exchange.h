@@ -11,7 +11,7 @@
 typedef enum gf_rd_part_key {
     GF_RD_PENDING, GF_RD_ACTIVE, GF_RD_LEASE, GF_RD_PROCESSED, GF_RD_PAUSED,
     GF_RD_FAILED, GF_RD_RETRY, GF_RD_ARCHIVED, GF_RD_COMPLETED, GF_RD_WAITS, GF_RD_LINE,
-    GF_RD_SCHEDULED, GF_RD_TASK,
+    GF_RD_SCHEDULED, GF_RD_LIMITED, GF_RD_TASK,
     GF_RD_PART_KEYS
 } gf_rd_part_key;
 #define GF_RD_PART_KEY(NAME, name, rest) GF_RD_##NAME,       // for GF_RD_KEYS_…
@@ -27,6 +27,7 @@ typedef struct gf_rd_part {
     const char *shown;                     // the queue it is a slot of; NULL: of none
     bool        takes;
     bool        ill;                       // it is left alone, as others are well
+    bool        lacks_limits;              // a queue of a Cluster, to be given its copy first
     size_t      share;
     int64_t     rest;                      // left pending after it; -1: not known
     const char *keys[GF_RD_PART_KEYS];     // GF_RD_TASK: the prefix of the tasks

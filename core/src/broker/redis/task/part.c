@@ -25,11 +25,11 @@ gf_rd_part *gf_rd_part_new(const char *queue)
         [GF_RD_PROCESSED] = "processed", [GF_RD_PAUSED] = "paused", [GF_RD_FAILED] = "failed",
         [GF_RD_RETRY] = "retry", [GF_RD_ARCHIVED] = "archived", [GF_RD_COMPLETED] = "completed",
         [GF_RD_WAITS] = "gofer:waits", [GF_RD_LINE] = "gofer:line", [GF_RD_SCHEDULED] = "scheduled",
-        [GF_RD_TASK] = "t:",
+        [GF_RD_LIMITED] = "gofer:limited", [GF_RD_TASK] = "t:",
     };
     gf_rd_key front;
     gf_rd_key_of(&front, queue, "");
-    size_t size = strlen(front.text), room = size + sizeof "gofer:waits";
+    size_t size = strlen(front.text), room = size + sizeof "gofer:limited";
     gf_rd_part *p = gf_alloc(sizeof *p + GF_RD_PART_KEYS * room);
     if (!p)
         return NULL;

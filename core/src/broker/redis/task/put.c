@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "broker/redis/limit/limit.h"
 #include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/array.h"
@@ -35,7 +36,7 @@ typedef struct piece {
                                            //   as those we make are
     const char *last;                      // id
     size_t      front;                     // size of a task's key without the id
-    gf_rd_key   pending, scheduled, groups, line, group;
+    gf_rd_key   pending, scheduled, groups, line, limited, group, limits;
 } piece;
 
 typedef struct putting {
@@ -76,6 +77,8 @@ gofer_status gf_rd_new_make(gf_rd_store *s, gf_rd_new *out, gf_put *item)
     out->at_ms = item->run_at_ms > 0 ? item->run_at_ms : 0;      // whether that is over, the
                                                                  //   server's clock says
     gofer_status st = make_key(out);
+    if (st == GOFER_OK)
+        st = gf_rd_limit_of(m, &out->limit);
     if (st == GOFER_OK && item->unique_ms > 0) {
         // The lock must hold until the task has run for so long, and a scheduled one begins later:
         // the script adds that.
@@ -99,7 +102,8 @@ void gf_rd_new_clear(gf_rd_new *n)
     gf_bytes_clear(&n->message);
     gf_free(n->key);
     gf_free(n->lock);
-    n->key = n->lock = NULL;
+    gf_free(n->limit);
+    n->key = n->lock = n->limit = NULL;
 }
 
 // NULL: no memory. Commands borrow keys of the pieces, so they are begun when no
@@ -135,7 +139,7 @@ static bool sort_into_pieces(putting *p)
         n->piece = (size_t)(its - p->pieces);
         its->count++;
         its->bytes += n->message.size;
-        its->any |= n->at_ms || n->lock || n->item->group || *n->lane;
+        its->any |= n->at_ms || n->lock || n->item->group || *n->lane || n->limit;
         its->rising &= strcmp(its->last, n->item->message->id) < 0;
         its->last = n->item->message->id;
     }
@@ -161,6 +165,7 @@ static void begin_piece(putting *p, size_t number)
     }
     GF_RD_KEYS_PUT_ANY(ADD_KEY)
     gf_rd_key_of(&its->group, its->queue, "g:");
+    gf_rd_limits_key(p->s, its->queue, &its->limits);
 }
 
 static void add_args(putting *p, size_t number)
@@ -174,6 +179,7 @@ static void add_args(putting *p, size_t number)
         const gf_rd_arg words[COUNT] = {
             [ID_AT] = id_at,
             [GROUP_FRONT] = gf_rd_arg_text(its->group.text),
+            [LIMITS] = gf_rd_arg_text(its->limits.text),
         };
         gf_rd_add_all(&cmd->args, words, COUNT);
     } else {
@@ -198,6 +204,7 @@ static void add_any(gf_rd_args *a, const gf_rd_new *n)
         [LOCK_S] = gf_rd_arg_int(n->lock_s),
         [LOCK_FRONT] = gf_rd_arg_text(item->unique_life == GF_UNTIL_TTL ? GF_RD_LOCK_ALONE : ""),
         [LANE] = gf_rd_arg_text(n->lane),
+        [LIMIT] = gf_rd_arg_text(n->limit),
     };
     gf_rd_add_all(a, words, COUNT);
 }

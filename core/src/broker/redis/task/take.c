@@ -127,7 +127,7 @@ void gf_rd_take_add(gf_rd_cmd *cmd, const gf_rd_part *p, const gf_finish *done,
 // ---- answers ------------------------------------------------------------------------------------
 
 enum { LOST, SCORE, REST, GHOSTS, CRASHES, TASKS };    // of the answer
-enum { SUSPECT_NEXT = -2 };                            // in REST
+enum { SUSPECT_NEXT = -2, LACKS_LIMITS = -3 };         // in REST
 enum { ID, MESSAGE, SINCE, TASK_WORDS };
 
 const redisReply *gf_rd_take_lost(const redisReply *reply)
@@ -196,6 +196,15 @@ static gf_blame blame_of(const redisReply *list, size_t number)
     return (gf_blame){ 0 };
 }
 
+// Less than 0 of a number: the task is refused.
+static bool is_refused(const redisReply *list, size_t number)
+{
+    for (size_t i = 0; list && i + 1 < list->elements; i += 2)
+        if (gf_rd_reply_int(list->element[i], 0) == -(int64_t)number)
+            return true;
+    return false;
+}
+
 // No memory for a claim: all that this answer brought goes back.
 static void give_up(gf_rd_store *s, const gf_rd_part *p, const gf_rd_taking *how, gf_take *take,
     size_t before)
@@ -220,6 +229,7 @@ int64_t gf_rd_take_read(gf_rd_store *s, gf_rd_part *p, const redisReply *reply,
     p->rest = gf_rd_reply_int(reply->element[REST], -1);
     if (p->rest == SUSPECT_NEXT && !take->suspect)
         take->suspect = p->queue;
+    p->lacks_limits = p->rest == LACKS_LIMITS;
     take->left |= ghosts > 0;
     if (ghosts)
         log_ghosts(s, p->queue, ghosts);
@@ -245,6 +255,7 @@ int64_t gf_rd_take_read(gf_rd_store *s, gf_rd_part *p, const redisReply *reply,
         gf_blame blame = blame_of(crashes, number);
         claim->base.message.crashes = blame.crashes;
         claim->base.message.suspect = blame.suspect;
+        claim->base.refused = is_refused(crashes, number);
         take->claims[take->count++] = &claim->base;
     }
     return bytes;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "broker/redis/inspect/inspect.h"
+#include "broker/redis/limit/limit.h"
 #include "broker/redis/upkeep/upkeep.h"
 #include "redis_scripts.h"
 #include "util/alloc.h"
@@ -248,7 +249,7 @@ static void begin(gf_rd_cmd *cmd, gf_rd_key keys[KEYS_MAX + 1], const script_on_
 
 typedef struct form {
     gf_bytes message;
-    char    *lock;
+    char    *lock, *limit;
     char     blame[GF_RD_BLAME_TEXT], lane[GF_RD_LANE_TEXT];
 } form;
 
@@ -256,6 +257,7 @@ static void form_clear(form *f)
 {
     gf_bytes_clear(&f->message);
     gf_free(f->lock);
+    gf_free(f->limit);
 }
 
 static gofer_status encode(gf_rd_store *s, const char *queue, const gf_item *item, form *out)
@@ -265,7 +267,9 @@ static gofer_status encode(gf_rd_store *s, const char *queue, const gf_item *ite
     gf_rd_lane_of(&item->message, out->lane);
     gf_message m = item->message;
     m.queue = queue;
-    gofer_status st = GOFER_OK;
+    gofer_status st = gf_rd_limit_of(&item->message, &out->limit);
+    if (st != GOFER_OK)
+        return st;
     if (item->unique_ms && item->unique_key)
         st = gf_rd_named_lock(queue, item->unique_key, &out->lock);
     else if (item->unique_ms)
@@ -316,6 +320,7 @@ static void add_item(gf_rd_args *a, const gf_item *item, const form *f, char sin
         [IMPORT_LOG] = gf_rd_arg_text(item->log),
         [IMPORT_CHECKPOINT] = gf_rd_arg_bytes(item->checkpoint, item->checkpoint_size),
         [IMPORT_LANE] = gf_rd_arg_text(f->lane),
+        [IMPORT_LIMIT] = gf_rd_arg_text(f->limit),
     };
     gf_rd_add_all(a, words, COUNT);
 }
@@ -369,7 +374,7 @@ static gofer_status import_some(gf_rd_store *s, const char *queue, gf_item *item
 {
     static const char *const rests[] = { GF_RD_KEYS_IMPORT_TASKS(GF_RD_REST) };
     static const script_on_tasks import = { &import_script, rests, COUNT_OF(rests) };
-    gf_rd_key keys[KEYS_MAX + 1];
+    gf_rd_key keys[KEYS_MAX + 1], limits;
     gf_rd_cmd cmd;
     redisReply *reply;
     size_t bytes = item_bytes(&items[0]), some = 1;
@@ -384,7 +389,11 @@ static gofer_status import_some(gf_rd_store *s, const char *queue, gf_item *item
     if (st == GOFER_OK) {
         enum { GF_RD_ARGS_IMPORT_TASKS(GF_RD_ARG) COUNT };
         begin(&cmd, keys, &import, queue, hashes, count);
-        const gf_rd_arg words[COUNT] = { [PREFIX] = gf_rd_arg_text(keys[KEYS_MAX].text) };
+        gf_rd_limits_key(s, queue, &limits);
+        const gf_rd_arg words[COUNT] = {
+            [PREFIX] = gf_rd_arg_text(keys[KEYS_MAX].text),
+            [LIMITS] = gf_rd_arg_text(limits.text),
+        };
         gf_rd_add_all(&cmd.args, words, COUNT);
         cmd.counts = true;
         for (size_t i = 0; i < count; i++)

@@ -1,7 +1,8 @@
 // forward.c - tasks that are due: from scheduled and retry to the end of
-// pending, or to their group.
-#include <stdio.h>
+// pending, or to their group; and those that wait for a limit key which has room (wake.lua).
+#include <stdlib.h>
 
+#include "broker/redis/limit/limit.h"
 #include "broker/redis/upkeep/upkeep.h"
 #include "util/alloc.h"
 #include "util/clock.h"
@@ -20,12 +21,21 @@ static const gf_rd_script forward_script = {
     .text = gf_rd_lua_forward,
 };
 
+static const gf_rd_script wake_script = {
+    .name = "bring back who waits for limits",
+    .allow_oom = true,
+    .text = gf_rd_lua_wake,
+};
+
 // of the answers
-enum { SECONDS, MICROSECONDS, LOOK_FIRST, MOVED = LOOK_FIRST, GHOSTS, FORWARD_FIRST };
+enum { SECONDS, MICROSECONDS, LOOK_WAKE, LOOK_FIRST };
+enum { MOVED = 2, GHOSTS, FORWARD_FIRST };
+enum { WOKEN = 2, WAKE_NEXT, LACKS_LIMITS };
 
 // What is known of one queue.
 typedef struct later {
     int64_t first_s;               // the lowest score; GF_RD_NEVER: none
+    int64_t wake_ms;               // when a limit key is looked at; INT64_MAX: none
     int64_t server_ms, at_ms;      // the server's clock, and ours when its answer came
 } later;
 
@@ -43,17 +53,31 @@ static bool is_due(const later *l)
     return l->first_s != GF_RD_NEVER && l->first_s * 1000 <= l->server_ms;
 }
 
+static bool is_to_wake(const later *l)
+{
+    return l->wake_ms <= l->server_ms;
+}
+
+static void note_wake(later *l, const redisReply *reply, size_t at)
+{
+    const redisReply *score = gf_rd_reply_at(reply, at, REDIS_REPLY_STRING);
+    l->wake_ms = score && score->len ? (int64_t)strtod(score->str, NULL) : INT64_MAX;
+}
+
 static void note(later *l, const redisReply *reply, size_t at)
 {
     int64_t a = gf_rd_reply_score(gf_rd_reply_at(reply, at, REDIS_REPLY_STRING));
     int64_t b = gf_rd_reply_score(gf_rd_reply_at(reply, at + 1, REDIS_REPLY_STRING));
-    *l = (later){ a < b ? a : b, gf_rd_reply_time_ms(reply, SECONDS), gf_now_ms() };
+    l->first_s = a < b ? a : b;
+    l->server_ms = gf_rd_reply_time_ms(reply, SECONDS);
+    l->at_ms = gf_now_ms();
 }
 
 static void on_found(void *arg, size_t i, const redisReply *reply)
 {
     forwarding *f = arg;
     note(&f->laters[i], reply, LOOK_FIRST);
+    note_wake(&f->laters[i], reply, LOOK_WAKE);
     gf_rd_clock_note(f->s, f->sent_ms, f->laters[i].at_ms, f->laters[i].server_ms);
 }
 
@@ -76,12 +100,35 @@ static void on_forward(void *arg, size_t i, const redisReply *reply)
     gf_rd_upkeep_log(f->s, "due ids without a task were dropped", f->queues[i], ghosts);
 }
 
-// Brings queues with due tasks to the front, both arrays alike; how many.
-static size_t sort_due(forwarding *f, size_t count)
+static gofer_status add_limit(void *arg, size_t i, gf_rd_args *args)
+{
+    enum { KEYS_AT_ONCE = 200 };
+    (void)arg;
+    (void)i;
+    gf_rd_add_int(args, KEYS_AT_ONCE);
+    return GOFER_OK;
+}
+
+static void on_woken(void *arg, size_t i, const redisReply *reply)
+{
+    forwarding *f = arg;
+    f->laters[i].server_ms = gf_rd_reply_time_ms(reply, SECONDS);
+    f->laters[i].at_ms = gf_now_ms();
+    note_wake(&f->laters[i], reply, WAKE_NEXT);
+    f->moved += (size_t)gf_rd_reply_int(gf_rd_reply_at(reply, WOKEN, REDIS_REPLY_INTEGER), 0);
+    bool lacks = gf_rd_reply_int(gf_rd_reply_at(reply, LACKS_LIMITS, REDIS_REPLY_INTEGER), 0) == 1;
+    if (lacks && gf_rd_limits_copy(f->s, f->queues[i]) != GOFER_OK)
+        gf_rd_upkeep_complain(f->s, f->queues[i], "copy the limits");
+    else if (lacks)
+        f->laters[i].wake_ms = f->laters[i].server_ms;
+}
+
+// Brings queues of which this is so to the front, both arrays alike; how many.
+static size_t sort_by(forwarding *f, size_t count, bool (*is_so)(const later *l))
 {
     size_t due = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!is_due(&f->laters[i]))
+        if (!is_so(&f->laters[i]))
             continue;
         const char *queue = f->queues[i];
         later l = f->laters[i];
@@ -103,7 +150,7 @@ static gofer_status forward_due(forwarding *f, size_t count, size_t limit)
         .add = add_share,
         .on_answer = on_forward };
     while (f->seen < limit) {
-        size_t due = sort_due(f, count), left = limit - f->seen, before = f->seen;
+        size_t due = sort_by(f, count, is_due), left = limit - f->seen, before = f->seen;
         if (due == 0)
             break;
         due = due < left ? due : left;
@@ -115,6 +162,25 @@ static gofer_status forward_due(forwarding *f, size_t count, size_t limit)
             break;
     }
     return GOFER_OK;
+}
+
+// Rounds over the queues with limit keys that are to be looked at; bounded, as keys may be many.
+static gofer_status wake(forwarding *f, size_t count)
+{
+    static const char *const rests[] = { GF_RD_KEYS_WAKE(GF_RD_REST) NULL };
+    static const gf_rd_sweep sweep = { .script = &wake_script,
+        .rests = rests,
+        .add = add_limit,
+        .on_answer = on_woken };
+    enum { ROUNDS = 20 };
+    gofer_status st = GOFER_OK;
+    for (int i = 0; i < ROUNDS && st == GOFER_OK; i++) {
+        size_t due = sort_by(f, count, is_to_wake);
+        if (due == 0)
+            break;
+        st = gf_rd_sweep_run(f->s, &sweep, f->queues, due, f);
+    }
+    return st;
 }
 
 // When to look again: the first known time, and, since others add tasks unseen, the next second of
@@ -131,6 +197,8 @@ static int64_t next_look_ms(const forwarding *f, size_t count)
         second_ms = begins_ms > second_ms ? begins_ms : second_ms;
         if (l->first_s != GF_RD_NEVER && l->first_s * 1000 + ahead_ms < first_ms)
             first_ms = l->first_s * 1000 + ahead_ms;
+        if (l->wake_ms != INT64_MAX && l->wake_ms + ahead_ms < first_ms)
+            first_ms = l->wake_ms + ahead_ms;
     }
     if (!second_ms)
         second_ms = now_ms + 1000;
@@ -160,11 +228,13 @@ gofer_status gf_rd_forward(gf_broker *b, size_t limit, size_t *done, int64_t *ne
     forwarding f = { .s = s, .queues = round.queues, .sent_ms = gf_now_ms() };
     f.laters = gf_calloc(round.count + 1, sizeof *f.laters);
     for (size_t i = 0; i < round.count && f.laters; i++)
-        f.laters[i].first_s = GF_RD_NEVER;
+        f.laters[i] = (later){ .first_s = GF_RD_NEVER, .wake_ms = INT64_MAX };
     st = f.laters ? gf_rd_sweep_run(s, &find, f.queues, round.count, &f)
                   : gf_fail_nomem("a look for due tasks");
     if (st == GOFER_OK)
         st = forward_due(&f, round.count, limit);
+    if (st == GOFER_OK)
+        st = wake(&f, round.count);
     if (st == GOFER_OK) {
         *done = f.moved;
         *next_ms = next_look_ms(&f, round.count);

@@ -1,6 +1,7 @@
 -- draw(tasks, limit, time): so many that are next are in pending, if there are so many. What `ring`
 -- brought there goes back first, since others may be before it by now. 100 lanes are before the
--- plain tasks.
+-- plain tasks, 100 behind them; what stands in the one behind those waits for a limit key
+-- (lib/admit.lua), and is none of them.
 --@use rejoin stage
 local function draw(tasks, limit, time)
   local near = redis.call('LRANGE', pending, -8, -1)
@@ -12,5 +13,5 @@ local function draw(tasks, limit, time)
   end
   stage(tasks, '-inf', '(1759218604441600', limit, 'head')
   local short = limit - redis.call('LLEN', pending)
-  if short > 0 then stage(tasks, '1759218604441600', '+inf', short, 'end') end
+  if short > 0 then stage(tasks, '1759218604441600', '(3536029394927616', short, 'end') end
 end

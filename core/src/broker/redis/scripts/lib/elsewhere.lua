@@ -1,7 +1,7 @@
 -- For scripts with the keys pending, scheduled, retry, completed and archived, whose types it
 -- tests.
--- fields(key): message, state word, claim and lane; only an answer that the key is no hash is not
--- the end, for in a Cluster there are others.
+-- fields(key): message, state word, claim, lane and limit keys; only an answer that the key is no
+-- hash is not the end, for in a Cluster there are others.
 -- elsewhere(keys, state, id): is it where its state word says, other than active? Of pending both
 -- ends are looked at.
 local function elsewhere(keys, state, id)
@@ -12,7 +12,8 @@ local function elsewhere(keys, state, id)
   return keys[state] and redis.call('ZSCORE', keys[state], id)
 end
 local function fields(key)
-  local f = redis.pcall('HMGET', key, 'msg', 'state', 'gofer:claim', 'gofer:lane')
+  local f = redis.pcall('HMGET', key, 'msg', 'state', 'gofer:claim', 'gofer:lane',
+    'gofer:limit')
   if f.err and not string.find(f.err, 'WRONGTYPE', 1, true) then error(f.err) end
   return f
 end

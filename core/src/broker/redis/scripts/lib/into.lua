@@ -3,13 +3,14 @@
 -- for it. gofer's fields of an earlier run go, so that no worker still takes the task for its own.
 -- What has a priority goes to its line. What is set aside frees its lock, and who waits for its end
 -- is told (how). The trim keeps up with a chunk.
---@use free trim notify enline ring
+--@use free trim notify enline ring unhold
 local function into(ids, to, prefix, how)
   local now, kept, lined = redis.call('TIME'), {}, 0
   local since = now[1] .. string.format('%06d', now[2]) .. '000'
   for _, id in ipairs(ids) do
     local key = prefix .. id
     if redis.call('EXISTS', key) == 1 then
+      unhold(prefix, id)
       redis.pcall('HDEL', key, 'gofer:claim', 'gofer:worker', 'gofer:progress', 'gofer:begun')
       if to == 'pending' then
         redis.pcall('HDEL', key, 'gofer:cancel', 'gofer:error')

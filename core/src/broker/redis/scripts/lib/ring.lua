@@ -3,5 +3,5 @@
 --@use stage
 local function ring(tasks)
   if redis.call('EXISTS', pending) == 1 or redis.call('EXISTS', line) == 0 then return end
-  stage(tasks, '-inf', '+inf', 1, 'ring')
+  stage(tasks, '-inf', '(3536029394927616', 1, 'ring')
 end

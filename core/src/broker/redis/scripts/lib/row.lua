@@ -6,12 +6,12 @@ local function row(key, longest)
   if type(size) ~= 'number' then
     local away = not string.find(size.err, 'WRONGTYPE', 1, true) and
       "the task's data cannot be had now: its slot of the Cluster is moving; look again"
-    return { false, false, false, false, false, away, false, false, false, 0 }
+    return { false, false, false, false, false, away, false, false, false, false, 0 }
   end
   local f = redis.call('HMGET', key, size > longest and 'state' or 'msg', 'state',
     'pending_since', 'gofer:crashes', 'gofer:progress', 'gofer:error', 'gofer:worker',
-    'gofer:claim', 'gofer:cancel')
+    'gofer:claim', 'gofer:cancel', 'gofer:held')
   if size > longest then f[1] = size end
-  f[10] = redis.call('HSTRLEN', key, 'gofer:ckpt')
+  f[11] = redis.call('HSTRLEN', key, 'gofer:ckpt')
   return f
 end

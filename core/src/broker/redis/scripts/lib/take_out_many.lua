@@ -1,6 +1,7 @@
 -- The source is a list, a sorted set, or the set of groups.
 -- ARGV: "asynq:{q}:t:", from, to, how many. Of a group one chunk is moved.
 -- Returns how many were moved, 1 if there may be more, and how many the archive had no room for.
+-- Of pending those that wait for a limit key come last.
 -- Of scheduled those stay that are there only because they stand in the line: these are pending.
 -- more(): 1 if there may be others.
 -- Nothing is cut before it is known that the tasks can be had and put where they shall go.
@@ -15,7 +16,14 @@ if from == 'pending' then
   local found = redis.call('LRANGE', key, -n, -1)
   for i = #found, 1, -1 do ids[#ids + 1] = found[i] end
   need(prefix, ids)
+  local held = lined and #ids < n and redis.call('ZRANGEBYSCORE', line, '3536029394927616', '+inf',
+    'LIMIT', 0, n - #ids) or {}
+  need(prefix, held)
   if #ids > 0 then redis.call('LTRIM', key, 0, -1 - #ids) end
+  for i = 1, #held do
+    redis.call('ZREM', line, held[i])
+    if redis.call('ZREM', scheduled, held[i]) == 1 then ids[#ids + 1] = held[i] end
+  end
 elseif from == 'scheduled' and lined then
   last = true
   for at = 0, 99000, 1000 do

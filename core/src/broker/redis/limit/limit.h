@@ -1,0 +1,33 @@
+// limit.h - where limits are, for the files of this room and those that put and take tasks.
+//
+// They are one hash, asynq:gofer:limits: the name, and what gf_limit_write says; under the empty
+// name a version and which prefixes there are (scripts/put_limit.lua). A queue of which tasks count
+// for limits has a flag, asynq:{q}:gofer:limited, whose text is the hash that its scripts read:
+// that one, or on a Cluster, whose scripts read only their own slot, the queue's copy of it. A copy
+// lives a minute, is deleted when a limit changes, and made by whoever finds that it is missing. The
+// set asynq:gofer:limited has the names of all queues with a flag (on a Cluster, with a copy).
+// Which keys are paused stands in a sorted set: asynq:{gofer-limits}:paused, or on a Cluster beside
+// the limits, and in a copy of each queue.
+#ifndef GF_BROKER_REDIS_LIMIT_H
+#define GF_BROKER_REDIS_LIMIT_H
+
+#include "broker/redis/store.h"
+
+#define GF_RD_LIMITS "asynq:gofer:limits"
+// In the slot of the hash of limits: what is in braces is its name.
+#define GF_RD_PAUSES_OF_ALL "asynq:gofer:{" GF_RD_LIMITS "}:paused"
+#define GF_RD_LIMITED_SET "asynq:gofer:limited"
+
+// The hash that scripts on this queue read.
+void gf_rd_limits_key(gf_rd_store *s, const char *queue, gf_rd_key *out);
+// What a task counts for, as its field gofer:limit has it: the cost, a blank, its keys, one in a
+// line. gf_free; *out NULL: nothing.
+gofer_status gf_rd_limit_of(const gf_message *m, char **out);
+// A queue of a Cluster has no copy.
+gofer_status gf_rd_limits_copy(gf_rd_store *s, const char *queue);
+// The names of the queues with a flag, sorted.
+gofer_status gf_rd_limits_queues(gf_rd_store *s, gf_names *out);
+// The queue was deleted, and with it its flag: it has none, or still one of its own limit.
+gofer_status gf_rd_limits_forget(gf_rd_store *s, const char *queue);
+
+#endif

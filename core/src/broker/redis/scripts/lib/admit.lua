@@ -1,0 +1,227 @@
+-- For take.lua, of a queue with limits. admit(amount, lined) looks at who is next in pending, at
+-- most 4 * amount + 64 tasks: those that may start, in their order, and who has to wait for which
+-- key (lined: others may be before those that come then). It reads only. park() takes the latter
+-- out of the line, charge() counts those that were taken, and pass_on() brings back others who wait
+-- for the other keys of those who were put aside.
+-- Who waits stands in the line, in a lane behind all that may be taken, so that it is pending to
+-- all who look; and in held:<key> in the order in which they are brought back: their priority, then
+-- the time since which they are pending, in steps of 32 µs since 2025. Of one batch all have the
+-- same time: each comes behind the one before.
+-- full(it, cost): false: one of this cost may start; else when that is worth another look (ms), and
+-- whether others have to end first.
+--@use limits bring_back
+local function full(it, cost)
+  if it.paused > now_ms then return it.paused end
+  if it.most > 0 and running(it) >= it.most then return now_ms + 5000, true end
+  local at = it.interval > 0 and room_at(it, cost)
+  return at and at > now_us and math.ceil(at / 1000)
+end
+local function begin(it, cost)
+  if it.running then it.running = it.running + 1 end
+  if it.interval > 0 then it.tat = math.max(it.tat, now_us) + cost * it.interval end
+end
+local own_key = 'queue:' .. whose
+local kept, aside, starts, refused, looked, last_rank = {}, {}, {}, {}, 0, nil
+local wants_of, places, victims = {}, {}, {}
+local function wants(text)
+  local w = wants_of[text]
+  if w then return w end
+  local cost, keys = string.match(text, '^(%d+) (.*)$')
+  w = { cost = tonumber(cost or 1) }
+  for key in string.gmatch(keys or '', '[^\n]+') do w[#w + 1] = look(key) end
+  wants_of[text] = w
+  return w
+end
+local function own_room(amount)
+  local it = look(own_key)
+  if it.paused > now_ms then return 0, it end
+  if it.most > 0 then
+    amount = math.min(amount, it.most - redis.call('ZCOUNT', lease, '(' .. now[1], '+inf'))
+  end
+  if it.interval > 0 then
+    amount = math.min(amount, it.burst, it.burst + math.floor((now_us - it.tat) / it.interval))
+  end
+  return math.max(amount, 0), it
+end
+-- Its place among those that wait for the key.
+local function place_of(it, lane, since, again)
+  local raw = math.max(0, math.floor((tonumber(since or '') or now_us * 1000) / 32000) -
+    54240300000000)
+  local low = tonumber(lane or 100) * 35184372088832 + raw
+  if again then return low end
+  local name = it.scope .. it.key .. ' ' .. low
+  if not places[name] then
+    places[name] = redis.call('ZREVRANGEBYSCORE', it.front .. 'held:' .. it.key,
+      string.format('%.0f', low + 8192), string.format('%.0f', low), 'WITHSCORES', 'LIMIT', 0, 1)[2]
+    places[name] = places[name] and places[name] + 1 or low
+  else places[name] = places[name] + 1 end
+  return places[name]
+end
+-- Who runs longest of the key and has not been asked to stop.
+local function oldest_of(it)
+  if not it.oldest then
+    it.oldest = {}
+    for _, one in ipairs(redis.call('ZRANGE', it.front .. 'run:' .. it.key, 0, 999)) do
+      local queue, id = string.match(one, '^([^\n]*)\n(.*)$')
+      local task = 'asynq:{' .. (queue or whose) .. '}:t:' .. (id or '')
+      local f = redis.pcall('HMGET', task, 'gofer:worker', 'gofer:claim', 'gofer:cancel')
+      local since = tonumber(string.match(f[1] or '', '^%d+'))
+      if since and f[2] and f[2] ~= f[3] then
+        table.insert(it.oldest, { since = since, task = task, id = id, claim = f[2] })
+      end
+    end
+    table.sort(it.oldest, function(a, b) return a.since < b.since end)
+  end
+  return table.remove(it.oldest, 1)
+end
+local function put_aside(id, it, next_ms, others, w, f)
+  local rank = last_rank
+  if not rank then
+    rank = redis.call('ZREVRANGEBYSCORE', line, '+inf', '3536029394927616', 'WITHSCORES', 'LIMIT',
+      0, 1)[2] or 3536029394927616
+  end
+  last_rank = rank + 1
+  if others and it.over == '2' then victims[#victims + 1] = oldest_of(it) end
+  aside[#aside + 1] = { id = id, it = it, next_ms = next_ms, others = others, wants = w,
+    rank = last_rank, held = f[2], place = place_of(it, f[3], f[4], f[2] == '') }
+end
+local function admit_one(id)
+  local f = redis.pcall('HMGET', prefix .. id, 'gofer:limit', 'gofer:held', 'gofer:lane',
+    'pending_since')
+  if f.err and not string.find(f.err, 'WRONGTYPE', 1, true) then error(f.err) end
+  if f.err or not f[1] then
+    kept[#kept + 1] = id
+    return
+  end
+  local w = wants(f[1])
+  for i = 1, #w do
+    local next_ms, others = full(w[i], w.cost)
+    if next_ms and (w[i].over ~= '1' or w[i].paused > now_ms) then
+      put_aside(id, w[i], next_ms, others, w, f)
+      return
+    elseif next_ms then
+      kept[#kept + 1], refused[id] = id, true
+      starts[id] = { held = f[2], cost = 0 }
+      return
+    end
+  end
+  for i = 1, #w do begin(w[i], w.cost) end
+  kept[#kept + 1], starts[id] = id, { wants = w, held = f[2], cost = w.cost }
+end
+local function admit(amount, lined)
+  local bound = lined and amount or 4 * amount + 64
+  redis.call('ZCARD', scheduled)
+  redis.call('ZCARD', line)
+  while #kept < amount and looked < bound do
+    local n = math.min(bound - looked, math.max(amount - #kept, 32))
+    local some = redis.call('LRANGE', pending, -looked - n, -looked - 1)
+    for i = #some, 1, -1 do
+      if #kept == amount then break end
+      looked = looked + 1
+      admit_one(some[i])
+    end
+    if #some < n then break end
+  end
+  for i = 1, #aside do
+    redis.call('ZCARD', aside[i].it.front .. 'held:' .. aside[i].it.key)
+  end
+end
+local function forget_held(id, held)
+  if held and held ~= '' then
+    redis.call('ZREM', fronts[string.sub(held, 1, 1)] .. 'held:' .. string.sub(held, 2),
+      whose .. '\n' .. id)
+    redis.call('ZREM', line, id)
+  end
+end
+local announce = 'PUBLISH'
+local function park()
+  mend()
+  if #aside == 0 then return end
+  redis.call('LTRIM', pending, '0', '-' .. looked + 1)
+  local back = {}
+  for i = #kept, 1, -1 do back[#back + 1] = kept[i] end
+  if #back > 0 then redis.call('RPUSH', pending, unpack(back)) end
+  local later, wakes = string.format('%.0f', now[1] + 3600), base .. 'gofer:wakes'
+  for i = 1, #aside do
+    local a, it = aside[i], aside[i].it
+    local rank, wake = string.format('%.0f', a.rank), it.scope .. it.key
+    forget_held(a.id, a.held)
+    redis.call('ZADD', line, rank, a.id)
+    redis.call('ZADD', scheduled, later, a.id)
+    redis.call('HSET', prefix .. a.id, 'state', 'scheduled', 'gofer:rank', rank, 'gofer:held', wake)
+    redis.call('ZADD', it.front .. 'held:' .. it.key, string.format('%.0f', a.place),
+      whose .. '\n' .. a.id)
+    if not it.waits then
+      it.waits = true
+      redis.call('ZADD', it.front .. 'keys', 0, it.key)
+      if a.others then
+        redis.call('ZADD', wakes, 'NX', string.format('%.0f', a.next_ms), wake)
+      else
+        redis.call('ZADD', wakes, string.format('%.0f', math.max(a.next_ms, now_ms + 10)), wake)
+      end
+    end
+  end
+  for i = 1, #victims do
+    redis.call('HSET', victims[i].task, 'gofer:cancel', victims[i].claim)
+    redis.pcall(announce, 'asynq:cancel', victims[i].id)
+  end
+end
+-- One whose leases are as long as the score says, of all that were taken.
+local function charge(taken, score, own)
+  local runs, keys, names = {}, { s = {}, q = {} }, {}
+  local function run(front, it, id)
+    local name = front .. 'run:' .. it.key
+    if not runs[name] then runs[name], names[#names + 1] = {}, name end
+    local members = runs[name]
+    members[#members + 1], members[#members + 2] = score, whose .. '\n' .. id
+  end
+  for i = 1, #taken do
+    local id = taken[i]
+    local s = starts[id]
+    if not refused[id] and own.interval > 0 then
+      own.spent, own.charged = math.max(own.spent, now_us) + own.interval, true
+    end
+    if s and s.held then
+      redis.call('HDEL', prefix .. id, 'gofer:held')
+      forget_held(id, s.held)
+    end
+    for _, it in ipairs(s and s.wants or {}) do
+      if not it.lists then
+        it.lists = true
+        table.insert(keys[it.scope], 0)
+        table.insert(keys[it.scope], it.key)
+      end
+      run(it.front, it, id)
+      if it.none and alone then run(fronts.q, it, id) end
+      if it.interval > 0 then
+        it.spent, it.charged = math.max(it.spent, now_us) + s.cost * it.interval, true
+      end
+    end
+  end
+  for _, name in ipairs(names) do redis.call('ZADD', name, unpack(runs[name])) end
+  for scope, some in pairs(keys) do
+    if #some > 0 then redis.call('ZADD', fronts[scope] .. 'keys', unpack(some)) end
+  end
+  for _, it in pairs(seen) do
+    if it.charged then
+      local rate = it.front .. 'rate:' .. it.key
+      redis.call('HSET', rate, 'tat', string.format('%.0f', it.spent))
+      redis.call('EXPIREAT', rate, string.format('%.0f', math.ceil(it.spent / 1000000) + 1))
+    end
+  end
+end
+local function pass_on()
+  local rooms, others = {}, {}
+  for i = 1, #aside do
+    for _, it in ipairs(aside[i].wants) do
+      if it ~= aside[i].it then
+        if not rooms[it] then others[#others + 1] = it end
+        rooms[it] = (rooms[it] or 0) + 1
+      end
+    end
+  end
+  for _, it in ipairs(others) do
+    if not full(it, 1) then bring_back(it, rooms[it], it.scope) end
+  end
+  mend()
+end

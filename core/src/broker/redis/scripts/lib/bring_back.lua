@@ -1,0 +1,73 @@
+-- bring_back(it, amount, scope): of those that wait for the key as many as have room, `amount` at
+-- the most, go to the head of their line, in their order; how many, and when the next may (ms; nil:
+-- not known). Who is noted as waiting and does so no more (a Go program took it, it was deleted) is
+-- only forgotten. Their own queue may be another one.
+-- mend(): what `running` found is written. room_at(it, cost): when its rate has so much (µs).
+--@use limits
+local function mend()
+  for i = 1, #late do
+    if late[i][2] then redis.call('ZADD', late[i][1], late[i][2], late[i][3])
+    else redis.call('ZREM', late[i][1], late[i][3]) end
+  end
+  late = {}
+end
+local function room_at(it, cost)
+  return it.tat - (it.burst - math.min(cost, it.burst)) * it.interval
+end
+local function to_line(queue_base, id, lane)
+  local low = lane * 17592186044416
+  local first = redis.call('ZRANGEBYSCORE', queue_base .. 'gofer:line', string.format('%.0f', low),
+    string.format('(%.0f', low + 17592186044416), 'WITHSCORES', 'LIMIT', 0, 1)
+  local rank = first[2] and first[2] - 1 or low + 8796093022208
+  rank = string.format('%.0f', math.max(low, rank))
+  redis.call('ZADD', queue_base .. 'gofer:line', rank, id)
+  redis.call('HSET', queue_base .. 't:' .. id, 'gofer:rank', rank, 'gofer:held', '')
+  if redis.call('EXISTS', queue_base .. 'pending') == 0 then
+    redis.call('HSET', queue_base .. 't:' .. id, 'state', 'pending')
+    redis.call('RPUSH', queue_base .. 'pending', id)
+  else
+    redis.call('ZADD', queue_base .. 'scheduled', string.format('%.0f', now[1] + 3600), id)
+  end
+end
+local function bring_back(it, amount, scope)
+  if not known then return 0 end
+  if it.paused > now_ms then return 0, it.paused end
+  if it.most > 0 then amount = math.min(amount, it.most - running(it)) end
+  local held, again, looked, next_ms = fronts[scope] .. 'held:' .. it.key, {}, 0, nil
+  while #again < amount and looked < 1000 and not next_ms do
+    local found = redis.call('ZRANGE', held, 0, math.min(amount - #again, 100) - 1)
+    if #found == 0 then break end
+    looked = looked + #found
+    for i = 1, #found do
+      local queue, id = string.match(found[i], '^([^\n]*)\n(.*)$')
+      local queue_base = 'asynq:{' .. (queue or whose) .. '}:'
+      local f = redis.pcall('HMGET', queue_base .. 't:' .. (id or ''), 'gofer:held', 'gofer:lane',
+        'gofer:limit')
+      local meant = not f.err and f[1] == scope .. it.key
+      local cost = meant and tonumber(string.match(f[3] or '', '^%d+') or 1)
+      local opens = meant and it.interval > 0 and room_at(it, cost) or 0
+      if opens > now_us then
+        next_ms = math.ceil(opens / 1000)
+        break
+      end
+      redis.call('ZREM', held, found[i])
+      if meant then
+        redis.call('ZREM', queue_base .. 'gofer:line', id)
+        if redis.call('ZREM', queue_base .. 'scheduled', id) == 1 then
+          again[#again + 1] = { queue_base, id, f[2] }
+          if it.interval > 0 then it.tat = math.max(it.tat, now_us) + cost * it.interval end
+        else redis.call('HSET', queue_base .. 't:' .. id, 'gofer:held', '') end
+      end
+    end
+  end
+  for i = #again, 1, -1 do
+    local queue_base, id, lane = again[i][1], again[i][2], again[i][3]
+    if lane then to_line(queue_base, id, lane)
+    else
+      redis.call('HSET', queue_base .. 't:' .. id, 'state', 'pending', 'gofer:held', '')
+      redis.call('HDEL', queue_base .. 't:' .. id, 'gofer:rank')
+      redis.call('RPUSH', queue_base .. 'pending', id)
+    end
+  end
+  return #again, next_ms
+end

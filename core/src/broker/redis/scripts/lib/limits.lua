@@ -1,0 +1,62 @@
+-- What there is of limit keys. With the locals base ("asynq:{q}:"), now (TIME) and limits: which
+-- hash the limits are in, as the queue's flag says. On one server that is the same for all queues,
+-- and those of the scope `store` count together in the slot {gofer-limits}; a Cluster has a copy
+-- for each queue, and each queue counts by itself.
+-- look(key): its numbers. running(it): how many run. An entry of `run` whose time is over is looked
+-- up in its queue's `lease`: a lease that was renewed is to be noted, all else dropped (late).
+local fronts = { s = 'asynq:{gofer-limits}:', q = base .. 'gofer:' }
+local alone, whose = limits == 'asynq:gofer:limits', string.sub(base, 8, -3)
+local known = alone or redis.call('EXISTS', limits) == 1
+local now_us, seen, late, sizes, pauses = now[1] * 1000000 + now[2], {}, {}, nil, nil
+local now_ms = math.floor(now_us / 1000)
+local function rule_of(key)
+  local text, name = redis.call('HGET', limits, key), key
+  if not sizes then
+    sizes = {}
+    for size in string.gmatch(redis.call('HGET', limits, '') or '', ' (%d+):') do
+      sizes[#sizes + 1] = tonumber(size)
+    end
+  end
+  for i = 1, (text or string.sub(key, 1, 6) == 'queue:') and 0 or #sizes do
+    if not text and sizes[i] <= #key then
+      name = string.sub(key, 1, sizes[i]) .. '*'
+      text = redis.call('HGET', limits, name)
+    end
+  end
+  return text, name
+end
+local function look(key)
+  local it = seen[key]
+  if it then return it end
+  local text, name = rule_of(key)
+  local cap, rate, per, burst, over, own = string.match(text or '',
+    '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$')
+  it = { key = key, none = not cap, name = name, text = text, most = tonumber(cap or 0),
+    over = over, paused = 0, tat = 0 }
+  it.scope = (not alone or own == '1' or string.sub(key, 1, 6) == 'queue:') and 'q' or 's'
+  it.front, it.burst, rate = fronts[it.scope], tonumber(burst or 1), tonumber(rate or 0)
+  it.interval = rate > 0 and math.floor((per * 1000 + rate - 1) / rate) or 0
+  if it.interval > 0 then
+    it.tat = tonumber(redis.call('HGET', it.front .. 'rate:' .. key, 'tat') or 0)
+  end
+  local rests = (alone and fronts.s or fronts.q) .. 'paused'
+  pauses = pauses or redis.call('ZCOUNT', rests, '(' .. string.format('%.0f', now_ms), '+inf')
+  if pauses > 0 then it.paused = tonumber(redis.call('ZSCORE', rests, key) or 0) end
+  it.spent, seen[key] = it.tat, it
+  return it
+end
+local function running(it)
+  if it.running then return it.running end
+  local run = it.front .. 'run:' .. it.key
+  it.running = redis.call('ZCARD', run)
+  local over = it.running > 0 and
+    redis.call('ZRANGEBYSCORE', run, '-inf', now[1], 'LIMIT', 0, 1000) or {}
+  for i = 1, #over do
+    local of, id = string.match(over[i], '^([^\n]*)\n(.*)$')
+    local lasts = of and redis.call('ZSCORE', 'asynq:{' .. of .. '}:lease', id)
+    lasts = lasts and tonumber(lasts) > tonumber(now[1]) and lasts
+    if not lasts then it.running = it.running - 1 end
+    late[#late + 1] = { run, lasts, over[i] }
+  end
+  return it.running
+end
