@@ -4,8 +4,8 @@
 // name a version and which prefixes there are (scripts/put_limit.lua). A queue of which tasks count
 // for limits has a flag, asynq:{q}:gofer:limited, whose text is the hash that its scripts read:
 // that one, or on a Cluster, whose scripts read only their own slot, the queue's copy of it. A copy
-// lives a minute, is deleted when a limit changes, and made by whoever finds that it is missing. The
-// set asynq:gofer:limited has the names of all queues with a flag (on a Cluster, with a copy).
+// lives a minute, is deleted when a limit changes, and is made by whoever finds that it is missing.
+// The set asynq:gofer:limited has the names of all queues with a flag (on a Cluster: with a copy).
 // Which keys are paused stands in a sorted set: asynq:{gofer-limits}:paused, or on a Cluster beside
 // the limits, and in a copy of each queue.
 #ifndef GF_BROKER_REDIS_LIMIT_H
