@@ -29,7 +29,7 @@ redis.call('ZCARD', completed)
 redis.call('ZCARD', scheduled)
 redis.call('ZCARD', line)
 local claims, asked, lanes, keys, items, at = {}, {}, {}, {}, {}, 3
-local limits, counted = redis.call('GET', limited), {}
+local limits, counted, texts = redis.call('GET', limited), {}, {}
 local waited, lined = redis.call('EXISTS', waits) == 1, false
 while at < #ARGV do
   local task = redis.pcall('HMGET', ARGV[1] .. ARGV[at + 1], 'gofer:claim', 'gofer:cancel',
@@ -56,7 +56,7 @@ for number, a in ipairs(items) do
     lost[#lost + 1] = -number
   elseif ours and redis.call('LREM', active, -1, id) == 1 then
     redis.call('ZREM', lease, id)
-    if keys[a] then counted[#counted + 1] = { id, keys[a] } end
+    if keys[a] then counted[#counted + 1], texts[#texts + 1] = id, keys[a] end
     redis.call('HDEL', key, 'gofer:claim', 'gofer:worker', 'gofer:progress', 'gofer:cancel',
       completes and 'gofer:ckpt' or 'gofer:claim')
     if what == 'q' then
@@ -101,7 +101,7 @@ for number, a in ipairs(items) do
 end
 if #counted > 0 then
   --@use settle
-  pcall(settle_all, counted)
+  pcall(settle_all, counted, texts)
 end
 if lined then ring(ARGV[1]) end
 if successes + cancelled > 0 then count(now, successes + cancelled, processed) end

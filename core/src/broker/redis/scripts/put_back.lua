@@ -6,14 +6,14 @@
 --@keys pending active lease scheduled line=gofer:line limited=gofer:limited
 --@use enline ring
 local back, lanes, now = {}, {}, redis.call('TIME')
-local limits, counted = redis.call('GET', limited), {}
+local limits, counted, texts = redis.call('GET', limited), {}, {}
 for _, id in ipairs(redis.call('LRANGE', active, 0, ARGV[3] - 1)) do
   local f = redis.pcall('HMGET', ARGV[1] .. id, 'gofer:claim', 'gofer:lane',
     'gofer:limit')
   if f.err and not string.find(f.err, 'WRONGTYPE', 1, true) then return redis.error_reply(f.err) end
   if f[1] == ARGV[2] then
     back[#back + 1], lanes[id] = id, f[2]
-    if limits and f[3] then counted[#counted + 1] = { id, f[3] } end
+    if limits and f[3] then counted[#counted + 1], texts[#texts + 1] = id, f[3] end
   end
 end
 redis.call('LLEN', pending)
@@ -33,7 +33,7 @@ end
 if #counted > 0 then
   local base = string.sub(ARGV[1], 1, -3)
   --@use settle
-  pcall(settle_all, counted)
+  pcall(settle_all, counted, texts)
 end
 if #back > 0 then ring(ARGV[1]) end
 return #back

@@ -15,7 +15,7 @@
 --@use enline ring
 --@use elsewhere
 local now, all = redis.call('TIME'), {}
-local limits, counted = redis.call('GET', limited), {}
+local limits, counted, texts = redis.call('GET', limited), {}, {}
 redis.call('LLEN', active)
 redis.call('ZCARD', line)
 for a = 2, #ARGV, 9 do
@@ -33,7 +33,7 @@ for _, it in ipairs(all) do
   local a, id, f, key = it[1], it[2], it[3], ARGV[1] .. it[2]
   local was_active = redis.call('LREM', active, 0, id) > 0 or f[2] == 'active'
   redis.call('ZREM', lease, id)
-  if limits and f[5] then counted[#counted + 1] = { id, f[5] } end
+  if limits and f[5] then counted[#counted + 1], texts[#texts + 1] = id, f[5] end
   if ARGV[a] == 'g' then
     if not f.err then redis.call('DEL', key) end
     ghosts = ghosts + 1
@@ -66,7 +66,7 @@ if #back > 0 then redis.call('RPUSH', pending, unpack(back)) end
 if #counted > 0 then
   local base = string.sub(ARGV[1], 1, -3)
   --@use settle
-  pcall(settle_all, counted)
+  pcall(settle_all, counted, texts)
 end
 if lined > 0 then ring(ARGV[1]) end
 if cancelled > 0 then count(now, cancelled, processed) end

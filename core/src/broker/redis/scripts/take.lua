@@ -42,7 +42,8 @@ if type(limits) == 'string' then
   local base = string.sub(prefix, 1, -3)
   --@use limits bring_back settle admit
   gate = { settle_all = settle_all, known = known, own_room = own_room, admit = admit, park = park,
-    charge = charge, pass_on = pass_on, kept = kept, refused = refused }
+    charge = charge, pass_on = pass_on, kept = kept, refused = refused,
+    fields = fields }
 end
 if ends > 0 then
   local ids, mine, held, from, sub = {}, {}, 0, #prefix + 1, string.sub
@@ -56,7 +57,7 @@ if ends > 0 then
   end
   local right = call('ZCOUNT', lease, highest, '(' .. lowest + above) == call('ZCARD', lease)
   local scores = not right and call('ZMSCORE', lease, unpack(ids))
-  local a, left, token, known = FIXED_ARGS - 2 + lock_words, 0, nil, nil
+  local a, left, token, known, counts = FIXED_ARGS - 2 + lock_words, 0, nil, nil, {}
   for i = 1, ends do
     local id, ours = ids[i], right
     if left == 0 then
@@ -68,7 +69,12 @@ if ends > 0 then
       local score = tonumber(scores[i])
       ours = score >= known and score < known + above
     end
-    if ours and not mine[id] and pcall('HGET', K[FIXED_KEYS + i], 'gofer:claim') == token then
+    local was
+    if gate then
+      local f = pcall('HMGET', K[FIXED_KEYS + i], 'gofer:claim', 'gofer:limit')
+      was, counts[i] = f[1], f[2]
+    elseif ours then was = pcall('HGET', K[FIXED_KEYS + i], 'gofer:claim') end
+    if ours and not mine[id] and was == token then
       mine[id], held = i, held + 1
     else
       lost[#lost + 1] = i
@@ -103,10 +109,11 @@ if ends > 0 then
       end
     end
   end
-  local counted = {}
-  for i = 1, gate and n or 0 do
-    local keys = pcall('HGET', hashes[i], 'gofer:limit')
-    if type(keys) == 'string' then counted[#counted + 1] = { gone[i], keys } end
+  local counted, texts = {}, {}
+  for i = 1, gate and ends or 0 do
+    if ended[i] and counts[i] then
+      counted[#counted + 1], texts[#texts + 1] = ids[i], counts[i]
+    end
   end
   if n > 0 then
     call('ZREM', lease, unpack(gone))
@@ -127,7 +134,7 @@ if ends > 0 then
         if ended[i] and waited[i] then notify(base, ids[i], how[i] or 'done', results[i]) end
       end
     end
-    if #counted > 0 then try(gate.settle_all, counted) end
+    if #counted > 0 then try(gate.settle_all, counted, texts) end
   end
 elseif most > 0 then
   call('LLEN', active)
@@ -165,7 +172,8 @@ local how, rest = tonumber(flags), nil
 if size == 0 then return {lost, 0, 0, 0, {}} end
 for i = size, 1, -1 do
   local key = prefix .. popped[i]
-  local task = pcall('HMGET', key, 'msg', 'pending_since', 'gofer:crashes')
+  local task = gate and gate.fields[popped[i]] or
+    pcall('HMGET', key, 'msg', 'pending_since', 'gofer:crashes')
   if task.err and not string.find(task.err, 'WRONGTYPE', 1, true) then
     return {lost, 0, 0, 0, {}}
   end

@@ -1,8 +1,8 @@
 -- For take.lua, of a queue with limits. admit(amount, lined) looks at who is next in pending, at
 -- most 4 * amount + 64 tasks: those that may start, in their order, and who has to wait for which
--- key (lined: others may be before those that come then). It reads only. park() takes the latter
--- out of the line, charge() counts those that were taken, and pass_on() brings back others who wait
--- for the other keys of those who were put aside.
+-- key (lined: others may be before those that come then). It reads only, and at once what take.lua
+-- asks of each (fields). park() takes the latter out of the line, charge() counts those that were
+-- taken, and pass_on() brings back others who wait for the other keys of those who were put aside.
 -- Who waits stands in the line, in a lane behind all that may be taken, so that it is pending to
 -- all who look; and in held:<key> in the order in which they are brought back: their priority, then
 -- the time since which they are pending, in steps of 32 µs since 2025. Of one batch all have the
@@ -22,14 +22,14 @@ local function begin(it, cost)
 end
 local own_key = 'queue:' .. whose
 local kept, aside, starts, refused, looked, last_rank = {}, {}, {}, {}, 0, nil
-local wants_of, places, victims = {}, {}, {}
+local known_wants, places, victims, fields, helds = {}, {}, {}, {}, {}
 local function wants(text)
-  local w = wants_of[text]
+  local w = known_wants[text]
   if w then return w end
   local cost, keys = string.match(text, '^(%d+) (.*)$')
   w = { cost = tonumber(cost or 1) }
   for key in string.gmatch(keys or '', '[^\n]+') do w[#w + 1] = look(key) end
-  wants_of[text] = w
+  known_wants[text] = w
   return w
 end
 local function own_room(amount)
@@ -83,17 +83,18 @@ local function put_aside(id, it, next_ms, others, w, f)
   last_rank = rank + 1
   if others and it.over == '2' then victims[#victims + 1] = oldest_of(it) end
   aside[#aside + 1] = { id = id, it = it, next_ms = next_ms, others = others, wants = w,
-    rank = last_rank, held = f[2], place = place_of(it, f[3], f[4], f[2] == '') }
+    rank = last_rank, held = f[5], place = place_of(it, f[6], f[2], f[5] == '') }
 end
 local function admit_one(id)
-  local f = redis.pcall('HMGET', prefix .. id, 'gofer:limit', 'gofer:held', 'gofer:lane',
-    'pending_since')
+  local f = redis.pcall('HMGET', prefix .. id, 'msg', 'pending_since', 'gofer:crashes',
+    'gofer:limit', 'gofer:held', 'gofer:lane')
   if f.err and not string.find(f.err, 'WRONGTYPE', 1, true) then error(f.err) end
-  if f.err or not f[1] then
+  fields[id] = f
+  if f.err or not f[4] then
     kept[#kept + 1] = id
     return
   end
-  local w = wants(f[1])
+  local w = wants(f[4])
   for i = 1, #w do
     local next_ms, others = full(w[i], w.cost)
     if next_ms and (w[i].over ~= '1' or w[i].paused > now_ms) then
@@ -101,12 +102,12 @@ local function admit_one(id)
       return
     elseif next_ms then
       kept[#kept + 1], refused[id] = id, true
-      starts[id] = { held = f[2], cost = 0 }
+      helds[id] = f[5]
       return
     end
   end
   for i = 1, #w do begin(w[i], w.cost) end
-  kept[#kept + 1], starts[id] = id, { wants = w, held = f[2], cost = w.cost }
+  kept[#kept + 1], starts[id], helds[id] = id, w, f[5]
 end
 local function admit(amount, lined)
   local bound = lined and amount or 4 * amount + 64
@@ -166,9 +167,10 @@ local function park()
     redis.pcall(announce, 'asynq:cancel', victims[i].id)
   end
 end
--- One whose leases are as long as the score says, of all that were taken.
+-- All that were taken, with leases until then. What has no limit counts for its queue, too, in case
+-- it gets one of that scope; who ends it when it has got one of the other does not know of that.
 local function charge(taken, score, own)
-  local runs, keys, names = {}, { s = {}, q = {} }, {}
+  local runs, keys, names, free = {}, { s = {}, q = {} }, {}, {}
   local function run(front, it, id)
     local name = front .. 'run:' .. it.key
     if not runs[name] then runs[name], names[#names + 1] = {}, name end
@@ -177,30 +179,45 @@ local function charge(taken, score, own)
   end
   for i = 1, #taken do
     local id = taken[i]
-    local s = starts[id]
+    local w = starts[id]
     if not refused[id] and own.interval > 0 then
       own.spent, own.charged = math.max(own.spent, now_us) + own.interval, true
     end
-    if s and s.held then
+    if helds[id] then
       redis.call('HDEL', prefix .. id, 'gofer:held')
-      forget_held(id, s.held)
+      forget_held(id, helds[id])
     end
-    for _, it in ipairs(s and s.wants or {}) do
+    for k = 1, w and #w or 0 do
+      local it = w[k]
       if not it.lists then
         it.lists = true
         table.insert(keys[it.scope], 0)
         table.insert(keys[it.scope], it.key)
       end
       run(it.front, it, id)
-      if it.none and alone then run(fronts.q, it, id) end
+      if it.none and alone then
+        run(fronts.q, it, id)
+        free[fronts.q .. 'run:' .. it.key] = true
+      end
       if it.interval > 0 then
-        it.spent, it.charged = math.max(it.spent, now_us) + s.cost * it.interval, true
+        it.spent, it.charged = math.max(it.spent, now_us) + w.cost * it.interval, true
       end
     end
   end
-  for _, name in ipairs(names) do redis.call('ZADD', name, unpack(runs[name])) end
+  for _, name in ipairs(names) do
+    local members = runs[name]
+    local long = #members > 32 and string.rep('-', 65)
+    if long then redis.call('ZADD', name, score, long) end
+    for k = 1, #members, 1000 do
+      redis.call('ZADD', name, unpack(members, k, math.min(k + 999, #members)))
+    end
+    if long then redis.call('ZREM', name, long) end
+    if free[name] then redis.call('EXPIREAT', name, string.format('%.0f', score + 86400)) end
+  end
   for scope, some in pairs(keys) do
-    if #some > 0 then redis.call('ZADD', fronts[scope] .. 'keys', unpack(some)) end
+    for k = 1, #some, 1000 do
+      redis.call('ZADD', fronts[scope] .. 'keys', unpack(some, k, math.min(k + 999, #some)))
+    end
   end
   for _, it in pairs(seen) do
     if it.charged then

@@ -32,8 +32,8 @@ end
 local function bring_back(it, amount, scope)
   if not known then return 0 end
   if it.paused > now_ms then return 0, it.paused end
-  if it.most > 0 then amount = math.min(amount, it.most - running(it)) end
   local held, again, looked, next_ms = fronts[scope] .. 'held:' .. it.key, {}, 0, nil
+  if it.most > 0 then amount = math.min(amount, it.most - running(it)) end
   while #again < amount and looked < 1000 and not next_ms do
     local found = redis.call('ZRANGE', held, 0, math.min(amount - #again, 100) - 1)
     if #found == 0 then break end

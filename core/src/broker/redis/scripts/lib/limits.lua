@@ -10,20 +10,20 @@ local known = alone or redis.call('EXISTS', limits) == 1
 local now_us, seen, late, sizes, pauses = now[1] * 1000000 + now[2], {}, {}, nil, nil
 local now_ms = math.floor(now_us / 1000)
 local function rule_of(key)
-  local text, name = redis.call('HGET', limits, key), key
   if not sizes then
     sizes = {}
     for size in string.gmatch(redis.call('HGET', limits, '') or '', ' (%d+):') do
       sizes[#sizes + 1] = tonumber(size)
     end
   end
-  for i = 1, (text or string.sub(key, 1, 6) == 'queue:') and 0 or #sizes do
-    if not text and sizes[i] <= #key then
-      name = string.sub(key, 1, sizes[i]) .. '*'
-      text = redis.call('HGET', limits, name)
-    end
+  local names = { key }
+  for i = 1, string.sub(key, 1, 6) == 'queue:' and 0 or math.min(#sizes, 255) do
+    if sizes[i] <= #key then names[#names + 1] = string.sub(key, 1, sizes[i]) .. '*' end
   end
-  return text, name
+  local found = redis.call('HMGET', limits, unpack(names))
+  for i = 1, #names do
+    if found[i] then return found[i], names[i] end
+  end
 end
 local function look(key)
   local it = seen[key]
