@@ -180,6 +180,8 @@ int cli_put_info(const cli *c, const gofer_info *info);
 void cli_put_bytes(const char *bytes, size_t size, const char *rest);
 // Lines of text, each with an indent, so that none can pass for one of ours.
 void cli_put_text(const char *text, size_t size);
+// The same in one line, with commas.
+void cli_put_lines(const char *text);
 // An error in a line: of a Python traceback what was raised, of a command's words to standard error
 // the last ones. free() it.
 char *cli_error_line(const char *error);

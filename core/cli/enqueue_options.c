@@ -9,6 +9,24 @@
 
 #include "task_line.h"
 
+static int fill_limits(cli *c, const enqueue_args *args, gofer_enqueue_options *out)
+{
+    size_t count = args->limits.count;
+    out->limit_cost = args->limit_cost.value;
+    if (count > GOFER_LIMIT_KEYS)
+        return cli_fail(c, CLI_USAGE, "%s: --limit may be given %d times", c->command->name,
+            GOFER_LIMIT_KEYS);
+    if (!count && args->limit_cost.given)
+        return cli_fail(c, CLI_USAGE, "%s: --cost needs --limit", c->command->name);
+    if (!count)
+        return CLI_OK;
+    const char **keys = cli_keep(c, cli_alloc((count + 1) * sizeof *keys));
+    memcpy(keys, args->limits.items, count * sizeof *keys);
+    keys[count] = NULL;
+    out->limits = keys;
+    return CLI_OK;
+}
+
 static int fill_life(cli *c, const enqueue_args *args, gofer_enqueue_options *out)
 {
     if (!args->unique.given && (args->unique_key || args->unique_until || args->return_existing))
@@ -55,6 +73,8 @@ int enqueue_options_fill(cli *c, const enqueue_args *args, gofer_enqueue_options
         out->timeout_ms = args->timeout.value == 0 ? GOFER_NO_TIMEOUT : args->timeout.value;
 
     int code = fill_life(c, args, out);
+    if (code == CLI_OK)
+        code = fill_limits(c, args, out);
     if (code == CLI_OK && task_expires_first(out))
         return cli_fail(c, CLI_USAGE, "enqueue: --expires is over before %s lets the task run",
             args->at.given ? "--at" : "--in");

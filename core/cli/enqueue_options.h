@@ -12,6 +12,8 @@ typedef struct enqueue_args {
     const char *otlp;
     cli_number  delay, at, retry, timeout, deadline, retention, count, max_payload, unique, expires;
     cli_number  priority;
+    cli_number  limit_cost;
+    cli_list    limits;
     cli_list    headers;
     int         batch, return_existing;
 } enqueue_args;

@@ -47,6 +47,17 @@ void cli_put_text(const char *text, size_t size)
     }
 }
 
+void cli_put_lines(const char *text)
+{
+    while (*text) {
+        size_t size = strcspn(text, "\n");
+        char *safe = screen_escape(text, size, SCREEN_ONE_LINE);
+        text += size + (text[size] == '\n');
+        printf("%s%s", safe, *text ? ", " : "");
+        free(safe);
+    }
+}
+
 // ---- errors in a line
 
 char *cli_error_line(const char *error)

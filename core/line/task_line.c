@@ -76,6 +76,8 @@ void task_line_free(task_line *line)
     free(line->on_dead);
     for (size_t i = 0; line->headers[i]; i++)
         free(line->headers[i]);
+    for (size_t i = 0; line->limits[i]; i++)
+        free(line->limits[i]);
     free(line);
 }
 
@@ -210,6 +212,34 @@ static bool take_priority(gf_json value, int32_t *out, char *why)
     return true;
 }
 
+static bool take_limits(task_line *line, gf_json value, char *why)
+{
+    gf_json one;
+    size_t count = 0;
+    if (value.kind != GF_JSON_ARRAY)
+        return bad(why, "limits", "a list of at most 4 strings");
+    for (gf_json_scan s = gf_json_inside(value); gf_json_value(&s, &one) > GF_JSON_CLOSE; count++) {
+        if (count == GOFER_LIMIT_KEYS)
+            return bad(why, "limits", "a list of at most 4 strings");
+        if (!take_text(one, "limits", &line->limits[count], why))
+            return bad(why, "limits", "a list of strings");
+    }
+    line->opts.limits = (const char *const *)line->limits;
+    return true;
+}
+
+static bool take_cost(gf_json value, int64_t *out, char *why)
+{
+    char text[16] = "", *rest;
+    if (value.kind == GF_JSON_NUMBER && value.size < sizeof text)
+        memcpy(text, value.text, value.size);
+    long number = strtol(text, &rest, 10);
+    if (rest == text || *rest || number < 1 || number > GOFER_LIMIT_COST_MAX)
+        return bad(why, "limit_cost", "a whole number from 1 to 1000000");
+    *out = number;
+    return true;
+}
+
 static bool take_timeout(gf_json value, const char *key, int64_t *out, char *why)
 {
     if (!take_time(value, key, false, out, why))
@@ -327,6 +357,10 @@ static bool take_member(task_line *line, const char *key, gf_json value, char *w
         return take_retry(value, &line->opts.max_retry, why);
     if (strcmp(key, "priority") == 0)
         return take_priority(value, &line->opts.priority, why);
+    if (strcmp(key, "limits") == 0)
+        return take_limits(line, value, why);
+    if (strcmp(key, "limit_cost") == 0)
+        return take_cost(value, &line->opts.limit_cost, why);
     if (strcmp(key, "headers") == 0)
         return take_headers(line, value, why);
     return take_when(line, key, value, why);
@@ -339,7 +373,8 @@ static uint32_t member_bit(const char *name, char *why)
     static const char *const known[] = { "type", "payload", "queue", "id", "in", "at", "retry",
         "timeout", "deadline", "retention", "headers", "unique", "unique_key", "unique_until",
         "return_existing", "group", "expires", "retry_policy", "on_dead",
-        "priority" };
+        "priority",
+        "limits", "limit_cost" };
     enum { KNOWN = sizeof known / sizeof *known };
     for (size_t i = 0; i < KNOWN; i++)
         if (strcmp(name, known[i]) == 0)

@@ -18,6 +18,7 @@ typedef struct task_line {
     size_t payload_size;
     char  *queue, *id, *unique_key, *group, *retry_policy, *on_dead;
     char  *headers[2 * TASK_LINE_HEADERS + 1];
+    char  *limits[GOFER_LIMIT_KEYS + 1];
     gofer_enqueue_options opts;     // borrows from the texts above, and from the defaults
     bool   says_in, says_at;
 } task_line;

@@ -435,6 +435,8 @@ static void a_command_snoozes_by_a_line_and_exit_code_75(void)
         { "echo 'snooze 1h rate limit' >&3; exit 75", "snoozed", "rate limit", 1, 0 },
         { "echo 'snooze 1h' >&3; exit 75", "snoozed", "snoozed", 1, 0 },
         { "echo 'snooze 1h' >&3; exit 1", "failed", "exit code 1", 0, 1 },
+        { "echo 'limit-pause api 1h busy' >&3; exit 75", "snoozed", "busy", 1, 0 },
+        { "echo 'limit-pause api 1h' >&3; exit 1", "failed", "exit code 1", 0, 1 },
         { "exit 75", "failed", "exit code 75", 0, 1 },
     };
     gofer_enqueue_options opts = kept();

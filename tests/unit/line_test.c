@@ -29,6 +29,10 @@ static void good_lines_are_understood(void)
         { "snooze 5m", { .kind = GF_LINE_SNOOZE, .delay_ms = 300000 } },
         { "snooze 1.5 rate limit", { .kind = GF_LINE_SNOOZE, .delay_ms = 1500,
           .text = "rate limit" } },
+        { "limit-pause api 5m", { .kind = GF_LINE_LIMIT_PAUSE, .limit_key = "api",
+          .delay_ms = 300000 } },
+        { "limit-pause smtp:a.org  30  429 Too Many", { .kind = GF_LINE_LIMIT_PAUSE,
+          .limit_key = "smtp:a.org", .delay_ms = 30000, .text = "429 Too Many" } },
         { "resumable", { .kind = GF_LINE_RESUMABLE } },
         { "resumable \r", { .kind = GF_LINE_RESUMABLE } },
         { "checkpoint", { .kind = GF_LINE_CHECKPOINT, .bytes = "", .size = 0 } },
@@ -52,6 +56,7 @@ static void good_lines_are_understood(void)
         CHECK_INT(got.level, want->level);
         CHECK_INT(got.delay_ms, want->delay_ms);
         CHECK_STR(got.text, want->text);
+        CHECK_STR(got.limit_key, want->limit_key);
         if (want->kind == GF_LINE_CHECKPOINT)
             CHECK_MEM(got.bytes, got.size, want->bytes, want->size);
     }
@@ -69,6 +74,8 @@ static void bad_lines_are_refused_and_say_why(void)
         { "log", "LEVEL is" }, { "log loud x", "not 'loud'" }, { "log info", "no text" },
         { "log info  ", "no text" },
         { "snooze", "for how long" }, { "snooze soon", "soon" }, { "snooze -5s", "-5s" },
+        { "limit-pause", "which key" }, { "limit-pause api", "for how long" },
+        { "limit-pause api soon", "soon" },
         { "resumable yes", "nothing may follow" },
         { "checkpoint a", "not base64" }, { "checkpoint aGVsbG8= x", "not base64" },
         { "checkpoint a*b=", "not base64" },

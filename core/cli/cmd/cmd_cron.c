@@ -103,6 +103,18 @@ static void put_duration(const cli *c, const char *label, const gofer_info *entr
         put_line(c, label, cli_human_duration(text, ms));
 }
 
+static void put_limits(const cli *c, const gofer_info *entry)
+{
+    const char *keys = gofer_info_text(entry, "limits");
+    if (!keys)
+        return;
+    cli_put_label(c, "limits");
+    cli_put_lines(keys);
+    if (gofer_info_has(entry, "limit_cost"))
+        printf(" (cost %" PRId64 ")", gofer_info_int(entry, "limit_cost", 0));
+    fputc('\n', stdout);
+}
+
 static void put_when(const cli *c, const gofer_info *entry)
 {
     gofer_info *explained = NULL;
@@ -145,6 +157,7 @@ static void put_entry(const cli *c, const gofer_info *entry)
         snprintf(number, sizeof number, "%" PRId64, gofer_info_int(entry, "priority", 0));
         put_line(c, "priority", number);
     }
+    put_limits(c, entry);
     put_line(c, "on dead", gofer_info_text(entry, "on_dead"));
     put_line(c, "source", gofer_info_text(entry, "source"));
     const gofer_info *headers = gofer_info_child(entry, "headers");

@@ -44,6 +44,12 @@ static const cli_option add_options[] = {
       "from -100 to 100: they run before the waiting tasks of their queue with a lower one "
       "(default: 0)",
       -GOFER_PRIORITY_MAX, GOFER_PRIORITY_MAX },
+    { "limit", 0, CLI_LIST, offsetof(add_args, task.limits), "KEY",
+      "its tasks count for this key, whose limit says how many run (gofer limit put); may be "
+      "given four times", 0, 0 },
+    { "cost", 0, CLI_NUMBER, offsetof(add_args, task.limit_cost), "N",
+      "with --limit: so much of their rates does each start take (default: 1)", 1,
+      GOFER_LIMIT_COST_MAX },
     { "retry", 0, CLI_NUMBER, offsetof(add_args, task.retry), "N",
       "retries after a failure (default: 25); 0: none", 0, CLI_RETRY_MAX },
     { "timeout", 0, CLI_DURATION, offsetof(add_args, task.timeout), "DURATION",

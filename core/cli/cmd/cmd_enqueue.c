@@ -28,6 +28,12 @@ static const cli_option options[] = {
       "from -100 to 100: it runs before the waiting tasks of its queue with a lower one "
       "(default: 0)",
       -GOFER_PRIORITY_MAX, GOFER_PRIORITY_MAX },
+    { "limit", 0, CLI_LIST, offsetof(enqueue_args, limits), "KEY",
+      "it counts for this key, whose limit says how many run (gofer limit put); may be "
+      "given four times", 0, 0 },
+    { "cost", 0, CLI_NUMBER, offsetof(enqueue_args, limit_cost), "N",
+      "with --limit: so much of their rates does its start take (default: 1)", 1,
+      GOFER_LIMIT_COST_MAX },
     { "retry", 0, CLI_NUMBER, offsetof(enqueue_args, retry), "N",
       "retries after a failure (default: 25); 0: none", 0, CLI_RETRY_MAX },
     { "timeout", 0, CLI_DURATION, offsetof(enqueue_args, timeout), "DURATION",
@@ -269,11 +275,11 @@ const cli_command cmd_enqueue = {
         "one.\n"
         "With --batch each line of standard input is an object with the members type and, as "
         "wanted, payload, queue, id, in, at, priority, retry, timeout, deadline, retention, "
-        "headers, unique, unique_key, unique_until, return_existing, group, expires, retry_policy "
-        "and on_dead; the options of the command line are the defaults. A payload that is a string "
-        "stands for its characters, {\"base64\": \"...\"} for bytes, any other value for its own "
-        "JSON text. Each line has its own fate; refused ones are told with their number, and the "
-        "exit code is the first's.",
+        "headers, unique, unique_key, unique_until, return_existing, group, expires, "
+        "retry_policy, on_dead, limits (a list of keys) and limit_cost; the options of the "
+        "command line are the defaults. A payload that is a string stands for its characters, "
+        "{\"base64\": \"...\"} for bytes, any other value for its own JSON text. Each line has "
+        "its own fate; refused ones are told with their number, and the exit code is the first's.",
     .examples =
         "# an e-mail in five minutes, tried four times at most\n"
         "gofer enqueue email:welcome '{\"to\": \"ada@example.org\"}' --queue mail --in 5m --retry "

@@ -73,6 +73,8 @@ static void add_note(table *rows, const gofer_info *task)
             table_cellf(rows, STYLE_PLAIN, "%" PRId64 " %s", done, text ? text : "");
     } else if (group && !error) {
         table_cellf(rows, STYLE_PLAIN, "group %s", group);
+    } else if (gofer_info_has(task, "waits_for")) {
+        table_cellf(rows, STYLE_WARN, "waits for %s", gofer_info_text(task, "waits_for"));
     } else if (gofer_info_has(task, "priority") && !error) {
         table_cellf(rows, STYLE_PLAIN, "priority %" PRId64, gofer_info_int(task, "priority", 0));
     } else {

@@ -27,6 +27,7 @@ static const cli_option options[] = {
 // How a field is shown.
 typedef enum field_kind {
     FIELD_TEXT,
+    FIELD_LINES,                   // one of them a line, shown in one
     FIELD_STATE,
     FIELD_COUNT,
     FIELD_SOME,
@@ -59,6 +60,9 @@ static const struct { const char *field, *label; field_kind kind; } fields[] = {
     { "start_by_ms", "start by", FIELD_TIME },
     { "retention_ms", "retention", FIELD_DURATION },
     { "priority", "priority", FIELD_COUNT },
+    { "limits", "limits", FIELD_LINES },
+    { "limit_cost", "limit cost", FIELD_COUNT },
+    { "waits_for", "waits for", FIELD_TEXT },
     { "retry", "retry", FIELD_TEXT },
     { "on_dead", "on dead", FIELD_TEXT },
     { "on_dead_queue", "its queue", FIELD_TEXT },
@@ -88,6 +92,9 @@ static void print_field(const cli *c, const gofer_info *task, size_t i, int64_t 
         free(safe);
         break;
     }
+    case FIELD_LINES:
+        cli_put_lines(value ? value : "");
+        break;
     case FIELD_COUNT:
     case FIELD_SOME:
         printf("%" PRId64, number);

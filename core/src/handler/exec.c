@@ -57,6 +57,7 @@ typedef struct run {
     bool        resumable, snoozes;
     int64_t     snooze_ms;
     char       *snooze_text;    // owned; NULL: none
+    char       *pause_key;      // owned; the limit key that is paused meanwhile; NULL: none
     int         bad_lines;
 } run;
 
@@ -245,11 +246,17 @@ static void warn_of_note(run *r, const char *why)
 
 static gofer_status snooze(run *r, const gf_line *line)
 {
-    char *text = line->text ? gf_strdup(line->text) : NULL;
-    if (line->text && !text)
+    char *text = line->text ? gf_strdup(line->text) : NULL,
+         *key = line->limit_key ? gf_strdup(line->limit_key) : NULL;
+    if ((line->text && !text) || (line->limit_key && !key)) {
+        gf_free(text);
+        gf_free(key);
         return gf_fail_nomem("the text of a snooze");
+    }
     gf_free(r->snooze_text);
+    gf_free(r->pause_key);
     r->snooze_text = text;
+    r->pause_key = key;
     r->snooze_ms = line->delay_ms;
     r->snoozes = true;
     return GOFER_OK;
@@ -266,6 +273,7 @@ static gofer_status obey(run *r, const gf_line *line)
     case GF_LINE_CHECKPOINT:
         return gofer_task_checkpoint(r->task, line->bytes, line->size);
     case GF_LINE_SNOOZE:
+    case GF_LINE_LIMIT_PAUSE:
         return snooze(r, line);
     case GF_LINE_RESUMABLE:
         r->resumable = true;
@@ -320,6 +328,8 @@ static int32_t fail_with_tail(const run *r, const gf_child_end *end, char *text,
     bool exited = end->how == GF_CHILD_EXITED && !end->termed;
     if (was_interrupted(end))
         return GOFER_REQUEUE;
+    if (exited && end->code == EXIT_RETRY && r->pause_key)
+        return gofer_task_limit_pause(r->task, r->pause_key, r->snooze_ms, r->snooze_text);
     if (exited && end->code == EXIT_RETRY && r->snoozes)
         return gofer_task_snooze(r->task, r->snooze_ms, r->snooze_text);
     if (exited && end->code == EXIT_SKIP_RETRY)
@@ -390,6 +400,7 @@ static int32_t run_in(run_room *room, gofer_task *task, const gf_command *c)
     env_clear(&room->env);
     if (st != GOFER_OK) {
         gf_free(r.snooze_text);
+        gf_free(r.pause_key);
         return not_run(task, st);
     }
 
@@ -401,6 +412,7 @@ static int32_t run_in(run_room *room, gofer_task *task, const gf_command *c)
     int32_t outcome =
         done ? succeed(task, &spec, end) : fail_with_tail(&r, end, room->text, sizeof room->text);
     gf_free(r.snooze_text);
+    gf_free(r.pause_key);
     gf_free(end->output);
     return outcome;
 }

@@ -95,6 +95,17 @@ static gofer_status parse_snooze(char *rest, gf_line *out)
     return st;
 }
 
+static gofer_status parse_limit_pause(char *rest, gf_line *out)
+{
+    out->limit_key = next_word(&rest);
+    const char *word = next_word(&rest);
+    if (!*word)
+        return gf_fail(GOFER_EINVAL, "limit-pause KEY DURATION [TEXT]: which key, for how long?");
+    gofer_status st = gofer_parse_duration(word, &out->delay_ms);
+    out->text = rest_text(rest);
+    return st;
+}
+
 static gofer_status parse_resumable(char *rest, gf_line *out)
 {
     (void)out;
@@ -109,6 +120,7 @@ static const struct {
     { "progress", GF_LINE_PROGRESS, parse_progress }, { "log", GF_LINE_LOG, parse_log },
     { "checkpoint", GF_LINE_CHECKPOINT, parse_checkpoint },
     { "snooze", GF_LINE_SNOOZE, parse_snooze },
+    { "limit-pause", GF_LINE_LIMIT_PAUSE, parse_limit_pause },
     { "resumable", GF_LINE_RESUMABLE, parse_resumable },
 };
 
@@ -137,6 +149,7 @@ gofer_status gf_line_parse(char *line, size_t size, gf_line *out)
             return kinds[i].parse(rest, out);
         }
     return gf_fail(GOFER_EINVAL,
-        "there is no '%.60s': progress, log, checkpoint, checkpoint-text, snooze or resumable",
+        "there is no '%.60s': progress, log, checkpoint, checkpoint-text, snooze, limit-pause or "
+        "resumable",
         word);
 }

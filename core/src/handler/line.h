@@ -5,6 +5,7 @@
 //     checkpoint [BASE64]               the bytes for the next start; nothing: none any more
 //     checkpoint-text TEXT              the same, the rest of the line as it is
 //     snooze DURATION [TEXT]            with exit code 75: again after so long, attempt not counted
+//     limit-pause KEY DURATION [TEXT]   the same, as gofer_task_limit_pause
 //     resumable                         TERM as soon as the worker stops; exit code 75 then: back
 //     to the head of the queue
 //
@@ -22,6 +23,7 @@ typedef enum gf_line_kind {
     GF_LINE_LOG,
     GF_LINE_CHECKPOINT,
     GF_LINE_SNOOZE,
+    GF_LINE_LIMIT_PAUSE,
     GF_LINE_RESUMABLE
 } gf_line_kind;
 
@@ -29,7 +31,8 @@ typedef struct gf_line {
     gf_line_kind kind;
     int64_t      done, total;      // progress; total 0: unknown
     int32_t      level;            // log
-    int64_t      delay_ms;         // snooze
+    int64_t      delay_ms;         // snooze, limit-pause
+    const char  *limit_key;        // limit-pause; borrowed likewise
     const char  *text;             // borrowed from the line, NUL-terminated
                                    //   UTF-8 or not; NULL: none
     const void  *bytes;            // checkpoint; borrowed

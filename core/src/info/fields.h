@@ -403,6 +403,10 @@ FIELD(entry, expires_ms, INT, ms, MAYBE, BOTH, "0.1.0",
     "Each is dropped unless it has started so long after its tick.")
 FIELD(entry, priority, INT, none, MAYBE, BOTH, "0.1.0",
     "Their priority, from -100 to 100; missing: 0.")
+FIELD(entry, limits, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "The limit keys that they count for, one in a line.")
+FIELD(entry, limit_cost, INT, count, MAYBE, BOTH, "0.1.0",
+    "What the start of each takes of their rates; missing: 1.")
 FIELD(entry, retry, TEXT, none, MAYBE, BOTH, "0.1.0", "Their retry policy.")
 FIELD(entry, on_dead, TEXT, none, MAYBE, BOTH, "0.1.0",
     "Type of the task that is enqueued if one is archived.")

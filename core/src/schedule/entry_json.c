@@ -33,6 +33,7 @@ typedef struct reading {
     gofer_schedule_options  schedule;
     gofer_enqueue_options   task;
     const char             *headers[2 * HEADERS_MAX + 1];
+    const char             *limits[GOFER_LIMIT_KEYS + 1];
     uint32_t                keys;          // those that were there, a bit each
     bool                    says_paused;
 } reading;
@@ -169,6 +170,31 @@ static gofer_status read_priority(reading *r, gf_json value)
     return GOFER_OK;
 }
 
+static gofer_status read_limits(reading *r, gf_json value)
+{
+    gf_json one;
+    size_t count = 0;
+    if (value.kind != GF_JSON_ARRAY)
+        return bad(r, "limits", "a list of at most 4 texts");
+    for (gf_json_scan s = gf_json_inside(value); gf_json_value(&s, &one) > GF_JSON_CLOSE; count++) {
+        if (count == GOFER_LIMIT_KEYS)
+            return bad(r, "limits", "a list of at most 4 texts");
+        if (one.kind != GF_JSON_STRING || gf_json_has_nul(one))
+            return bad(r, "limits", "a list of texts");
+        r->limits[count] = text_of(r, one);
+    }
+    r->task.limits = r->limits;
+    return GOFER_OK;
+}
+
+static gofer_status read_limit_cost(reading *r, gf_json value)
+{
+    int32_t n = 0;
+    gofer_status st = read_count(r, "limit_cost", value, &n);
+    r->task.limit_cost = n;
+    return st;
+}
+
 static gofer_status read_timeout(reading *r, gf_json value)
 {
     gofer_status st = read_duration(r, "timeout", value, &r->task.timeout_ms);
@@ -190,6 +216,7 @@ static const char *const keys[] = {
     "name", "spec", "tz", "type", "payload", "queue", "retry", "max_retry", "timeout", "retention",
     "expires", "on_dead", "on_dead_queue", "headers", "missed", "missed_max", "overlap", "jitter",
     "paused", "priority",
+    "limits", "limit_cost",
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 
@@ -213,6 +240,10 @@ static gofer_status read_key(reading *r, const char *key, gf_json value)
         return read_max_retry(r, value);
     if (strcmp(key, "priority") == 0)
         return read_priority(r, value);
+    if (strcmp(key, "limits") == 0)
+        return read_limits(r, value);
+    if (strcmp(key, "limit_cost") == 0)
+        return read_limit_cost(r, value);
     if (strcmp(key, "timeout") == 0)
         return read_timeout(r, value);
     if (strcmp(key, "retention") == 0)
