@@ -34,6 +34,8 @@ says() {
 
 run unique.sh sh "$examples/shell/unique.sh"
 says "refused, exit code 4" "the same task: " "one import at a time" "welcome again"
+run limits.sh sh "$examples/shell/limits.sh"
+says "smtp:*" "12 mails, never more than two at a time"
 run groups.sh sh "$examples/shell/groups.sh"
 says "sent: ann: two invoices, a reminder, a receipt"
 run schedule.sh sh "$examples/shell/schedule.sh"
