@@ -161,6 +161,7 @@ static void tasks_of_a_group_are_written_as_documented(void)
 static void a_combined_task_is_read(void)
 {
     static const char text[] = "type\0mail:send\0max_retry\0" "3\0header:trace\0" "a=b\nc\0"
+        "limits\0api\nsmtp:a\0limit_cost\0" "2\0priority\0-7\0"
         "timeout_ms\0-1\0retry\0fixed:1m\0header:x\0";
     gf_combined c;
     REQUIRE_OK(gf_combined_read(text, sizeof text, &c));
@@ -168,6 +169,12 @@ static void a_combined_task_is_read(void)
     CHECK_INT(c.options.max_retry, 3);
     CHECK_INT(c.options.timeout_ms, -1);
     CHECK_STR(c.options.retry, "fixed:1m");
+    CHECK_INT(c.options.priority, -7);
+    CHECK_INT(c.options.limit_cost, 2);
+    REQUIRE(c.options.limits != NULL);
+    CHECK_STR(c.options.limits[0], "api");
+    CHECK_STR(c.options.limits[1], "smtp:a");
+    CHECK_STR(c.options.limits[2], NULL);
     REQUIRE(c.header_count == 4);
     CHECK_STR(c.options.headers[0], "trace");
     CHECK_STR(c.options.headers[1], "a=b\nc");
@@ -189,6 +196,7 @@ static void a_combined_task_that_is_wrong_says_why(void)
         { "type\0a\0max_retry\0many\0", 22, "no number" },
         { "type\0a\0max_retry\0" "9999999999\0", 28, "no number" },
         { "type\0a\0delay_ms\0\0", 17, "no number" },
+        { "type\0a\0limits\0" "1\n2\n3\n4\n5\0", 24, "more than 4" },
         { "type\0a\0delay_ms\0" "99999999999999999999\0", 37, "no number" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {

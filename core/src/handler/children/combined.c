@@ -31,6 +31,8 @@ static const struct {
     { "expires_at_ms", NUMBER, offsetof(gofer_enqueue_options, expires_at_ms) },
     { "expires_ms", NUMBER, offsetof(gofer_enqueue_options, expires_ms) },
     { "max_retry", SMALL_NUMBER, offsetof(gofer_enqueue_options, max_retry) },
+    { "priority", SMALL_NUMBER, offsetof(gofer_enqueue_options, priority) },
+    { "limit_cost", NUMBER, offsetof(gofer_enqueue_options, limit_cost) },
     { "retry", TEXT, offsetof(gofer_enqueue_options, retry) },
     { "on_dead", TEXT, offsetof(gofer_enqueue_options, on_dead) },
     { "on_dead_queue", TEXT, offsetof(gofer_enqueue_options, on_dead_queue) },
@@ -76,12 +78,31 @@ static gofer_status add_header(gf_combined *c, const char *key, const char *valu
     return GOFER_OK;
 }
 
+// The value is the text's own, whose lines are parted here.
+static gofer_status set_limits(gf_combined *c, const char *value)
+{
+    char *at = c->text + (value - c->text);
+    memset(c->limits, 0, sizeof c->limits);
+    for (size_t i = 0; *at; i++) {
+        if (i == GOFER_LIMIT_KEYS)
+            return gf_fail(GOFER_EINVAL, "the combined task has more than %d limit keys",
+                GOFER_LIMIT_KEYS);
+        c->limits[i] = at;
+        at += strcspn(at, "\n");
+        if (*at)
+            *at++ = '\0';
+    }
+    return GOFER_OK;
+}
+
 static gofer_status take(gf_combined *c, const char *key, const char *value)
 {
     if (strcmp(key, "type") == 0) {
         c->type = value;
         return GOFER_OK;
     }
+    if (strcmp(key, "limits") == 0)
+        return set_limits(c, value);
     if (strncmp(key, HEADER, sizeof HEADER - 1) == 0)
         return add_header(c, key + sizeof HEADER - 1, value);
     return set_option(c, key, value);
@@ -101,12 +122,13 @@ gofer_status gf_combined_read(const char *text, size_t size, gf_combined *out)
                 "what is said of the combined task is not 'key NUL value NUL' and so on");
             break;
         }
-        st = take(out, key, value);
         at = (size_t)(value - out->text) + strlen(value) + 1;
+        st = take(out, key, value);
     }
     if (st == GOFER_OK && !out->type)
         st = gf_fail(GOFER_EINVAL, "no 'type' is said of the combined task");
     out->options.headers = out->headers;
+    out->options.limits = *out->limits ? out->limits : NULL;
     if (st != GOFER_OK)
         gf_combined_clear(out);
     return st;

@@ -4,6 +4,7 @@
 //
 //     type                     must be there
 //     max_retry, timeout_ms... as in gofer_enqueue_options
+//     limits                   keys, one in a line
 //     header:KEY               a header
 //
 // Pure but for memory. Whether the values will do is gofer_group_combine's to see.
@@ -20,6 +21,7 @@ typedef struct gf_combined {
     char                 *text;    // owned: what the others point into
     const char          **headers; // owned
     size_t                header_count, header_room;
+    const char           *limits[GOFER_LIMIT_KEYS + 1];
 } gf_combined;
 
 // EINVAL, ENOMEM; *out is empty then.
