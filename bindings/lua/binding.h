@@ -63,6 +63,15 @@ typedef struct gofer_lua_page {
 
 void gofer_lua_page_options(lua_State *L, int index, gofer_lua_page *page);
 
+void gofer_lua_limit_options(lua_State *L, int index, gofer_limit_options *opts);
+
+typedef struct gofer_lua_keys {
+    int32_t        blocked;
+    gofer_lua_page page;
+} gofer_lua_keys;
+
+void gofer_lua_keys_options(lua_State *L, int index, gofer_lua_keys *keys);
+
 typedef struct gofer_lua_finding {
     gofer_filter   filter;
     gofer_lua_page page;

@@ -70,7 +70,8 @@
 %rename("$ignore", regextarget=1) "^gofer_(task_trace|trace_carry)$";
 %rename("$ignore", regextarget=1) "^gofer_task_(remaining_ms|deadline_ms|enqueued_at_ms)$";
 /* The outcomes: a handler returns or raises them, see the worker's Lua host. */
-%rename("$ignore", regextarget=1) "^gofer_task_(fail|skip_retry|revoke|retry_in|snooze|error)$";
+%rename("$ignore", regextarget=1) "^gofer_task_(fail|skip_retry|revoke|retry_in|error)$";
+%rename("$ignore", regextarget=1) "^gofer_task_(snooze|limit_pause)$";
 %ignore GOFER_API;
 %ignore GOFER_MAX_DURATION_MS;
 
@@ -89,6 +90,11 @@
     "gofer_lua_client_options(L, $input, &options); $1 = &options;"
 %typemap(in) const gofer_enqueue_options *opts (gofer_enqueue_options options)
     "gofer_lua_enqueue_options(L, $input, &options); $1 = &options;"
+%typemap(in) const gofer_limit_options *opts (gofer_limit_options options)
+    "gofer_lua_limit_options(L, $input, &options); $1 = &options;"
+%typemap(in) (int32_t blocked, const char *cursor, int32_t limit) (gofer_lua_keys keys)
+    "gofer_lua_keys_options(L, $input, &keys);
+     $1 = keys.blocked; $2 = (char *)keys.page.cursor; $3 = keys.page.limit;"
 %typemap(in) (const char *cursor, int32_t limit) (gofer_lua_page page)
     "gofer_lua_page_options(L, $input, &page); $1 = (char *)page.cursor; $2 = page.limit;"
 %typemap(in) const gofer_filter *filter (gofer_filter filter)
@@ -125,6 +131,7 @@
     "gofer_lua_check_progress(L, &call$argnum, result);"
 %typemap(in) const char *value "$1 = (char *)gofer_lua_set_value(L, $input);"
 %typemap(in) int64_t run_at_ms "$1 = gofer_lua_time_ms(L, $input, \"the time\");"
+%typemap(in) int64_t ms "$1 = gofer_lua_duration_ms(L, $input, \"the time\");"
 %typemap(in) int64_t delay_ms "$1 = gofer_lua_duration_ms(L, $input, \"the delay\");"
 %typemap(in) int32_t paused "$1 = lua_isnil(L, $input) || lua_toboolean(L, $input);"
 %typemap(in) int32_t limit, int32_t hours, int32_t minutes

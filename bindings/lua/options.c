@@ -125,6 +125,8 @@ const gofer_lua_setting gofer_lua_task_options[] = {
     { "expires",         GOFER_LUA_DURATION, PLACE(expires_ms), NULL },
     { "expires_at",      GOFER_LUA_TIME,     PLACE(expires_at_ms), NULL },
     { "on_dead",         GOFER_LUA_DEAD,     0, NULL },
+    { "limits",          GOFER_LUA_KEYS,     PLACE(limits), NULL },
+    { "limit_cost",      GOFER_LUA_BYTES,    PLACE(limit_cost), NULL },
     { NULL, GOFER_LUA_TEXT, 0, NULL },
 };
 
@@ -203,6 +205,25 @@ static const char *const *read_headers(lua_State *L, int index)
     return pairs;
 }
 
+// A string or a list of them as they are, NULL at the end. As with headers the array stays.
+static const char *const *read_keys(lua_State *L, int index, const char *what)
+{
+    int is_list = lua_type(L, index) == LUA_TTABLE;
+    size_t count = is_list ? lua_rawlen(L, index) : 1;
+    if (count > GOFER_LIMIT_KEYS)
+        gofer_lua_invalid(L, "%s are %d at most", what, GOFER_LIMIT_KEYS);
+    const char **keys = lua_newuserdatauv(L, (count + 1) * sizeof *keys, 0);
+    for (size_t i = 0; is_list && i < count; i++) {
+        lua_rawgeti(L, index, (lua_Integer)i + 1);
+        keys[i] = gofer_lua_text(L, -1, what);
+        lua_pop(L, 1);
+    }
+    if (!is_list)
+        keys[0] = gofer_lua_text(L, index, what);
+    keys[count] = NULL;
+    return keys;
+}
+
 static int32_t read_tries(lua_State *L, int index, const char *name)
 {
     int absent = lua_isboolean(L, index) && !lua_toboolean(L, index);
@@ -241,8 +262,8 @@ static void read_dead(lua_State *L, int index, gofer_enqueue_options *opts)
     opts->on_dead_queue = d.queue;
 }
 
-// The value on top of the stack into its place. Headers, payloads and tasks may leave
-// one thing on the stack.
+// The value on top of the stack into its place. Headers, keys, payloads and tasks may leave
+// things on the stack.
 static void store(lua_State *L, const gofer_lua_setting *s, void *into)
 {
     void *place = (char *)into + s->offset;
@@ -254,6 +275,7 @@ static void store(lua_State *L, const gofer_lua_setting *s, void *into)
     case GOFER_LUA_BYTES:    *(int64_t *)place = gofer_lua_int64(L, value, s->name); break;
     case GOFER_LUA_COUNT:    *(int32_t *)place = gofer_lua_int32(L, value, s->name); break;
     case GOFER_LUA_HEADERS:  *(const char *const **)place = read_headers(L, value); break;
+    case GOFER_LUA_KEYS:     *(const char *const **)place = read_keys(L, value, s->name); break;
     case GOFER_LUA_TRIES:    *(int32_t *)place = read_tries(L, value, s->name); break;
     case GOFER_LUA_WORD:     *(int32_t *)place = read_word(L, value, s); break;
     case GOFER_LUA_DEAD:     read_dead(L, value, into); break;
@@ -330,8 +352,7 @@ void gofer_lua_read_table(lua_State *L, int index, const gofer_lua_setting *sett
             unknown(L, name, settings, more);
         int before = lua_gettop(L);
         store(L, s, into);
-        if (lua_gettop(L) > before)     // keep what was left below the key
-            lua_insert(L, before - 1);
+        lua_rotate(L, before - 1, lua_gettop(L) - before);     // keep what was left below the key
         lua_pop(L, 1);
     }
 }
@@ -410,6 +431,40 @@ void gofer_lua_cron_options(lua_State *L, int index, gofer_lua_ticks *ticks)
     *ticks = (gofer_lua_ticks){ NULL, 0, 0 };
     if (!lua_isnoneornil(L, index))
         gofer_lua_read_table(L, index, cron_settings, NULL, ticks);
+}
+
+#define LIMIT(field) offsetof(gofer_limit_options, field)
+
+void gofer_lua_limit_options(lua_State *L, int index, gofer_limit_options *opts)
+{
+    // as GOFER_OVER_..., GOFER_SCOPE_...
+    static const char *const over[] = { "wait", "refuse", "cancel-oldest", NULL };
+    static const char *const scope[] = { "store", "queue", NULL };
+    static const gofer_lua_setting settings[] = {
+        { "concurrency", GOFER_LUA_BYTES,    LIMIT(concurrency), NULL },
+        { "rate",        GOFER_LUA_BYTES,    LIMIT(rate), NULL },
+        { "per",         GOFER_LUA_DURATION, LIMIT(per_ms), NULL },
+        { "burst",       GOFER_LUA_BYTES,    LIMIT(burst), NULL },
+        { "over",        GOFER_LUA_WORD,     LIMIT(over), over },
+        { "scope",       GOFER_LUA_WORD,     LIMIT(scope), scope },
+        { NULL, GOFER_LUA_TEXT, 0, NULL },
+    };
+    gofer_limit_options_init(opts);
+    if (!lua_isnoneornil(L, index))
+        gofer_lua_read_table(L, index, settings, NULL, opts);
+}
+
+void gofer_lua_keys_options(lua_State *L, int index, gofer_lua_keys *keys)
+{
+    static const gofer_lua_setting settings[] = {
+        { "blocked", GOFER_LUA_TRUTH, offsetof(gofer_lua_keys, blocked), NULL },
+        { "cursor",  GOFER_LUA_TEXT,  offsetof(gofer_lua_keys, page.cursor), NULL },
+        { "limit",   GOFER_LUA_COUNT, offsetof(gofer_lua_keys, page.limit), NULL },
+        { NULL, GOFER_LUA_TEXT, 0, NULL },
+    };
+    *keys = (gofer_lua_keys){ 0 };
+    if (!lua_isnoneornil(L, index))
+        gofer_lua_read_table(L, index, settings, NULL, keys);
 }
 
 int32_t gofer_lua_act(lua_State *L, int index)

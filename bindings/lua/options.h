@@ -17,6 +17,7 @@ typedef enum gofer_lua_kind {
     GOFER_LUA_TRUTH,
     GOFER_LUA_WORD,
     GOFER_LUA_HEADERS,
+    GOFER_LUA_KEYS, // a string, or a list of them
     GOFER_LUA_RETRY,
     GOFER_LUA_DEAD, // into gofer_enqueue_options alone, at
     //   places of their own

@@ -93,6 +93,22 @@ static void set_headers(lua_State *L, const char *const *headers)
     lua_setfield(L, -2, "headers");
 }
 
+static void set_limits(lua_State *L, const gofer_enqueue_options *t)
+{
+    if (t->limits && *t->limits) {
+        lua_newtable(L);
+        for (size_t i = 0; t->limits[i]; i++) {
+            lua_pushstring(L, t->limits[i]);
+            lua_rawseti(L, -2, (lua_Integer)i + 1);
+        }
+        lua_setfield(L, -2, "limits");
+    }
+    if (t->limit_cost) {
+        lua_pushinteger(L, (lua_Integer)t->limit_cost);
+        lua_setfield(L, -2, "limit_cost");
+    }
+}
+
 static void push_base64(lua_State *L, const void *bytes, size_t size)
 {
     luaL_Buffer b;
@@ -152,6 +168,7 @@ void gofer_lua_push_entry(lua_State *L, const gofer_lua_entry *entry)
         lua_pushinteger(L, t->priority);
         lua_setfield(L, -2, "priority");
     }
+    set_limits(L, t);
     set_count(L, "max_retry", t->max_retry);
     set_duration(L, "timeout", t->timeout_ms);
     set_duration(L, "retention", t->retention_ms);

@@ -123,7 +123,7 @@ static int enqueue_many(lua_State *L)
 static int push_verdict(lua_State *L, int text, int32_t outcome, int64_t delay_ms)
 {
     gf_lua_verdict *v = lua_newuserdatauv(L, sizeof *v, 1);
-    *v = (gf_lua_verdict){ outcome, delay_ms };
+    *v = (gf_lua_verdict){ .outcome = outcome, .delay_ms = delay_ms };
     luaL_setmetatable(L, GF_LUA_VERDICT);
     if (lua_isnoneornil(L, text))
         lua_pushliteral(L, "");
@@ -157,6 +157,19 @@ static int snooze(lua_State *L)
     return push_verdict(L, 2, GOFER_SNOOZE, gofer_lua_duration_ms(L, 1, "delay"));
 }
 
+// gofer.limit_pause(key, delay, reason)
+static int limit_pause(lua_State *L)
+{
+    lua_settop(L, 3);
+    const char *key = gofer_lua_text(L, 1, "key");
+    if (!key || !*key || strlen(key) >= GF_LUA_KEY_ROOM)
+        return gofer_lua_invalid(L, "key must be a string of 1 to %d bytes", GF_LUA_KEY_ROOM - 1);
+    push_verdict(L, 3, GOFER_SNOOZE, gofer_lua_duration_ms(L, 2, "delay"));
+    gf_lua_verdict *v = lua_touserdata(L, -1);
+    memcpy(v->limit_key, key, strlen(key) + 1);
+    return 1;
+}
+
 static int verdict_text(lua_State *L)
 {
     luaL_checkudata(L, 1, GF_LUA_VERDICT);
@@ -181,7 +194,8 @@ static const luaL_Reg functions[] = {
     { "handle", handle },         { "aggregate", aggregate }, { "cron", cron },
     { "enqueue", enqueue },       { "enqueue_many", enqueue_many },
     { "skip_retry", skip_retry }, { "retry_in", retry_in },   { "revoke", revoke },
-    { "snooze", snooze },         { NULL, NULL },
+    { "snooze", snooze },         { "limit_pause", limit_pause },
+    { NULL, NULL },
 };
 
 void gf_lua_push_api(lua_State *L, int allow)

@@ -188,7 +188,10 @@ static int32_t follow(gofer_task *task, const gf_lua_verdict *v, const char *tex
     switch (v->outcome) {
     case GOFER_SKIP_RETRY: return gofer_task_skip_retry(task, *text ? text : "not to be retried");
     case GOFER_REVOKE:     return gofer_task_revoke(task, *text ? text : "revoked");
-    case GOFER_SNOOZE:     return gofer_task_snooze(task, v->delay_ms, *text ? text : NULL);
+    case GOFER_SNOOZE:
+        if (*v->limit_key)
+            return gofer_task_limit_pause(task, v->limit_key, v->delay_ms, *text ? text : NULL);
+        return gofer_task_snooze(task, v->delay_ms, *text ? text : NULL);
     default: return gofer_task_retry_in(task, v->delay_ms, *text ? text : "to be retried");
     }
 }

@@ -26,6 +26,27 @@ static void a_snooze_costs_no_attempt(void)
     CHECK_HAS(look("bad", "last_error"), "delay is missing");
 }
 
+static void a_task_pauses_its_limit_key(void)
+{
+    gofer_info *list = NULL;
+    with("gofer.handle('t', function() error(gofer.limit_pause('api', '1h', 'busy')) end)\n"
+        "gofer.handle('bad', function() return gofer.limit_pause('', 1) end)", NULL);
+    put("x", "t", "", GOFER_NO_RETRY);
+    put("bad", "bad", "", GOFER_NO_RETRY);
+    REQUIRE_OK(gofer_worker_set(f.worker, "drain", "0"));
+    REQUIRE_OK(gofer_worker_start(f.worker));
+    for (int tries = 0; tries < 6000 && (number("x", "snoozes") < 1 || !*look("bad", "last_error"));
+        tries++)
+        nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+    CHECK_STR(look("x", "last_error"), "busy");
+    CHECK_STR(look("x", "state"), "retry");
+    CHECK_INT(number("x", "snoozes"), 1);
+    CHECK_HAS(look("bad", "last_error"), "key must be a string");
+    REQUIRE_OK(gofer_client_limit_key(f.client, "api", &list));
+    CHECK(gofer_info_has(gofer_info_at(list, 0), "paused_until_ms"));
+    gofer_info_free(list);
+}
+
 static void a_checkpoint_comes_back_as_it_was(void)
 {
     with("gofer.handle('table', function(task)\n"
@@ -323,6 +344,7 @@ int main(int argc, char **argv)
 {
     static const check_test tests[] = {
         TEST(a_snooze_costs_no_attempt),
+        TEST(a_task_pauses_its_limit_key),
         TEST(a_checkpoint_comes_back_as_it_was),
         TEST(lines_are_kept_with_the_task),
         TEST(a_stopped_task_resumes),

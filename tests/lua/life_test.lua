@@ -67,6 +67,73 @@ function tests.bad_options_are_refused(folder)
   check.equal(app:queues(), {})
 end
 
+-- ---- Limits
+
+function tests.limits_are_put_listed_and_removed(folder)
+  local app <close> = open(folder)
+  app:limit_put("smtp:*", { concurrency = 5, rate = 100, per = "1m", burst = 20 })
+  app:limit_put("api", { rate = 10, over = "refuse", scope = "queue" })
+  check.equal(app:limits(), {
+    { name = "api", rate = 10, per_ms = 1000, burst = 1, over = "refuse", scope = "queue" },
+    { name = "smtp:*", concurrency = 5, rate = 100, per_ms = 60000, burst = 20, over = "wait",
+      scope = "store" },
+  })
+  check.equal(app:limits { limit = 1 }[1].name, "api")
+  app:limit_pause("smtp:a", "1h")
+  local key = app:limit_key("smtp:a")[1]
+  check.equal(key.limit, "smtp:*")
+  check.equal(key.waiting, 0)
+  assert(key.paused_until_ms > (os.time() + 3000) * 1000)
+  app:limit_pause("smtp:a", 0)
+  check.equal(app:limit_key("smtp:a")[1].paused_until_ms, nil)
+  check.equal(#app:limit_keys { blocked = true, limit = 10 }, 0)
+  app:limit_remove("api")
+  check.fails("ENOTFOUND: ", app.limit_remove, app, "api")
+  check.fails("ENOTFOUND: ", app.limit_key, app, "nothing")
+  for _, opts in ipairs {
+    {}, { concurrency = -1 }, { concurrency = 1.5 }, { burst = 1 }, { rate = 1, over = "drop" },
+    { rate = 1, scope = 1 }, { rate = 1, per = "soon" }, { rate = 1, colour = 1 },
+  } do
+    check.fails("EINVAL: ", app.limit_put, app, "k", opts)
+  end
+  check.fails("EINVAL: ", app.limit_put, app, "a*b", { rate = 1 })
+  check.fails("EINVAL: ", app.limit_pause, app, "k", -1)
+end
+
+function tests.tasks_name_keys(folder)
+  local app <close> = open(folder)
+  local task = app:task(app:enqueue("t", "", {
+    limits = { "b", "a" }, limit_cost = 3, headers = { x = "1" },
+  }))
+  check.equal(task.limits, "a\nb")
+  check.equal(task.limit_cost, 3)
+  check.equal(task.headers, { x = "1" })
+  check.equal(app:task(app:enqueue("t", "", { limits = "one" })).limits, "one")
+  local ids = app:enqueue_many {
+    { type = "t", limits = { "x" }, headers = { y = "2" } }, { type = "t" },
+  }
+  check.equal(app:task(ids[1]).limits, "x")
+  check.equal(app:task(ids[2]).limits, nil)
+  for _, opts in ipairs {
+    { limits = 5 }, { limits = { 5 } }, { limits = { "1", "2", "3", "4", "5" } },
+    { limits = "" }, { limits = { "a", "a" } }, { limits = "queue:a" }, { limit_cost = 2 },
+    { limits = "a", limit_cost = -1 },
+  } do
+    check.fails("EINVAL: ", app.enqueue, app, "t", "", opts)
+  end
+  local entry = {
+    name = "n", spec = "@daily", type = "t",
+    task = { limits = { "c", "d" }, limit_cost = 2, headers = { z = "3" } },
+  }
+  app:schedule(entry)
+  check.equal(app:schedule("n").limits, "c\nd")
+  check.equal(app:schedule("n").headers, { z = "3" })
+  app:schedule_remove("n")
+  app:schedules_sync("file", { entry })
+  check.equal(app:schedule("n").limits, "c\nd")
+  check.equal(app:schedule("n").limit_cost, 2)
+end
+
 -- ---- Groups
 
 function tests.groups_are_listed(folder)
