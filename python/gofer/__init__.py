@@ -36,7 +36,9 @@ from .errors import (
     WrongState,
 )
 from .events import Event, Events, Outcome
-from .flow import Drop, GiveUp, RetryIn, Snooze, TaskCancelled, TaskControl, TaskTimeout
+from .flow import (
+    Drop, GiveUp, LimitPause, RetryIn, Snooze, TaskCancelled, TaskControl, TaskTimeout,
+)  # fmt: skip
 from .groups import GroupedTask
 from .info import Info
 from .payload import BytesCodec, Codec, JsonCodec
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
         TaskInfo,
         WorkerInfo,
     )
+    from .limits import Limit, LimitKey, Limits, Over, Scope
     from .logs import TaskFilter, TaskLogHandler
     from .msgpack import MsgpackCodec
     from .pages import Page
@@ -90,22 +93,23 @@ if TYPE_CHECKING:
     __version__: str
 
 # What most programs never need: loaded when one is first asked for.
-_LATE = ("logs", "msgpack", "pages", "inspection", "schedules", "counts")
+_LATE = ("logs", "msgpack", "pages", "inspection", "schedules", "counts", "limits")
 
 __all__ = [
     "Action", "Attempt", "AuditRecord", "Batch", "BatchError", "binary", "BrokerError",
     "BytesCodec", "CallFigures", "ChildProcess", "Client", "Codec", "Context", "Corrupt",
     "cron_check", "CronInfo", "current", "DayInfo", "Denied", "Depends", "Drop", "Duplicate",
-    "Duration", "Empty", "Enqueuer", "Entry", "EntryOption", "Event", "Events", "Figures", "Filter",
-    "Finding", "Forked", "GiveUp", "Gofer", "GoferError", "GroupedTask", "GroupInfo", "Handle",
-    "HandlerFailed", "Info", "INJECTED", "Inspector", "InvalidArgument", "Item",
-    "JsonCodec", "Listener", "LogLine", "Missed", "Moment", "MsgpackCodec", "NO_TIMEOUT",
-    "NoMemory", "NoSpace", "NotFound", "NoTimeout", "Options", "Outcome", "Overlap", "Page",
-    "PayloadMismatch", "Progress", "Put", "QueueInfo", "Result", "RetryIn", "RunningTask",
-    "Schedules", "Severity", "Snooze", "Stale", "State", "StepFigures", "StoreInfo", "Synced",
-    "Task", "TaskCancelled", "TaskControl", "TaskExists", "TaskFailed", "TaskFilter", "TaskInfo",
-    "TaskLogHandler", "TaskOptions", "TaskProgress", "TaskTimeout", "Tick", "Ticked", "TimeCount",
-    "Timeout", "TooBig", "TypeFigures", "Uncertain", "Unsupported", "version", "VersionMismatch",
+    "Duration", "Empty", "Enqueuer", "Entry", "EntryOption", "Event", "Events", "Figures",
+    "Filter", "Finding", "Forked", "GiveUp", "Gofer", "GoferError", "GroupedTask", "GroupInfo",
+    "Handle", "HandlerFailed", "Info", "INJECTED", "Inspector", "InvalidArgument", "Item",
+    "JsonCodec", "Limit", "LimitKey", "LimitPause", "Limits", "Listener", "LogLine", "Missed",
+    "Moment", "MsgpackCodec", "NO_TIMEOUT", "NoMemory", "NoSpace", "NotFound", "NoTimeout",
+    "Options", "Outcome", "Over", "Overlap", "Page", "PayloadMismatch", "Progress", "Put",
+    "QueueInfo", "Result", "RetryIn", "RunningTask", "Schedules", "Scope", "Severity", "Snooze",
+    "Stale", "State", "StepFigures", "StoreInfo", "Synced", "Task", "TaskCancelled",
+    "TaskControl", "TaskExists", "TaskFailed", "TaskFilter", "TaskInfo", "TaskLogHandler",
+    "TaskOptions", "TaskProgress", "TaskTimeout", "Tick", "Ticked", "TimeCount", "Timeout",
+    "TooBig", "TypeFigures", "Uncertain", "Unsupported", "version", "VersionMismatch",
     "WorkerFigures", "WorkerInfo", "WorkerStats", "WrongState",
 ]  # fmt: skip
 

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from .aio import Batcher
     from .crons import Cron
     from .inspection import Inspector
+    from .limits import Limits
     from .schedules import Missed, Overlap, Schedules, Synced
     from .local import Queues, Worker
     from .testing import Eager
@@ -123,6 +124,13 @@ class Gofer(Hooks):
         from .schedules import Schedules
 
         return Schedules(self._connection.use, self.item)
+
+    @cached_property
+    def limits(self) -> Limits:
+        """How many tasks of a key run."""
+        from .limits import Limits
+
+        return Limits(self._connection.use)
 
     # ---- the store -------------------------------------------------------------
 

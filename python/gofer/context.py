@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn, Optional
 
-from .flow import Drop, GiveUp, RetryIn, Snooze
+from .flow import Drop, GiveUp, LimitPause, RetryIn, Snooze
 from .running.delivery import LEVELS, Control, Delivery
 
 if TYPE_CHECKING:
@@ -151,6 +151,12 @@ class Context:
     def snooze(self, delay: Duration, why: str = "") -> NoReturn:
         """Not now: run it again after the delay, which counts no attempt. Raises Snooze."""
         raise Snooze(delay, why)
+
+    def limit_pause(self, key: str, delay: Duration, why: str = "") -> NoReturn:
+        """Not now, as snooze; and no other task of this limit key starts before then either: what
+        a server's 429 with a Retry-After asks for. The key need not be one that the task names. If
+        the store cannot be told, the task is put off all the same. Raises LimitPause."""
+        raise LimitPause(key, delay, why)
 
     def retry_in(self, delay: Duration, why: str = "") -> NoReturn:
         """Failed: run it again after this delay. Raises RetryIn."""

@@ -35,6 +35,14 @@ class Snooze(TaskControl):
         self.delay_ms: int = _ms(delay)
 
 
+class LimitPause(Snooze):
+    """Not now, as Snooze; and no other task of this limit key starts before then either."""
+
+    def __init__(self, key: str, delay: Duration, why: str = "") -> None:
+        super().__init__(delay, why)
+        self.key = key
+
+
 class RetryIn(TaskControl):
     """Failed: run it again after this delay, whatever its retry policy says, if it has retries
     left."""

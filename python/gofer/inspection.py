@@ -20,8 +20,8 @@ from .native import lib
 from .pages import WALKED, Page, page_of, walk
 from .payload import Codec, encoded
 from .snapshot import (
-    data_if, flag_of, headers_of, list_of, number_if, number_of, read, read_with, span_if, span_of,
-    text_if, text_of, time_if, time_of,
+    data_if, flag_of, headers_of, lines_of, list_of, number_if, number_of, read, read_with, span_if,
+    span_of, text_if, text_of, time_if, time_of,
 )  # fmt: skip
 from .times import Duration, Moment, duration_ms, moment_ms
 
@@ -145,6 +145,12 @@ class TaskInfo:
     start_by: Optional[datetime] = time_if("start_by_ms")
     """Dropped unless it has started by then."""
     priority: int = number_of("priority")
+    limits: tuple[str, ...] = lines_of("limits")
+    """The limit keys that it counts for."""
+    limit_cost: Optional[int] = number_if("limit_cost")
+    """What its start takes of their rates; None: 1."""
+    waits_for: Optional[str] = text_if("waits_for")
+    """Of a pending task: the limit key that has no room for it."""
     retry_policy: Optional[str] = text_if("retry")
     on_dead: Optional[str] = text_if("on_dead")
     on_dead_queue: Optional[str] = text_if("on_dead_queue")

@@ -51,6 +51,8 @@ class Put:
     retry: Optional[str] = None
     on_dead: Optional[str] = None
     on_dead_queue: Optional[str] = None
+    limits: Optional[tuple[str, ...]] = None
+    limit_cost: int = 0
 
     @classmethod
     def of(cls, type: str, payload: bytes, given: Mapping[str, Any]) -> Put:
@@ -70,6 +72,7 @@ _NUMBERS = {
     "run_at_ms", "delay_ms", "timeout_ms", "deadline_ms", "retention_ms", "max_retry", "unique_ms",
     "unique_until", "unique_conflict", "expires_at_ms", "expires_ms",
     "priority",
+    "limit_cost",
 }  # fmt: skip
 
 
@@ -94,6 +97,15 @@ def _fill(options: Any, given: Mapping[str, Any], kept: list[Any]) -> None:
         pairs = [_held(c_text(word, "header"), kept) for pair in headers.items() for word in pair]
         kept.append(ffi.new("char *[]", [*pairs, ffi.NULL]))
         options.headers = kept[-1]
+    limits = given.get("limits")
+    if limits:
+        _fill_limits(options, limits, kept)
+
+
+def _fill_limits(options: Any, keys: tuple[str, ...], kept: list[Any]) -> None:
+    held = [_held(c_text(key, "limit key"), kept) for key in keys]
+    kept.append(ffi.new("char *[]", [*held, ffi.NULL]))
+    options.limits = kept[-1]
 
 
 def _held(text: bytes, kept: list[Any]) -> Any:

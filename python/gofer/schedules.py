@@ -20,8 +20,8 @@ from .native import lib
 from .pages import WALKED, Page, page_of, walk
 from .put import Put
 from .snapshot import (
-    data_if, flag_of, headers_of, list_of, number_if, number_of, read, span_if, text_if, text_of,
-    time_if,
+    data_if, flag_of, headers_of, lines_of, list_of, number_if, number_of, read, span_if,
+    text_if, text_of, time_if,
 )  # fmt: skip
 from .task import Enqueuer, Item, word_of
 from .times import Duration, Moment, duration_ms, moment_ms
@@ -83,6 +83,8 @@ class Entry:
     expires: Optional[timedelta] = span_if("expires_ms")
     """Dropped unless it has started so long after its tick."""
     priority: int = number_of("priority")
+    limits: tuple[str, ...] = lines_of("limits")
+    limit_cost: Optional[int] = number_if("limit_cost")
     retry_policy: Optional[str] = text_if("retry")
     on_dead: Optional[str] = text_if("on_dead")
     on_dead_queue: Optional[str] = text_if("on_dead_queue")

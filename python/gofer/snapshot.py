@@ -64,6 +64,13 @@ def span_if(name: str) -> Any:
     return _if_there(lambda info, name: timedelta_of(info.number(name)), name)
 
 
+def lines_of(name: str) -> Any:
+    """A tuple of the lines of a text; empty if it is missing."""
+    return read_with(
+        lambda info, name: tuple(info.text(name).split("\n")) if info.has(name) else (), name
+    )
+
+
 def _headers(info: Info, name: str) -> Mapping[str, str]:
     child = info.child(name)
     return {} if child is None else {key: child.text(key) for key in child.fields()}

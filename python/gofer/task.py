@@ -11,7 +11,7 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from datetime import datetime
 from typing import (
     TYPE_CHECKING,
@@ -99,6 +99,10 @@ class TaskOptions(TypedDict, total=False):
     """Dropped unless it has started so long from now."""
     on_dead: Union[str, tuple[str, str]]
     """The type (or type and queue) of a task that is enqueued when this one is archived."""
+    limits: Union[str, Sequence[str]]
+    """The limit keys that it counts for, up to four: see app.limits. One may be given as text."""
+    limit_cost: int
+    """What its start takes of their rates. Default: 1."""
 
 
 class Options(TaskOptions, total=False):
@@ -160,6 +164,8 @@ def mold_of(type: str, options: Mapping[str, Any]) -> Mold:
             given[field] = options[name]
     if "on_dead" in options:
         given["on_dead"], given["on_dead_queue"] = _on_dead(options["on_dead"])
+    if "limits" in options:
+        given["limits"] = _limits(options["limits"])
     return Mold(type, given)
 
 
@@ -188,6 +194,10 @@ def _on_dead(value: Any) -> tuple[str | None, str | None]:
             f"on_dead is {value!r}: it must be a task type, or a pair of a type and a queue"
         )
     return value
+
+
+def _limits(keys: str | Sequence[str]) -> tuple[str, ...]:
+    return (keys,) if isinstance(keys, str) else tuple(keys)
 
 
 def word_of(words: Mapping[str, int], value: str, what: str) -> int:
@@ -224,10 +234,10 @@ def _max_retry(retry: int, _: str) -> int:
     return retry or NO_RETRY
 
 
-def _priority(priority: int, _: str) -> int:
-    if not isinstance(priority, int) or isinstance(priority, bool):
-        raise TypeError(f"priority must be a whole number, not {type(priority).__name__}")
-    return priority
+def _whole(number: int, what: str) -> int:
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise TypeError(f"{what} must be a whole number, not {type(number).__name__}")
+    return number
 
 
 # What becomes a number: the option, its place in Put, how it is read.
@@ -238,7 +248,8 @@ _NUMBERS: dict[str, tuple[str, Callable[[Any, str], int]]] = {
     "deadline": ("deadline_ms", _deadline_ms),
     "retention": ("retention_ms", duration_ms),
     "retry": ("max_retry", _max_retry),
-    "priority": ("priority", _priority),
+    "priority": ("priority", _whole),
+    "limit_cost": ("limit_cost", _whole),
     "unique": ("unique_ms", duration_ms),
     "unique_until": ("unique_until", functools.partial(word_of, UNIQUE_UNTIL)),
     "on_conflict": ("unique_conflict", functools.partial(word_of, ON_CONFLICT)),

@@ -23,6 +23,7 @@ from .errors import HandlerFailed, NotFound, WrongState
 from .events import Outcome
 from .ids import new_id
 from .inspection import Inspector, LogLine, State, TaskInfo
+from .limits import Limits
 from .payload import Codec, encoded
 from .put import Mold, Put
 from .running.delivery import LEVELS, Control, Delivery, Ending, Part
@@ -82,6 +83,8 @@ class Eager:
         self._runner = Runner(app)
         self.inspect: EagerInspector = EagerInspector(app._connection.use, app.codec_of)
         """In the place of the application's: it knows the tasks that were put in here, too."""
+        self.limits: EagerLimits = EagerLimits(app._connection.use)
+        """Likewise: a pause holds nobody up."""
         self.tasks: dict[str, Task[..., Any]] = app.tasks
         self.codec_of: Callable[[str], Codec] = app.codec_of
         self.items: list[Item] = []
@@ -97,9 +100,11 @@ class Eager:
     def install(self) -> Callable[[], None]:
         """Have the application put in here; the way back."""
         attributes = vars(self._app)
-        names = ("_put_many", "_put", "inspect")
+        names = ("_put_many", "_put", "inspect", "limits")
         before = {name: attributes[name] for name in names if name in attributes}
-        attributes.update(_put_many=self.put_many, _put=self.put, inspect=self.inspect)
+        attributes.update(
+            _put_many=self.put_many, _put=self.put, inspect=self.inspect, limits=self.limits
+        )
 
         def remove() -> None:
             for name in names:
@@ -226,6 +231,7 @@ class Record:
             "payload": put.payload, "payload_size": len(put.payload),
             "headers": dict(put.headers or {}), "max_retry": max(put.max_retry, 0),
             "priority": put.priority,
+            "limits": put.limits or (), "limit_cost": put.limit_cost or None,
             "group": put.group, "enqueued_at": self.at, "log": tuple(self.log),
         }  # fmt: skip
         if self.progress is not None:
@@ -245,7 +251,15 @@ class Record:
 # What there is not, by the type of the field; None for those that may be missing.
 _BLANK: dict[str, Any] = {
     "int": 0, "bool": False, "str": "", "Mapping[str, str]": {}, "tuple[Attempt, ...]": (),
+    "tuple[str, ...]": (),
 }  # fmt: skip
+
+
+class EagerLimits(Limits):
+    """What tasks ask of limits that run at once; all else is asked of the store."""
+
+    def pause(self, key: str, delay: Duration) -> None:
+        duration_ms(delay, "delay")
 
 
 class EagerInspector(Inspector):

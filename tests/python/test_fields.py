@@ -45,7 +45,7 @@ CLASSES: dict[type, str] = {
     gofer.CronInfo: "cron_explained", gofer.Tick: "cron_tick",
     gofer.WorkerStats: "worker_counts", gofer.WorkerFigures: "worker_figures",
     gofer.TypeFigures: "worker_type", gofer.CallFigures: "worker_call",
-    gofer.TimeCount: "time_count",
+    gofer.TimeCount: "time_count", gofer.Limit: "limit", gofer.LimitKey: "limit_key",
 }  # fmt: skip
 # Python has a generic page of its own, and does not migrate.
 WITHOUT_CLASS = {"task_page", "migrated", "migrated_entries"}
@@ -74,8 +74,14 @@ def form(field: dict[str, Any]) -> str:
     return "list" if schema.kind_of(field) else str(field["type"])
 
 
-def python_type(field: dict[str, Any]) -> type:
+# Texts of several lines, of which Python makes tuples.
+LINES = {"limits"}
+
+
+def python_type(name: str, field: dict[str, Any]) -> type:
     """What a class is to have for it."""
+    if name in LINES:
+        return tuple
     by_unit = {"ms": timedelta, "unix_ms": datetime, "date": date}
     by_form = {
         "integer": int, "boolean": bool, "string": str, "bytes": bytes, "headers": Mapping,
@@ -104,7 +110,7 @@ def test_the_classes_have_the_fields(kind: type) -> None:
     listed, hints = schema.fields(CLASSES[kind]), typing.get_type_hints(kind)
     assert names(kind) == listed.keys()
     declared = {each.metadata["name"]: declared_type(hints[each.name]) for each in fields(kind)}
-    assert declared == {name: python_type(field) for name, field in listed.items()}
+    assert declared == {name: python_type(name, field) for name, field in listed.items()}
 
 
 # ---- gofer.h ----------------------------------------------------------------------------------
@@ -124,7 +130,7 @@ def same_of_tasks(kind: str) -> set[str]:
     return {
         name
         for name, field in schema.fields(kind).items()
-        if name in of_task and python_type(field) is python_type(of_task[name])
+        if name in of_task and python_type(name, field) is python_type(name, of_task[name])
     }
 
 
@@ -140,6 +146,7 @@ def test_the_header_names_the_fields(kind: str) -> None:
 AS_ANOTHER = {  # "as above"
     "gofer_client_queue",
     "gofer_client_schedule",
+    "gofer_client_limit_key",
     "gofer_client_stats_minutes",
 }
 
@@ -278,6 +285,41 @@ def enqueue_all_kinds(app: gofer.Gofer) -> None:
     app.enqueue("nap", id="nap")
     app.enqueue("t", queue="mine")
     app.inspect.pause("still")
+    if has_limits(app):
+        enqueue_limited(app)
+
+
+def has_limits(app: gofer.Gofer) -> bool:
+    try:
+        return list(app.limits) is not None
+    except gofer.Unsupported:
+        return False
+
+
+def enqueue_limited(app: gofer.Gofer) -> None:
+    """A task that waits for its key, and an entry whose tasks name one."""
+    app.limits.put("each:*", concurrency=5, rate=100, per="1m", burst=20, scope="queue")
+    app.limits.pause("each:a", "1h")
+    limited = app.item("tick", id="limited", limits="each:a", limit_cost=2)
+    app.enqueue_many([limited])
+    app.schedule("limited", "@daily", app.item("t", limits="each:b", limit_cost=2))
+
+
+def see_limits(client: gofer.Client, seen: Seen) -> None:
+    """Once a worker has met that task; on a store without limits there is nothing to see."""
+    try:
+        seen.all("limit", client.limits())
+    except gofer.Unsupported:
+        for kind, names in (("task", {"limits", "limit_cost", "waits_for"}),
+                            ("entry", {"limits", "limit_cost"}),
+                            ("limit", set(schema.fields("limit"))),
+                            ("limit_key", set(schema.fields("limit_key")))):
+            seen.of[kind] |= names
+        return
+    until(lambda: len(client.limit_keys(True)))
+    seen.all("limit_key", client.limit_keys(True))
+    seen.all("limit_key", client.limit_key("each:a"))
+    seen.one("task", client.task("limited"))
 
 
 SLOW = """echo checkpoint-text 7 >&3
@@ -393,6 +435,7 @@ def work(client: gofer.Client, folder: Path, seen: Seen) -> None:
     until(lambda: len(client.schedule_history("often")) and client.schedule("often").has("last_id"))
     until(lambda: all(each.child("tasks") for each in client.workers() if each.has("tasks")))
     until(lambda: any(each.child("child_processes") for each in client.workers()))
+    see_limits(client, seen)
     look(client, seen)
     until(lambda: not missing(seen, "event"))
     (folder / "finish").touch()

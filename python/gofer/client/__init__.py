@@ -17,6 +17,7 @@ from ..native import lib
 from ..put import fit
 from .acting import Acting, Progress
 from .filters import Filter
+from .limiting import Limiting
 from .looking import Looking
 from .opened import text_or_null
 from .putting import Putting
@@ -26,7 +27,7 @@ from .telling import EndWaits, Listener
 __all__ = ["Client", "EndWaits", "Filter", "Listener", "Progress", "cron_check", "version"]
 
 
-class Client(Putting, Looking, Acting, Scheduling):
+class Client(Putting, Looking, Acting, Scheduling, Limiting):
     """An open store. Use it as a context manager, or close it; a forgotten one closes itself.
 
     url          "sqlite:PATH", "redis://host", "memory:", None: $GOFER_URL, else a file in the

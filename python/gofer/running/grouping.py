@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # The numbers and texts of a Put that go along, by the names of gofer_enqueue_options.
 _NUMBERS = (
     "run_at_ms", "delay_ms", "timeout_ms", "deadline_ms", "retention_ms", "expires_at_ms",
-    "expires_ms", "max_retry",
+    "expires_ms", "max_retry", "priority", "limit_cost",
 )  # fmt: skip
 _TEXTS = ("retry", "on_dead", "on_dead_queue")
 
@@ -87,6 +87,8 @@ def ending_of(made: Put | Ending) -> Ending:
     words: list[tuple[str, str]] = [("type", made.type)]
     words += [(name, str(getattr(made, name))) for name in _NUMBERS if getattr(made, name)]
     words += [(name, getattr(made, name)) for name in _TEXTS if getattr(made, name)]
+    if made.limits:
+        words.append(("limits", "\n".join(made.limits)))
     words += [(f"header:{key}", value) for key, value in (made.headers or {}).items()]
     for key, value in words:
         if "\0" in key or "\0" in value:

@@ -2,7 +2,8 @@
 
 Everything that happens to a task in Python happens here, whoever brought it. What becomes of it is
 an Ending; nothing that a task raises leaves run() and arun(), but for an interruption (TaskTimeout,
-TaskCancelled) that came too late for it. May touch: convert, depends, context. No socket, no store.
+TaskCancelled) that came too late for it. May touch: convert, depends, context. No socket; of the
+store only the pause of a limit key that a task asks for.
 
 Threads: any number may run tasks with one Runner.
 """
@@ -20,7 +21,9 @@ from ..context import Context, running
 from ..convert import PayloadMismatch, converter_of
 from ..depends import Plan, Provider, Scope, plan_of
 from ..hints import Unevaluated, Unknown
-from ..flow import Drop, GiveUp, RetryIn, Snooze, TaskCancelled, TaskTimeout
+from ..flow import (
+    Drop, GiveUp, LimitPause, RetryIn, Snooze, TaskCancelled, TaskTimeout,
+)  # fmt: skip
 from ..payload import BytesCodec, encoded
 from .delivery import Control, Delivery, Ending
 from .errors import error_text
@@ -162,6 +165,8 @@ class Runner:
                 result = prepared.function(*args, **kwargs)
             ending = DONE if result is None else Ending("done", "", prepared.result_of(result))
         except BaseException as error:
+            if isinstance(error, LimitPause):
+                self._pause(error)
             ending, error = self.ending_of(error, context)
             if app.failures:
                 for call in self._failure_calls(ending, error, context):
@@ -232,6 +237,10 @@ class Runner:
                     result = await result
             ending = DONE if result is None else Ending("done", "", prepared.result_of(result))
         except BaseException as error:
+            if isinstance(error, LimitPause):
+                import asyncio
+
+                await asyncio.to_thread(self._pause, error)
             ending, error = self.ending_of(error, context)
             for call in self._failure_calls(ending, error, context):
                 await self.aguarded(call)
@@ -346,6 +355,13 @@ class Runner:
         return found
 
     # ---- how it ends ----------------------------------------------------------------
+
+    def _pause(self, asked: LimitPause) -> None:
+        """Tell the store, which is waited for. Nothing that goes wrong there is the task's."""
+        try:
+            self._app.limits.pause(asked.key, asked.delay_ms / 1000)
+        except Exception:
+            self._log.exception("the limit key '%s' is not paused", asked.key)
 
     def ending_of(self, error: BaseException, context: Context) -> tuple[Ending, BaseException]:
         """What becomes of a task that has raised, and the error as it is told to hooks."""
