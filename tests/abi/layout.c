@@ -46,6 +46,12 @@ static void structs(void)
     FIELD(gofer_enqueue_options, limit_cost);
     FIELD(gofer_enqueue_options, ordered);
     FIELD(gofer_enqueue_options, ordered_dead);
+    FIELD(gofer_enqueue_options, debounce_ms);
+    FIELD(gofer_enqueue_options, max_wait_ms);
+    FIELD(gofer_enqueue_options, debounce_key);
+    FIELD(gofer_enqueue_options, debounce_mode);
+    FIELD(gofer_enqueue_options, replace);
+    FIELD(gofer_enqueue_options, effect);
 
     STRUCT(gofer_limit_options);
     FIELD(gofer_limit_options, size);
@@ -166,6 +172,12 @@ static void other_constants(void)
     CONSTANT(GOFER_UNTIL_TTL);
     CONSTANT(GOFER_CONFLICT_REFUSE);
     CONSTANT(GOFER_CONFLICT_RETURN);
+    CONSTANT(GOFER_DEBOUNCE_REPLACE);
+    CONSTANT(GOFER_DEBOUNCE_KEEP);
+    CONSTANT(GOFER_DEBOUNCE_EARLIEST);
+    CONSTANT(GOFER_EFFECT_CREATED);
+    CONSTANT(GOFER_EFFECT_REPLACED);
+    CONSTANT(GOFER_EFFECT_KEPT);
     CONSTANT(GOFER_MISSED_ONCE);
     CONSTANT(GOFER_MISSED_SKIP);
     CONSTANT(GOFER_MISSED_ALL);

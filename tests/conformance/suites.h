@@ -28,6 +28,7 @@ suite suite_queues(void);   // pages of queues: on every broker
 suite suite_stats(void);    // times by queue and type: on every broker
 suite suite_tick(void);     // cron entries and their ticks: on every broker
 suite suite_unique(void);   // unique locks: on every broker
+suite suite_debounce(void); // of many calls one task, tasks that replace others: on every broker
 suite suite_group(void);    // groups, and what they are made: on every broker
 suite suite_wait(void);     // waiting for an end: on every broker
 suite suite_extra(void);    // histories, logs, checkpoints, headers: on every broker

@@ -65,6 +65,29 @@ static void bad_enqueue_options_are_refused_and_name_the_culprit(void)
         { { .unique_ms = 1, .unique_until = 3 }, "t", "unique_until is 3" },
         { { .unique_ms = 1, .unique_until = -1 }, "t", "unique_until is -1" },
         { { .unique_ms = 1, .unique_conflict = 2 }, "t", "unique_conflict is 2" },
+        { { .debounce_ms = -1 }, "t", "debounce_ms" },
+        { { .debounce_ms = INT64_MAX }, "t", "debounce_ms" },
+        { { .debounce_ms = 1, .max_wait_ms = -1 }, "t", "max_wait_ms" },
+        { { .debounce_ms = 2, .max_wait_ms = 1 }, "t", "max_wait_ms is below debounce_ms" },
+        { { .max_wait_ms = 1 }, "t", "max_wait_ms is given without debounce_ms" },
+        { { .debounce_key = "k" }, "t", "debounce_key is given without debounce_ms" },
+        { { .debounce_mode = 1 }, "t", "debounce_mode is given without debounce_ms" },
+        { { .debounce_ms = 1, .debounce_mode = 3 }, "t", "debounce_mode is 3" },
+        { { .debounce_ms = 1, .debounce_mode = -1 }, "t", "debounce_mode is -1" },
+        { { .debounce_ms = 1, .debounce_key = "" }, "t", "debounce_key" },
+        { { .debounce_ms = 1, .debounce_key = "a\nb" }, "t", "debounce_key" },
+        { { .debounce_ms = 1, .unique_ms = 1 }, "t", "debounce_ms and unique_ms are both given" },
+        { { .debounce_ms = 1, .group = "g" }, "t", "debounce_ms and group are both given" },
+        { { .debounce_ms = 1, .run_at_ms = 1 }, "t", "debounce_ms and run_at_ms are both given" },
+        { { .debounce_ms = 1, .delay_ms = 1 }, "t", "debounce_ms and delay_ms are both given" },
+        { { .debounce_ms = 1, .replace = 1, .task_id = "i" }, "t", "debounce_ms and replace are" },
+        { { .debounce_ms = 60000, .expires_ms = 60000 }, "t", "expires_ms is not after debounce" },
+        { { .debounce_ms = 1, .debounce_mode = GOFER_DEBOUNCE_KEEP, .expires_ms = 60000 }, "t",
+          "debounce_ms and expires_ms are both given" },
+        { { .replace = 1 }, "t", "replace is given without task_id" },
+        { { .replace = 2, .task_id = "i" }, "t", "replace is 2" },
+        { { .replace = 1, .task_id = "i", .unique_ms = 1 }, "t", "replace and unique_ms are both" },
+        { { .replace = 1, .task_id = "i", .group = "g" }, "t", "replace and group are both given" },
         { { .group = "" }, "t", "group" },
         { { .expires_at_ms = 1, .expires_ms = 1 }, "t", "choose one" },
         { { .expires_at_ms = -1 }, "t", "expires_at_ms" },
@@ -212,6 +235,75 @@ static void a_unique_lock_is_refused_or_answered_by_its_holder(void)
     REQUIRE_OK(gofer_client_queue(c, "default", &q));
     CHECK_INT(gofer_info_int(q, "pending", -1), 3);
     gofer_info_free(q);
+    gofer_client_close(c);
+}
+
+// What a call has done is told where its options point to; the id is that of the task there is.
+static void calls_tell(gofer_client *c, gofer_enqueue_options o, const char *payload,
+    const char *want_id, int32_t want)
+{
+    int32_t effect = -1;
+    char *id = NULL;
+    o.effect = &effect;
+    CHECK_OK(gofer_client_enqueue(c, "t", payload, strlen(payload), &o, &id));
+    CHECK_STR(id, want_id);
+    CHECK_INT(effect, want);
+    gofer_free(id);
+}
+
+static void a_call_tells_what_it_has_done(void)
+{
+    gofer_client *c = open_memory();
+    gofer_enqueue_options o;
+    gofer_enqueue_options_init(&o);
+    o.task_id = "one";
+    calls_tell(c, o, "a", "one", GOFER_EFFECT_CREATED);
+    calls_tell(c, o, "a", "one", GOFER_EFFECT_KEPT);
+    o.replace = 1;
+    calls_tell(c, o, "b", "one", GOFER_EFFECT_REPLACED);
+    o = unique("locked", NULL, GOFER_CONFLICT_RETURN);
+    calls_tell(c, o, "a", "locked", GOFER_EFFECT_CREATED);
+    o.task_id = NULL;
+    calls_tell(c, o, "a", "locked", GOFER_EFFECT_KEPT);
+    gofer_enqueue_options_init(&o);
+    o.task_id = "a rather long id of the first task, which all calls are told";
+    o.debounce_ms = 60000;
+    o.max_wait_ms = 60000;
+    const char *first = o.task_id;
+    calls_tell(c, o, "a", first, GOFER_EFFECT_CREATED);
+    o.task_id = NULL;
+    calls_tell(c, o, "b", first, GOFER_EFFECT_REPLACED);
+    o.debounce_mode = GOFER_DEBOUNCE_KEEP;
+    calls_tell(c, o, "c", first, GOFER_EFFECT_KEPT);
+    gofer_client_close(c);
+}
+
+static void a_batch_tells_what_each_has_done(void)
+{
+    enum { N = 5 };
+    gofer_client *c = open_memory();
+    gofer_enqueue_options o[N];
+    const gofer_enqueue_options *opts[N];
+    const char *types[N];
+    int32_t effects[N];
+    char *ids[N];
+    for (int i = 0; i < N; i++) {
+        gofer_enqueue_options_init(&o[i]);
+        o[i].effect = &effects[i];
+        effects[i] = -1;
+        opts[i] = &o[i];
+        types[i] = "t";
+    }
+    o[0].debounce_ms = o[2].debounce_ms = 60000;
+    o[1].task_id = o[3].task_id = "fixed";
+    o[3].replace = 1;
+    CHECK_OK(gofer_client_enqueue_many(c, N, types, NULL, NULL, opts, NULL, ids));
+    CHECK_STR(ids[2], ids[0]);
+    CHECK_STR(ids[3], "fixed");
+    for (int i = 0; i < N; i++) {
+        CHECK_INT(effects[i], i == 2 || i == 3 ? GOFER_EFFECT_REPLACED : GOFER_EFFECT_CREATED);
+        gofer_free(ids[i]);
+    }
     gofer_client_close(c);
 }
 
@@ -386,6 +478,8 @@ int main(int argc, char **argv)
         TEST(each_task_of_a_batch_has_its_own_fate),
         TEST(options_of_a_newer_caller_are_refused_not_ignored),
         TEST(a_unique_lock_is_refused_or_answered_by_its_holder),
+        TEST(a_call_tells_what_it_has_done),
+        TEST(a_batch_tells_what_each_has_done),
         TEST(a_batch_tells_who_holds_its_locks),
         TEST(options_of_gofers_own_are_shown_as_fields),
         TEST(a_group_takes_what_is_due_now),

@@ -210,6 +210,15 @@ typedef struct gofer_enqueue_options {
     const char        *ordered;      /* tasks of this queue with the same key run one after the
                                         other, in their order (SQLite); NULL: beside all others */
     int32_t            ordered_dead; /* a GOFER_ORDERED_ value: archived, does it hold them up */
+    int64_t            debounce_ms;  /* > 0: of all calls of this key one task, due so long after
+                                        the latest of them; 0: a task of its own */
+    int64_t            max_wait_ms;  /* with debounce_ms, and not below it: due so long after the
+                                        first call at the latest; 0: however long calls come */
+    const char        *debounce_key; /* a name of the caller's for what is one; NULL: the type */
+    int32_t            debounce_mode;/* a GOFER_DEBOUNCE_ value */
+    int32_t            replace;      /* 1: the task of this task_id gets payload and options of this
+                                        one if it waits; 0: GOFER_EEXIST */
+    int32_t           *effect;       /* NULL, or receives a GOFER_EFFECT_ value with GOFER_OK */
 } gofer_enqueue_options;
 
 /* Of a task's priority, and as far below 0. */
@@ -239,6 +248,23 @@ enum {
     GOFER_CONFLICT_RETURN = 1  /* GOFER_OK, and id_out is the id of the task that holds it */
 };
 
+/* What a call makes of the task that its key has in scheduled. Once that is due and goes to pending
+ * the next call makes another one. Each queue has keys of its own. */
+enum {
+    GOFER_DEBOUNCE_REPLACE = 0, /* payload and options of this call, and put off to debounce_ms from
+                                   now, but not beyond max_wait_ms */
+    GOFER_DEBOUNCE_KEEP = 1,    /* it stays what it is, and is put off as well */
+    GOFER_DEBOUNCE_EARLIEST = 2 /* payload and options of this call, and it is not put off */
+};
+
+/* What a call has done, if it returned GOFER_OK. */
+enum {
+    GOFER_EFFECT_CREATED = 0,   /* a task was added */
+    GOFER_EFFECT_REPLACED = 1,  /* a task that waited has payload and options of this call now */
+    GOFER_EFFECT_KEPT = 2       /* a task that is there stays what it is: GOFER_CONFLICT_RETURN,
+                                   GOFER_DEBOUNCE_KEEP, or the same task was put in before */
+};
+
 GOFER_API void gofer_enqueue_options_init(gofer_enqueue_options *opts);
 
 /** Add one task to a queue. When it returns GOFER_OK the task is durable.
@@ -246,7 +272,17 @@ GOFER_API void gofer_enqueue_options_init(gofer_enqueue_options *opts);
  *  type     what the handler is found by, e.g. "email:welcome"
  *  payload  any bytes; may be NULL when size is 0
  *  opts     NULL: every default
- *  id_out   NULL, or receives the task's id; free with gofer_free
+ *  id_out   NULL, or receives the task's id; free with gofer_free. With debounce_ms it may be that
+ *           of an earlier call
+ *
+ *  A call with debounce_ms or replace is one step of the store's, by the store's clock: of many at
+ *  a time one adds the task. With replace a task that is pending, scheduled or in retry begins
+ *  anew: without errors, log and checkpoint of before, and without its unique lock. It stays where
+ *  it is, which for one in retry is scheduled for the time of its retry, unless the options say
+ *  when: a time that is over brings it to pending. A task that is active or aggregating, or has
+ *  ended and is kept, is GOFER_ESTATE, unless it is the same. Neither goes with unique_ms or group,
+ *  nor with the other; debounce_ms not with a time to run, and GOFER_DEBOUNCE_KEEP not with one to
+ *  expire, since the task may be put off beyond it.
  *
  *  After GOFER_EUNCERTAIN the error text names the id in use.
  *  The same id with the same queue, type and payload as a task that is there
@@ -254,9 +290,9 @@ GOFER_API void gofer_enqueue_options_init(gofer_enqueue_options *opts);
  *  is safe as long as the task is there: one that has been run to its end and is
  *  not kept (retention_ms) is added again by it, but for one with a unique lock
  *  that holds for its whole time. Errors: GOFER_EINVAL, GOFER_EEXIST (id held by a
- *  different task), GOFER_EDUPLICATE (a unique lock holds), GOFER_ETOOBIG (also: more
- *  than the store could give back; on Redis 63 MiB), GOFER_ENOSPACE, GOFER_EBROKER,
- *  GOFER_EUNCERTAIN. */
+ *  different task), GOFER_ESTATE (replace), GOFER_EDUPLICATE (a unique lock holds),
+ *  GOFER_ETOOBIG (also: more than the store could give back; on Redis 63 MiB),
+ *  GOFER_ENOSPACE, GOFER_EBROKER, GOFER_EUNCERTAIN. */
 GOFER_API gofer_status gofer_client_enqueue(gofer_client *client, const char *type,
     const void *payload, size_t size, const gofer_enqueue_options *opts, char **id_out);
 
@@ -361,10 +397,10 @@ GOFER_API gofer_status gofer_events_open(gofer_events **out, gofer_client *clien
  *  listens by gofer_events_open, or a worker is too old to know the difference, you are told each
  *  event. Errors: as there. */
 GOFER_API gofer_status gofer_events_open_sums(gofer_events **out, gofer_client *client);
-/** The next event; negative timeout_ms: for ever. Fields: event ("enqueued", "started", "done",
- *  "retried", "archived", "cancelled", "revoked", "expired", "snoozed", "requeued", "progress",
- *  "log"), at_ms, id, type, queue, and where it applies worker, attempt, duration_ms, error,
- *  progress_done, progress_total, progress_text, level, text, lost (how many events were
+/** The next event; negative timeout_ms: for ever. Fields: event ("enqueued", "replaced", "started",
+ *  "done", "retried", "archived", "cancelled", "revoked", "expired", "snoozed", "requeued",
+ *  "progress", "log"), at_ms, id, type, queue, and where it applies worker, attempt, duration_ms,
+ *  error, progress_done, progress_total, progress_text, level, text, lost (how many events were
  *  lost before this one), more (of gofer_events_open_sums).
  *  Errors: GOFER_ETIMEOUT, those of the store. */
 GOFER_API gofer_status gofer_events_next(gofer_events *events, int64_t timeout_ms,
@@ -400,7 +436,8 @@ typedef struct gofer_schedule_options {
     const char *tz;         /* time zone of the tz database, "Europe/Berlin"; NULL: UTC, or
                                CRON_TZ= of the spec */
     const gofer_enqueue_options *task; /* of its tasks; NULL: every default. No task_id, times,
-                                          unique or group; expires_ms counts from the tick */
+                                          unique, group, debounce, replace or effect;
+                                          expires_ms counts from the tick */
     int32_t     missed;     /* a GOFER_MISSED_ value */
     int32_t     missed_max; /* of GOFER_MISSED_ALL; 0: 10 */
     int32_t     overlap;    /* a GOFER_OVERLAP_ value */

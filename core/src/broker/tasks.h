@@ -30,6 +30,21 @@ typedef enum gf_unique_life {
 // tasks, and one task more.
 enum { GF_PIECE_BYTES = 8 << 20 };
 
+// Of the calls of a key one task is made, which runs when no more of them come.
+typedef struct gf_debounce {
+    const char *key;               // NULL: the type
+    int64_t     delay_ms;          // > 0: due so long after the latest call,
+    int64_t     max_wait_ms;       //   and so long after the first at the latest; 0: however long;
+                                   //   else >= delay_ms
+    int32_t     mode;              // a GOFER_DEBOUNCE_ value
+} gf_debounce;
+
+typedef enum gf_effect {           // the numbers of GOFER_EFFECT_
+    GF_CREATED = 0,
+    GF_REPLACED = 1,               // a task that waited is this one now
+    GF_KEPT = 2                    // a task that is there stays what it is
+} gf_effect;
+
 typedef struct gf_put {
     const gf_message *message;
     int64_t           run_at_ms;   // 0 or past: pending; else scheduled
@@ -39,11 +54,20 @@ typedef struct gf_put {
                                    //   payload; NULL: theirs
     gf_unique_life    unique_life;
     const char       *group;       // not NULL and due now: waits in this group instead of pending
+    const gf_debounce *debounce;   // not NULL: as it says, and not at run_at_ms, without lock and
+                                   //   group. If a task of its key is scheduled in its queue, that
+                                   //   one gets the new payload and options, and another time
+    bool              replaces;    // a task of its id that waits (pending, scheduled, retry) gets
+                                   //   its payload and options, and begins anew. run_at_ms 0: it
+                                   //   stays where it is. Without lock, group and debounce
     bool              fresh;       // its id was made for it: nobody can have it already
     char             *holder;      // NULL, or GF_ID_MAX + 1 bytes; out with EDUPLICATE: the
-                                   //   id that holds the lock
+                                   //   id that holds the lock; of a debounced one that was not
+                                   //   created: of the task there is
+    gf_effect         effect;      // out, with OK
     gofer_status      status;      // out: OK (also for a repeat of the same task), EEXIST,
-                                   //   EDUPLICATE, EUNSUPPORTED (the store has no locks or groups),
+                                   //   EDUPLICATE, ESTATE (replaces: the task there does not wait),
+                                   //   EUNSUPPORTED (the store has no locks or groups),
                                    //   ETOOBIG (it could not be read back)
 } gf_put;
 

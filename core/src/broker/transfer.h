@@ -25,6 +25,9 @@ typedef struct gf_item {
     const char  *group;            // aggregating, or would be again; NULL: none
     int64_t      unique_ms;        // the task holds a unique lock for so long; 0: it does not
     const char  *unique_key;       // by this name; NULL: that of its queue, type and payload
+    const char  *debounced;        // scheduled: what it is debounced by, "k:" and the caller's key,
+                                   //   or "t:" and the type; NULL: nothing
+    int64_t      first_ms;         //   and when the first call was
     const char  *attempts, *log;   // lines of records; NULL: none
     const void  *checkpoint;       // NULL: none
     size_t       checkpoint_size;

@@ -50,7 +50,7 @@ static gofer_status set_times(gf_draft *d, const gofer_client *client,
     if (st != GOFER_OK)
         return st;
 
-    bool is_relative = o->delay_ms > 0 || o->expires_ms > 0;
+    bool is_relative = o->delay_ms > 0 || o->expires_ms > 0 || o->debounce_ms > 0;
     d->message.enqueued_ms =
         is_relative && client && client->broker ? gf_broker_now_ms(client->broker) : gf_now_ms();
     d->run_at_ms = o->delay_ms ? d->message.enqueued_ms + o->delay_ms : o->run_at_ms;
@@ -73,9 +73,12 @@ static gofer_status set_expiry(const gf_draft *d, const gofer_enqueue_options *o
     if (st != GOFER_OK)
         return st;
     own->start_by_ms = o->expires_ms ? d->message.enqueued_ms + o->expires_ms : o->expires_at_ms;
-    if (own->start_by_ms && own->start_by_ms <= d->run_at_ms)
+    // A debounced task is due then at the latest, as far as this call has a say.
+    int64_t run_at_ms = o->debounce_ms > 0 ? d->message.enqueued_ms + o->debounce_ms : d->run_at_ms;
+    if (own->start_by_ms && own->start_by_ms <= run_at_ms)
         return gf_fail(GOFER_EINVAL, "%s is not after %s: the task would expire before it may run",
-            o->expires_ms ? "expires_ms" : "expires_at_ms", o->delay_ms ? "delay_ms" : "run_at_ms");
+            o->expires_ms ? "expires_ms" : "expires_at_ms",
+            o->debounce_ms ? "debounce_ms" : o->delay_ms ? "delay_ms" : "run_at_ms");
     return GOFER_OK;
 }
 
@@ -131,6 +134,63 @@ static gofer_status set_unique(gf_draft *d, const gofer_enqueue_options *o,
     d->unique_life = (gf_unique_life)o->unique_until;
     d->returns_holder = o->unique_conflict == GOFER_CONFLICT_RETURN;
     own->unique = lives[o->unique_until];
+    return GOFER_OK;
+}
+
+static gofer_status check_debounce(const gofer_enqueue_options *o)
+{
+    gofer_status st = gf_check_duration("debounce_ms", o->debounce_ms);
+    if (st == GOFER_OK)
+        st = gf_check_duration("max_wait_ms", o->max_wait_ms);
+    if (st == GOFER_OK && o->debounce_key)
+        st = gf_check_name("debounce_key", o->debounce_key);
+    if (st != GOFER_OK)
+        return st;
+    if (o->debounce_mode < GOFER_DEBOUNCE_REPLACE || o->debounce_mode > GOFER_DEBOUNCE_EARLIEST)
+        return gf_fail(GOFER_EINVAL, "debounce_mode is %d: it must be a GOFER_DEBOUNCE_ value",
+            (int)o->debounce_mode);
+    if (!o->debounce_ms && (o->debounce_key || o->max_wait_ms || o->debounce_mode))
+        return gf_fail(GOFER_EINVAL, "%s is given without debounce_ms, the time without calls",
+            o->debounce_key ? "debounce_key" : o->max_wait_ms ? "max_wait_ms" : "debounce_mode");
+    if (o->max_wait_ms && o->max_wait_ms < o->debounce_ms)
+        return gf_fail(GOFER_EINVAL,
+            "max_wait_ms is below debounce_ms: no call could be waited for");
+    return GOFER_OK;
+}
+
+// What decides by itself where a task goes or whether it is one more.
+static const char *goes_not_with(const gofer_enqueue_options *o)
+{
+    bool debounced = o->debounce_ms != 0;
+    return o->unique_ms                                        ? "unique_ms"
+        : o->group                                             ? "group"
+        : debounced && o->replace                              ? "replace"
+        : debounced && o->run_at_ms                            ? "run_at_ms"
+        : debounced && o->delay_ms                             ? "delay_ms"
+        : o->debounce_mode != GOFER_DEBOUNCE_KEEP              ? NULL
+        : o->expires_ms                                        ? "expires_ms"
+        : o->expires_at_ms                                     ? "expires_at_ms"
+                                                               : NULL;
+}
+
+static gofer_status set_debounce(gf_draft *d, const gofer_enqueue_options *o)
+{
+    gofer_status st = check_debounce(o);
+    if (st != GOFER_OK)
+        return st;
+    if (o->replace < 0 || o->replace > 1)
+        return gf_fail(GOFER_EINVAL, "replace is %d: it must be 0 or 1", (int)o->replace);
+    if (o->replace && !o->task_id)
+        return gf_fail(GOFER_EINVAL, "replace is given without task_id, which says what");
+    const char *other = o->debounce_ms || o->replace ? goes_not_with(o) : NULL;
+    if (other)
+        return gf_fail(GOFER_EINVAL, "%s and %s are both given: choose one",
+            o->debounce_ms ? "debounce_ms" : "replace", other);
+    d->debounce = (gf_debounce){ .key = o->debounce_key,
+        .delay_ms = o->debounce_ms,
+        .max_wait_ms = o->max_wait_ms,
+        .mode = o->debounce_mode };
+    d->replaces = o->replace != 0;
     return GOFER_OK;
 }
 
@@ -232,9 +292,10 @@ static gofer_status set_ordered(const gofer_client *client, const gofer_enqueue_
 static bool is_plain(const gofer_enqueue_options *o)
 {
     bool numbers = (o->unique_ms | o->unique_until | o->unique_conflict | o->expires_at_ms |
-                       o->expires_ms | o->priority | o->limit_cost | o->ordered_dead) != 0;
+                       o->expires_ms | o->priority | o->limit_cost | o->ordered_dead |
+                       o->debounce_ms | o->max_wait_ms | o->debounce_mode | o->replace) != 0;
     return !numbers && !o->unique_key && !o->group && !o->retry && !o->on_dead &&
-        !o->on_dead_queue && !o->limits && !o->ordered;
+        !o->on_dead_queue && !o->limits && !o->ordered && !o->debounce_key;
 }
 
 static gofer_status set_own(gf_draft *d, const gofer_client *client, const gofer_enqueue_options *o)
@@ -248,6 +309,8 @@ static gofer_status set_own(gf_draft *d, const gofer_client *client, const gofer
         st = set_policies(o, &own);
     if (st == GOFER_OK)
         st = set_unique(d, o, &own);
+    if (st == GOFER_OK)
+        st = set_debounce(d, o);
     if (st == GOFER_OK)
         st = set_group(d, client, o);
     if (st == GOFER_OK)
@@ -267,6 +330,7 @@ gofer_status gf_draft_make(gf_draft *d, const gofer_client *client, const char *
     *d = (gf_draft){ .headers = NULL };
     gofer_enqueue_options o;
     gofer_status st = gf_read_options(&o, sizeof o, given, "gofer_enqueue_options");
+    d->effect = st == GOFER_OK ? o.effect : NULL;
     if (st == GOFER_OK)
         st = set_names(d, type, &o);
     if (st == GOFER_OK)
@@ -304,6 +368,8 @@ static gf_put put_of(const gf_draft *d, char *holder)
         .unique_key = d->unique_key,
         .unique_life = d->unique_life,
         .group = d->group,
+        .debounce = d->debounce.delay_ms ? &d->debounce : NULL,
+        .replaces = d->replaces,
         .fresh = d->message.id == d->id,
         .holder = holder,
     };
@@ -319,6 +385,10 @@ static gofer_status say_refused(const gf_draft *d, gofer_status status, const ch
     case GOFER_EDUPLICATE:
         return gf_fail(status, "a unique lock holds in queue '%s': the task '%s' has it",
             d->message.queue, holder && *holder ? holder : "of another client");
+    case GOFER_ESTATE:
+        return gf_fail(status, "the task '%s' in queue '%s' does not wait: one that is active or "
+                               "aggregating, or has ended and is kept, is not replaced",
+            d->message.id, d->message.queue);
     case GOFER_EUNSUPPORTED:
         return gf_fail(status, "the store has no %s", d->unique_ms ? "unique locks" : "groups");
     case GOFER_ETOOBIG:
@@ -331,23 +401,34 @@ static gofer_status say_refused(const gf_draft *d, gofer_status status, const ch
     }
 }
 
+// Another task's id may be told in place of its own.
+static bool may_be_held(const gf_draft *d)
+{
+    return d->unique_ms || d->debounce.delay_ms;
+}
+
 // Room for the id that will be told: the holder's may be longer than the task's own.
 static char *id_room(const gf_draft *d)
 {
     size_t size = strlen(d->message.id) + 1;
-    char *id = gf_alloc(d->returns_holder && size < HOLDER ? HOLDER : size);
+    char *id = gf_alloc(may_be_held(d) && size < HOLDER ? HOLDER : size);
     if (id)
         memcpy(id, d->message.id, size);
     return id;
 }
 
-// The holder's id in place of the refused task's, where that was asked for.
-static bool takes_holder(const gf_draft *d, gofer_status status, const char *holder, char *id)
+// It is in, or there is one that was asked for in its place, whose id it has then. False: why not
+// is to be said.
+static bool went_well(const gf_draft *d, const gf_put *item, char *id)
 {
-    if (status != GOFER_EDUPLICATE || !d->returns_holder || !*holder)
+    const char *holder = item->holder ? item->holder : "";
+    bool kept = item->status == GOFER_EDUPLICATE && d->returns_holder && *holder;
+    if (item->status != GOFER_OK && !kept)
         return false;
-    if (id)
+    if (id && *holder && (kept || item->effect != GF_CREATED))
         memcpy(id, holder, strlen(holder) + 1);
+    if (d->effect)
+        *d->effect = kept ? GF_KEPT : (int32_t)item->effect;
     return true;
 }
 
@@ -368,8 +449,7 @@ gofer_status gofer_client_enqueue(gofer_client *client, const char *type, const 
         st = gf_put_and_publish(client->broker, &item, 1);
         if (st == GOFER_EUNCERTAIN)
             st = gf_fail_add(st, "task id '%s' (repeat with it)", d.message.id);
-        else if (st == GOFER_OK && item.status != GOFER_OK &&
-            !takes_holder(&d, item.status, holder, id))
+        else if (st == GOFER_OK && !went_well(&d, &item, id))
             st = say_refused(&d, item.status, holder);
     }
     gf_draft_clear(&d);
@@ -395,7 +475,7 @@ typedef struct batch {
     gf_put              items[CHUNK];          // those of the drafts that can be put, and which
     size_t              index[CHUNK];
     gofer_status        statuses[CHUNK];
-    char              (*holders)[HOLDER];      // of CHUNK; NULL: no task of it is unique
+    char              (*holders)[HOLDER];      // of CHUNK; NULL: no task of it may be held
     size_t              bad;       // the first that is not in; SIZE_MAX: none
     bool                whole;     // because the store failed as a whole
     char                text[1024];// why, for later failures overwrite the thread's
@@ -419,7 +499,7 @@ static void make_drafts(batch *b)
             b->opts ? b->opts[at] : NULL);
         if (st == GOFER_OK && b->ids && !(b->ids[at] = id_room(&b->drafts[i])))
             st = gf_fail_nomem("a task id");
-        if (st == GOFER_OK && b->drafts[i].unique_ms && !b->holders &&
+        if (st == GOFER_OK && may_be_held(&b->drafts[i]) && !b->holders &&
             !(b->holders = gf_calloc(CHUNK, sizeof *b->holders)))
             st = gf_fail_nomem("a batch of unique tasks");
         b->statuses[i] = st;
@@ -434,7 +514,7 @@ static void put_drafts(batch *b)
     size_t *index = b->index, n = 0;
     for (size_t i = 0; i < b->count; i++)
         if (b->statuses[i] == GOFER_OK) {
-            char *holder = b->drafts[i].unique_ms ? b->holders[i] : NULL;
+            char *holder = may_be_held(&b->drafts[i]) ? b->holders[i] : NULL;
             if (holder)
                 *holder = '\0';
             index[n] = i;
@@ -446,14 +526,11 @@ static void put_drafts(batch *b)
     for (size_t k = 0; k < n; k++) {
         size_t i = index[k];
         b->statuses[i] = st != GOFER_OK ? st : items[k].status;
-        if (st != GOFER_OK || items[k].status == GOFER_OK)
+        if (st != GOFER_OK)
             continue;
-        if (takes_holder(&b->drafts[i], items[k].status, items[k].holder,
-                b->ids ? b->ids[b->offset + i] : NULL)) {
+        if (went_well(&b->drafts[i], &items[k], b->ids ? b->ids[b->offset + i] : NULL))
             b->statuses[i] = GOFER_OK;
-            continue;
-        }
-        if (b->bad > i) {
+        else if (b->bad > i) {
             say_refused(&b->drafts[i], items[k].status, items[k].holder);
             note_failure(b, i, false);
         }

@@ -16,6 +16,9 @@ typedef struct gf_draft {
     gf_unique_life unique_life;
     bool           returns_holder;     // GOFER_CONFLICT_RETURN
     const char    *group;
+    gf_debounce    debounce;           // delay_ms 0: none
+    bool           replaces;
+    int32_t       *effect;             // the caller's; NULL: nobody asks
     char           id[GF_ID_TEXT];     // used when the caller gave none
     char          *headers;            // owned
 } gf_draft;

@@ -62,7 +62,7 @@ typedef struct publishing {
     gf_events_want wanted;
     int64_t        now_ms;
     size_t         told;
-    const char    *queue;          // of the last record, which can carry more; NULL: none can
+    const char    *event, *queue;  // of the last record, which can carry more; NULL: none can
     int64_t        more;
     size_t         count;
     char          *records[PUBLISHED_AT_ONCE];  // owned
@@ -97,69 +97,62 @@ static void end(publishing *t)
     t->count = 0;
 }
 
-static void enqueued(publishing *t, const gf_message *m)
+static void tell(publishing *t, const char *event, const gf_message *m)
 {
     gf_record r = { 0 };
-    if (t->wanted == GF_EVENTS_NONE)
-        return;
     if (t->wanted == GF_EVENTS_SUMS && t->told >= WHOLE && t->queue &&
-        strcmp(t->queue, m->queue) == 0) {
+        strcmp(t->event, event) == 0 && strcmp(t->queue, m->queue) == 0) {
         t->more++;
         return;
     }
     end_more(t);
-    gf_event_begin(&r, "enqueued", t->now_ms, m);
+    gf_event_begin(&r, event, t->now_ms, m);
     if (r.bad) {
         gf_record_clear(&r);
         return;
     }
     t->records[t->count++] = r.text;
+    t->event = event;
     t->queue = m->queue;
     t->told++;
     if (t->count == PUBLISHED_AT_ONCE)
         end(t);
 }
 
-// The message of an item that is in; else NULL.
-typedef const gf_message *message_in(const void *items, size_t index);
-
-static const gf_message *put_in(const void *items, size_t index)
+static void tell_put(publishing *t, const gf_put *item)
 {
-    const gf_put *put = (const gf_put *)items + index;
-    return put->status == GOFER_OK ? put->message : NULL;
-}
-
-static const gf_message *tick_in(const void *items, size_t index)
-{
-    const gf_tick *tick = (const gf_tick *)items + index;
-    return tick->status == GOFER_OK ? tick->message : NULL;
-}
-
-static void publish_those_in(gf_broker *b, const void *items, size_t count, message_in *in)
-{
-    publishing t;
-    begin(&t, b);
-    for (size_t i = 0; i < count; i++) {
-        const gf_message *m = in(items, i);
-        if (m)
-            enqueued(&t, m);
-    }
-    end(&t);
+    if (item->status != GOFER_OK || (item->debounce && item->effect == GF_KEPT))
+        return;
+    gf_message m = *item->message;
+    if (item->debounce && item->effect == GF_REPLACED && item->holder)
+        m.id = item->holder;
+    tell(t, item->effect == GF_REPLACED ? "replaced" : "enqueued", &m);
 }
 
 gofer_status gf_put_and_publish(gf_broker *b, gf_put *items, size_t count)
 {
+    publishing t;
     gofer_status st = b->ops->tasks->put(b, items, count);
-    if (st == GOFER_OK)
-        publish_those_in(b, items, count, put_in);
+    if (st != GOFER_OK)
+        return st;
+    begin(&t, b);
+    for (size_t i = 0; i < count && t.wanted != GF_EVENTS_NONE; i++)
+        tell_put(&t, &items[i]);
+    end(&t);
     return st;
 }
 
 gofer_status gf_tick_and_publish(gf_broker *b, gf_tick *items, size_t count)
 {
+    publishing t;
     gofer_status st = b->ops->cron->tick(b, items, count);
-    if (st == GOFER_OK)
-        publish_those_in(b, items, count, tick_in);
+    if (st != GOFER_OK)
+        return st;
+    begin(&t, b);
+    for (size_t i = 0; i < count && t.wanted != GF_EVENTS_NONE; i++)
+        if (items[i].status == GOFER_OK)
+            tell(&t, "enqueued", items[i].message);
+    end(&t);
     return st;
 }
 
@@ -171,7 +164,8 @@ gofer_status gf_group_put_and_publish(
     if (st != GOFER_OK)
         return st;
     begin(&t, b);
-    enqueued(&t, combined);
+    if (t.wanted != GF_EVENTS_NONE)
+        tell(&t, "enqueued", combined);
     end(&t);
     return st;
 }

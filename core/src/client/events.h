@@ -9,7 +9,8 @@
 #include "util/record.h"
 
 // The broker's put, tick and group_put, by which every new task comes into a store: they publish
-// "enqueued" of each task that is in, if somebody listens; else that costs one look. Best effort.
+// "enqueued" of each task that is in, "replaced" of one that waited and is another now, if somebody
+// listens; else that costs one look. Best effort.
 gofer_status gf_put_and_publish(gf_broker *b, gf_put *items, size_t count);
 gofer_status gf_tick_and_publish(gf_broker *b, gf_tick *items, size_t count);
 gofer_status gf_group_put_and_publish(gf_broker *b, const gf_group_set *set,

@@ -115,6 +115,9 @@ static gofer_status check_task(const gofer_enqueue_options *o)
         { o->deadline_ms != 0, "deadline_ms" }, { o->expires_at_ms != 0, "expires_at_ms" },
         { o->unique_ms != 0 || o->unique_key || o->unique_until || o->unique_conflict, "unique" },
         { o->group != NULL, "group" },
+        { o->debounce_ms != 0 || o->max_wait_ms || o->debounce_key || o->debounce_mode,
+            "debounce" },
+        { o->replace != 0, "replace" }, { o->effect != NULL, "effect" },
     };
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
         if (none[i].given)

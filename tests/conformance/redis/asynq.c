@@ -685,6 +685,123 @@ static void a_line_of_another_type_is_none(void)
     store_close(b);
 }
 
+// ---- debounced tasks --------------------------------------------------------------------
+
+#define RECORD "asynq:{q}:gofer:key:t:email:welcome"
+
+static gf_effect debounce(gf_broker *b, const char *id, char holder[GF_ID_MAX + 1])
+{
+    const gf_debounce how = { .delay_ms = 3600000 };
+    gf_message m = message("q", id);
+    *holder = '\0';
+    gf_put item = { .message = &m, .debounce = &how, .holder = holder, .status = GOFER_EHANDLER };
+    CHECK_OK(b->ops->tasks->put(b, &item, 1));
+    CHECK_STATUS(item.status, GOFER_OK);
+    return item.effect;
+}
+
+static void a_debounced_task_is_a_plain_one_for_go(void)
+{
+    gf_broker *b = store_open();
+    char holder[GF_ID_MAX + 1];
+    const char *id = "an-id-whose-length-is-another-than-that-of-the-next-one";
+    gf_message want = message("q", id);
+    CHECK_STR(want.type, "email:welcome");
+    CHECK_INT(debounce(b, id, holder), GF_CREATED);
+    CHECK_INT(debounce(b, "short", holder), GF_REPLACED);
+    CHECK_STR(holder, id);
+    // The message is that of the last call, byte by byte, but for the id.
+    gf_bytes bytes;
+    want.enqueued_ms = 0;
+    REQUIRE_OK(gf_wire_task_encode(&want, NULL, NULL, &bytes));
+    const char *stored = raw_field("q", id, "msg");
+    CHECK_MEM(stored, bytes.size, bytes.bytes, bytes.size);
+    gf_bytes_clear(&bytes);
+    CHECK_STR(raw_field("q", id, "state"), "scheduled");
+    CHECK_INT(raw_int("ZCARD asynq:{q}:scheduled"), 1);
+    CHECK(raw_int("TTL " RECORD) > 7 * 86400);
+    store_check_sound();
+    store_close(b);
+}
+
+// What Asynq's forward script does.
+static void go_forward(const char *id)
+{
+    CHECK_INT(raw_int("ZREM asynq:{q}:scheduled %s", id), 1);
+    raw_run("LPUSH asynq:{q}:pending %s", id);
+    raw_run("HSET asynq:{q}:t:%s state pending pending_since %lld000000", id,
+        (long long)gf_now_ms());
+}
+
+static void a_record_is_not_believed_once_go_has_moved_its_task(void)
+{
+    gf_broker *b = store_open();
+    char holder[GF_ID_MAX + 1];
+    CHECK_INT(debounce(b, "a", holder), GF_CREATED);
+    go_forward("a");
+    CHECK_INT(debounce(b, "b", holder), GF_CREATED);
+    CHECK_INT(debounce(b, "c", holder), GF_REPLACED);
+    CHECK_STR(holder, "b");
+    done(b, need_one(b, "q", "a"));
+    CHECK_INT(debounce(b, "c", holder), GF_REPLACED);
+    // Deleted by Go, and then another task under that id.
+    raw_run("ZREM asynq:{q}:scheduled b");
+    raw_run("DEL asynq:{q}:t:b");
+    gf_message m = message("q", "b");
+    CHECK_OK(put_message(b, &m, gf_now_ms() + 3600000));
+    CHECK_INT(debounce(b, "d", holder), GF_CREATED);
+    CHECK_STR(queue_counts(b, "q"), "p0 a0 s2 r0 c0 x0");
+    store_check_sound();
+    store_close(b);
+}
+
+static void a_record_goes_with_its_task(void)
+{
+    gf_broker *b = store_open();
+    char holder[GF_ID_MAX + 1];
+    size_t moved;
+    int64_t next_ms;
+    debounce(b, "a", holder);
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "a"));
+    CHECK_INT(raw_int("EXISTS " RECORD), 0);
+    debounce(b, "b", holder);
+    raw_run("ZADD asynq:{q}:scheduled 1 b");
+    CHECK_OK(b->ops->upkeep->forward(b, 10, &moved, &next_ms));
+    CHECK_STR(task_state(b, "q", "b"), "pending");
+    CHECK_INT(raw_int("EXISTS " RECORD), 0);
+    debounce(b, "c", holder);
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "b"));          // the record is another's
+    CHECK_INT(raw_int("EXISTS " RECORD), 1);
+    store_check_sound();
+    store_close(b);
+}
+
+static void a_record_that_makes_no_sense_is_none(void)
+{
+    static const char *const junk[] = { "SET %s x", "SET %s -5_a", "RPUSH %s 1", "HSET %s a b",
+        "SET %s 99999999999999999999" };
+    gf_broker *b = store_open();
+    char holder[GF_ID_MAX + 1], command[128];
+    for (size_t i = 0; i < COUNT(junk); i++) {
+        char id[8];
+        snprintf(id, sizeof id, "t%zu", i);
+        snprintf(command, sizeof command, junk[i], RECORD);
+        raw_run("DEL " RECORD);
+        raw_run("%s", command);
+        CHECK_INT(debounce(b, id, holder), GF_CREATED);
+        CHECK_INT(debounce(b, "next", holder), GF_REPLACED);
+        CHECK_STR(holder, id);
+    }
+    // A task whose hash is something else is none, either.
+    raw_run("DEL asynq:{q}:t:t4");
+    raw_run("SET asynq:{q}:t:t4 x");
+    CHECK_INT(debounce(b, "last", holder), GF_CREATED);
+    raw_run("DEL asynq:{q}:t:t4");
+    raw_run("ZREM asynq:{q}:scheduled t4");
+    store_check_sound();
+    store_close(b);
+}
+
 static const check_test tests[] = {
     TEST(what_is_put_lies_where_go_looks_for_it),
     TEST(a_task_of_a_go_client_lives_its_life_here),
@@ -710,6 +827,10 @@ static const check_test tests[] = {
     TEST(a_go_worker_takes_what_is_to_wake_others),
     TEST(places_without_a_task_stop_nobody),
     TEST(a_line_of_another_type_is_none),
+    TEST(a_debounced_task_is_a_plain_one_for_go),
+    TEST(a_record_is_not_believed_once_go_has_moved_its_task),
+    TEST(a_record_goes_with_its_task),
+    TEST(a_record_that_makes_no_sense_is_none),
 };
 
 suite suite_asynq(void)

@@ -113,7 +113,6 @@ static const char version_7[] =
     "  done INTEGER NOT NULL, failed INTEGER NOT NULL, wait BLOB NOT NULL, run BLOB NOT NULL,"
     "  PRIMARY KEY(minute, queue, type)) STRICT, WITHOUT ROWID;"
     "PRAGMA user_version = 7;";
-
 static const char version_8[] =
     "ALTER TABLE queue ADD COLUMN ranked INTEGER NOT NULL DEFAULT 0; PRAGMA user_version = 8;";
 
@@ -339,9 +338,10 @@ static void a_file_of_version_7_is_brought_up_to_date(void)
     store_check_sound();
 }
 
-// Tasks may have limits from then on.
+// Tasks may have limits, and be debounced, from then on.
 static void a_file_of_version_8_is_brought_up_to_date(void)
 {
+    const gf_debounce how = { .delay_ms = 3600000 };
     char room[LIMIT_ROOM];
     an_older_file_is_brought_up_to_date(8);
     gf_broker *b = store_again();
@@ -358,6 +358,13 @@ static void a_file_of_version_8_is_brought_up_to_date(void)
     CHECK(take_one(b, "q") == NULL);
     done(b, claim);
     done(b, need_one(b, "q", "second"));
+    m = message("fresh", "first");
+    gf_put item = { .message = &m, .debounce = &how };
+    CHECK_OK(b->ops->tasks->put(b, &item, 1));
+    m.id = "second";
+    CHECK_OK(b->ops->tasks->put(b, &item, 1));
+    CHECK_INT(item.effect, GF_REPLACED);
+    CHECK_STR(queue_counts(b, "fresh"), "p0 a0 s1 r0 c0 x0");
     gf_broker_close(b);
     store_check_sound();
 }

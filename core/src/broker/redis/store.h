@@ -21,6 +21,9 @@
 //                              gofer:line while it waits there (scripts/lib/rejoin.lua)
 //   hash field gofer:log       the latest lines of its log
 //   hash field gofer:ckpt      its checkpoint
+//   hash field gofer:key       the record of the key that it is debounced by
+//   gofer:key:k:<key>, gofer:key:t:<type>    the first call of a key that tasks are debounced by,
+//                              and which task that made (put_debounced.lua)
 //   gofer:waits, gofer:end:<id>    who waits for the end of which task, and what ended it (ends.c)
 //   gofer:line                 tasks with a priority that wait, in the order they are taken in,
 //                              and those that wait for a limit key, behind a lane of their own

@@ -628,6 +628,27 @@ void gf_sq_lock_add(gf_sq_txn *t, int64_t qid, const gf_sq_key *key, gf_unique_l
     int64_t until_ms, const char *id);
 // Frees what this task holds.
 void gf_sq_lock_free(gf_sq_conn *c, int64_t qid, const char *id, int64_t xid);
+// Puts one that waits for its key to come to rest (debounce.c), or in the place of one that waits
+// (replace.c).
+gofer_status gf_sq_put_debounced(gf_sq_txn *t, gf_put *item);
+gofer_status gf_sq_put_over(gf_sq_txn *t, gf_put *item);
+// Another task, of the same id, in the place of a row of ready or later: scheduled for that time;
+// 0: for the one that the row has.
+void gf_sq_row_replace(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_place *place, const gf_message *m,
+    int64_t due_ms);
+
+// What a debounced task is found by: "k:" and the caller's name, or "t:" and the type.
+enum { GF_SQ_DEBOUNCE_KEY = GF_NAME_MAX + 3 };
+void gf_sq_debounce_key(char key[GF_SQ_DEBOUNCE_KEY], const char *name, const char *type);
+typedef struct gf_sq_debounced {
+    const char   *key;                   // the statement's, good until gf_sq_done(row)
+    int64_t       first_ms;
+    sqlite3_stmt *row;
+} gf_sq_debounced;
+bool gf_sq_debounce_of(gf_sq_conn *c, int64_t seq, gf_sq_debounced *out);  // false: none, or failed
+bool gf_sq_debounce_stands(gf_sq_txn *t, int64_t qid, const char *key);
+void gf_sq_debounce_add(gf_sq_txn *t, const char *key, int64_t seq, int64_t first_ms,
+    int64_t due_ms);
 // 0: not held
 int64_t gf_sq_lock_until(gf_sq_conn *c, int64_t qid, const gf_sq_extra *e, const char *id,
     int64_t now_ms);

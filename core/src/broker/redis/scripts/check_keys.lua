@@ -53,8 +53,9 @@ local function group(key, name)
   return 'G'
 end
 local ours = { ['gofer:waits'] = 'zset', ['gofer:serving'] = 'zset', ['gofer:end:'] = 'list',
-  ['gofer:cron:'] = 'hash', ['gofer:set:'] = 'string', ['gofer:stats:'] = 'hash',
-  ['gofer:trimmed'] = 'string', ['gofer:removing'] = 'string', ['gofer:line'] = 'zset' }
+  ['gofer:cron:'] = 'hash', ['gofer:set:'] = 'string', ['gofer:key:'] = 'string',
+  ['gofer:stats:'] = 'hash', ['gofer:trimmed'] = 'string', ['gofer:removing'] = 'string',
+  ['gofer:line'] = 'zset' }
 for i, key in ipairs(KEYS) do
   local rest, kind = key:sub(#base + 1), redis.call('TYPE', key).ok
   local front = rest:match('^%a+:') or ''

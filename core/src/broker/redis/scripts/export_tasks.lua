@@ -4,7 +4,8 @@
 -- there is room (the first always): a number (the size of what cannot be read), or message (nil:
 -- none), its SHA-1, state word (of one that stands in the line: pending), score where it is,
 -- pending_since, crashes, result, group, how long its unique lock holds, in ms, if it holds one,
--- the lock's name, history, log, checkpoint.
+-- the lock's name, history, log, checkpoint, the record of the key that it is debounced by, and
+-- what that says.
 -- Cost: O(log n) for each task.
 
 --@use lock_of
@@ -23,7 +24,7 @@ for i = 4, #ARGV do
   local large = f and math.max(msg, result)
   f = f or redis.pcall('HMGET', prefix .. id, 'msg', 'state', 'pending_since', 'gofer:crashes',
       'result', 'group',
-    'unique_key', 'gofer:attempts', 'gofer:log', 'gofer:ckpt', 'gofer:rank')
+    'unique_key', 'gofer:attempts', 'gofer:log', 'gofer:ckpt', 'gofer:rank', 'gofer:key')
   if f.err and not string.find(f.err, 'WRONGTYPE', 1, true) then return redis.error_reply(f.err) end
   if large then out[i - 3] = { large }
   elseif f.err or not f[1] then out[i - 3] = { false }
@@ -40,9 +41,12 @@ for i = 4, #ARGV do
         lock) == id then
       left = redis.call('PTTL', lock)
     end
+    local record = state == 'scheduled' and f[12]
+    if record and string.sub(record, 1, #base + 10) ~= base .. 'gofer:key:' then record = false end
+    local said = record and redis.pcall('GET', record)
     out[i - 3] = { f[1], redis.sha1hex(f[1]), state, score, f[3], f[4], f[5], f[6], left, lock or
         false,
-      f[8], f[9], f[10] }
+      f[8], f[9], f[10], record or false, type(said) == 'string' and said }
   end
 end
 return out

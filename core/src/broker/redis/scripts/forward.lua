@@ -7,7 +7,7 @@
 -- Cost: O(log n) for each task.
 
 --@keys scheduled retry pending groups line=gofer:line
---@use enline ring
+--@use enline ring unkey
 local now, n, prefix = redis.call('TIME'), tonumber(ARGV[2]), ARGV[1]
 local function due(key)
   return redis.call('ZRANGEBYSCORE', key, '-inf', now[1], 'WITHSCORES', 'LIMIT', 0, n)
@@ -25,7 +25,7 @@ end
 local front = string.sub(prefix, 1, -3) .. 'g:'
 for _, it in ipairs(all) do
   local f = redis.pcall('HMGET', prefix .. it[2], 'msg', 'group', 'gofer:claim',
-    'gofer:lane', 'gofer:rank')
+    'gofer:lane', 'gofer:rank', 'gofer:key')
   if f.err and not string.find(f.err, 'WRONGTYPE', 1, true) then return redis.error_reply(f.err) end
   it.fields = f
   it.waits = it[1] == scheduled and f[5] and redis.call('ZSCORE', line, it[2])
@@ -61,6 +61,7 @@ for _, it in ipairs(all) do
     if f[3] then
       redis.call('HDEL', key, 'gofer:claim', 'gofer:worker', 'gofer:progress', 'gofer:cancel')
     end
+    if f[6] then unkey(string.sub(prefix, 1, -3), f[6], it[2]) end
     if it.group then
       redis.call('ZADD', it.group, now[1], it[2])
       redis.call('SADD', groups, f[2])

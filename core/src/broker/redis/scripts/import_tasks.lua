@@ -4,15 +4,16 @@
 -- ARGV: the tasks' prefix, which hash the limits are in, then of each task: message, state, score,
 -- pending_since, crashes, r (it has a result) or empty, the result, group, unique lock, for how
 -- long in ms (0: none is taken), history, log, checkpoint (empty: none), lane (empty: it has no
--- priority), cost and limit keys (empty: none). Answer of each: 1, or the message that is there
--- (false: none).
+-- priority), cost and limit keys (empty: none), record of the key it is debounced by (empty: of
+-- none), and when the first call was. Answer of each: 1, or the message that is there (false:
+-- none).
 -- Cost: O(log n) for each task.
 
 --@keys pending scheduled retry completed archived groups line=gofer:line limited=gofer:limited ...
 --@use enline ring flag
 --@args prefix limits
 --@each message state score since crashes has_result result group lock lock_ms
---@each history log checkpoint lane limit
+--@each history log checkpoint lane limit record first
 local out, fresh = {}, {}
 local front = string.sub(prefix, 1, -3) .. 'g:'
 local data = { ['gofer:attempts'] = HISTORY, ['gofer:log'] = LOG, ['gofer:ckpt'] = CHECKPOINT }
@@ -28,6 +29,7 @@ for i = 1, #KEYS - FIXED_KEYS do
   fresh[i] = redis.call('EXISTS', KEYS[i + FIXED_KEYS]) == 0
   if ARGV[a + GROUP] ~= '' then redis.call('ZCARD', front .. ARGV[a + GROUP]) end
   if ARGV[a + LOCK_MS] ~= '0' then redis.call('EXISTS', ARGV[a + LOCK]) end
+  if ARGV[a + RECORD] ~= '' then redis.call('EXISTS', ARGV[a + RECORD]) end
 end
 local mine = {}
 for i = 1, #KEYS - FIXED_KEYS do
@@ -43,6 +45,13 @@ for i = 1, #KEYS - FIXED_KEYS do
     if ARGV[a + LOCK_MS] ~= '0' and
         redis.call('SET', ARGV[a + LOCK], id, 'NX', 'PX', ARGV[a + LOCK_MS]) then
       redis.call('HSET', key, 'unique_key', ARGV[a + LOCK])
+    end
+    if ARGV[a + RECORD] ~= '' and state == 'scheduled' then
+      local ends = math.max(0, ARGV[a + SCORE] - now[1]) + 604800
+      if redis.call('SET', ARGV[a + RECORD], ARGV[a + FIRST] .. ' ' .. id, 'NX', 'EX',
+          string.format('%.0f', ends)) then
+        redis.call('HSET', key, 'gofer:key', ARGV[a + RECORD])
+      end
     end
     for field, place in pairs(data) do
       if ARGV[a + place] ~= '' then redis.call('HSET', key, field, ARGV[a + place]) end

@@ -34,6 +34,12 @@ for _, key in ipairs(KEYS) do
       if type(holder) ~= 'string' or redis.call('EXISTS', base .. 't:' .. holder) == 0 then
         redis.call('UNLINK', key)
       end
+    elseif rest:sub(1, 10) == 'gofer:key:' then
+      local it = redis.pcall('GET', key)
+      local holder = type(it) == 'string' and it:match('^%d+ (.+)$')
+      if not holder or redis.call('EXISTS', base .. 't:' .. holder) == 0 then
+        redis.call('UNLINK', key)
+      end
     elseif rest:sub(1, 2) == 'g:' and redis.call('TYPE', key).ok == 'zset' then
       local ids = redis.call('ZRANGE', key, 0, 99)
       need(base .. 't:', ids)

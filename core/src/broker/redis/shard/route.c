@@ -1,9 +1,10 @@
 // route.c - where a task of a sharded queue goes, where it is, and where the next ones are taken.
 //
-// A task's slot follows from what must be alone in the whole queue: its group, else its unique
-// lock, else its id. So the same id, or the same lock, is always looked for in the same place, and
-// whoever puts a task again after a lost answer finds the first one. Ids are random: they spread
-// evenly. The hash is consistent: with more slots than before, of n only what is new moves.
+// A task's slot follows from what must be alone in the whole queue: its group, else what it is
+// debounced by, else its unique lock, else its id. So the same id, or the same lock, is always
+// looked for in the same place, and whoever puts a task again after a lost answer finds the first
+// one. Ids are random: they spread evenly. The hash is consistent: with more slots than before, of
+// n only what is new moves.
 #include <stdio.h>
 #include <string.h>
 
@@ -44,6 +45,8 @@ size_t gf_rd_slot_of_put(const gf_rd_sharded *q, const gf_put *item)
     const gf_message *m = item->message;
     if (item->group)
         return gf_rd_slot_of_name(q, item->group);
+    if (item->debounce)
+        return gf_rd_slot_of_name(q, item->debounce->key ? item->debounce->key : m->type);
     if (item->unique_ms > 0 && item->unique_key)
         return gf_rd_slot_of_name(q, item->unique_key);
     if (item->unique_ms <= 0)

@@ -32,7 +32,7 @@ static bool is_away(gofer_status st)
 // An id that nobody else can have, and nothing else that must be alone: any slot will do.
 static bool goes_anywhere(const gf_put *item)
 {
-    return item->fresh && !item->group && item->unique_ms <= 0;
+    return item->fresh && !item->group && item->unique_ms <= 0 && !item->debounce;
 }
 
 static void send_to(gf_put *item, routed *r, size_t slot)
@@ -51,6 +51,17 @@ static size_t next_well(gf_rd_store *s, const routed *r, size_t from)
     return r->slot;
 }
 
+// One that replaces another is put where that is, which may be there for its group's or its lock's
+// sake.
+static size_t slot_of(gf_rd_store *s, const gf_rd_sharded *q, const gf_put *item)
+{
+    size_t slot;
+    bool found;
+    if (item->replaces && gf_rd_slots_find(s, q, &item->message->id, 1, &slot, &found) == GOFER_OK)
+        return slot;
+    return gf_rd_slot_of_put(q, item);
+}
+
 static bool route(gf_rd_store *s, const gf_rd_shards *all, gf_put *items, size_t count, routed *to)
 {
     gf_rd_sharded *q = NULL;
@@ -66,7 +77,7 @@ static bool route(gf_rd_store *s, const gf_rd_shards *all, gf_put *items, size_t
             continue;
         any = true;
         to[i].message = *items[i].message;
-        size_t slot = gf_rd_slot_of_put(q, &items[i]);
+        size_t slot = slot_of(s, q, &items[i]);
         to[i].slot = slot;
         send_to(&items[i], &to[i], goes_anywhere(&items[i]) ? next_well(s, &to[i], slot) : slot);
     }

@@ -27,9 +27,26 @@ static const gf_rd_script put_any = {
     .text = gf_rd_lua_put_any,
 };
 
+static const gf_rd_script put_debounced = {
+    .name = "put of debounced tasks",
+    .is_urgent = true,
+    .text = gf_rd_lua_put_debounced,
+};
+
+static const gf_rd_script replace_task = {
+    .name = "replace a task",
+    .is_urgent = true,
+    .text = gf_rd_lua_replace_task,
+};
+
+// Which script a task needs: of those that only come in put_now does for some.
+typedef enum kind { NEW, DEBOUNCED, OVER } kind;
+enum { OVER_KEYS = 0 GF_RD_KEYS_REPLACE_TASK(GF_RD_ONE) };
+
 // What goes into one script.
 typedef struct piece {
     const char *queue;
+    kind        kind;                      // OVER: of one task alone
     size_t      count, bytes;
     bool        any;                       // put_any
     bool        rising;                    // each id is greater than the one before,
@@ -37,6 +54,7 @@ typedef struct piece {
     const char *last;                      // id
     size_t      front;                     // size of a task's key without the id
     gf_rd_key   pending, scheduled, groups, line, limited, group, limits;
+    gf_rd_key  *over;                      // owned; OVER: the script's keys, and the tasks' prefix
 } piece;
 
 typedef struct putting {
@@ -69,6 +87,23 @@ static gofer_status make_key(gf_rd_new *n)
     return GOFER_OK;
 }
 
+static kind kind_of(const gf_put *item)
+{
+    return item->debounce ? DEBOUNCED : item->replaces ? OVER : NEW;
+}
+
+static gofer_status make_record(const gf_put *item, char **out)
+{
+    gf_rd_key key;
+    char rest[GF_NAME_MAX + sizeof "gofer:key:k:"];
+    const char *name = item->debounce->key;
+    snprintf(rest, sizeof rest, "gofer:key:%c:%s", name ? 'k' : 't',
+        name ? name : item->message->type);
+    gf_rd_key_of(&key, item->message->queue, rest);
+    *out = gf_strdup(key.text);
+    return *out ? GOFER_OK : gf_fail_nomem("a key");
+}
+
 gofer_status gf_rd_new_make(gf_rd_store *s, gf_rd_new *out, gf_put *item)
 {
     const gf_message *m = item->message;
@@ -87,6 +122,8 @@ gofer_status gf_rd_new_make(gf_rd_store *s, gf_rd_new *out, gf_put *item)
             ? gf_rd_named_lock(m->queue, item->unique_key, &out->lock)
             : gf_rd_lock_of(s, m->queue, m->type, m->payload, m->payload_size, &out->lock);
     }
+    if (st == GOFER_OK && item->debounce)
+        st = make_record(item, &out->record);
     bool knows = item->unique_life != GF_UNTIL_TTL;
     if (st == GOFER_OK)
         st = gf_wire_task_encode(m, knows ? out->lock : NULL, item->group, &out->message);
@@ -103,37 +140,41 @@ void gf_rd_new_clear(gf_rd_new *n)
     gf_free(n->key);
     gf_free(n->lock);
     gf_free(n->limit);
-    n->key = n->lock = n->limit = NULL;
+    gf_free(n->record);
+    n->key = n->lock = n->limit = n->record = NULL;
 }
 
 // NULL: no memory. Commands borrow keys of the pieces, so they are begun when no
 // piece comes any more.
-static piece *new_piece(putting *p, const char *queue)
+static piece *new_piece(putting *p, const char *queue, kind what)
 {
     if (!gf_grow(p->pieces, p->piece_room, p->piece_count + 1))
         return NULL;
     piece *new = &p->pieces[p->piece_count++];
-    *new = (piece){ .queue = queue, .rising = true, .last = "" };
+    *new = (piece){ .queue = queue, .kind = what, .rising = true, .last = "" };
+    if (what == OVER && !(new->over = gf_alloc((OVER_KEYS + 1) * sizeof *new->over)))
+        return NULL;
     return new;
 }
 
 // The latest piece of its queue if it has room, or a new one; NULL: no memory.
-static piece *piece_for(putting *p, const char *queue, size_t bytes)
+static piece *piece_for(putting *p, const char *queue, kind what, size_t bytes)
 {
     for (size_t i = p->piece_count; i-- > 0;)
         if (strcmp(p->pieces[i].queue, queue) == 0) {
-            if (p->pieces[i].count < GF_RD_CHUNK && p->pieces[i].bytes + bytes <= GF_PIECE_BYTES)
+            if (what != OVER && p->pieces[i].kind == what && p->pieces[i].count < GF_RD_CHUNK &&
+                p->pieces[i].bytes + bytes <= GF_PIECE_BYTES)
                 return &p->pieces[i];
             break;                         // an earlier one would change the order
         }
-    return new_piece(p, queue);
+    return new_piece(p, queue, what);
 }
 
 static bool sort_into_pieces(putting *p)
 {
     for (size_t i = 0; i < p->count; i++) {
         gf_rd_new *n = p->tasks[i];
-        piece *its = piece_for(p, n->item->message->queue, n->message.size);
+        piece *its = piece_for(p, n->item->message->queue, kind_of(n->item), n->message.size);
         if (!its)
             return false;
         n->piece = (size_t)(its - p->pieces);
@@ -153,10 +194,29 @@ static void add_key(gf_rd_cmd *cmd, gf_rd_key *key, const char *queue, const cha
 }
 #define ADD_KEY(NAME, name, rest) add_key(cmd, &its->name, its->queue, rest);
 
+static void begin_debounced(piece *its, gf_rd_cmd *cmd)
+{
+    gf_rd_script_begin(cmd, &put_debounced, its->queue, true);
+    cmd->counts = true;
+    GF_RD_KEYS_PUT_DEBOUNCED(ADD_KEY)
+}
+
+// Its keys begin with the task's own.
+static void begin_over(piece *its, gf_rd_cmd *cmd)
+{
+    gf_rd_script_begin(cmd, &replace_task, its->queue, true);
+    cmd->counts = true;
+    gf_rd_key_of(&its->over[OVER_KEYS], its->queue, "t:");
+}
+
 static void begin_piece(putting *p, size_t number)
 {
     piece *its = &p->pieces[number];
     gf_rd_cmd *cmd = &p->cmds[number];
+    if (its->kind != NEW) {
+        (its->kind == OVER ? begin_over : begin_debounced)(its, cmd);
+        return;
+    }
     gf_rd_script_begin(cmd, its->any ? &put_any : &put_now, its->queue, true);
     cmd->counts = true;
     if (!its->any) {
@@ -168,13 +228,30 @@ static void begin_piece(putting *p, size_t number)
     gf_rd_limits_key(p->s, its->queue, &its->limits);
 }
 
+static void add_keys(piece *its, gf_rd_cmd *cmd, const gf_rd_new *n)
+{
+    static const char *const rests[] = { GF_RD_KEYS_REPLACE_TASK(GF_RD_REST) };
+    its->front = n->key_size - n->id_size;
+    gf_rd_add_bytes(&cmd->args, n->key, n->key_size);
+    if (n->record)
+        gf_rd_add(&cmd->args, n->record);
+    if (its->kind == OVER)
+        gf_rd_add_keys(cmd, its->over, its->queue, rests + 1, OVER_KEYS - 1);
+}
+
 static void add_args(putting *p, size_t number)
 {
     const piece *its = &p->pieces[number];
     gf_rd_cmd *cmd = &p->cmds[number];
     cmd->key_count = (int32_t)cmd->args.count;
     gf_rd_arg id_at = gf_rd_arg_int((int64_t)its->front + 1);
-    if (its->any) {
+    if (its->kind == OVER) {
+        gf_rd_add(&cmd->args, its->over[OVER_KEYS].text);
+    } else if (its->kind == DEBOUNCED) {
+        enum { GF_RD_ARGS_PUT_DEBOUNCED(GF_RD_ARG) COUNT };
+        const gf_rd_arg words[COUNT] = { [ID_AT] = id_at };
+        gf_rd_add_all(&cmd->args, words, COUNT);
+    } else if (its->any) {
         enum { GF_RD_ARGS_PUT_ANY(GF_RD_ARG) COUNT };
         const gf_rd_arg words[COUNT] = {
             [ID_AT] = id_at,
@@ -207,6 +284,40 @@ static void add_any(gf_rd_args *a, const gf_rd_new *n)
         [LIMIT] = gf_rd_arg_text(n->limit),
     };
     gf_rd_add_all(a, words, COUNT);
+}
+
+static void add_debounced(gf_rd_args *a, const gf_rd_new *n)
+{
+    enum { GF_RD_EACH_PUT_DEBOUNCED(GF_RD_ARG) COUNT };
+    static const char *const modes[] = {
+        [GOFER_DEBOUNCE_REPLACE] = "replace",
+        [GOFER_DEBOUNCE_KEEP] = "keep",
+        [GOFER_DEBOUNCE_EARLIEST] = "earliest",
+    };
+    const gf_debounce *d = n->item->debounce;
+    size_t before, size;
+    gf_wire_task_id_at(&n->message, &before, &size);
+    const gf_rd_arg words[COUNT] = {
+        [MESSAGE] = gf_rd_arg_bytes(n->message.bytes, n->message.size),
+        [ID_FROM] = gf_rd_arg_int((int64_t)before),
+        [ID_SIZE] = gf_rd_arg_int((int64_t)size),
+        [DELAY] = gf_rd_arg_int(d->delay_ms),
+        [MOST] = gf_rd_arg_int(d->max_wait_ms),
+        [MODE] = gf_rd_arg_text(modes[d->mode]),
+        [LANE] = gf_rd_arg_text(n->lane),
+    };
+    gf_rd_add_all(a, words, COUNT);
+}
+
+static void add_over(gf_rd_args *a, const gf_rd_new *n)
+{
+    gf_rd_add(a, n->item->message->id);
+    gf_rd_add_bytes(a, n->message.bytes, n->message.size);
+    if (n->at_ms)
+        gf_rd_add_int(a, n->at_ms);
+    else
+        gf_rd_add(a, "");
+    gf_rd_add(a, n->lane);
 }
 
 static void add_now(gf_rd_args *a, const gf_rd_new *n)
@@ -244,14 +355,17 @@ static void make_commands(putting *p)
         begin_piece(p, i);
     for (size_t i = 0; i < p->count; i++) {
         const gf_rd_new *n = p->tasks[i];
-        p->pieces[n->piece].front = n->key_size - n->id_size;
-        gf_rd_add_bytes(&p->cmds[n->piece].args, n->key, n->key_size);
+        add_keys(&p->pieces[n->piece], &p->cmds[n->piece], n);
     }
     for (size_t i = 0; i < p->piece_count; i++)
         add_args(p, i);
     for (size_t i = 0; i < p->count; i++) {
         const gf_rd_new *n = p->tasks[i];
-        (p->pieces[n->piece].any ? add_any : add_now)(&p->cmds[n->piece].args, n);
+        const piece *its = &p->pieces[n->piece];
+        (its->kind == OVER            ? add_over
+                : its->kind == DEBOUNCED ? add_debounced
+                : its->any               ? add_any
+                                         : add_now)(&p->cmds[n->piece].args, n);
     }
     p->cmd_count = p->piece_count;
     add_and_ask(p);
@@ -277,10 +391,49 @@ static gofer_status compare(const gf_rd_new *n, const redisReply *there)
     return st;
 }
 
+static gofer_status kept(const gf_rd_new *n, const redisReply *there)
+{
+    n->item->effect = GF_KEPT;
+    return compare(n, there);
+}
+
+// { what was done, the task there }
+static gofer_status debounced(const gf_rd_new *n, const redisReply *answer)
+{
+    const redisReply *what = gf_rd_reply_at(answer, 0, REDIS_REPLY_STRING),
+                     *id = gf_rd_reply_at(answer, 1, REDIS_REPLY_STRING);
+    if (!what || !id)
+        return GOFER_EBROKER;
+    n->item->effect = strcmp(what->str, "kept") == 0 ? GF_KEPT : GF_REPLACED;
+    if (n->item->holder)
+        snprintf(n->item->holder, GF_ID_MAX + 1, "%s", id->str);
+    return GOFER_OK;
+}
+
+// Of the whole answer: 'replaced'; or where the task there is, and its message.
+static gofer_status replaced(const gf_rd_new *n, const redisReply *reply)
+{
+    const redisReply *what = gf_rd_reply_at(reply, 0, REDIS_REPLY_STRING),
+                     *there = gf_rd_reply_at(reply, 1, REDIS_REPLY_STRING);
+    if (what && strcmp(what->str, "replaced") == 0) {
+        n->item->effect = GF_REPLACED;
+        return GOFER_OK;
+    }
+    if (!what)                             // a new one, or 0: it is being aggregated
+        return gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), 0) == 1
+            ? GOFER_OK
+            : GOFER_ESTATE;
+    return there && kept(n, there) == GOFER_OK ? GOFER_OK : GOFER_ESTATE;
+}
+
 static gofer_status status_of(const gf_rd_new *n, const redisReply *answer)
 {
     if (answer && answer->type == REDIS_REPLY_STRING)
-        return compare(n, answer);
+        return kept(n, answer);
+    if (answer && answer->type == REDIS_REPLY_ERROR)
+        return GOFER_EBROKER;
+    if (n->record && answer && answer->type == REDIS_REPLY_ARRAY)
+        return debounced(n, answer);
     if (answer && answer->type == REDIS_REPLY_ARRAY) {
         const redisReply *holder = gf_rd_reply_at(answer, 0, REDIS_REPLY_STRING);
         bool alone =
@@ -310,6 +463,8 @@ static void read_answers(putting *p)
         const redisReply *reply = cmd->reply;
         if (cmd->status != GOFER_OK)
             n->item->status = cmd->status;
+        else if (p->pieces[n->piece].kind == OVER)
+            n->item->status = replaced(n, reply);
         else if (reply && reply->type == REDIS_REPLY_ARRAY)
             n->item->status =
                 at < reply->elements ? status_of(n, reply->element[at]) : GOFER_EBROKER;
@@ -388,6 +543,8 @@ void gf_rd_put_all(gf_rd_store *s, gf_rd_new *const *tasks, size_t count)
     }
     for (size_t i = 0; i < p.cmd_count; i++)
         gf_rd_cmd_clear(&p.cmds[i]);
+    for (size_t i = 0; i < p.piece_count; i++)
+        gf_free(p.pieces[i].over);
     gf_free(p.pieces);
     gf_free(p.cmds);
 }

@@ -1,5 +1,6 @@
 // items.c - tasks on their way from store to store: read whole, stored as they are, deleted.
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "broker/redis/inspect/inspect.h"
@@ -28,6 +29,8 @@ enum {
     ATTEMPTS,
     LOG,
     CHECKPOINT,
+    RECORD,
+    CALLED,
     EXPORT_WORDS
 };
 
@@ -97,13 +100,26 @@ static char *piece(char **at, const redisReply *r)
     return copy;
 }
 
+// The record's name, and "<Unix ms of the first call> <id>": of another task's it is not.
+static void copy_debounce(gf_item *item, const char *queue, const char *record, const char *called)
+{
+    gf_rd_key front;
+    gf_rd_key_of(&front, queue, "gofer:key:");
+    size_t size = strlen(front.text);
+    const char *id = called ? strchr(called, ' ') : NULL;
+    if (!record || !id || strcmp(id + 1, item->message.id) != 0 || strlen(record) < size + 3)
+        return;
+    item->debounced = record + size;
+    item->first_ms = nonnegative(strtoll(called, NULL, 10));
+}
+
 // The lock's name, if it is one of the caller's, and what gofer keeps beside the message.
 static gofer_status copy_task_data(gf_item *item, const char *queue, redisReply *const *words)
 {
     static const char front[] = "unique:gofer:";
     gf_rd_key prefix;
     size_t size = 1;
-    for (int i = LOCK; i <= CHECKPOINT; i++)
+    for (int i = LOCK; i < EXPORT_WORDS; i++)
         size += gf_rd_reply_is_text(words[i]) ? (size_t)words[i]->len + 1 : 0;
     if (size == 1)
         return GOFER_OK;
@@ -119,6 +135,7 @@ static gofer_status copy_task_data(gf_item *item, const char *queue, redisReply 
     item->log = piece(&at, words[LOG]);
     item->checkpoint = piece(&at, words[CHECKPOINT]);
     item->checkpoint_size = item->checkpoint ? (size_t)words[CHECKPOINT]->len : 0;
+    copy_debounce(item, queue, piece(&at, words[RECORD]), piece(&at, words[CALLED]));
     return GOFER_OK;
 }
 
@@ -249,7 +266,7 @@ static void begin(gf_rd_cmd *cmd, gf_rd_key keys[KEYS_MAX + 1], const script_on_
 
 typedef struct form {
     gf_bytes message;
-    char    *lock, *limit;
+    char    *lock, *limit, *record;        // NULL: none
     char     blame[GF_RD_BLAME_TEXT], lane[GF_RD_LANE_TEXT];
 } form;
 
@@ -258,6 +275,17 @@ static void form_clear(form *f)
     gf_bytes_clear(&f->message);
     gf_free(f->lock);
     gf_free(f->limit);
+    gf_free(f->record);
+}
+
+static gofer_status encode_record(const char *queue, const char *debounced, char **out)
+{
+    gf_rd_key key;
+    char rest[sizeof "gofer:key:k:" + GF_NAME_MAX];
+    snprintf(rest, sizeof rest, "gofer:key:%s", debounced);
+    gf_rd_key_of(&key, queue, rest);
+    *out = gf_strdup(key.text);
+    return *out ? GOFER_OK : gf_fail_nomem("a key");
 }
 
 static gofer_status encode(gf_rd_store *s, const char *queue, const gf_item *item, form *out)
@@ -275,6 +303,8 @@ static gofer_status encode(gf_rd_store *s, const char *queue, const gf_item *ite
     else if (item->unique_ms)
         st =
             gf_rd_lock_of(s, queue, m.type, m.payload ? m.payload : "", m.payload_size, &out->lock);
+    if (st == GOFER_OK && item->debounced)
+        st = encode_record(queue, item->debounced, &out->record);
     if (st == GOFER_OK)
         st = gf_wire_task_encode(&m, out->lock, item->group, &out->message);
     if (st != GOFER_OK || item->state != GF_COMPLETED)
@@ -321,6 +351,8 @@ static void add_item(gf_rd_args *a, const gf_item *item, const form *f, char sin
         [IMPORT_CHECKPOINT] = gf_rd_arg_bytes(item->checkpoint, item->checkpoint_size),
         [IMPORT_LANE] = gf_rd_arg_text(f->lane),
         [IMPORT_LIMIT] = gf_rd_arg_text(f->limit),
+        [IMPORT_RECORD] = gf_rd_arg_text(f->record),
+        [IMPORT_FIRST] = gf_rd_arg_int(item->first_ms),
     };
     gf_rd_add_all(a, words, COUNT);
 }

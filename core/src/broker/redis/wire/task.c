@@ -23,7 +23,8 @@ enum {
     OUR_HEADERS = 3,
     FEW_HEADERS = 16,
     NUMBER_TEXT = 24,
-    PAYLOAD = 2,                   // its field's number
+    PAYLOAD = 2,                   // its field's number,
+    TASK_ID = 3,                   //   and this one's
     LARGE_PAYLOAD = 1024,          // over this it is not held twice
     BEHIND_WASTE = 16              // of an allocation in a box
 };
@@ -167,6 +168,19 @@ gofer_status gf_wire_task_encode(const gf_message *m, const char *unique_key, co
                                                 : gf_fail_nomem("headers");
     headers_clear(&headers);
     return st;
+}
+
+void gf_wire_task_id_at(const gf_bytes *message, size_t *before, size_t *size)
+{
+    const uint8_t *begin = message->bytes, *at = begin, *end = begin + message->size;
+    gf_wire_field f;
+    *before = message->size;
+    *size = 0;
+    while (at < end && gf_wire_next(&at, end, &f))
+        if (f.number == TASK_ID) {
+            *before = (size_t)(f.begin - begin);
+            *size = (size_t)(f.end - f.begin);
+        }
 }
 
 // ---- decoding ---------------------------------------------------------------------------

@@ -57,6 +57,10 @@ gofer_status gf_wire_task_hold(const void *bytes, size_t size, size_t extra, gf_
 gofer_status gf_wire_task_encode(const gf_message *m, const char *unique_key, const char *group,
     gf_bytes *out);
 
+// Where the field of its id is in a message of ours: how many bytes are before it, and how many it
+// has.
+void gf_wire_task_id_at(const gf_bytes *message, size_t *before, size_t *size);
+
 // The stored message again with changes; everything else, unknown fields too, as it was.
 typedef struct gf_wire_change {
     bool        set_failed;        // error, last_failed_ms

@@ -100,6 +100,7 @@ static void drop_rest(gf_sq_txn *t, int64_t qid)
 {
     GF_SQ_RUN(t->conn, GF_SQL_DAY_DROP, qid);
     GF_SQ_RUN(t->conn, GF_SQL_LOCK_DROP_QUEUE, qid);
+    GF_SQ_RUN(t->conn, GF_SQL_DEBOUNCE_DROP_QUEUE, qid);
     GF_SQ_RUN(t->conn, GF_SQL_GROUP_DROP_QUEUE, qid);
     gf_sq_gates_flush(t);
     gf_sq_gates_forget(t->gates);

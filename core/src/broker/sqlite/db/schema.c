@@ -161,7 +161,12 @@ static const char version_9[] =
     "  place INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(lid, lane, since_ms, place))"
     "  STRICT, WITHOUT ROWID;"
     "CREATE UNIQUE INDEX held_seq ON held(seq);"
-    "CREATE UNIQUE INDEX held_place ON held(place);";
+    "CREATE UNIQUE INDEX held_place ON held(place);"
+    // Tasks that wait for their key to come to rest (task/debounce.c).
+    "CREATE TABLE debounce(seq INTEGER PRIMARY KEY, qid INTEGER NOT NULL, key TEXT NOT NULL,"
+    "  first_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL) STRICT;"
+    "CREATE UNIQUE INDEX debounce_key ON debounce(qid, key);"
+    "CREATE INDEX debounce_until ON debounce(until_ms);";
 
 // steps[n] turns version n into n + 1. The first makes everything.
 static const char *const steps[SCHEMA_VERSION] = {

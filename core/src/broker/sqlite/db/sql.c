@@ -153,6 +153,7 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_ID_ADD_BATCH] =
         "INSERT OR IGNORE INTO ids(qid, id, seq) SELECT ?1, id, seq FROM gofer_batch(?2)",
     [GF_SQL_ID_TAKE_BACK] = "DELETE FROM ids WHERE qid = ?1 AND id = ?2 AND seq = ?3",
+    [GF_SQL_ID_RENUMBER] = "UPDATE ids SET seq = ?3 WHERE qid = ?1 AND id = ?2",
     [GF_SQL_ID_DROP] = "DELETE FROM ids WHERE qid = ?1 AND id = ?2",
     // At most ?4 are looked at.
     [GF_SQL_ID_COUNT_RUN] =
@@ -388,6 +389,25 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_LOCK_PURGE] = "DELETE FROM lock WHERE (qid, key) IN (SELECT qid, key FROM lock WHERE "
                           "until_ms <= ?1 ORDER BY until_ms LIMIT ?2)",
     [GF_SQL_LOCK_DROP_QUEUE] = "DELETE FROM lock WHERE qid = ?1",
+
+    [GF_SQL_DEBOUNCE_ADD] = "INSERT OR REPLACE INTO debounce(seq, qid, key, first_ms, until_ms) "
+                            "VALUES(?1, ?1 >> 40, ?2, ?3, ?4)",
+    [GF_SQL_DEBOUNCE_FIND] =
+        "SELECT d.seq, d.first_ms, l.sort_ms, l.id FROM debounce d JOIN later l ON l.seq = d.seq "
+        "AND l.state = 2 WHERE d.qid = ?1 AND d.key = ?2",
+    [GF_SQL_DEBOUNCE_OF] = "SELECT key, first_ms FROM debounce WHERE seq = ?1",
+    [GF_SQL_DEBOUNCE_KEEP] = "UPDATE debounce SET until_ms = ?2 WHERE seq = ?1",
+    [GF_SQL_DEBOUNCE_OLD] = "SELECT 1 FROM debounce WHERE until_ms <= ?1 LIMIT 1",
+    [GF_SQL_DEBOUNCE_PURGE] =
+        "DELETE FROM debounce WHERE seq IN (SELECT d.seq FROM debounce d WHERE d.until_ms <= ?1 "
+        "AND NOT EXISTS(SELECT 1 FROM later l WHERE l.seq = d.seq AND l.state = 2) "
+        "ORDER BY d.until_ms LIMIT ?2)",
+    // ?2: how many; ?3: until when from now on.
+    [GF_SQL_DEBOUNCE_STANDS] =
+        "UPDATE debounce SET until_ms = ?3 WHERE seq IN (SELECT d.seq FROM debounce d "
+        "WHERE d.until_ms <= ?1 AND EXISTS(SELECT 1 FROM later l WHERE l.seq = d.seq AND "
+        "l.state = 2) ORDER BY d.until_ms LIMIT ?2)",
+    [GF_SQL_DEBOUNCE_DROP_QUEUE] = "DELETE FROM debounce WHERE qid = ?1",
 
     [GF_SQL_GROUP_FIND] =
         "SELECT gid FROM task_group WHERE qid = ?1 AND name = ?2 AND set_id IS NULL",

@@ -24,9 +24,11 @@ typedef struct putting {
 } putting;
 
 // The id is there: the same task again (the caller lost our answer), or another one.
-static gofer_status compare(gf_sq_txn *t, int64_t qid, const gf_message *m)
+static gofer_status compare(gf_sq_txn *t, int64_t qid, gf_put *item)
 {
     gf_sq_place place;
+    const gf_message *m = item->message;
+    item->effect = GF_KEPT;
     if (!gf_sq_find(t->conn, qid, m->id, &place))
         return GOFER_EEXIST;             // SQL has failed: the status will not be seen
     return gf_sq_same(t->conn, &place, m) ? GOFER_OK : GOFER_EEXIST;
@@ -52,9 +54,14 @@ static int64_t lock(gf_sq_txn *t, const gf_sq_queue *q, const gf_put *item, cons
     return item->unique_life == GF_UNTIL_TTL ? 0 : gf_sq_extra_add(t->conn, key->bytes, key->size);
 }
 
-static gofer_status put_one(gf_sq_txn *t, const gf_put *item, const gf_sq_key *key)
+static gofer_status put_one(gf_sq_txn *t, gf_put *item, const gf_sq_key *key)
 {
     const gf_message *m = item->message;
+    item->effect = GF_CREATED;
+    if (item->debounce)
+        return gf_sq_put_debounced(t, item);
+    if (item->replaces)
+        return gf_sq_put_over(t, item);
     gf_sq_queue *q = gf_sq_queue_made(t, m->queue);
     if (!q)
         return GOFER_EBROKER;            // SQL has failed: the status will not be seen
@@ -73,7 +80,7 @@ static gofer_status put_one(gf_sq_txn *t, const gf_put *item, const gf_sq_key *k
     gf_sq_bind_text(t->conn, s, 2, m->id);
     gf_sq_bind_int(t->conn, s, 3, seq);
     if (gf_sq_run(t->conn, s) == 0)
-        return compare(t, q->qid, m);
+        return compare(t, q->qid, item);
     gf_sq_begun(t, q->qid, m->id);
 
     gf_sq_new_row row = { .seq = priority ? seq : gf_sq_queue_next(q), .message = m };
@@ -106,7 +113,8 @@ gofer_status gf_sq_put_message(gf_sq_txn *t, const gf_message *m, int64_t run_at
 static bool is_plain(const gf_sq_txn *t, const gf_put *item)
 {
     const gf_message *m = item->message;
-    return item->unique_ms <= 0 && !item->group && item->run_at_ms <= t->now_ms &&
+    return item->unique_ms <= 0 && !item->group && !item->debounce && !item->replaces &&
+           item->run_at_ms <= t->now_ms &&
            m->payload_size <= GF_SQ_INLINE && !m->last_error && !m->last_failed_ms &&
            (m->retried | m->crashes | m->suspect) == 0 &&
            (!m->headers_size || gf_is_plain(m));
@@ -162,6 +170,7 @@ static bool put_batch(gf_sq_txn *t, gf_put *items, size_t count)
         gf_sq_begun(t, q->qid, items[i].message->id);
         gf_sq_queue_next(q);
         items[i].status = GOFER_OK;
+        items[i].effect = GF_CREATED;
     }
     gf_sq_queue_count(q, GF_PENDING, (int64_t)count);
     t->wakeups |= q->bit;

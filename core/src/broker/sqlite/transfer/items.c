@@ -49,18 +49,20 @@ static bool copy_result(gf_sq_conn *c, sqlite3_stmt *row, gf_item *item)
     return !is_there || item->result;
 }
 
-// Lock, history and checkpoint; and its group (member: its seq; 0: it is in none). All in
-// one piece of memory.
-static bool copy_extra(gf_sq_conn *c, int64_t qid, int64_t xid, int64_t member, gf_item *item)
+// Lock, history and checkpoint; its group, and what it is debounced by. All in one piece of memory.
+static bool copy_extra(gf_sq_conn *c, const gf_sq_place *place, int64_t xid, gf_item *item)
 {
     gf_sq_extra e = { 0 };
+    gf_sq_debounced d = { 0 };
     sqlite3_stmt *group = NULL, *blob = NULL;
     const char *name = NULL, *key = NULL;
     size_t key_size = 0;
-    int64_t now_ms = gf_now_ms(), until_ms = 0;
-    if (member) {
+    int64_t now_ms = gf_now_ms(), until_ms = 0, qid = gf_sq_qid_of(place->seq);
+    if (place->state == GF_SCHEDULED)
+        gf_sq_debounce_of(c, place->seq, &d);
+    if (place->state == GF_AGGREGATING) {
         group = gf_sq_stmt(c, GF_SQL_MEMBER_OF);
-        gf_sq_bind_int(c, group, 1, member);
+        gf_sq_bind_int(c, group, 1, place->seq);
         name = gf_sq_row(c, group) ? (const char *)sqlite3_column_text(group, 1) : NULL;
     }
     if (gf_sq_extra_read(c, xid, &e)) {
@@ -75,15 +77,20 @@ static bool copy_extra(gf_sq_conn *c, int64_t qid, int64_t xid, int64_t member, 
     }
     const void *saved = blob && c->rc == SQLITE_OK ? sqlite3_column_blob(blob, 0) : NULL;
     size_t saved_size = saved ? (size_t)sqlite3_column_bytes(blob, 0) : 0,
-           name_size = name ? strlen(name) : 0;
-    char *to = name || e.row
-        ? gf_alloc(name_size + key_size + e.attempts_size + e.log_size + saved_size + 5)
-        : NULL;
-    bool ok = to || !(name || e.row);
+           name_size = name ? strlen(name) : 0, by_size = d.key ? strlen(d.key) : 0;
+    bool any = name || e.row || d.key, ok = true;
+    char *to = NULL;
+    if (any) {
+        to = gf_alloc(name_size + key_size + by_size + e.attempts_size + e.log_size + saved_size +
+            6);
+        ok = to != NULL;
+    }
     item->memory[2] = to;
     if (to) {
         item->group = gf_sq_pack(&to, name, name_size);
         item->unique_key = gf_sq_pack(&to, key, key_size);
+        item->debounced = gf_sq_pack(&to, d.key, by_size);
+        item->first_ms = d.first_ms;
         item->attempts = gf_sq_pack(&to, e.attempts, e.attempts_size);
         item->log = gf_sq_pack(&to, e.log, e.log_size);
         item->checkpoint = gf_sq_pack(&to, saved, saved_size);
@@ -92,6 +99,7 @@ static bool copy_extra(gf_sq_conn *c, int64_t qid, int64_t xid, int64_t member, 
     }
     gf_sq_done(blob);
     gf_sq_done(e.row);
+    gf_sq_done(d.row);
     gf_sq_done(group);
     return ok && c->rc == SQLITE_OK;
 }
@@ -125,7 +133,7 @@ static gofer_status export_one(gf_sq_conn *c, const char *queue, int64_t qid, co
         ok = claim && (ready || copy_result(c, s, item));
     }
     gf_sq_done(s);
-    ok = ok && copy_extra(c, qid, xid, place.state == GF_AGGREGATING ? place.seq : 0, item);
+    ok = ok && copy_extra(c, &place, xid, item);
     return ok ? GOFER_OK : GOFER_ENOMEM;
 }
 
@@ -236,6 +244,9 @@ static gofer_status import_one(gf_sq_txn *t, gf_sq_queue *q, gf_item *item)
         add_later(t, &row, item);
     if (item->state == GF_AGGREGATING)
         gf_sq_member_add(t, q->qid, item->group, seq, item->at_ms);
+    if (item->state == GF_SCHEDULED && item->debounced &&
+        !gf_sq_debounce_stands(t, q->qid, item->debounced))
+        gf_sq_debounce_add(t, item->debounced, seq, item->first_ms, item->at_ms);
     gf_sq_queue_count(q, item->state, 1);
     t->wakeups |= q->bit;
     return GOFER_OK;

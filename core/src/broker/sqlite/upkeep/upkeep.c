@@ -12,6 +12,7 @@
 enum {
     HISTORY_DAYS = 90, TICKS_MS = 8 * 24 * 3600 * 1000,
     MINUTES_LATE = 10,                   // stats of so many minutes go at once, not each by itself
+    OVERDUE_MS = 10 * 60 * 1000,         // a debounced task that nobody forwards is looked at again
     VACUUM_STEPS = 16                    // transactions of one upkeep that give pages back
 };
 
@@ -158,6 +159,7 @@ static gofer_status look_at_expired(gf_sq_conn *c, void *arg)
     int64_t now_ms = gf_now_ms(), mono_ms = gf_mono_ms();
     d->needed = gf_sq_first_doomed(c) || is_any(c, GF_SQL_LATER_EXPIRED, now_ms, 1) ||
         is_any(c, GF_SQL_DAY_OLD, first_day(now_ms), 0) || is_any(c, GF_SQL_LOCK_OLD, now_ms, 0) ||
+        is_any(c, GF_SQL_DEBOUNCE_OLD, now_ms, 0) ||
         is_any(c, GF_SQL_STATS_OLD, first_hour(now_ms), 0) ||
         is_any(c, GF_SQL_MINUTE_OLD, first_minute(now_ms) - MINUTES_LATE, 0) ||
         is_any(c, GF_SQL_AWAITED_OLD, mono_ms, mono_ms + GF_SQ_LEASE_HORIZON_MS) ||
@@ -186,6 +188,9 @@ static gofer_status purge(gf_sq_txn *t, void *arg)
         d->done += gf_sq_doomed_step(t, doomed, d->keys, d->limit - d->done);
     GF_SQ_RUN(t->conn, GF_SQL_DAY_PURGE, first_day(t->now_ms));
     GF_SQ_RUN(t->conn, GF_SQL_LOCK_PURGE, t->now_ms, (int64_t)d->limit);
+    GF_SQ_RUN(t->conn, GF_SQL_DEBOUNCE_PURGE, t->now_ms, (int64_t)d->limit);
+    GF_SQ_RUN(t->conn, GF_SQL_DEBOUNCE_STANDS, t->now_ms, (int64_t)d->limit,
+        t->now_ms + OVERDUE_MS);
     GF_SQ_RUN(t->conn, GF_SQL_STATS_PURGE, first_hour(t->now_ms));
     GF_SQ_RUN(t->conn, GF_SQL_MINUTE_PURGE, first_minute(t->now_ms));
     GF_SQ_RUN(t->conn, GF_SQL_AWAITED_PURGE, t->mono_ms, t->mono_ms + GF_SQ_LEASE_HORIZON_MS);

@@ -1,0 +1,118 @@
+// replace.c - a task put in the place of one that waits under its id.
+//
+// The id stays and, unless another time was asked for, the place: the row's number and its time.
+// All else is the new task's: what the old one had beside its row goes, with its unique lock.
+// Nobody who waits for the task's end is told anything, for it has not come to one.
+#include "broker/sqlite/store.h"
+#include "message/options.h"
+
+// Behind the body's columns of GF_SQL_ITEM_READY and GF_SQL_ITEM_LATER.
+enum { SORT = GF_SQ_BODY_COUNT };
+
+// The row goes, with all that is beside it but the id. Since when it waited, or when it was due.
+static int64_t take_out(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_place *place, const char *id)
+{
+    bool ready = place->state == GF_PENDING;
+    gf_message m;
+    int64_t bid = 0, xid = 0, sort_ms = 0;
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, ready ? GF_SQL_ITEM_READY : GF_SQL_ITEM_LATER);
+    gf_sq_bind_int(t->conn, s, 1, place->seq);
+    if (gf_sq_row(t->conn, s)) {
+        gf_sq_read_body(s, 0, &m, &bid);
+        xid = gf_sq_body_xid(s, 0);
+        sort_ms = gf_sq_number(s, SORT);
+    }
+    gf_sq_done(s);
+    if (xid) {
+        gf_sq_lock_free(t->conn, q->qid, id, xid);
+        gf_sq_extra_drop(t->conn, xid);
+    }
+    if (bid)
+        GF_SQ_RUN(t->conn, GF_SQL_BLOB_DROP, bid);
+    if (ready)
+        GF_SQ_RUN(t->conn, GF_SQL_READY_DROP_RANGE, place->seq, place->seq);
+    else
+        GF_SQ_RUN(t->conn, GF_SQL_LATER_DROP, place->seq);
+    gf_sq_queue_count(q, place->state, -1);
+    return sort_ms;
+}
+
+static void renumber(gf_sq_txn *t, int64_t qid, const char *id, int64_t seq)
+{
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_ID_RENUMBER);
+    gf_sq_bind_int(t->conn, s, 1, qid);
+    gf_sq_bind_text(t->conn, s, 2, id);
+    gf_sq_bind_int(t->conn, s, 3, seq);
+    gf_sq_run(t->conn, s);
+}
+
+// The row at its new place, whose number it has.
+static void put_in(gf_sq_txn *t, gf_sq_queue *q, gf_sq_new_row *row, gf_state state,
+    int64_t sort_ms)
+{
+    if (row->message->payload_size > GF_SQ_INLINE)
+        row->bid = gf_sq_blob_put(t->conn, row->message->payload, row->message->payload_size);
+    if (state == GF_PENDING)
+        gf_sq_ready_add(t, row, sort_ms);
+    else
+        gf_sq_later_add(t, row, state, sort_ms);
+    gf_sq_queue_count(q, state, 1);
+    t->wakeups |= q->bit;                // it may be the next that is due
+}
+
+void gf_sq_row_replace(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_place *place, const gf_message *m,
+    int64_t due_ms)
+{
+    gf_sq_new_row row = { .seq = place->seq, .message = m };
+    gf_sq_lane_expect(t, q, gf_priority_of(m));
+    int64_t was_ms = take_out(t, q, place, m->id);
+    if (gf_sq_is_ranked(row.seq)) {
+        row.seq = gf_sq_queue_next(q);
+        renumber(t, q->qid, m->id, row.seq);
+    }
+    put_in(t, q, &row, GF_SCHEDULED, due_ms ? due_ms : was_ms);
+}
+
+// At its place, if it is in the right line and was not told to run now; else at the end of its
+// line.
+static void replace_pending(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_place *place,
+    const gf_message *m, bool stays)
+{
+    int32_t priority = gf_priority_of(m);
+    gf_sq_new_row row = { .seq = place->seq, .message = m };
+    stays = stays && gf_sq_row_priority(t, q, place->state, place->seq) == priority;
+    gf_sq_lane_expect(t, q, priority);
+    int64_t was_ms = take_out(t, q, place, m->id);
+    if (!stays) {
+        row.seq = gf_sq_line_next(t, q, priority);
+        renumber(t, q->qid, m->id, row.seq);
+    }
+    put_in(t, q, &row, GF_PENDING, stays ? was_ms : t->now_ms);
+}
+
+static bool waits(gf_state state)
+{
+    return state == GF_PENDING || state == GF_SCHEDULED || state == GF_RETRY;
+}
+
+gofer_status gf_sq_put_over(gf_sq_txn *t, gf_put *item)
+{
+    const gf_message *m = item->message;
+    gf_sq_place place;
+    gf_sq_queue *q = gf_sq_queue_made(t, m->queue);
+    if (!q)
+        return GOFER_EBROKER;            // SQL has failed: the status will not be seen
+    if (!gf_sq_find(t->conn, q->qid, m->id, &place))
+        return gf_sq_put_message(t, m, item->run_at_ms);
+    if (waits(place.state)) {
+        bool stays = item->run_at_ms == 0;
+        if (stays ? place.state == GF_PENDING : item->run_at_ms <= t->now_ms)
+            replace_pending(t, q, &place, m, stays);
+        else
+            gf_sq_row_replace(t, q, &place, m, item->run_at_ms);
+        item->effect = GF_REPLACED;
+        return GOFER_OK;
+    }
+    item->effect = GF_KEPT;
+    return gf_sq_same(t->conn, &place, m) ? GOFER_OK : GOFER_ESTATE;
+}
