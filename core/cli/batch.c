@@ -33,17 +33,22 @@ typedef struct batch {
 
 // ---- Rounds
 
-static void print_item(batch *b, long long line, const char *id, const char *status,
-    const char *message)
+// What is told of one: its id and what its call has done, or why not.
+typedef struct told {
+    const char *id;             // NULL: it was refused
+    int32_t     effect;
+    const char *status, *message;
+} told;
+
+static void print_item(batch *b, long long line, const told *t)
 {
+    const char *id = t->id;
     if (b->c->global.json) {
         printf("%s{\"line\":%lld,", b->first ? "" : ",", line);
         fputs(id ? "\"id\":" : "\"error\":", stdout);
-        json_put_text(stdout, id ? id : status);
-        if (!id) {
-            fputs(",\"message\":", stdout);
-            json_put_text(stdout, message);
-        }
+        json_put_text(stdout, id ? id : t->status);
+        fputs(id ? ",\"effect\":" : ",\"message\":", stdout);
+        json_put_text(stdout, id ? effect_word(t->effect) : t->message);
         fputs("}", stdout);
         b->first = 0;
     } else if (id && !b->c->global.quiet) {
@@ -55,7 +60,8 @@ static void refuse(batch *b, long long line, gofer_status status, const char *me
 {
     b->refused++;
     int code = cli_exit_code(status);
-    print_item(b, line, NULL, gofer_status_name(status), message);
+    print_item(b, line,
+        &(told){ .status = gofer_status_name(status), .message = message });
     if (!b->c->global.json)
         cli_fail(b->c, code, "line %lld: %s", line, message);
     if (b->code == CLI_OK)
@@ -90,7 +96,7 @@ static void flush_round(batch *b)
         long long line = b->entries[i].line;
         if (ids[i]) {
             b->added++;
-            print_item(b, line, ids[i], NULL, NULL);
+            print_item(b, line, &(told){ ids[i], b->entries[i].task->effect, NULL, NULL });
         } else {
             gofer_status st = statuses[i] != GOFER_OK ? statuses[i] : all;
             refuse(b, line, st, st == all && !is_used ? reason : gofer_status_text(st));
@@ -123,7 +129,9 @@ static void add_line(batch *b, const char *line, size_t size)
     }
     b->entries[b->count++] = (entry){ b->line, task };
     if (!b->part_ms)
-        b->part_ms = (task->opts.delay_ms ? task->opts.delay_ms : task->opts.run_at_ms) % 1000;
+        b->part_ms = (task->opts.debounce_ms ? task->opts.debounce_ms
+                : task->opts.delay_ms        ? task->opts.delay_ms
+                                             : task->opts.run_at_ms) % 1000;
     b->bytes += task->payload_size + 256;
     if (b->count == ROUND_TASKS || b->bytes >= ROUND_BYTES)
         flush_round(b);

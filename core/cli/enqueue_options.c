@@ -27,6 +27,31 @@ static int fill_limits(cli *c, const enqueue_args *args, gofer_enqueue_options *
     return CLI_OK;
 }
 
+static int fill_debounce(cli *c, const enqueue_args *args, gofer_enqueue_options *out)
+{
+    if (!args->debounce.given &&
+        (args->max_wait.given || args->debounce_key || args->debounce_mode))
+        return cli_fail(c, CLI_USAGE,
+            "enqueue: --max-wait, --debounce-key and --debounce-mode need --debounce");
+    if (args->debounce.given && args->debounce.value == 0)
+        return cli_fail(c, CLI_USAGE, "enqueue: --debounce needs a duration over 0, such as 5m");
+    if (args->max_wait.given && args->max_wait.value < args->debounce.value)
+        return cli_fail(c, CLI_USAGE, "enqueue: --max-wait is shorter than --debounce");
+    if (args->replace && !args->id && !args->batch)
+        return cli_fail(c, CLI_USAGE, "enqueue: --replace needs --id, which says what");
+    out->debounce_ms = args->debounce.value;
+    out->max_wait_ms = args->max_wait.value;
+    out->debounce_key = args->debounce_key;
+    if (args->debounce_mode)
+        out->debounce_mode = debounce_mode_of(args->debounce_mode);
+    out->replace = args->replace;
+    const char *other = task_goes_not_with(out);
+    if (other)
+        return cli_fail(c, CLI_USAGE, "enqueue: --%s and --%s exclude each other",
+            args->debounce.given ? "debounce" : "replace", other);
+    return CLI_OK;
+}
+
 static int fill_life(cli *c, const enqueue_args *args, gofer_enqueue_options *out)
 {
     if (!args->unique.given && (args->unique_key || args->unique_until || args->return_existing))
@@ -75,6 +100,8 @@ int enqueue_options_fill(cli *c, const enqueue_args *args, gofer_enqueue_options
     int code = fill_life(c, args, out);
     if (code == CLI_OK)
         code = fill_limits(c, args, out);
+    if (code == CLI_OK)
+        code = fill_debounce(c, args, out);
     if (code == CLI_OK && task_expires_first(out))
         return cli_fail(c, CLI_USAGE, "enqueue: --expires is over before %s lets the task run",
             args->at.given ? "--at" : "--in");

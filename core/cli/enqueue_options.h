@@ -8,14 +8,15 @@
 #include "cli.h"
 
 typedef struct enqueue_args {
-    const char *queue, *id, *unique_key, *unique_until, *group, *retry_policy, *on_dead;
+    const char *queue, *id, *unique_key, *unique_until, *debounce_key, *debounce_mode;
+    const char *group, *retry_policy, *on_dead;
     const char *otlp;
     cli_number  delay, at, retry, timeout, deadline, retention, count, max_payload, unique, expires;
-    cli_number  priority;
+    cli_number  priority, debounce, max_wait;
     cli_number  limit_cost;
     cli_list    limits;
     cli_list    headers;
-    int         batch, return_existing;
+    int         batch, return_existing, replace;
 } enqueue_args;
 
 // Check what belongs together and fill the library's options, which borrow from args and c.

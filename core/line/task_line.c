@@ -14,15 +14,52 @@
 
 // ---- words
 
-int32_t unique_until_of(const char *word)
+typedef struct word { const char *word; int32_t value; } word;
+
+static int32_t value_of(const word *words, size_t count, const char *text)
 {
-    static const struct { const char *word; int32_t value; } words[] = {
-        { "done", GOFER_UNTIL_DONE }, { "start", GOFER_UNTIL_START }, { "ttl", GOFER_UNTIL_TTL },
-    };
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcmp(words[i].word, word) == 0)
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(words[i].word, text) == 0)
             return words[i].value;
     return -1;
+}
+
+int32_t unique_until_of(const char *text)
+{
+    static const word words[] = {
+        { "done", GOFER_UNTIL_DONE }, { "start", GOFER_UNTIL_START }, { "ttl", GOFER_UNTIL_TTL },
+    };
+    return value_of(words, sizeof words / sizeof *words, text);
+}
+
+int32_t debounce_mode_of(const char *text)
+{
+    static const word words[] = {
+        { "replace", GOFER_DEBOUNCE_REPLACE }, { "keep", GOFER_DEBOUNCE_KEEP },
+        { "earliest", GOFER_DEBOUNCE_EARLIEST },
+    };
+    return value_of(words, sizeof words / sizeof *words, text);
+}
+
+const char *effect_word(int32_t effect)
+{
+    return effect == GOFER_EFFECT_REPLACED ? "replaced"
+        : effect == GOFER_EFFECT_KEPT      ? "kept"
+                                           : "created";
+}
+
+const char *task_goes_not_with(const gofer_enqueue_options *o)
+{
+    bool debounced = o->debounce_ms != 0;
+    if (!debounced && !o->replace)
+        return NULL;
+    return o->unique_ms              ? "unique"
+        : o->group                   ? "group"
+        : debounced && o->replace    ? "replace"
+        : debounced && o->delay_ms   ? "in"
+        : debounced && o->run_at_ms  ? "at"
+        : o->debounce_mode == GOFER_DEBOUNCE_KEEP && o->expires_ms ? "expires"
+                                                                   : NULL;
 }
 
 void on_dead_cut(char *copy, const char **type, const char **queue)
@@ -59,6 +96,8 @@ task_line *task_line_new(const gofer_enqueue_options *defaults)
         line->opts = *defaults;
     else if (line)
         gofer_enqueue_options_init(&line->opts);
+    if (line)
+        line->opts.effect = &line->effect;
     return line;
 }
 
@@ -71,6 +110,7 @@ void task_line_free(task_line *line)
     free(line->queue);
     free(line->id);
     free(line->unique_key);
+    free(line->debounce_key);
     free(line->group);
     free(line->retry_policy);
     free(line->on_dead);
@@ -277,16 +317,20 @@ static bool take_flag(gf_json value, const char *key, int32_t *out, char *why)
     return true;
 }
 
-static bool take_until(gf_json value, const char *key, int32_t *out, char *why)
+// One of some words, by the function that knows them.
+static bool take_word(gf_json value, const char *key, int32_t *out, char *why)
 {
-    char *word = NULL;
+    bool until = strcmp(key, "unique_until") == 0;
+    const char *needed = until ? "\"done\", \"start\" or \"ttl\""
+                               : "\"replace\", \"keep\" or \"earliest\"";
+    char *text = NULL;
     if (!is_text(value))
-        return bad(why, key, "\"done\", \"start\" or \"ttl\"");
-    if (!take_text(value, key, &word, why))
+        return bad(why, key, needed);
+    if (!take_text(value, key, &text, why))
         return false;
-    *out = unique_until_of(word);
-    free(word);
-    return *out >= 0 || bad(why, key, "\"done\", \"start\" or \"ttl\"");
+    *out = until ? unique_until_of(text) : debounce_mode_of(text);
+    free(text);
+    return *out >= 0 || bad(why, key, needed);
 }
 
 // ---- members
@@ -297,6 +341,7 @@ static bool take_life(task_line *line, const char *key, gf_json value, char *why
     gofer_enqueue_options *o = &line->opts;
     const struct { const char *key; char **copy; const char **out; } texts[] = {
         { "unique_key", &line->unique_key, &o->unique_key }, { "group", &line->group, &o->group },
+        { "debounce_key", &line->debounce_key, &o->debounce_key },
         { "retry_policy", &line->retry_policy, &o->retry },
         { "on_dead", &line->on_dead, &o->on_dead },
     };
@@ -312,9 +357,17 @@ static bool take_life(task_line *line, const char *key, gf_json value, char *why
     if (strcmp(key, "unique") == 0)
         return take_time(value, key, false, &o->unique_ms, why);
     if (strcmp(key, "unique_until") == 0)
-        return take_until(value, key, &o->unique_until, why);
+        return take_word(value, key, &o->unique_until, why);
     if (strcmp(key, "return_existing") == 0)
         return take_flag(value, key, &o->unique_conflict, why);
+    if (strcmp(key, "debounce") == 0)
+        return take_time(value, key, false, &o->debounce_ms, why);
+    if (strcmp(key, "max_wait") == 0)
+        return take_time(value, key, false, &o->max_wait_ms, why);
+    if (strcmp(key, "debounce_mode") == 0)
+        return take_word(value, key, &o->debounce_mode, why);
+    if (strcmp(key, "replace") == 0)
+        return take_flag(value, key, &o->replace, why);
     return take_time(value, key, false, &o->expires_ms, why);       // "expires"
 }
 
@@ -373,9 +426,10 @@ static uint32_t member_bit(const char *name, char *why)
     static const char *const known[] = { "type", "payload", "queue", "id", "in", "at", "retry",
         "timeout", "deadline", "retention", "headers", "unique", "unique_key", "unique_until",
         "return_existing", "group", "expires", "retry_policy", "on_dead",
-        "priority",
-        "limits", "limit_cost" };
+        "priority", "limits", "limit_cost", "debounce", "max_wait", "debounce_key",
+        "debounce_mode", "replace" };
     enum { KNOWN = sizeof known / sizeof *known };
+    _Static_assert(KNOWN <= 32, "a bit for each");
     for (size_t i = 0; i < KNOWN; i++)
         if (strcmp(name, known[i]) == 0)
             return UINT32_C(1) << i;
@@ -423,6 +477,15 @@ static bool check_line(const task_line *line, char *why)
         return complain(why, "'type' is missing");
     if (!o->unique_ms && (o->unique_key || o->unique_until || o->unique_conflict))
         return complain(why, "'unique_key', 'unique_until' and 'return_existing' need 'unique'");
+    if (!o->debounce_ms && (o->max_wait_ms || o->debounce_key || o->debounce_mode))
+        return complain(why, "'max_wait', 'debounce_key' and 'debounce_mode' need 'debounce'");
+    if (o->replace && !line->id)
+        return complain(why, "'replace' needs 'id'");
+    if (task_goes_not_with(o)) {
+        snprintf(why, TASK_LINE_WHY, "'%s' and '%s' exclude each other",
+            o->debounce_ms ? "debounce" : "replace", task_goes_not_with(o));
+        return false;
+    }
     if (task_expires_first(o))
         return complain(why, o->delay_ms
             ? "'expires' is over before 'in' lets the task run"

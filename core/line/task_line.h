@@ -16,10 +16,11 @@ enum { TASK_LINE_HEADERS = 64, TASK_LINE_WHY = 256, TASK_LINE_RETRY_MAX = 100000
 typedef struct task_line {
     char  *type, *payload;          // owned, like what follows
     size_t payload_size;
-    char  *queue, *id, *unique_key, *group, *retry_policy, *on_dead;
+    char  *queue, *id, *unique_key, *debounce_key, *group, *retry_policy, *on_dead;
     char  *headers[2 * TASK_LINE_HEADERS + 1];
     char  *limits[GOFER_LIMIT_KEYS + 1];
     gofer_enqueue_options opts;     // borrows from the texts above, and from the defaults
+    int32_t effect;                 // out: what putting it in has done
     bool   says_in, says_at;
 } task_line;
 
@@ -39,6 +40,13 @@ bool task_line_read(task_line *line, const char *text, size_t size, char why[TAS
 // The words of unique_until, and the library's value for one of them; -1: it is none.
 #define UNIQUE_UNTIL "done|start|ttl"
 int32_t unique_until_of(const char *word);
+// The same of debounce_mode.
+#define DEBOUNCE_MODES "replace|keep|earliest"
+int32_t debounce_mode_of(const char *word);
+// What a call has done: "created", "replaced" or "kept".
+const char *effect_word(int32_t effect);
+// The option that debounce, or replace, does not go with; NULL: none is given.
+const char *task_goes_not_with(const gofer_enqueue_options *o);
 // "TYPE@QUEUE" cut at its last '@' into the two; queue is NULL if there is none. The copy is
 // the caller's (or kept).
 void on_dead_cut(char *copy, const char **type, const char **queue);

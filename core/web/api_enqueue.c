@@ -52,6 +52,12 @@ static bool may(const web_call *call, const task_line *line, char why[TASK_LINE_
                 queues[i]);
             return false;
         }
+    // As who edits a task: it may be another's.
+    if (line->opts.replace && !web_scope_may(call->scope, WEB_ADMIN, queues[0])) {
+        snprintf(why, TASK_LINE_WHY, "%s may not replace tasks in the queue %.100s", call->who,
+            queues[0]);
+        return false;
+    }
     return true;
 }
 
@@ -82,14 +88,15 @@ static bool add(const web_call *call, round *r, gf_json value)
     return read || reason;
 }
 
-static void put_item(web_text *out, const char *id, const char *code, const char *message)
+static void put_added(web_text *out, const char *id, const task_line *line)
 {
-    if (id) {
-        web_text_put(out, "{\"id\":");
-        web_text_json(out, id, strlen(id));
-        web_text_put(out, "}");
-        return;
-    }
+    web_text_put(out, "{\"id\":");
+    web_text_json(out, id, strlen(id));
+    web_text_format(out, ",\"effect\":\"%s\"}", effect_word(line->effect));
+}
+
+static void put_refused(web_text *out, const char *code, const char *message)
+{
     web_text_format(out, "{\"error\":{\"code\":\"%s\",\"message\":", code);
     web_text_json(out, message, strlen(message));
     web_text_put(out, "}}");
@@ -102,11 +109,14 @@ static void put_items(web_text *out, const round *r)
     for (size_t i = 0; i < r->count; i++) {
         web_text_put(out, i ? "," : "");
         if (!r->lines[i]) {
-            put_item(out, NULL, r->denied[i] ? "EDENIED" : "EINVAL", r->why[i]);
+            put_refused(out, r->denied[i] ? "EDENIED" : "EINVAL", r->why[i]);
             continue;
         }
         gofer_status st = r->statuses[at];
-        put_item(out, r->ids[at], gofer_status_name(st), gofer_status_text(st));
+        if (r->ids[at])
+            put_added(out, r->ids[at], r->lines[i]);
+        else
+            put_refused(out, gofer_status_name(st), gofer_status_text(st));
         added += r->ids[at] != NULL;
         at++;
     }
@@ -176,7 +186,7 @@ static void reply_one(web_call *call, round *r)
         web_fail_status(call, st);
         return;
     }
-    put_item(&call->reply.body, r->ids[0], NULL, NULL);
+    put_added(&call->reply.body, r->ids[0], r->lines[0]);
     call->reply.status = 200;
     call->reply.type = "application/json";
 }

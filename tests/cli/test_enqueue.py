@@ -21,7 +21,7 @@ def test_prints_the_id_of_a_durable_task(gofer):
 
 def test_json_prints_an_object(gofer):
     got = gofer.json("enqueue", "t", "--queue", "mail", "--id", "mine")
-    assert got == {"id": "mine", "queue": "mail", "type": "t"}
+    assert got == {"id": "mine", "queue": "mail", "type": "t", "effect": "created"}
 
 
 def test_every_option_arrives(gofer):

@@ -186,7 +186,7 @@ def test_queries_that_are_wrong_are_refused(web):
 def test_a_task_is_enqueued(web, store):
     answer = web.post("/api/v1/tasks", {"type": "mail", "payload": {"to": "ä"}, "queue": "q",
                                         "id": "a", "in": "1h", "headers": {"k": "v"}})
-    assert answer.json == {"id": "a"}
+    assert answer.json == {"id": "a", "effect": "created"}
     task = web("/api/v1/queues/q/tasks/a").json
     assert task["payload"] == '{"to": "\\u00e4"}' and task["state"] == "scheduled"
     assert task["headers"] == {"k": "v"}
@@ -201,12 +201,31 @@ def test_tasks_have_each_its_own_fate(web, store):
              {"type": "t", "payload": {"base64": "AP8="}}, 5, {"type": "t", "in": "x"}]
     got = web.post("/api/v1/tasks", tasks).json
     assert got["added"] == 2 and got["refused"] == 4
-    assert got["items"][0] == {"id": "a"}
+    assert got["items"][0] == {"id": "a", "effect": "created"}
     assert "did you mean 'type'" in got["items"][1]["error"]["message"]
     assert got["items"][2]["error"]["code"] == "EEXIST"
     assert "id" in got["items"][3]
     assert got["items"][4]["error"]["code"] == got["items"][5]["error"]["code"] == "EINVAL"
     assert web.post("/api/v1/tasks", []).json == {"items": [], "added": 0, "refused": 0}
+
+
+def test_what_was_done_is_told(web, store):
+    one = {"type": "t", "debounce": "1h", "max_wait": "2h"}
+    made = web.post("/api/v1/tasks", {**one, "payload": "first"}).json
+    assert made["effect"] == "created"
+    assert web.post("/api/v1/tasks", {**one, "payload": "last"}).json == {
+        "id": made["id"], "effect": "replaced"}
+    assert web.post("/api/v1/tasks", {**one, "debounce_mode": "keep"}).json["effect"] == "kept"
+    assert web(f"/api/v1/queues/default/tasks/{made['id']}").json["payload"] == "last"
+    got = web.post("/api/v1/tasks", [
+        {"type": "t", "id": "mine"}, {"type": "t", "id": "mine", "payload": "x", "replace": True},
+        one, {"type": "t", "replace": True}, {**one, "in": "1h"}, {**one, "debounce_key": "\0"},
+    ]).json
+    assert [item.get("effect") for item in got["items"]] == [
+        "created", "replaced", "replaced", None, None, None]
+    assert "'replace' needs 'id'" in got["items"][3]["error"]["message"]
+    assert "'debounce' and 'in' exclude each other" in got["items"][4]["error"]["message"]
+    assert "without NUL" in got["items"][5]["error"]["message"]
 
 
 def test_so_many_tasks_at_a_time(web, store):

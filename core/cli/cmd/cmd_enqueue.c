@@ -54,6 +54,19 @@ static const cli_option options[] = {
       "started it, or nothing", 0, 0 },
     { "return-existing", 0, CLI_FLAG, offsetof(enqueue_args, return_existing), NULL,
       "with --unique: instead of refusing, print the id of the task that is there", 0, 0 },
+    { "debounce", 0, CLI_DURATION, offsetof(enqueue_args, debounce), "DURATION",
+      "of all calls of this queue and type one task, which runs so long after the last of them", 0,
+      0 },
+    { "max-wait", 0, CLI_DURATION, offsetof(enqueue_args, max_wait), "DURATION",
+      "with --debounce: it runs so long after the first call at the latest (default: however long "
+      "calls come)", 0, 0 },
+    { "debounce-key", 0, CLI_TEXT, offsetof(enqueue_args, debounce_key), "KEY",
+      "with --debounce: of all calls of this key, whatever their type", 0, 0 },
+    { "debounce-mode", 0, CLI_CHOICE, offsetof(enqueue_args, debounce_mode), DEBOUNCE_MODES,
+      "with --debounce: a further call gives the task its payload and puts it off (default), only "
+      "puts it off, or only gives its payload", 0, 0 },
+    { "replace", 0, CLI_FLAG, offsetof(enqueue_args, replace), NULL,
+      "with --id: the task there is gets payload and options of this one, if it waits", 0, 0 },
     { "group", 0, CLI_TEXT, offsetof(enqueue_args, group), "NAME",
       "wait in this group until a worker makes one task of it", 0, 0 },
     { "expires", 0, CLI_DURATION, offsetof(enqueue_args, expires), "DURATION",
@@ -87,7 +100,7 @@ static void print_id(const cli *c, const char *id, const char *type,
         json_put_text(stdout, opts->queue ? opts->queue : "default");
         fputs(",\"type\":", stdout);
         json_put_text(stdout, type);
-        puts("}");
+        printf(",\"effect\":\"%s\"}\n", effect_word(*opts->effect));
     } else if (!c->global.quiet) {
         puts(id);
     }
@@ -96,16 +109,21 @@ static void print_id(const cli *c, const char *id, const char *type,
 // When the task may run, where a part of a second deserves a remark.
 static int64_t begin_ms(const gofer_enqueue_options *opts)
 {
-    return opts->delay_ms ? opts->delay_ms : opts->run_at_ms;
+    return opts->debounce_ms ? opts->debounce_ms
+        : opts->delay_ms     ? opts->delay_ms
+                             : opts->run_at_ms;
 }
 
 static int enqueue_one(cli *c, const put_way *way, const char *payload, size_t size,
-    const gofer_enqueue_options *opts)
+    gofer_enqueue_options *opts)
 {
     char *id = NULL;
+    int32_t effect = GOFER_EFFECT_CREATED;
     const char *type = c->words[0];
     const void *bytes = payload;
-    const put_round round = { 1, &type, &bytes, &size, &opts, NULL, &id };
+    const gofer_enqueue_options *its = opts;
+    const put_round round = { 1, &type, &bytes, &size, &its, NULL, &id };
+    opts->effect = &effect;
     gofer_status st = put_round_send(way, &round);
     if (st != GOFER_OK)
         return cli_fail_status(c, st, NULL);
@@ -275,11 +293,12 @@ const cli_command cmd_enqueue = {
         "one.\n"
         "With --batch each line of standard input is an object with the members type and, as "
         "wanted, payload, queue, id, in, at, priority, retry, timeout, deadline, retention, "
-        "headers, unique, unique_key, unique_until, return_existing, group, expires, "
-        "retry_policy, on_dead, limits (a list of keys) and limit_cost; the options of the "
-        "command line are the defaults. A payload that is a string stands for its characters, "
-        "{\"base64\": \"...\"} for bytes, any other value for its own JSON text. Each line has "
-        "its own fate; refused ones are told with their number, and the exit code is the first's.",
+        "headers, unique, unique_key, unique_until, return_existing, debounce, max_wait, "
+        "debounce_key, debounce_mode, replace, group, expires, retry_policy, on_dead, limits (a "
+        "list of keys) and limit_cost; the options of the command line are the defaults. A payload "
+        "that is a string stands for its characters, {\"base64\": \"...\"} for bytes, any other "
+        "value for its own JSON text. Each line has its own fate; refused ones are told with their "
+        "number, and the exit code is the first's.",
     .examples =
         "# an e-mail in five minutes, tried four times at most\n"
         "gofer enqueue email:welcome '{\"to\": \"ada@example.org\"}' --queue mail --in 5m --retry "
@@ -288,6 +307,8 @@ const cli_command cmd_enqueue = {
         "gofer enqueue report:monthly @sales.csv --retention 1d --timeout 2m\n"
         "# at most one rebuild of this index waits at a time, and it is no use after ten minutes\n"
         "gofer enqueue index:rebuild books --unique 1h --unique-until start --expires 10m\n"
+        "# one export five minutes after the last change, or an hour after the first\n"
+        "gofer enqueue export:run books --debounce 5m --max-wait 1h\n"
         "# many at once\n"
         "printf '{\"type\":\"ping\",\"payload\":%d}\\n' 1 2 3 | gofer enqueue --batch --queue low",
     .options = options,

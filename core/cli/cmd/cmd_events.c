@@ -12,8 +12,8 @@ typedef struct events_args {
     cli_number  count;
 } events_args;
 
-static const char *const known[] = { "enqueued", "started", "done", "retried", "archived",
-    "cancelled", "revoked", "expired", "snoozed", "requeued", "progress", "log" };
+static const char *const known[] = { "enqueued", "replaced", "started", "done", "retried",
+    "archived", "cancelled", "revoked", "expired", "snoozed", "requeued", "progress", "log" };
 enum { KNOWN = sizeof known / sizeof *known };
 
 static const cli_option options[] = {

@@ -436,7 +436,7 @@ typedef struct gofer_schedule_options {
     const char *tz;         /* time zone of the tz database, "Europe/Berlin"; NULL: UTC, or
                                CRON_TZ= of the spec */
     const gofer_enqueue_options *task; /* of its tasks; NULL: every default. No task_id, times,
-                                          unique, group, debounce, replace or effect;
+                                          unique, group, debounce or replace;
                                           expires_ms counts from the tick */
     int32_t     missed;     /* a GOFER_MISSED_ value */
     int32_t     missed_max; /* of GOFER_MISSED_ALL; 0: 10 */

@@ -351,8 +351,8 @@ FIELD(limit_key, paused_until_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "Until the
 
 KIND(event, "gofer_events_next", "Something that happened to a task.")
 FIELD(event, event, TEXT, none, ALWAYS, BOTH, "0.1.0",
-    "enqueued, started, done, retried, archived, cancelled, revoked, expired, snoozed, requeued, "
-    "progress or log.")
+    "enqueued, replaced, started, done, retried, archived, cancelled, revoked, expired, snoozed, "
+    "requeued, progress or log.")
 FIELD(event, at_ms, INT, unix_ms, ALWAYS, BOTH, "0.1.0", "When.")
 FIELD(event, id, TEXT, none, ALWAYS, BOTH, "0.1.0", "The task's id.")
 FIELD(event, type, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its type.")
@@ -606,6 +606,8 @@ KIND(enqueued, "", "A task that was enqueued.")
 FIELD(enqueued, id, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its id.")
 FIELD(enqueued, queue, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its queue.")
 FIELD(enqueued, type, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its type.")
+FIELD(enqueued, effect, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "What was done: created, replaced or kept.")
 
 KIND(enqueued_many, "", "Many tasks that were enqueued.")
 FIELD(enqueued_many, items, ARRAY(enqueued_item), none, ALWAYS, BOTH, "0.1.0", "Each of them.")
@@ -615,6 +617,8 @@ FIELD(enqueued_many, refused, INT, count, MAYBE, BOTH, "0.1.0", "How many are no
 KIND(enqueued_item, "", "One of many tasks.")
 FIELD(enqueued_item, line, INT, count, MAYBE, BOTH, "0.1.0", "Its line of the input; with --batch.")
 FIELD(enqueued_item, id, TEXT, none, MAYBE, BOTH, "0.1.0", "Its id, if it is in.")
+FIELD(enqueued_item, effect, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "What was done: created, replaced or kept; with --batch.")
 FIELD(enqueued_item, error, TEXT, none, MAYBE, BOTH, "0.1.0",
     "Else the name of a status, such as EINVAL,")
 FIELD(enqueued_item, message, TEXT, none, MAYBE, BOTH, "0.1.0", "and the reason in words.")

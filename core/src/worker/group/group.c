@@ -88,6 +88,7 @@ static gofer_status check_options(const gofer_enqueue_options *opts)
         : o.group               ? "group"
         : o.unique_ms           ? "unique_ms"
         : o.unique_key          ? "unique_key"
+        : o.debounce_ms         ? "debounce_ms"
                                 : NULL;
     if (st == GOFER_OK && wrong)
         return gf_fail(GOFER_EINVAL, "gofer_group_combine: a combined task has no %s of its own",
