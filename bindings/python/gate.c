@@ -94,6 +94,13 @@ static void leave(gofer_py_gate *gate)
         close_client(gate);
 }
 
+// Does the call tell more of this one than that it is in? Molds are shared, so where it tells that
+// is said in a copy.
+static int tells(const gofer_enqueue_options *o)
+{
+    return o->task_id || o->debounce_ms || o->replace || o->unique_conflict;
+}
+
 gofer_py_one gofer_py_put(gofer_py_gate *gate, int32_t anyway, const gofer_py_mold *mold,
     const char *payload, size_t size)
 {
@@ -102,7 +109,13 @@ gofer_py_one gofer_py_put(gofer_py_gate *gate, int32_t anyway, const gofer_py_mo
     if (!client)
         return one;
     char *id = NULL;
-    one.status = gofer_client_enqueue(client, mold->type, payload, size, &mold->options, &id);
+    if (tells(&mold->options)) {
+        gofer_enqueue_options copy = mold->options;
+        copy.effect = &one.effect;
+        one.status = gofer_client_enqueue(client, mold->type, payload, size, &copy, &id);
+    } else {
+        one.status = gofer_client_enqueue(client, mold->type, payload, size, &mold->options, &id);
+    }
     leave(gate);
     if (one.status != GOFER_OK)
         return one;
@@ -139,8 +152,22 @@ static void join_ids(gofer_py_batch *batch)
     batch->text_size = size;
 }
 
-// memory: of three pointers for each task
-static gofer_status put_batch(gofer_client *client, gofer_py_batch *batch, void *memory)
+// The options of one task: its mold's, or at *next a copy that tells.
+static const gofer_enqueue_options *options_of(gofer_py_batch *batch, size_t i,
+    gofer_enqueue_options **next)
+{
+    const gofer_enqueue_options *its = &batch->molds[i]->options;
+    if (!tells(its))
+        return its;
+    gofer_enqueue_options *copy = (*next)++;
+    *copy = *its;
+    copy->effect = &batch->effects[i];
+    return copy;
+}
+
+// memory: of three pointers for each task; copies: of options, for those that tell
+static gofer_status put_batch(gofer_client *client, gofer_py_batch *batch, void *memory,
+    gofer_enqueue_options *copies)
 {
     size_t count = batch->count;
     const char **types = memory;
@@ -149,7 +176,7 @@ static gofer_status put_batch(gofer_client *client, gofer_py_batch *batch, void 
     const char *at = batch->payloads;
     for (size_t i = 0; i < count; i++) {
         types[i] = batch->molds[i]->type;
-        options[i] = &batch->molds[i]->options;
+        options[i] = options_of(batch, i, &copies);
         payloads[i] = at;
         at += batch->sizes[i];
         batch->statuses[i] = GOFER_PY_NOT_REACHED;
@@ -162,17 +189,22 @@ gofer_status gofer_py_put_many(gofer_py_gate *gate, int32_t anyway, gofer_py_bat
 {
     if (batch->count > SIZE_MAX / (3 * sizeof(void *)))
         return GOFER_PY_NO_MEMORY;
+    size_t telling = 0;
+    for (size_t i = 0; i < batch->count; i++)
+        telling += tells(&batch->molds[i]->options) != 0;
     void *memory = malloc(batch->count ? batch->count * 3 * sizeof(void *) : 1);
-    if (!memory)
-        return GOFER_PY_NO_MEMORY;
-    gofer_client *client = enter(gate, anyway);
+    gofer_enqueue_options *copies = calloc(telling ? telling : 1, sizeof *copies);
+    gofer_client *client = memory && copies ? enter(gate, anyway) : NULL;
     if (!client) {
+        gofer_status why = memory && copies ? GOFER_PY_SHUT : GOFER_PY_NO_MEMORY;
         free(memory);
-        return GOFER_PY_SHUT;
+        free(copies);
+        return why;
     }
-    gofer_status status = put_batch(client, batch, memory);
+    gofer_status status = put_batch(client, batch, memory, copies);
     leave(gate);
     free(memory);
+    free(copies);
     join_ids(batch);
     return status;
 }

@@ -54,6 +54,7 @@ typedef struct gofer_py_one {
     gofer_status status;
     char id[44];            /* a UUID fits */
     char *long_id;          /* with GOFER_PY_LONG_ID one that does not: free with gofer_free */
+    int32_t effect;         /* a GOFER_EFFECT_ value */
 } gofer_py_one;
 
 /** gofer_client_enqueue.
@@ -71,6 +72,7 @@ typedef struct gofer_py_batch {
     const char *payloads;   /* one behind the other */
     const size_t *sizes;    /* of each */
     gofer_status *statuses; /* out: of each */
+    int32_t *effects;       /* out: of each a GOFER_EFFECT_ value; 0 before */
     char **ids;             /* out: only where there was no memory for `text`; free each */
     char *text;             /* out: the ids, each with a NUL, of a task that was refused the NUL
                                alone; NULL if no task is in. Free with gofer_py_text_free */

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 # Options of a task that an entry cannot have: each run would be refused, or mean another time.
 _REFUSED = ("group", "deadline")
 # What a task may have for its other enqueueings: an entry has its own way to avoid doubles.
-_LEFT_OUT = ("unique", "unique_key", "unique_until", "on_conflict")
+_LEFT_OUT = (
+    "unique", "unique_key", "unique_until", "on_conflict",
+    "debounce", "max_wait", "debounce_key", "debounce_mode",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

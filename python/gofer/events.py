@@ -63,8 +63,8 @@ class Event:
     """Something that happened to a task. What does not apply is None."""
 
     event: str = text_of("event")
-    """"enqueued", "started", "done", "retried", "archived", "cancelled", "revoked", "expired",
-    "snoozed", "requeued", "progress" or "log"."""
+    """"enqueued", "replaced", "started", "done", "retried", "archived", "cancelled", "revoked",
+    "expired", "snoozed", "requeued", "progress" or "log"."""
     at: Optional[datetime] = time_if("at_ms")
     id: str = text_of("id")
     type: str = text_of("type")

@@ -23,6 +23,11 @@ ON_CONFLICT: dict[str, int] = {
     "refuse": lib.GOFER_CONFLICT_REFUSE,
     "return": lib.GOFER_CONFLICT_RETURN,
 }
+DEBOUNCE_MODE: dict[str, int] = {
+    "replace": lib.GOFER_DEBOUNCE_REPLACE,
+    "keep": lib.GOFER_DEBOUNCE_KEEP,
+    "earliest": lib.GOFER_DEBOUNCE_EARLIEST,
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,11 @@ class Put:
     on_dead_queue: Optional[str] = None
     limits: Optional[tuple[str, ...]] = None
     limit_cost: int = 0
+    debounce_ms: int = 0
+    max_wait_ms: int = 0
+    debounce_key: Optional[str] = None
+    debounce_mode: int = 0
+    replace: int = 0
 
     @classmethod
     def of(cls, type: str, payload: bytes, given: Mapping[str, Any]) -> Put:
@@ -65,14 +75,13 @@ class Put:
 
 _TEXTS = {
     "queue": "queue", "task_id": "task id", "unique_key": "unique_key", "group": "group",
-    "retry": "retry policy",
+    "retry": "retry policy", "debounce_key": "debounce_key",
     "on_dead": "on_dead", "on_dead_queue": "queue of on_dead",
 }  # fmt: skip
 _NUMBERS = {
     "run_at_ms", "delay_ms", "timeout_ms", "deadline_ms", "retention_ms", "max_retry", "unique_ms",
     "unique_until", "unique_conflict", "expires_at_ms", "expires_ms",
-    "priority",
-    "limit_cost",
+    "priority", "limit_cost", "debounce_ms", "max_wait_ms", "debounce_mode", "replace",
 }  # fmt: skip
 
 
@@ -159,10 +168,25 @@ class Mold:
 _making = threading.RLock()  # a signal handler may come in between
 
 
+class TaskId(str):
+    """An id, and what the call that was answered with it has done: a GOFER_EFFECT_ value."""
+
+    effect: int
+
+    def __new__(cls, text: str, effect: int) -> TaskId:
+        made = super().__new__(cls, text)
+        made.effect = effect
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TaskId, (str(self), self.effect)
+
+
 def id_text(one: Any) -> str:
     """The id of a task that is in, of a gofer_py_one."""
     text: bytes = ffi.string(one.id)
-    return text.decode("utf-8", "replace")
+    decoded = text.decode("utf-8", "replace")
+    return TaskId(decoded, one.effect) if one.effect else decoded
 
 
 def fit(name: str, value: int) -> int:

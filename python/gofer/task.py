@@ -34,7 +34,16 @@ from .events import Outcome
 from .hints import signature_of
 from .ids import new_id
 from .payload import Codec, encoded, named, naming, writing
-from .put import NO_RETRY, NO_TIMEOUT_MS, ON_CONFLICT, UNIQUE_UNTIL, Mold, Put, id_text
+from .put import (
+    DEBOUNCE_MODE,
+    NO_RETRY,
+    NO_TIMEOUT_MS,
+    ON_CONFLICT,
+    UNIQUE_UNTIL,
+    Mold,
+    Put,
+    id_text,
+)
 from .results import TaskProgress, value_of
 from .times import Duration, Moment, duration_ms, moment_ms, now_ms
 
@@ -93,6 +102,16 @@ class TaskOptions(TypedDict, total=False):
     on_conflict: Literal["refuse", "return"]
     """While the lock holds: raise Duplicate, or give the handle of the task that has it. Default:
     "refuse"."""
+    debounce: Duration
+    """Of all calls of this queue and type (or of this debounce_key) there is one task, which runs
+    so long after the last of them."""
+    max_wait: Duration
+    """With debounce: it runs so long after the first call at the latest."""
+    debounce_key: str
+    """A name for what is one, in place of the type."""
+    debounce_mode: Literal["replace", "keep", "earliest"]
+    """What a further call does to the task: give it its payload and put it off, only put it off, or
+    only give it its payload. Default: "replace"."""
     group: str
     """It waits in this group until a worker makes one task of all of it."""
     expires: Duration
@@ -110,6 +129,8 @@ class Options(TaskOptions, total=False):
 
     id: str
     """The task's id. Default: a fresh UUID. The same id again, with the same task, adds nothing."""
+    replace: bool
+    """With id: a task of this id that waits gets payload and options of this one."""
     delay: Duration
     """Not before so long from now."""
     at: Moment
@@ -181,6 +202,7 @@ _AS_THEY_ARE = {
     "id": "task_id",
     "headers": "headers",
     "unique_key": "unique_key",
+    "debounce_key": "debounce_key",
     "group": "group",
     "retry_policy": "retry",
 }
@@ -240,6 +262,12 @@ def _whole(number: int, what: str) -> int:
     return number
 
 
+def _flag(value: bool, what: str) -> int:
+    if not isinstance(value, bool):
+        raise TypeError(f"{what} must be True or False, not {type(value).__name__}")
+    return int(value)
+
+
 # What becomes a number: the option, its place in Put, how it is read.
 _NUMBERS: dict[str, tuple[str, Callable[[Any, str], int]]] = {
     "delay": ("delay_ms", duration_ms),
@@ -253,6 +281,10 @@ _NUMBERS: dict[str, tuple[str, Callable[[Any, str], int]]] = {
     "unique": ("unique_ms", duration_ms),
     "unique_until": ("unique_until", functools.partial(word_of, UNIQUE_UNTIL)),
     "on_conflict": ("unique_conflict", functools.partial(word_of, ON_CONFLICT)),
+    "debounce": ("debounce_ms", duration_ms),
+    "max_wait": ("max_wait_ms", duration_ms),
+    "debounce_mode": ("debounce_mode", functools.partial(word_of, DEBOUNCE_MODE)),
+    "replace": ("replace", _flag),
     "expires": ("expires_ms", duration_ms),
     "expires_at": ("expires_at_ms", moment_ms),
 }
@@ -277,6 +309,11 @@ class Waiter(Protocol):
     ) -> Outcome: ...
 
 
+Effect = Literal["created", "replaced", "kept"]
+
+_EFFECTS: tuple[Effect, ...] = ("created", "replaced", "kept")  # as GOFER_EFFECT_
+
+
 class Handle(Generic[R_co]):
     """A task that is in. str(handle) is its id. R_co is what its function returns. Not to be
     changed."""
@@ -296,6 +333,12 @@ class Handle(Generic[R_co]):
         if not isinstance(found, str):
             found = self._id = id_text(found)
         return found
+
+    @property
+    def effect(self) -> Effect:
+        """What the call has done that gave this handle: "created" a task, "replaced" one that
+        waited, or "kept" one that is there."""
+        return _EFFECTS[getattr(self._id, "effect", 0)]
 
     def __repr__(self) -> str:
         return f"Handle(id={self.id!r}, type={self.type!r}, queue={self.queue!r})"

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import GoferError, NoMemory, check, error_of
 from ..info import py_text, take_text
 from ..native import ffi, lib
-from ..put import Mold, Put, id_text
+from ..put import Mold, Put, TaskId, id_text
 from .opened import Opened
 
 
@@ -76,7 +76,7 @@ def _long_id_of(one: Any) -> str:
     right after, as check."""
     if one.status != lib.GOFER_PY_LONG_ID:
         check(one.status)
-    return take_text(one.long_id)
+    return TaskId(take_text(one.long_id), one.effect)
 
 
 class _Batch:
@@ -89,6 +89,7 @@ class _Batch:
         self._payloads = ffi.from_buffer(b"".join(payloads))
         self._sizes = ffi.new("size_t[]", list(map(len, payloads)))
         self._statuses = ffi.new("gofer_status[]", count)
+        self._effects = ffi.new("int32_t[]", count)
         self._ids = ffi.new("char *[]", count)
         self._c = ffi.new("gofer_py_batch *")
         self._c.count = count
@@ -96,6 +97,7 @@ class _Batch:
         self._c.payloads = self._payloads
         self._c.sizes = self._sizes
         self._c.statuses = self._statuses
+        self._c.effects = self._effects
         self._c.ids = self._ids
         self._status = 0
         self._why = ""
@@ -120,11 +122,18 @@ class _Batch:
 
     def _texts(self) -> list[str]:
         if not self._c.text:  # there was no memory to make one of them all
-            return [take_text(each) if each else "" for each in self._ids]
+            return self._told([take_text(each) if each else "" for each in self._ids])
         text = ffi.gc(self._c.text, lib.gofer_py_text_free)
         self._c.text = ffi.NULL
         whole: bytes = ffi.unpack(text, self._c.text_size)
-        return whole.decode("utf-8", "replace").split("\0")[:-1]
+        return self._told(whole.decode("utf-8", "replace").split("\0")[:-1])
+
+    def _told(self, ids: list[str]) -> list[str]:
+        """With what has been done, where that was more than adding a task."""
+        for index, effect in enumerate(self._effects):
+            if effect:
+                ids[index] = TaskId(ids[index], effect)
+        return ids
 
     def _mixed(self) -> Iterator[str | GoferError]:
         """The library tells the cause of the first failure, which has the status of the whole; the

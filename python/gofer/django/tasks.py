@@ -30,6 +30,10 @@ class GoferTask(Task):
     unique_key: Optional[str] = None
     unique_until: Optional[str] = None
     on_conflict: Optional[str] = None
+    debounce: Any = None
+    max_wait: Any = None
+    debounce_key: Optional[str] = None
+    debounce_mode: Optional[str] = None
     expires: Any = None
     on_dead: Union[str, tuple[str, str], None] = None
     headers: Optional[Mapping[str, str]] = field(default=None, hash=False)
