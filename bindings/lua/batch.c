@@ -25,11 +25,11 @@ static int batch_gc(lua_State *L)
 static gofer_lua_batch *push_batch(lua_State *L, size_t count)
 {
     size_t one = sizeof(char *) + sizeof(void *) + sizeof(size_t) + sizeof(gofer_enqueue_options)
-        + sizeof(void *) + sizeof(gofer_status) + sizeof(char *);
+        + sizeof(void *) + sizeof(gofer_status) + sizeof(char *) + sizeof(int32_t);
     gofer_lua_batch *batch = lua_newuserdatauv(L, sizeof *batch + count * one, 1);
     memset(batch, 0, sizeof *batch + count * one);
     batch->count = count;
-    // The widest alignment first; gofer_status is the narrowest and last.
+    // The widest alignment first; gofer_status and the effects are the narrowest and last.
     batch->options = (gofer_enqueue_options *)(batch + 1);
     batch->types = (const char **)(batch->options + count);
     batch->payloads = (const void **)(batch->types + count);
@@ -37,6 +37,7 @@ static gofer_lua_batch *push_batch(lua_State *L, size_t count)
     batch->option_of = (const gofer_enqueue_options **)(batch->sizes + count);
     batch->ids = (char **)(batch->option_of + count);
     batch->statuses = (gofer_status *)(batch->ids + count);
+    batch->effects = batch->statuses + count;
     if (luaL_newmetatable(L, "gofer.batch")) {
         lua_pushcfunction(L, batch_gc);
         lua_setfield(L, -2, "__gc");
@@ -55,6 +56,7 @@ static void read_task(lua_State *L, gofer_lua_batch *batch, size_t i, int anchor
         gofer_lua_invalid(L, "a task must be a table {type=…, payload=…, …}");
     gofer_enqueue_options_init(&batch->options[i]);
     gofer_lua_read_table(L, task, gofer_lua_task_options, task_settings, &batch->options[i]);
+    batch->options[i].effect = &batch->effects[i];
     batch->option_of[i] = &batch->options[i];
     batch->statuses[i] = STATUS_UNSET;
 
@@ -107,18 +109,34 @@ gofer_lua_batch *gofer_lua_read_batch(lua_State *L, int index)
     return batch;
 }
 
+// Of those that were more than added what was done, by index; nil if there are none.
+static void push_effects(lua_State *L, const gofer_lua_batch *batch, size_t count)
+{
+    if (!count) {
+        lua_pushnil(L);
+        return;
+    }
+    lua_createtable(L, 0, (int)count);
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->statuses[i] >= 0 && batch->effects[i] != GOFER_EFFECT_CREATED) {
+            lua_pushstring(L, gofer_lua_effect_word(batch->effects[i]));
+            lua_rawseti(L, -2, (lua_Integer)i + 1);
+        }
+}
+
 void gofer_lua_push_batch(lua_State *L, gofer_lua_batch *batch, gofer_status status)
 {
-    size_t refused = 0;
+    size_t refused = 0, told = 0;
     for (size_t i = 0; i < batch->count; i++) {
         if (batch->statuses[i] == STATUS_UNSET)     // refused as a whole
             gofer_lua_check(L, status);
         refused += batch->statuses[i] < 0;
+        told += batch->statuses[i] >= 0 && batch->effects[i] != GOFER_EFFECT_CREATED;
     }
     if (batch->count == 0)
         gofer_lua_check(L, status);
 
-    luaL_checkstack(L, 4, "ids");
+    luaL_checkstack(L, 5, "ids");
     lua_createtable(L, (int)batch->count, 0);
     if (refused)
         lua_createtable(L, 0, (int)refused);
@@ -135,4 +153,5 @@ void gofer_lua_push_batch(lua_State *L, gofer_lua_batch *batch, gofer_status sta
         }
         lua_rawseti(L, -3, (lua_Integer)i + 1);
     }
+    push_effects(L, batch, told);
 }

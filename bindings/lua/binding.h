@@ -52,6 +52,9 @@ int64_t gofer_lua_int64(lua_State *L, int index, const char *what);
 // Tables of options; nil leaves the defaults.
 void gofer_lua_client_options(lua_State *L, int index, gofer_client_options *opts);
 void gofer_lua_enqueue_options(lua_State *L, int index, gofer_enqueue_options *opts);
+// Does the caller ask for what was done? And the word for that.
+int gofer_lua_asks_effect(lua_State *L, int index);
+const char *gofer_lua_effect_word(int32_t effect);
 void gofer_lua_filter(lua_State *L, int index, gofer_filter *filter);
 // -1: for ever
 void gofer_lua_wait_options(lua_State *L, int index, const char **queue, int64_t *timeout_ms);
@@ -145,6 +148,7 @@ typedef struct gofer_lua_batch {
     size_t                       *sizes;
     gofer_enqueue_options        *options;
     const gofer_enqueue_options **option_of;
+    int32_t                      *effects;
     gofer_status                 *statuses;
     char                        **ids;      // released with the batch
 } gofer_lua_batch;

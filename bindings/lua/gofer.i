@@ -157,6 +157,28 @@
 %typemap(argout) char **id_out
     "lua_pushstring(L, *$1); gofer_lua_let_go(L, place$argnum); SWIG_arg++;"
 
+/* Of one task: its id; and what was done, if that was asked for. */
+%typemap(in) (const gofer_enqueue_options *opts, char **id_out)
+             (gofer_enqueue_options options, int32_t did, int asked, int place) {
+    gofer_lua_enqueue_options(L, $input, &options);
+    asked = gofer_lua_asks_effect(L, $input);
+    did = GOFER_EFFECT_CREATED;
+    options.effect = &did;
+    $1 = &options;
+    $2 = NULL;
+}
+%typemap(check) (const gofer_enqueue_options *opts, char **id_out)
+    "$2 = (char **)gofer_lua_hold(L, gofer_free); place$argnum = lua_gettop(L);"
+%typemap(argout) (const gofer_enqueue_options *opts, char **id_out) {
+    lua_pushstring(L, *$2);
+    gofer_lua_let_go(L, place$argnum);
+    SWIG_arg++;
+    if (asked$argnum) {
+        lua_pushstring(L, gofer_lua_effect_word(did$argnum));
+        SWIG_arg++;
+    }
+}
+
 %typemap(in, numinputs=0) int64_t *count (int64_t number), int64_t *done (int64_t number)
     "number = 0; $1 = &number;"
 %typemap(argout) int64_t *count, int64_t *done
@@ -187,7 +209,7 @@
 %typemap(argout) (size_t count, const char *const *types, const void *const *payloads,
                   const size_t *sizes, const gofer_enqueue_options *const *opts,
                   gofer_status *statuses, char **ids_out)
-    "gofer_lua_push_batch(L, batch$argnum, result); SWIG_arg += 2;"
+    "gofer_lua_push_batch(L, batch$argnum, result); SWIG_arg += 3;"
 
 /* ---- Results ---- */
 

@@ -103,6 +103,8 @@ int32_t gofer_lua_int32(lua_State *L, int index, const char *what)
 
 // as GOFER_UNTIL_...
 static const char *const until_words[] = { "done", "start", "ttl", NULL };
+// as GOFER_DEBOUNCE_...
+static const char *const debounce_words[] = { "replace", "keep", "earliest", NULL };
 
 const gofer_lua_setting gofer_lua_task_options[] = {
     { "queue",           GOFER_LUA_TEXT,     PLACE(queue), NULL },
@@ -121,12 +123,18 @@ const gofer_lua_setting gofer_lua_task_options[] = {
     { "unique_until",    GOFER_LUA_WORD,     PLACE(unique_until), until_words },
     // GOFER_CONFLICT_RETURN is 1
     { "return_existing", GOFER_LUA_TRUTH,    PLACE(unique_conflict), NULL },
+    { "debounce",        GOFER_LUA_DURATION, PLACE(debounce_ms), NULL },
+    { "max_wait",        GOFER_LUA_DURATION, PLACE(max_wait_ms), NULL },
+    { "debounce_key",    GOFER_LUA_TEXT,     PLACE(debounce_key), NULL },
+    { "debounce_mode",   GOFER_LUA_WORD,     PLACE(debounce_mode), debounce_words },
+    { "replace",         GOFER_LUA_TRUTH,    PLACE(replace), NULL },
     { "group",           GOFER_LUA_TEXT,     PLACE(group), NULL },
     { "expires",         GOFER_LUA_DURATION, PLACE(expires_ms), NULL },
     { "expires_at",      GOFER_LUA_TIME,     PLACE(expires_at_ms), NULL },
     { "on_dead",         GOFER_LUA_DEAD,     0, NULL },
     { "limits",          GOFER_LUA_KEYS,     PLACE(limits), NULL },
     { "limit_cost",      GOFER_LUA_BYTES,    PLACE(limit_cost), NULL },
+    { "effect",          GOFER_LUA_LATER,    0, NULL },
     { NULL, GOFER_LUA_TEXT, 0, NULL },
 };
 
@@ -325,7 +333,7 @@ static const gofer_lua_setting *find(const gofer_lua_setting *settings, const ch
 static int unknown(lua_State *L, const char *name, const gofer_lua_setting *settings,
     const gofer_lua_setting *more)
 {
-    char known[384] = "";
+    char known[512] = "";
     for (size_t i = 0; i < 2; i++)
         for (const gofer_lua_setting *s = i ? settings : more; s && s->name; s++) {
             size_t used = strlen(known);
@@ -369,6 +377,25 @@ void gofer_lua_enqueue_options(lua_State *L, int index, gofer_enqueue_options *o
     gofer_enqueue_options_init(opts);
     if (!lua_isnoneornil(L, index))
         gofer_lua_read_table(L, index, gofer_lua_task_options, NULL, opts);
+}
+
+int gofer_lua_asks_effect(lua_State *L, int index)
+{
+    if (lua_type(L, index) != LUA_TTABLE)
+        return 0;
+    lua_pushliteral(L, "effect");
+    int type = lua_rawget(L, index), asks = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    if (type != LUA_TNIL && type != LUA_TBOOLEAN)
+        gofer_lua_invalid(L, "effect must be true or false, not a %s", lua_typename(L, type));
+    return asks;
+}
+
+const char *gofer_lua_effect_word(int32_t effect)
+{
+    return effect == GOFER_EFFECT_REPLACED ? "replaced"
+        : effect == GOFER_EFFECT_KEPT      ? "kept"
+                                           : "created";
 }
 
 void gofer_lua_page_options(lua_State *L, int index, gofer_lua_page *page)

@@ -32,6 +32,37 @@ function tests.a_unique_task_is_there_once(folder)
   check.fails("EDUPLICATE: ", app.enqueue, app, "l", "", { unique = 60, unique_until = "ttl" })
 end
 
+function tests.of_many_calls_there_is_one_task(folder)
+  local app <close> = open(folder)
+  local asking = { debounce = "1h", max_wait = "2h", effect = true }
+  local id, effect = app:enqueue("t", "one", asking)
+  check.equal(effect, "created")
+  local again, then_what = app:enqueue("t", "two", asking)
+  check.equal(again, id)
+  check.equal(then_what, "replaced")
+  check.equal(app:task(id).payload, "two")
+  local keep = { debounce = "1h", debounce_mode = "keep" }
+  check.equal(select("#", app:enqueue("t", "three", keep)), 1)
+  check.equal(app:task(id).payload, "two")
+  assert(app:enqueue("t", "", { debounce = 60, debounce_key = "mine" }) ~= id)
+  check.equal(select(2, app:enqueue("u", "x", { id = "mine", replace = true, effect = true })),
+    "created")
+  check.equal(select(2, app:enqueue("u", "y", { id = "mine", replace = true, effect = true })),
+    "replaced")
+  local ids, errors, effects = app:enqueue_many {
+    { type = "t", payload = "4", debounce = "1h" }, { type = "plain" },
+    { type = "u", payload = "z", id = "mine", replace = true }, { type = "u", id = "mine" },
+  }
+  check.equal(ids[1], id)
+  check.equal(effects, { [1] = "replaced", [3] = "replaced" })
+  assert(errors[4]:find("EEXIST", 1, true))
+  for _, opts in ipairs {
+    { debounce = "1h", debounce_mode = "last" }, { debounce = "1h", max_wait = 1 },
+    { max_wait = 1 }, { debounce = "1h", delay = 1 }, { replace = true }, { effect = "yes" },
+    { debounce = "1h", debounce_key = ("k"):rep(256) }, { debounce = "1h", debounce_key = "a\0" },
+  } do check.fails("EINVAL: ", app.enqueue, app, "t", "", opts) end
+end
+
 function tests.the_new_options_reach_the_task(folder)
   local app <close> = open(folder)
   local now = os.time()
