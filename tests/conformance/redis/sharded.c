@@ -136,6 +136,38 @@ static void an_id_is_known_in_the_whole_queue(void)
     store_close(b);
 }
 
+static void a_key_is_debounced_over_all_slots(void)
+{
+    gf_broker *b = open_sharded(SHARDS);
+    const gf_debounce how = { .delay_ms = 3600000 };
+    for (int i = 0; i < 10; i++) {
+        char id[16], key[16], holder[GF_ID_MAX + 1] = "";
+        snprintf(id, sizeof id, "d%d", i);
+        snprintf(key, sizeof key, "key %d", i);
+        gf_debounce named = how;
+        named.key = key;
+        gf_message first = message("q", id), second = message("q", "second");
+        gf_put item = { .message = &first, .debounce = &named, .fresh = true, .holder = holder };
+        CHECK_OK(b->ops->tasks->put(b, &item, 1));
+        CHECK_INT(item.effect, GF_CREATED);
+        item.message = &second;
+        CHECK_OK(b->ops->tasks->put(b, &item, 1));
+        CHECK_STATUS(item.status, GOFER_OK);
+        CHECK_INT(item.effect, GF_REPLACED);
+        CHECK_STR(holder, id);
+        // Replaced by its id it is found where its key has led it.
+        gf_message other = message("q", id);
+        other.type = "another";
+        gf_put over = { .message = &other, .replaces = true };
+        CHECK_OK(b->ops->tasks->put(b, &over, 1));
+        CHECK_STATUS(over.status, GOFER_OK);
+        CHECK_INT(over.effect, GF_REPLACED);
+        CHECK_STR(task_text(b, "q", id, "type"), "another");
+    }
+    CHECK_INT(queue_number(b, "q", "scheduled"), 10);
+    store_close(b);
+}
+
 static void a_lock_holds_over_all_slots(void)
 {
     gf_broker *b = open_sharded(SHARDS);
@@ -606,7 +638,8 @@ suite suite_sharded(void)
         TEST(tasks_are_spread_and_taken_as_of_one_queue),
         TEST(a_batch_is_spread_in_one_call),
         TEST(an_id_is_known_in_the_whole_queue),
-        TEST(a_lock_holds_over_all_slots),
+        TEST(a_key_is_debounced_over_all_slots),
+    TEST(a_lock_holds_over_all_slots),
         TEST(the_number_of_slots_changes_under_way),
         TEST(slots_that_are_empty_for_long_are_given_up),
         TEST(the_queue_is_one_line_and_its_name_alone),
