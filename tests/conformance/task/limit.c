@@ -882,6 +882,74 @@ static void over_may_cancel_the_oldest(void)
     closes(b);
 }
 
+// ---- with other options -------------------------------------------------------------------------
+
+static void put_over(gf_broker *b, const char *id, const char *keys, const char *payload)
+{
+    char room[LIMIT_ROOM];
+    gf_message m = message("q", id);
+    m.payload = payload;
+    m.payload_size = strlen(payload);
+    if (*keys)
+        set_limit_keys(&m, keys, 1, room);
+    CHECK_OK(put_as(b, (gf_put){ .message = &m, .replaces = true }));
+}
+
+static void a_replaced_task_has_the_new_keys(void)
+{
+    taken t = { .count = 0 };
+    gf_broker *b = limits_open();
+    at_most(b, "k", 1);
+    at_most(b, "l", 1);
+    put_of(b, "a", "k");
+    put_of(b, "b", "k");
+    put_of(b, "c", "k");
+    CHECK_STR(take_all(b, "q", &t), "a");
+    put_over(b, "b", "l", "new");          // waited for k
+    put_over(b, "c", "k", "same");
+    put_over(b, "d", "l", "fresh");
+    CHECK_STR(queue_counts(b, "q"), "p3 a1 s0 r0 c0 x0");
+    CHECK_STR(take_all(b, "q", &t), "b");
+    CHECK_MEM(t.claims[1]->message.payload, t.claims[1]->message.payload_size, "new", 3);
+    CHECK_STR(task_text(b, "q", "c", "waits_for"), "k");
+    CHECK_STR(task_text(b, "q", "d", "waits_for"), "l");
+    put_over(b, "d", "", "free");
+    CHECK_STR(take_all(b, "q", &t), "d");
+    end_all(b, &t);
+    CHECK_STR(take_all(b, "q", &t), "c");
+    end_all(b, &t);
+    closes(b);
+}
+
+static void a_debounced_task_has_the_latest_keys(void)
+{
+    static const char *const keys[] = { "", "k", "l" };
+    const gf_debounce how = { .delay_ms = HOUR_MS };
+    taken t = { .count = 0 };
+    gf_broker *b = limits_open();
+    at_most(b, "l", 1);
+    put_of(b, "holds", "l");
+    CHECK_STR(take_all(b, "q", &t), "holds");
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        char room[LIMIT_ROOM], id[8];
+        snprintf(id, sizeof id, "%zu", i);
+        gf_message m = message("q", id);
+        if (*keys[i])
+            set_limit_keys(&m, keys[i], 1, room);
+        CHECK_OK(put_as(b, (gf_put){ .message = &m, .debounce = &how }));
+    }
+    gofer_status st;
+    const char *first = "0";
+    CHECK_OK(b->ops->act->tasks_act(b, "q", GF_ACT_RUN, &first, 1, &st));
+    CHECK_STATUS(st, GOFER_OK);
+    CHECK_STR(take_all(b, "q", &t), "");
+    CHECK_STR(task_text(b, "q", "0", "waits_for"), "l");
+    end_all(b, &t);
+    CHECK_STR(take_all(b, "q", &t), "0");
+    end_all(b, &t);
+    closes(b);
+}
+
 // ---- looking ------------------------------------------------------------------------------------
 
 static void limits_are_listed_by_pages(void)
@@ -1028,6 +1096,8 @@ suite suite_limit(void)
         TEST(a_pause_holds_a_key_up),
         TEST(over_may_mean_refused),
         TEST(over_may_cancel_the_oldest),
+        TEST(a_replaced_task_has_the_new_keys),
+        TEST(a_debounced_task_has_the_latest_keys),
         TEST(limits_are_listed_by_pages),
         TEST(keys_are_listed_by_pages),
         TEST(a_key_of_any_bytes_is_a_key),

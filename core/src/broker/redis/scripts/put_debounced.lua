@@ -1,9 +1,11 @@
 -- put_debounced.lua - put tasks of which there is one for all calls of a key.
--- KEYS: scheduled, the line, then of each task its hash and the record of its key.
--- ARGV: where the id begins in the hashes' names, then of each task: the message, how many bytes of
--- it are before the field of its id, and how many that has, after how many ms it is due, after how
--- many from the first call on at the latest (0: never), the mode (replace, keep, earliest), the
--- lane (empty: it has no priority).
+-- KEYS: scheduled, the line, which limits count, then of each task its hash and the record of its
+-- key.
+-- ARGV: where the id begins in the hashes' names, which hash the limits are in, then of each task:
+-- the message, how many bytes of it are before the field of its id, and how many that has, after
+-- how many ms it is due, after how many from the first call on at the latest (0: never), the mode
+-- (replace, keep, earliest), the lane (empty: it has no priority), its cost and limit keys (empty:
+-- none).
 -- Answer of each: 1: it is a new one; what was done (replaced, kept) and the id of the task that
 -- was there; or the message that stands under its id.
 -- The record says when the first call was and which task that made. It is never believed: a Go
@@ -14,9 +16,10 @@
 -- Cost: O(log n) for each task.
 
 --@use refusal anew
---@keys scheduled line=gofer:line ...
---@args id_at
---@each message id_from id_size delay most mode lane
+--@keys scheduled line=gofer:line limited=gofer:limited ...
+--@use flag
+--@args id_at limits
+--@each message id_from id_size delay most mode lane limit
 local now, from, out = redis.call('TIME'), tonumber(id_at), {}
 local now_ms, week = now[1] * 1000 + math.floor(now[2] / 1000), 604800
 local prefix = string.sub(KEYS[FIXED_KEYS + 1], 1, from - 1)
@@ -38,6 +41,7 @@ local function renamed(msg, before, size, id)
 end
 redis.call('ZCARD', scheduled)
 redis.call('ZCARD', line)
+redis.call('EXISTS', limited)
 for i = 1, #KEYS - FIXED_KEYS, 2 do standing(KEYS[i + 1 + FIXED_KEYS]) end
 local function put(key, record, a)
   local own, id, first, due = string.sub(key, from), standing(record)
@@ -54,8 +58,10 @@ local function put(key, record, a)
   local e = redis.pcall('HSET', task, 'gofer:key', record)
   if type(e) == 'table' then return refusal(e, 'HSET', task, 'gofer:key', record) end
   if not id or mode ~= 'keep' then
-    anew(task, renamed(ARGV[a + MESSAGE], before, size, id or own), ARGV[a + LANE])
+    anew(task, renamed(ARGV[a + MESSAGE], before, size, id or own), ARGV[a + LANE],
+        ARGV[a + LIMIT])
     redis.call('HSET', task, 'state', 'scheduled')
+    if ARGV[a + LIMIT] ~= '' then flag(limits) end
   end
   redis.call('ZADD', scheduled, string.format('%.0f', at), id or own)
   redis.call('SET', record, string.format('%.0f %s', first or now_ms, id or own), 'EX',

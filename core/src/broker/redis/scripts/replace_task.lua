@@ -1,12 +1,14 @@
 -- replace_task.lua - put a task, in the place of one that waits under its id if there is one.
 -- ARGV: "asynq:{q}:t:", id, the message, when (Unix ms; empty: where it is, or now), the lane
--- (empty: it has no priority).
+-- (empty: it has no priority), its cost and limit keys (empty: none), which hash the limits are in.
+-- One that waits for a limit key gets in line anew.
 -- Answer, in a list: 1: there was none; 'replaced'; or where the task there is, and its message.
 -- What was to be retried is scheduled, for it has not failed yet.
 -- Cost: O(n) of pending, O(log n) of a sorted set.
 
---@use refusal one_task anew enline ring lock_of unlock find
-local msg, at, lane, now = ARGV[3], ARGV[4], ARGV[5], redis.call('TIME')
+local limited = string.sub(ARGV[1], 1, -3) .. 'gofer:limited'
+--@use refusal one_task anew enline ring lock_of unlock unhold flag find
+local msg, at, lane, limit, now = ARGV[3], ARGV[4], ARGV[5], ARGV[6], redis.call('TIME')
 local waits = { pending = true, scheduled = true, retry = true }
 local since = now[1] .. string.format('%06d', now[2]) .. '000'
 if here and not waits[place] then
@@ -16,20 +18,25 @@ end
 local told = at ~= ''
 local later = told and tonumber(at) > now[1] * 1000 + now[2] / 1000
 at = later and string.format('%.0f', math.ceil(at / 1000)) or '0'
-local old = here and redis.call('HMGET', task, 'unique_key', 'group', 'msg', 'gofer:lane') or {}
+local old = here and redis.call('HMGET', task, 'unique_key', 'group', 'msg', 'gofer:lane',
+  'gofer:limit', 'gofer:held') or {}
 local lock, locks = lock_of(old), prefix:sub(1, -3) .. 'unique:'
 if lock and lock:sub(1, #locks) == locks then redis.call('EXISTS', lock) else lock = nil end
 redis.call('LLEN', pending)
 redis.call('ZCARD', scheduled)
 redis.call('ZCARD', retry)
 redis.call('ZCARD', line)
+redis.call('EXISTS', limited)
 -- What comes first needs memory, and nothing after it fails.
 local e = redis.pcall('HSET', task, 'msg', old[3] or msg)
 if type(e) == 'table' then return refusal(e, 'HSET', task, 'msg', msg) end
 if lock then unlock(lock, id) end
-anew(task, msg, lane)
+local held = old[6]
+if held then unhold(prefix, id) end
+anew(task, msg, lane, limit)
+if limit ~= '' then flag(ARGV[7]) end
 if here and not told and place == 'scheduled' then return { 'replaced' } end
-if here and not told and place == 'pending' and (old[4] or '') == lane then
+if here and not told and place == 'pending' and (old[4] or '') == lane and not held then
   return { 'replaced' }
 end
 if here and not told and place == 'retry' then

@@ -213,6 +213,7 @@ static void begin_piece(putting *p, size_t number)
 {
     piece *its = &p->pieces[number];
     gf_rd_cmd *cmd = &p->cmds[number];
+    gf_rd_limits_key(p->s, its->queue, &its->limits);
     if (its->kind != NEW) {
         (its->kind == OVER ? begin_over : begin_debounced)(its, cmd);
         return;
@@ -225,7 +226,6 @@ static void begin_piece(putting *p, size_t number)
     }
     GF_RD_KEYS_PUT_ANY(ADD_KEY)
     gf_rd_key_of(&its->group, its->queue, "g:");
-    gf_rd_limits_key(p->s, its->queue, &its->limits);
 }
 
 static void add_keys(piece *its, gf_rd_cmd *cmd, const gf_rd_new *n)
@@ -249,7 +249,10 @@ static void add_args(putting *p, size_t number)
         gf_rd_add(&cmd->args, its->over[OVER_KEYS].text);
     } else if (its->kind == DEBOUNCED) {
         enum { GF_RD_ARGS_PUT_DEBOUNCED(GF_RD_ARG) COUNT };
-        const gf_rd_arg words[COUNT] = { [ID_AT] = id_at };
+        const gf_rd_arg words[COUNT] = {
+            [ID_AT] = id_at,
+            [LIMITS] = gf_rd_arg_text(its->limits.text),
+        };
         gf_rd_add_all(&cmd->args, words, COUNT);
     } else if (its->any) {
         enum { GF_RD_ARGS_PUT_ANY(GF_RD_ARG) COUNT };
@@ -305,6 +308,7 @@ static void add_debounced(gf_rd_args *a, const gf_rd_new *n)
         [MOST] = gf_rd_arg_int(d->max_wait_ms),
         [MODE] = gf_rd_arg_text(modes[d->mode]),
         [LANE] = gf_rd_arg_text(n->lane),
+        [LIMIT] = gf_rd_arg_text(n->limit),
     };
     gf_rd_add_all(a, words, COUNT);
 }
@@ -318,6 +322,7 @@ static void add_over(gf_rd_args *a, const gf_rd_new *n)
     else
         gf_rd_add(a, "");
     gf_rd_add(a, n->lane);
+    gf_rd_add(a, n->limit ? n->limit : "");
 }
 
 static void add_now(gf_rd_args *a, const gf_rd_new *n)
@@ -366,6 +371,8 @@ static void make_commands(putting *p)
                 : its->kind == DEBOUNCED ? add_debounced
                 : its->any               ? add_any
                                          : add_now)(&p->cmds[n->piece].args, n);
+        if (its->kind == OVER)
+            gf_rd_add(&p->cmds[n->piece].args, its->limits.text);
     }
     p->cmd_count = p->piece_count;
     add_and_ask(p);

@@ -29,6 +29,8 @@ static int64_t take_out(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_place *place, 
     }
     if (bid)
         GF_SQ_RUN(t->conn, GF_SQL_BLOB_DROP, bid);
+    if (ready && gf_sq_is_held(place->seq))
+        gf_sq_unpark(t, place->seq);
     if (ready)
         GF_SQ_RUN(t->conn, GF_SQL_READY_DROP_RANGE, place->seq, place->seq);
     else
@@ -65,6 +67,7 @@ void gf_sq_row_replace(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_place *place, c
 {
     gf_sq_new_row row = { .seq = place->seq, .message = m };
     gf_sq_lane_expect(t, q, gf_priority_of(m));
+    gf_sq_limit_expect(t, q, m);
     int64_t was_ms = take_out(t, q, place, m->id);
     if (gf_sq_is_ranked(row.seq)) {
         row.seq = gf_sq_queue_next(q);
@@ -74,14 +77,16 @@ void gf_sq_row_replace(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_place *place, c
 }
 
 // At its place, if it is in the right line and was not told to run now; else at the end of its
-// line.
+// line, as one that waits for a limit's key.
 static void replace_pending(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_place *place,
     const gf_message *m, bool stays)
 {
     int32_t priority = gf_priority_of(m);
     gf_sq_new_row row = { .seq = place->seq, .message = m };
-    stays = stays && gf_sq_row_priority(t, q, place->state, place->seq) == priority;
+    stays = stays && !gf_sq_is_held(place->seq) &&
+        gf_sq_row_priority(t, q, place->state, place->seq) == priority;
     gf_sq_lane_expect(t, q, priority);
+    gf_sq_limit_expect(t, q, m);
     int64_t was_ms = take_out(t, q, place, m->id);
     if (!stays) {
         row.seq = gf_sq_line_next(t, q, priority);
