@@ -393,7 +393,7 @@ static void a_run_goes_its_way_in_its_slot(void)
 static void pages_of_groups_go_over_all_slots(void)
 {
     gf_broker *b = open_sharded(SHARDS);
-    char names[256] = "", cursor[64] = "", text[8];
+    char names[256] = "", cursor[64] = "", text[16];
     for (int i = 0; i < 10; i++) {
         snprintf(text, sizeof text, "g%d", i);
         gf_message m = message("q", text);
