@@ -4,6 +4,8 @@ import { h } from "./dom.js";
 import { ask, button, moment, Table, turns } from "./parts.js";
 import { link, path } from "./route.js";
 
+const LISTED = 200;
+
 /** @param {import("./app.js").Context} context */
 export default function schedules({ may, everywhere }) {
     const pages = turns(() => view.again());
@@ -94,7 +96,7 @@ export default function schedules({ may, everywhere }) {
             pages.node,
         ),
         refresh: async () => {
-            const page = await get("schedules", { cursor: pages.cursor() });
+            const page = await get("schedules", { cursor: pages.cursor(), limit: LISTED });
             table.show(page.items);
             pages.show(page.next_cursor);
         },

@@ -5,6 +5,8 @@ import { bytes, many } from "./format.js";
 import { ask, badge, button, moment, Table, turns } from "./parts.js";
 import { link, path } from "./route.js";
 
+const LISTED = 200;
+
 /** What each runs: Redis tells it of workers, SQLite of tasks alone. @param {any[]} workers */
 async function running(workers) {
     const untold = workers.some((w) => w.running && !items(w.tasks).length),
@@ -98,7 +100,7 @@ export default function workers({ may, everywhere }) {
     const view = {
         node: h("section", {}, h("h1", {}, "Workers"), table.node, pages.node, detail),
         refresh: async () => {
-            const page = await get("workers", { cursor: pages.cursor() }),
+            const page = await get("workers", { cursor: pages.cursor(), limit: LISTED }),
                 seen = page.items,
                 tasks = await running(seen),
                 of = (/** @type {any} */ w) => tasks.get(w.worker) ?? [];
