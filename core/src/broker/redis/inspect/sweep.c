@@ -9,7 +9,7 @@
 // Queues in one script, where their keys may meet, and in one pipeline: while the server runs the
 // scripts, the answers that are there already are read, and the more there are the less does it
 // wait for us. They are fewer where each may take as long as a script, or is answered at length.
-enum { TOGETHER = 64, PIPELINE = 1024, PIPELINE_SHORT = 256 };
+enum { TOGETHER = 64, PIPELINE = 512, PIPELINE_SHORT = 256 };
 
 // Room for one pipeline: so many queues in each command.
 typedef struct sweeping {
