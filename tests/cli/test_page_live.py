@@ -119,6 +119,19 @@ def test_ticks_that_were_missed_are_seen(page, gofer):
     assert 500 <= count < 700 and " to " in said
 
 
+def test_a_queue_tells_who_paused_it(admin, gofer):
+    gofer.enqueue("t", "x")
+    gofer("queue", "pause", "default")
+    admin.go("/queues/default", "default")
+    admin.sees(" ago, by ", "dl")
+    admin.sees("@", "dl")
+    admin.click("Unpause")
+    admin.misses(", by ", "dl")
+    admin.click("Pause")
+    admin.sees(", by ", "dl")
+    admin.misses("@", "dl")
+
+
 def test_a_server_that_goes_and_comes_back(browse, gofer):
     first = Web(gofer)
     page = browse(first.address)

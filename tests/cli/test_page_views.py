@@ -138,19 +138,6 @@ def test_whatever_its_name_it_has_a_view(admin, gofer, name):
     admin.sees("at 00:00 every day")
 
 
-def test_a_queue_tells_who_paused_it(admin, gofer):
-    gofer.enqueue("t", "x")
-    gofer("queue", "pause", "default")
-    admin.go("/queues/default", "default")
-    admin.sees(" ago, by ", "dl")
-    admin.sees("@", "dl")
-    admin.click("Unpause")
-    admin.misses(", by ", "dl")
-    admin.click("Pause")
-    admin.sees(", by ", "dl")
-    admin.misses("@", "dl")
-
-
 FOOT = "p.foot"     # all rows are slow to read
 
 
