@@ -382,7 +382,7 @@ static void idle_workers_are_one_command_together(void)
         REQUIRE_OK(b->ops->upkeep->worker_register(b, &e, LEASE_MS));
     }
     raw_run("CONFIG RESETSTAT");
-    REQUIRE_OK(b->ops->inspect->workers(b, &list));
+    REQUIRE_OK(b->ops->inspect->workers(b, NULL, &list));
     CHECK_INT(calls_of("mget"), 1);
     CHECK_INT(calls_of("zrange"), 1);
     CHECK_INT(calls_of("hvals"), BUSY);
