@@ -302,15 +302,15 @@ static gofer_status set_own(gf_draft *d, const gofer_client *client, const gofer
 {
     gf_task_options own = { 0 };
     char *keys = NULL, *ordered = NULL;
-    gofer_status st = set_expiry(d, o, &own);
+    gofer_status st = set_debounce(d, o);
+    if (st == GOFER_OK)
+        st = set_expiry(d, o, &own);
     if (st == GOFER_OK)
         st = set_priority(o, &own);
     if (st == GOFER_OK)
         st = set_policies(o, &own);
     if (st == GOFER_OK)
         st = set_unique(d, o, &own);
-    if (st == GOFER_OK)
-        st = set_debounce(d, o);
     if (st == GOFER_OK)
         st = set_group(d, client, o);
     if (st == GOFER_OK)

@@ -140,6 +140,30 @@ static void the_options_of_the_last_call_count_too(void)
     store_check_sound();
 }
 
+// With a priority it waits in a line, where on Redis it stands among the scheduled ones.
+static void what_waits_in_a_line_is_due(void)
+{
+    gf_broker *b = store_open();
+    char room[64];
+    const gf_debounce soon = { .delay_ms = 1 }, later = { .delay_ms = HOUR_MS };
+    gf_message m = message("q", "a");
+    set_priority(&m, 5, room);
+    CHECK_OK(put_as(b, (gf_put){ .message = &m, .debounce = &soon }));
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS; forward(b) == 0 && gf_mono_ms() < end;)
+        gf_sleep_us(20000);
+    CHECK_STR(task_state(b, "q", "a"), "pending");
+    m.id = "b";
+    CHECK_OK(put_as(b, (gf_put){ .message = &m, .debounce = &later }));
+    CHECK_STR(queue_counts(b, "q"), "p1 a0 s1 r0 c0 x0");
+    run_now(b, "b");
+    m.id = "c";
+    CHECK_OK(put_as(b, (gf_put){ .message = &m, .debounce = &later }));
+    CHECK_STR(queue_counts(b, "q"), "p2 a0 s1 r0 c0 x0");
+    drain_expecting(b, "q", "a b");
+    store_close(b);
+    store_check_sound();
+}
+
 // As many calls as you like: it is due when the time from the first is over.
 static void the_longest_wait_holds(void)
 {
@@ -290,7 +314,7 @@ static void a_batch_may_have_tasks_of_all_kinds(void)
     enum { ALL = 9 };
     gf_message m[ALL];
     gf_put items[ALL];
-    char ids[ALL][8], holders[ALL][GF_ID_MAX + 1];
+    char ids[ALL][16], holders[ALL][GF_ID_MAX + 1];
     const gf_debounce how = { .delay_ms = HOUR_MS };
     for (int i = 0; i < ALL; i++) {
         snprintf(ids[i], sizeof ids[i], "t%d", i);
@@ -556,7 +580,8 @@ suite suite_debounce(void)
 {
     static const check_test tests[] = {
         TEST(of_calls_of_a_key_the_last_counts), TEST(the_options_of_the_last_call_count_too),
-        TEST(the_longest_wait_holds), TEST(each_mode_does_what_it_says),
+        TEST(what_waits_in_a_line_is_due), TEST(the_longest_wait_holds),
+        TEST(each_mode_does_what_it_says),
         TEST(what_is_due_is_followed_by_another), TEST(who_takes_the_task_away_ends_its_debounce),
         TEST(an_id_of_its_own_is_respected), TEST(names_may_have_any_letters),
         TEST(a_batch_may_have_tasks_of_all_kinds), TEST(many_at_a_time_make_one),
