@@ -33,6 +33,8 @@ typedef struct chunk {
 } chunk;
 
 static const char front[] = "asynq:{";
+// Of limit keys that all queues count for; no queue has such a name in its keys.
+static const char limits[] = "asynq:{gofer-limits}:";
 
 // The queue's name in a key: between "asynq:{" and the first "}:". 0: it is none of a queue's.
 static size_t name_in(const redisReply *key)
@@ -40,6 +42,8 @@ static size_t name_in(const redisReply *key)
     size_t skip = sizeof front - 1;
     if (key->type != REDIS_REPLY_STRING || (size_t)key->len < skip ||
         memcmp(key->str, front, skip) != 0)
+        return 0;
+    if ((size_t)key->len >= sizeof limits - 1 && memcmp(key->str, limits, sizeof limits - 1) == 0)
         return 0;
     for (size_t i = skip; i + 1 < (size_t)key->len; i++)
         if (key->str[i] == '}' && key->str[i + 1] == ':')

@@ -52,7 +52,7 @@ static const char *const rights[] = {
     "HEXISTS " K " f", "HVALS " K, "HSTRLEN " K " f", "HGETALL " K, "TIME", "PING",
     "SCAN 0 COUNT 1", "INFO server", "SMEMBERS asynq:queues",
     "EVALSHA 0000000000000000000000000000000000000000 0", "WAIT 0 0", "ROLE", "CLUSTER SLOTS",
-    "CLUSTER INFO", "ASKING", // where they are needed:
+    "CLUSTER INFO", "ASKING", "RENAME " K " " K, // where they are needed:
     //   is_needed
 };
 enum { PROBES = 15 };
@@ -78,7 +78,8 @@ static bool is_needed(const gf_rd_checking *c, const char *right)
         return o && o->wait_replicas > 0;
     if (strcmp(right, "ROLE") == 0)
         return o && o->topology == GF_RD_SENTINEL;
-    return (strncmp(right, "CLUSTER", 7) != 0 && strcmp(right, "ASKING") != 0) ||
+    return (strncmp(right, "CLUSTER", 7) != 0 && strcmp(right, "ASKING") != 0 &&
+               strncmp(right, "RENAME", 6) != 0) ||
         (o && o->topology == GF_RD_CLUSTER);
 }
 

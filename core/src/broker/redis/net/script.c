@@ -73,7 +73,6 @@ static const struct { const char *name; int words; char what; const char *form; 
     { "ZCOUNT",           3, READS,  "k,0,0" },
     { "ZMSCORE",          2, READS,  "k,1" },
     { "ZRANGE",           3, READS,  "k,0,0" },
-    { "ZRANGEBYLEX",      3, READS,  "k,'-','+'" },
     { "ZRANGEBYSCORE",    3, READS,  "k,0,0" },
     { "ZRANGESTORE",      4, GROWS,  "k,k,0,0" },
     { "ZREM",             2, WRITES, "k,1" },

@@ -30,7 +30,7 @@ if key_arg ~= '' then
 end
 local from = after == '' and '-' or (inclusive == '1' and '[' or '(') .. after
 for _ = 1, 10 do
-  local some = redis.call('ZRANGEBYLEX', index, from, '+', 'LIMIT', 0, 500)
+  local some = redis.call('ZRANGE', index, from, '+', 'BYLEX', 'LIMIT', 0, 500)
   for _, one in ipairs(some) do
     if #out > 7 * most then return out end
     row(one)

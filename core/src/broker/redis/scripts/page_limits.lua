@@ -5,7 +5,8 @@
 
 --@keys limits names
 local from, out = ARGV[1] == '' and '-' or '(' .. ARGV[1], {}
-for _, name in ipairs(redis.call('ZRANGEBYLEX', names, from, '+', 'LIMIT', 0, ARGV[2])) do
+for _, name in ipairs(redis.call('ZRANGE', names, from, '+', 'BYLEX', 'LIMIT', 0,
+    ARGV[2])) do
   out[#out + 1] = name
   out[#out + 1] = redis.call('HGET', limits, name) or ''
 end

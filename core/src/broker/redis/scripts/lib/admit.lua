@@ -142,13 +142,13 @@ local function park()
   local back = {}
   for i = #kept, 1, -1 do back[#back + 1] = kept[i] end
   if #back > 0 then redis.call('RPUSH', pending, unpack(back)) end
-  local later, wakes = string.format('%.0f', now[1] + 3600), base .. 'gofer:wakes'
+  local ranks, times, wakes = {}, {}, base .. 'gofer:wakes'
+  local later = string.format('%.0f', now[1] + 3600)
   for i = 1, #aside do
     local a, it = aside[i], aside[i].it
     local rank, wake = string.format('%.0f', a.rank), it.scope .. it.key
     forget_held(a.id, a.held)
-    redis.call('ZADD', line, rank, a.id)
-    redis.call('ZADD', scheduled, later, a.id)
+    ranks[2 * i - 1], ranks[2 * i], times[2 * i - 1], times[2 * i] = rank, a.id, later, a.id
     redis.call('HSET', prefix .. a.id, 'state', 'scheduled', 'gofer:rank', rank, 'gofer:held', wake)
     redis.call('ZADD', it.front .. 'held:' .. it.key, string.format('%.0f', a.place),
       whose .. '\n' .. a.id)
@@ -161,6 +161,10 @@ local function park()
         redis.call('ZADD', wakes, string.format('%.0f', math.max(a.next_ms, now_ms + 10)), wake)
       end
     end
+  end
+  for i = 1, #ranks, 1000 do
+    redis.call('ZADD', line, unpack(ranks, i, math.min(i + 999, #ranks)))
+    redis.call('ZADD', scheduled, unpack(times, i, math.min(i + 999, #times)))
   end
   for i = 1, #victims do
     redis.call('HSET', victims[i].task, 'gofer:cancel', victims[i].claim)
