@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""limit_killed.py GOFER URL [--seconds N] [--seed N] - a limit of five over workers that are killed.
+"""limit_killed.py GOFER URL [--seconds N] [--seed N] - a limit of five, and killed workers.
 
 Four workers share tasks of one limit key of which five may run; one of them is killed (SIGKILL) and
 started anew, again and again. Never are there more than five claims with a valid lease, by the

@@ -69,13 +69,14 @@ func TestGoWorkersDrainWhoWaitsForAKey(t *testing.T) {
 	gofer.kill()
 
 	failed := false
-	s.goWorker(map[string]int{"q": 1}, asynq.HandlerFunc(func(ctx context.Context, _ *asynq.Task) error {
+	serve := func(ctx context.Context, _ *asynq.Task) error {
 		if id, _ := asynq.GetTaskID(ctx); id == "b" && !failed {
 			failed = true
 			return errors.New("once more")
 		}
 		return nil
-	}))
+	}
+	s.goWorker(map[string]int{"q": 1}, asynq.HandlerFunc(serve))
 	now := float64(time.Now().Unix()) // as if an hour had passed without a gofer worker
 	for _, id := range []string{"b", "c"} {
 		s.ok(rdb.ZAddXX(context.Background(), "asynq:{q}:scheduled",

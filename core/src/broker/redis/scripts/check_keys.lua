@@ -56,8 +56,9 @@ local ours = { ['gofer:waits'] = 'zset', ['gofer:serving'] = 'zset', ['gofer:end
   ['gofer:cron:'] = 'hash', ['gofer:set:'] = 'string', ['gofer:key:'] = 'string',
   ['gofer:stats:'] = 'hash', ['gofer:trimmed'] = 'string', ['gofer:removing'] = 'string',
   ['gofer:line'] = 'zset', ['gofer:limited'] = 'string', ['gofer:limits'] = 'hash',
-  ['gofer:limits:'] = 'hash', ['gofer:run:'] = 'zset', ['gofer:held:'] = 'zset', ['gofer:rate:'] = 'hash',
-  ['gofer:keys'] = 'zset', ['gofer:paused'] = 'zset', ['gofer:wakes'] = 'zset' }
+  ['gofer:limits:'] = 'hash', ['gofer:run:'] = 'zset', ['gofer:held:'] = 'zset',
+  ['gofer:rate:'] = 'hash', ['gofer:keys'] = 'zset', ['gofer:paused'] = 'zset',
+  ['gofer:wakes'] = 'zset' }
 for i, key in ipairs(KEYS) do
   local rest, kind = key:sub(#base + 1), redis.call('TYPE', key).ok
   local front = rest:match('^%a+:') or ''
