@@ -48,6 +48,15 @@ void web_api_jobs(web_call *call);
 void web_api_job(web_call *call);
 void web_api_job_stop(web_call *call);
 
+// ---- api_limits.c
+void web_api_limits(web_call *call);
+void web_api_limit_keys(web_call *call);
+void web_api_limit_key(web_call *call);
+void web_api_limit_put(web_call *call);
+void web_api_limit_delete(web_call *call);
+void web_api_limit_pause(web_call *call);
+void web_api_limit_unpause(web_call *call);
+
 // ---- api_audit.c
 void web_api_audit(web_call *call);
 

@@ -1,9 +1,10 @@
 // metrics.c - /metrics: what the store holds, for Prometheus.
 //
-// Five questions to the store: queues, workers, figures of types, cron entries, its room. Gauges
-// are of this moment or of the last hour; totals are the store's own, which survive restarts. At
-// most SERIES_MAX queues, pairs of queue and type, and cron entries have series of their own; the
-// rest of the queues and types goes under "_other", so that no flood of names can flood Prometheus.
+// Six questions to the store: queues, workers, figures of types, cron entries, its room, limits.
+// Gauges are of this moment or of the last hour; totals are the store's own, which survive
+// restarts. At most SERIES_MAX queues, pairs of queue and type, cron entries and limit keys have
+// series of their own; the rest of the queues and types goes under "_other", so that no flood of
+// names can flood Prometheus.
 #include "metrics.h"
 
 #include <pthread.h>
@@ -13,6 +14,7 @@
 #include "audit.h"
 #include "clock.h"
 #include "exposition.h"
+#include "limit_metrics.h"
 #include "scale.h"
 #include "totals.h"
 
@@ -25,6 +27,8 @@ enum {
 typedef struct snapshots {
     gofer_info *queues, *workers, *types, *schedules;
     gofer_info *store;          // NULL: it does not tell
+    gofer_info *limit_keys;     // NULL: it has no limits
+    bool        many_keys;      // there are more of these
     bool        many;           // there are more queues than those, with what is known of them:
     web_totals_seen totals;
 } snapshots;
@@ -318,8 +322,9 @@ static void put_room(web_exposition *e, const gofer_info *store)
 static void put_limited(web_exposition *e, const snapshots *s)
 {
     web_family(e, "gofer_series_limited", WEB_GAUGE,
-        "1: there are too many queues, types or cron entries; not all have series of their own.");
-    web_sample(e, NULL, s->many
+        "1: there are too many queues, types, cron entries or limit keys; not all have series of "
+        "their own.");
+    web_sample(e, NULL, s->many || s->many_keys
         || gofer_info_count(s->types) > SERIES_MAX || gofer_info_count(s->schedules) > SERIES_MAX);
 }
 
@@ -390,6 +395,8 @@ static gofer_status ask(web_call *call, snapshots *s)
     // A server may refuse to tell; that is no reason to tell nothing of the rest.
     if (st == GOFER_OK)
         (void)gofer_client_store(client, NULL, &s->store);
+    if (st == GOFER_OK)
+        s->limit_keys = web_limit_keys_ask(client, SERIES_MAX, &s->many_keys);
     // Last: where that has all queues looked at anew, the store is busy with it from then on.
     if (st == GOFER_OK && s->many)
         web_totals_take(call->totals, 0, &s->totals, NULL, NULL);
@@ -410,6 +417,7 @@ static void forget(snapshots *s)
     gofer_info_free(s->types);
     gofer_info_free(s->schedules);
     gofer_info_free(s->store);
+    gofer_info_free(s->limit_keys);
 }
 
 static void put_all(web_exposition *e, const snapshots *s, const web_call *call)
@@ -421,6 +429,7 @@ static void put_all(web_exposition *e, const snapshots *s, const web_call *call)
     put_types(e, s->types);
     put_schedules(e, s->schedules);
     put_room(e, s->store);
+    web_limit_keys_put(e, s->limit_keys);
     put_limited(e, s);
     put_audit(e, call->audit);
     if (call->asynq_names && !e->open)

@@ -94,6 +94,13 @@ const web_route web_routes[] = {
       "for (`at_ms`): one look at a time, and one that took long is good for a while.", NULL },
     { "GET", API "scale", WEB_SEE, 0, "queue wanted", web_api_scale,
       "How many slots a queue wants so that its tasks wait no longer than `wanted` (10s).", NULL },
+    { "GET", API "limits", WEB_SEE, 0, "cursor limit", web_api_limits,
+      "A page (100) of the limits by name.", NULL },
+    { "GET", API "limits/keys", WEB_SEE, 0, "blocked cursor limit", web_api_limit_keys,
+      "A page (100) of the keys that tasks run for or wait for; with `blocked=1` those alone that "
+      "tasks wait for.", NULL },
+    { "GET", API "limits/keys/{key}", WEB_SEE, 0, NULL, web_api_limit_key,
+      "How many tasks of a key run and wait: a list, with one item or one for each queue.", NULL },
 
     { "GET", API "audit", WEB_ADMIN, 0, "actor act since cursor limit", web_api_audit,
       "A page of who did what, newest first; `actor` and `act` may end in `*`, `since` is a time "
@@ -149,6 +156,16 @@ const web_route web_routes[] = {
       "Enqueue a task of a cron entry now.", "schedule.run" },
     { "DELETE", API "schedules/{name}", WEB_ADMIN, WEB_MINDS_QUEUES, NULL, web_api_schedule_delete,
       "Remove a cron entry.", "schedule.delete" },
+    { "PUT", API "limits/{name}", WEB_OPERATE, WEB_TAKES_BODY, NULL, web_api_limit_put,
+      "Put a limit, or replace its numbers: {\"concurrency\": N, \"rate\": N, \"per\": "
+      "DURATION, \"burst\": N, \"over\": \"wait\", \"scope\": \"store\"}.", "limit.put" },
+    { "DELETE", API "limits/{name}", WEB_ADMIN, 0, NULL, web_api_limit_delete,
+      "Remove a limit.", "limit.delete" },
+    { "POST", API "limits/keys/{key}/pause", WEB_OPERATE, WEB_TAKES_BODY, NULL,
+      web_api_limit_pause,
+      "Let no task of a key start for some time: {\"for\": DURATION}.", "limit.pause" },
+    { "POST", API "limits/keys/{key}/unpause", WEB_OPERATE, 0, NULL, web_api_limit_unpause,
+      "End that.", "limit.unpause" },
     { "POST", API "acts", WEB_OPERATE, WEB_TAKES_BODY | WEB_NO_STORE | WEB_MINDS_QUEUES, NULL,
       web_api_jobs_add,
       "Begin an act on all tasks that match: {\"act\": \"archive\", \"queue\": \"mail\"}; what "
