@@ -91,6 +91,20 @@ def act_on_entries(run, folder):
     run("cron rm", "nightly", "none", code=3)
 
 
+def act_on_limits(run):
+    """On a store that has them."""
+    if run.gofer("limit", "ls", code=None).code:
+        for word in ("put", "ls", "show", "blocked", "pause", "rm"):
+            del run.left[f"limit {word}", ""]
+        return
+    run("limit put", "api:*", "--concurrency", "5", "--rate", "100/1m", "--over", "refuse")
+    run("limit pause", "api:a", "1h")
+    run("limit ls")
+    run("limit show", "api:a")
+    run("limit blocked", "--all")
+    run("limit rm", "api:*", "none", code=3)
+
+
 def listen(gofer, *args):
     command = [gofer.bin, *args, "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, env=gofer.env, cwd=gofer.folder)
@@ -160,6 +174,7 @@ def test_what_every_command_prints(store, tmp_path):
     measure(run)
     look(run)
     act_on_entries(run, tmp_path)
+    act_on_limits(run)
     store.enqueue("ok", "--queue", "brief")
     assert run("worker", "--drain", "--queue", "brief", "--exec", "*=true")["processed"] == 1
     there = f"sqlite:{tmp_path / 'there.db'}"

@@ -98,7 +98,7 @@ static int act(cli *c, const cli_word_act *how, const void *user)
 
 static int put_limit(cli *c, const void *user)
 {
-    static const cli_word_act how = { "limit", "limited", "limit.put", NULL, put_one };
+    static const cli_word_act how = { "name", "limited", "limit.put", NULL, put_one };
     const put_args *args = user;
     gofer_limit_options o;
     gofer_limit_options_init(&o);
@@ -121,7 +121,7 @@ static int put_limit(cli *c, const void *user)
 
 static int remove_limits(cli *c, const void *args)
 {
-    static const cli_word_act how = { "limit", "removed", "limit.delete", NULL, remove_one };
+    static const cli_word_act how = { "name", "removed", "limit.delete", NULL, remove_one };
     return act(c, &how, args);
 }
 
@@ -133,7 +133,7 @@ static int pause_key(cli *c, const void *args)
     if (gofer_parse_duration(c->words[1], &ms) != GOFER_OK)
         return cli_fail(c, CLI_USAGE, "limit pause: %s", gofer_error_last());
     c->word_count = 1;
-    const cli_word_act how = { "limit", ms ? "paused" : "unpaused",
+    const cli_word_act how = { "name", ms ? "paused" : "unpaused",
         ms ? "limit.pause" : "limit.unpause", NULL, pause_one };
     return act(c, &how, &ms);
 }
