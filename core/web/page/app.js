@@ -15,6 +15,7 @@ const VIEWS = [
     { name: "failures", title: "Failures", path: ["failures"], key: "f" },
     { name: "types", title: "Types", path: ["types"], key: "y" },
     { name: "schedules", title: "Schedules", path: ["schedules"], key: "s" },
+    { name: "limits", title: "Limits", path: ["limits"], key: "l" },
     { name: "workers", title: "Workers", path: ["workers"], key: "w" },
     { name: "jobs", title: "Jobs", path: ["jobs"], key: "j" },
     { name: "groups", title: "Groups", path: ["groups"], key: "p" },

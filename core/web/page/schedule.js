@@ -77,6 +77,8 @@ function kept(e) {
     return {
         headers: e.headers,
         priority: e.priority,
+        limits: e.limits?.split("\n"),
+        limit_cost: e.limit_cost,
         retry_policy: e.retry,
         on_dead: e.on_dead && e.on_dead + (e.on_dead_queue ? `@${e.on_dead_queue}` : ""),
         expires: e.expires_ms && `${e.expires_ms}ms`,
