@@ -600,11 +600,11 @@ GOFER_API gofer_status gofer_client_tasks(gofer_client *client, const char *queu
  *  works on it, and it will be recovered; of gofer_client_task alone), completed_at_ms,
  *  expires_at_ms (completed), archived_at_ms (archived), group (aggregating), start_by_ms (dropped
  *  if not started by then), priority, limits (keys, one in a line), limit_cost, ordered,
- *  ordered_dead ("block"), waits_for (pending: the key that has no room for it), retry (policy), on_dead, on_dead_queue, schedule (the cron
- *  entry it comes from), unique (text: what its lock lives for), snoozes, cancel_requested (0/1),
- *  checkpoint_size, and of
- *  gofer_client_task alone: attempts, a list of the latest attempts, oldest first (attempt, kind,
- *  at_ms, duration_ms, worker, error), and log, a list of the latest lines (at_ms, level, text).
+ *  ordered_dead ("block"), waits_for (pending: the key that has no room for it), retry (policy),
+ *  on_dead, on_dead_queue, schedule (the cron entry it comes from), unique (text: what its lock
+ *  lives for), snoozes, cancel_requested (0/1), checkpoint_size, and of gofer_client_task alone:
+ *  attempts, a list of the latest attempts, oldest first (attempt, kind, at_ms, duration_ms,
+ *  worker, error), and log, a list of the latest lines (at_ms, level, text).
  *  kind: "done", "failed", "timeout", "crashed", "lost", "cancelled", "snoozed", "skipped"
  *  (skip-retry), "interrupted". What does not apply is missing; a task whose message cannot be read
  *  has an empty type, no payload, and last_error says so.

@@ -17,13 +17,16 @@
 // - Whoever ends a claim (finish, requeue, recover) brings back one task for each of its keys that
 //   has room then: to the head of its line, without a look at its other keys. The take looks again.
 // - What no step of the kind tells of (a lease that ran out, a rate whose time has come, a pause
-//   that is over, a Go worker) `forward` finds: at the time that the rate says, else within 5 s.
+//   that is over, a Go worker) `forward` finds: at the time that the rate says, else within 5 s
+//   (SQLite, where less is untold: the longer it takes the less often, once a minute at least).
 // - Who is taken of a queue whose own key has no room: nobody. The tasks stay in line.
-// Tasks that run one after the other have a key of their kind ("ordered:KEY"), whose count is of the
-// queue alone. It has room for nobody but its occupant: the task that was looked at first when there
-// was none. It is that until it has come to its end, whatever it waits for meanwhile: an attempt, a
-// limit's key. An occupant is believed only as long as it is there and pending, scheduled, in retry
-// or active, or archived and says that it blocks.
+//
+// Tasks that run one after the other have a key of their kind ("ordered:KEY"), whose count is of
+// the queue alone. It has room for nobody but its occupant: the task that was looked at first when
+// there was none. It is that until it has come to its end, whatever it waits for meanwhile: an
+// attempt, a limit's key. An occupant is believed only as long as it is there and pending,
+// scheduled, in retry or active, or archived and says that it blocks.
+//
 // tests/model/limit.pml has been through all orders of these steps.
 //
 // Each member says: who calls it; whether it may wait for the store ("waits": up to the broker's

@@ -100,8 +100,8 @@ bool gf_is_plain(const gf_message *m)
 {
     const char *key, *value;
     for (size_t at = 0; gf_headers_next(m->headers, m->headers_size, &at, &key, &value);)
-        if (gf_header_is_ours(key) && (strcmp(key, GF_HEADER_LIMITS) == 0 ||
-            strcmp(key, GF_HEADER_ORDERED) == 0 || (strcmp(key, GF_HEADER_PRIORITY) == 0 && priority_of(value) != 0)))
+        if (strcmp(key, GF_HEADER_LIMITS) == 0 || strcmp(key, GF_HEADER_ORDERED) == 0 ||
+            (strcmp(key, GF_HEADER_PRIORITY) == 0 && priority_of(value) != 0))
             return false;
     return true;
 }

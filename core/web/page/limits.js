@@ -177,7 +177,8 @@ export default function limits(context) {
             {
                 title: "Running",
                 number: true,
-                show: (k) => count(k.running) + (k.concurrency ? ` of ${count(k.concurrency)}` : ""),
+                show: (k) =>
+                    count(k.running) + (k.concurrency ? ` of ${count(k.concurrency)}` : ""),
             },
             { title: "Waiting", number: true, show: (k) => count(k.waiting) },
             { title: "Next start", show: (k) => moment(k.next_start_at_ms) },

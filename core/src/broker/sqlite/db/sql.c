@@ -570,7 +570,8 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_LIMIT_DROP] = "DELETE FROM limits WHERE name = ?1",
     [GF_SQL_LIMIT_LIST] = "SELECT concurrency, rate, per_ms, burst, over, per_queue, name "
                           "FROM limits WHERE name > ?1 ORDER BY name LIMIT ?2",
-    [GF_SQL_KEY_GET] = "SELECT lid, tat_us, wake_ms, occupant FROM limit_key WHERE key = ?1 AND qid = ?2",
+    [GF_SQL_KEY_GET] =
+        "SELECT lid, tat_us, wake_ms, occupant FROM limit_key WHERE key = ?1 AND qid = ?2",
     [GF_SQL_KEY_UNTIL] = "SELECT until_ms FROM limit_key WHERE key = ?1 AND qid = 0",
     [GF_SQL_KEY_NUMBERED] = "SELECT key, qid, tat_us, wake_ms, occupant FROM limit_key "
                              "WHERE lid = ?1",
@@ -588,7 +589,8 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     // ?3: only those that somebody waits for
     [GF_SQL_KEY_PAGE] =
         "SELECT k.lid, k.key, k.qid, k.tat_us, (SELECT p.until_ms FROM limit_key p "
-        "WHERE p.key = k.key AND p.qid = 0), (SELECT q.name FROM queue q WHERE q.qid = k.qid), k.occupant "
+        "WHERE p.key = k.key AND p.qid = 0), (SELECT q.name FROM queue q WHERE q.qid = k.qid), "
+        "k.occupant "
         "FROM limit_key k WHERE (k.key, k.qid) > (?1, ?2) AND (" IS_QUEUES " OR "
         "EXISTS(SELECT 1 FROM held h WHERE h.lid = k.lid) OR (?3 = 0 AND (k.occupant IS NOT NULL "
         "OR EXISTS(SELECT 1 FROM holds r WHERE r.lid = k.lid)))) ORDER BY k.key, k.qid",
