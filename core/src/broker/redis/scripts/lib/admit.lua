@@ -85,11 +85,34 @@ local function put_aside(id, it, next_ms, others, w, f)
   aside[#aside + 1] = { id = id, it = it, next_ms = next_ms, others = others, wants = w,
     rank = last_rank, held = f[5], place = place_of(it, f[6], f[2], f[5] == '') }
 end
+-- Of all of these at once, so that few questions are asked: what they count for, and whether
+-- anything runs of it.
+local function learn(some)
+  local new, keys, runs = {}, {}, {}
+  for i = #some, 1, -1 do
+    local f = redis.pcall('HMGET', prefix .. some[i], 'msg', 'pending_since', 'gofer:crashes',
+      'gofer:limit', 'gofer:held', 'gofer:lane')
+    if f.err and not string.find(f.err, 'WRONGTYPE', 1, true) then error(f.err) end
+    fields[some[i]] = f
+    local text = f[4]
+    if text and not known_wants[text] and not new[text] then
+      new[text] = true
+      for key in string.gmatch(string.match(text, ' (.*)$') or '', '[^\n]+') do
+        if not seen[key] and not new[' ' .. key] then keys[#keys + 1] = key end
+        new[' ' .. key] = true
+      end
+    end
+  end
+  make_all(keys)
+  for i = 1, #keys do
+    local it = look(keys[i])
+    if it.most > 0 then runs[#runs + 1] = it.front .. 'run:' .. it.key end
+  end
+  if #runs == 0 or #runs > 3000 or redis.call('EXISTS', unpack(runs)) > 0 then return end
+  for i = 1, #keys do look(keys[i]).running = 0 end
+end
 local function admit_one(id)
-  local f = redis.pcall('HMGET', prefix .. id, 'msg', 'pending_since', 'gofer:crashes',
-    'gofer:limit', 'gofer:held', 'gofer:lane')
-  if f.err and not string.find(f.err, 'WRONGTYPE', 1, true) then error(f.err) end
-  fields[id] = f
+  local f = fields[id]
   if f.err or not f[4] then
     kept[#kept + 1] = id
     return
@@ -116,6 +139,7 @@ local function admit(amount, lined)
   while #kept < amount and looked < bound do
     local n = math.min(bound - looked, math.max(amount - #kept, 32))
     local some = redis.call('LRANGE', pending, -looked - n, -looked - 1)
+    learn(some)
     for i = #some, 1, -1 do
       if #kept == amount then break end
       looked = looked + 1

@@ -9,29 +9,23 @@ local alone, whose = limits == 'asynq:gofer:limits', string.sub(base, 8, -3)
 local known = alone or redis.call('EXISTS', limits) == 1
 local now_us, seen, late, sizes, pauses = now[1] * 1000000 + now[2], {}, {}, nil, nil
 local now_ms = math.floor(now_us / 1000)
-local function rule_of(key)
+-- Adds the names of limits that would be the key's, the best first.
+local function add_names(names, key)
   if not sizes then
     sizes = {}
     for size in string.gmatch(redis.call('HGET', limits, '') or '', ' (%d+):') do
       sizes[#sizes + 1] = tonumber(size)
     end
   end
-  local names = { key }
+  names[#names + 1] = key
   for i = 1, string.sub(key, 1, 6) == 'queue:' and 0 or math.min(#sizes, 255) do
     if sizes[i] <= #key then names[#names + 1] = string.sub(key, 1, sizes[i]) .. '*' end
   end
-  local found = redis.call('HMGET', limits, unpack(names))
-  for i = 1, #names do
-    if found[i] then return found[i], names[i] end
-  end
 end
-local function look(key)
-  local it = seen[key]
-  if it then return it end
-  local text, name = rule_of(key)
+local function make(key, text, name)
   local cap, rate, per, burst, over, own = string.match(text or '',
     '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$')
-  it = { key = key, none = not cap, name = name, text = text, most = tonumber(cap or 0),
+  local it = { key = key, none = not cap, name = name, text = text, most = tonumber(cap or 0),
     over = over, paused = 0, tat = 0 }
   it.scope = (not alone or own == '1' or string.sub(key, 1, 6) == 'queue:') and 'q' or 's'
   it.front, it.burst, rate = fronts[it.scope], tonumber(burst or 1), tonumber(rate or 0)
@@ -43,7 +37,27 @@ local function look(key)
   pauses = pauses or redis.call('ZCOUNT', rests, '(' .. string.format('%.0f', now_ms), '+inf')
   if pauses > 0 then it.paused = tonumber(redis.call('ZSCORE', rests, key) or 0) end
   it.spent, seen[key] = it.tat, it
-  return it
+end
+-- The numbers of many keys with one question.
+local function make_all(several)
+  local names, places, first = {}, {}, 1
+  for i = 1, #several do
+    places[i] = #names + 1
+    add_names(names, several[i])
+    if i == #several or #names > 1000 then
+      local found = redis.call('HMGET', limits, unpack(names))
+      for k = first, i do
+        local n, last = places[k], k < i and places[k + 1] - 1 or #names
+        while n < last and not found[n] do n = n + 1 end
+        make(several[k], found[n], names[n])
+      end
+      names, first = {}, i + 1
+    end
+  end
+end
+local function look(key)
+  if not seen[key] then make_all({ key }) end
+  return seen[key]
 end
 local function running(it)
   if it.running then return it.running end
