@@ -191,7 +191,7 @@ static void the_first_who_waits_is_the_next(void)
     taken t = { .count = 0 };
     gf_broker *b = limits_open();
     at_most(b, "k", 1);
-    char id[8];
+    char id[32];
     for (int i = 0; i < 12; i++) {
         snprintf(id, sizeof id, "%d", (i * 5) % 12);
         put_of(b, id, "k");
@@ -239,7 +239,7 @@ static void who_waits_holds_up_nobody(void)
     taken t = { .count = 0 };
     gf_broker *b = limits_open();
     at_most(b, "k", 1);
-    char id[16];
+    char id[32];
     for (int i = 0; i < BLOCKED; i++) {
         snprintf(id, sizeof id, "blocked-%d", i);
         put_of(b, id, "k");
@@ -260,7 +260,7 @@ static void many_are_brought_back_together(void)
     taken t = { .count = 0 };
     gf_broker *b = limits_open();
     at_most(b, "k", 8);
-    char id[8], all[2048] = "";
+    char id[32], all[2048] = "";
     for (int i = 0; i < 24; i++) {
         snprintf(id, sizeof id, "%02d", i);
         put_of(b, id, "k");
@@ -337,7 +337,7 @@ static void crossed_keys_come_to_an_end(void)
     at_most(b, "b", 2);
     at_most(b, "c", 1);
     at_most(b, "d", 1);
-    char id[8];
+    char id[32];
     for (int i = 0; i < 60; i++) {
         snprintf(id, sizeof id, "%d", i);
         put_of(b, id, keys[i % (int)COUNT(keys)]);
@@ -375,7 +375,7 @@ static void a_prefix_gives_each_key_a_count(void)
     put_of(b, "o2", "smtq:");
     CHECK_STR(take_all(b, "q", &t), "a1 b1 s1 o1 o2");
     for (int i = 0; i < 4; i++) {
-        char id[8];
+        char id[32];
         snprintf(id, sizeof id, "x%d", i);
         put_of(b, id, "smtp:big1");
         snprintf(id, sizeof id, "y%d", i);
@@ -458,7 +458,7 @@ static void changed_numbers_hold(void)
     taken t = { .count = 0 };
     gf_broker *b = limits_open();
     at_most(b, "k", 1);
-    char id[8];
+    char id[32];
     for (int i = 0; i < 9; i++) {
         snprintf(id, sizeof id, "%d", i);
         put_of(b, id, "k");
@@ -517,7 +517,7 @@ static void every_outcome_gives_back_what_it_held(void)
     put_of(b, "waits", "k");
     CHECK_STR(take_all(b, "q", &t), "waits");
     for (size_t i = 0; i < COUNT(outcomes); i++) {
-        char id[16];
+        char id[32];
         snprintf(id, sizeof id, "next-%zu", i);
         put_of(b, id, "k");
         CHECK_STR(take_all(b, "q", &t), "");
@@ -620,7 +620,7 @@ static void all_who_wait_can_be_moved(void)
     gf_broker *b = limits_open();
     at_most(b, "k", 1);
     for (int i = 0; i < 5; i++) {
-        char id[8];
+        char id[32];
         snprintf(id, sizeof id, "%d", i);
         put_of(b, id, "k");
     }
@@ -730,7 +730,7 @@ static void who_waits_for_a_rate_is_brought_back_in_time(void)
     limit(b, (gf_limit){ .name = "k", .rate = 1, .per_ms = EACH_MS, .burst = 1 });
     int64_t begun = gf_mono_ms();
     for (int i = 0; i < ALL; i++) {
-        char id[8];
+        char id[32];
         snprintf(id, sizeof id, "%d", i);
         put_of(b, id, "k");
     }
@@ -740,7 +740,7 @@ static void who_waits_for_a_rate_is_brought_back_in_time(void)
         forward(b);
         take_all(b, "q", &t);
         for (size_t i = 0; i < t.count; i++, all++) {
-            char id[8];
+            char id[32];
             snprintf(id, sizeof id, "%d", all);
             CHECK_STR(t.claims[i]->message.id, id);
             // Clocks of a store that counts in µs, and of this process: a step apart at most.
@@ -997,7 +997,7 @@ static void keys_are_listed_by_pages(void)
     taken t = { .count = 0 };
     gf_broker *b = limits_open();
     at_most(b, "k*", 1);
-    char id[16], key[16], seen[512], after[GF_NAME_MAX + 1] = "", queue[GF_NAME_MAX + 1] = "";
+    char id[32], key[16], seen[512], after[GF_NAME_MAX + 1] = "", queue[GF_NAME_MAX + 1] = "";
     for (int i = 0; i < 9; i++) {
         snprintf(key, sizeof key, "k%d", i);
         for (int n = 0; n < (i % 3 ? 1 : 2); n++) {
@@ -1047,7 +1047,7 @@ static void a_key_of_any_bytes_is_a_key(void)
     memset(longest, 'x', GF_NAME_MAX);
     longest[GF_NAME_MAX] = '\0';
     const char *const keys[] = { longest, "{}", "a b", "\xc3\xa9", "'; --", "%s*{q}", "\"" };
-    char id[16], name[GF_NAME_MAX + 1];
+    char id[32], name[GF_NAME_MAX + 1];
     for (size_t i = 0; i < COUNT(keys); i++) {
         snprintf(name, sizeof name, "%s", keys[i]);
         at_most(b, name, 1);

@@ -246,7 +246,7 @@ static void many_keys_each_keep_their_order(void)
     gf_broker *b = ordered_open();
     int next[KEYS] = { 0 }, all = 0;
     unsigned seed = 7;
-    char id[16], key[8];
+    char id[32], key[16];
     for (int n = 0; n < EACH; n++)
         for (int k = 0; k < KEYS; k++) {
             snprintf(id, sizeof id, "%d.%d", k, n);
