@@ -8,7 +8,7 @@ local fronts = { s = 'asynq:{gofer-limits}:', q = base .. 'gofer:' }
 local alone, whose = limits == 'asynq:gofer:limits', string.sub(base, 8, -3)
 local known = alone or redis.call('EXISTS', limits) == 1
 local now_us, seen, late, sizes, pauses = now[1] * 1000000 + now[2], {}, {}, nil, nil
-local now_ms = math.floor(now_us / 1000)
+local now_ms, rules = math.floor(now_us / 1000), {}
 -- Adds the names of limits that would be the key's, the best first.
 local function add_names(names, key)
   if not sizes then
@@ -22,14 +22,21 @@ local function add_names(names, key)
     if sizes[i] <= #key then names[#names + 1] = string.sub(key, 1, sizes[i]) .. '*' end
   end
 end
-local function make(key, text, name)
+local function read(text)
   local cap, rate, per, burst, over, own = string.match(text or '',
     '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$')
-  local it = { key = key, none = not cap, name = name, text = text, most = tonumber(cap or 0),
-    over = over, paused = 0, tat = 0 }
-  it.scope = (not alone or own == '1' or string.sub(key, 1, 6) == 'queue:') and 'q' or 's'
-  it.front, it.burst, rate = fronts[it.scope], tonumber(burst or 1), tonumber(rate or 0)
-  it.interval = rate > 0 and math.floor((per * 1000 + rate - 1) / rate) or 0
+  rate = tonumber(rate or 0)
+  return { none = not cap, most = tonumber(cap or 0), over = over, own = own == '1',
+    burst = tonumber(burst or 1),
+    interval = rate > 0 and math.floor((per * 1000 + rate - 1) / rate) or 0 }
+end
+local function make(key, text, name)
+  local r = text and rules[text] or read(text)
+  if text then rules[text] = r end
+  local scope = (not alone or r.own or string.sub(key, 1, 6) == 'queue:') and 'q' or 's'
+  local it = { key = key, none = r.none, name = name, text = text, most = r.most, over = r.over,
+    scope = scope, front = fronts[scope], burst = r.burst, interval = r.interval, paused = 0,
+    tat = 0 }
   if it.interval > 0 then
     it.tat = tonumber(redis.call('HGET', it.front .. 'rate:' .. key, 'tat') or 0)
   end
