@@ -134,8 +134,6 @@ const gofer_lua_setting gofer_lua_task_options[] = {
     { "on_dead",         GOFER_LUA_DEAD,     0, NULL },
     { "limits",          GOFER_LUA_KEYS,     PLACE(limits), NULL },
     { "limit_cost",      GOFER_LUA_BYTES,    PLACE(limit_cost), NULL },
-    { "ordered",         GOFER_LUA_TEXT,     PLACE(ordered), NULL },
-    { "ordered_block",   GOFER_LUA_TRUTH,    PLACE(ordered_dead), NULL },
     { "effect",          GOFER_LUA_LATER,    0, NULL },
     { NULL, GOFER_LUA_TEXT, 0, NULL },
 };

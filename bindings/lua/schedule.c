@@ -144,7 +144,6 @@ void gofer_lua_push_entry(lua_State *L, const gofer_lua_entry *entry)
         : t->group                                                               ? "group"
         : t->debounce_ms || t->max_wait_ms || t->debounce_key || t->debounce_mode ? "debounce"
         : t->replace                                                             ? "replace"
-        : t->ordered                                                             ? "ordered"
         : t->unique_ms || t->unique_key || t->unique_until || t->unique_conflict ? "unique"
                                                                                  : NULL;
     if (misplaced)

@@ -27,15 +27,6 @@ static int fill_limits(cli *c, const enqueue_args *args, gofer_enqueue_options *
     return CLI_OK;
 }
 
-static int fill_ordered(cli *c, const enqueue_args *args, gofer_enqueue_options *out)
-{
-    if (args->ordered_block && !args->ordered)
-        return cli_fail(c, CLI_USAGE, "%s: --ordered-block needs --ordered", c->command->name);
-    out->ordered = args->ordered;
-    out->ordered_dead = args->ordered_block ? GOFER_ORDERED_BLOCK : GOFER_ORDERED_CONTINUE;
-    return CLI_OK;
-}
-
 static int fill_debounce(cli *c, const enqueue_args *args, gofer_enqueue_options *out)
 {
     if (!args->debounce.given &&
@@ -109,8 +100,6 @@ int enqueue_options_fill(cli *c, const enqueue_args *args, gofer_enqueue_options
     int code = fill_life(c, args, out);
     if (code == CLI_OK)
         code = fill_limits(c, args, out);
-    if (code == CLI_OK)
-        code = fill_ordered(c, args, out);
     if (code == CLI_OK)
         code = fill_debounce(c, args, out);
     if (code == CLI_OK && task_expires_first(out))

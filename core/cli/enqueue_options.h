@@ -15,8 +15,6 @@ typedef struct enqueue_args {
     cli_number  priority, debounce, max_wait;
     cli_number  limit_cost;
     cli_list    limits;
-    const char *ordered;
-    int         ordered_block;
     cli_list    headers;
     int         batch, return_existing, replace;
 } enqueue_args;

@@ -118,7 +118,6 @@ void task_line_free(task_line *line)
         free(line->headers[i]);
     for (size_t i = 0; line->limits[i]; i++)
         free(line->limits[i]);
-    free(line->ordered);
     free(line);
 }
 
@@ -415,11 +414,6 @@ static bool take_member(task_line *line, const char *key, gf_json value, char *w
         return take_limits(line, value, why);
     if (strcmp(key, "limit_cost") == 0)
         return take_cost(value, &line->opts.limit_cost, why);
-    if (strcmp(key, "ordered") == 0)
-        return take_text(value, key, &line->ordered, why) &&
-            (line->opts.ordered = line->ordered) != NULL;
-    if (strcmp(key, "ordered_block") == 0)
-        return take_flag(value, key, &line->opts.ordered_dead, why);
     if (strcmp(key, "headers") == 0)
         return take_headers(line, value, why);
     return take_when(line, key, value, why);
@@ -433,7 +427,7 @@ static uint32_t member_bit(const char *name, char *why)
         "timeout", "deadline", "retention", "headers", "unique", "unique_key", "unique_until",
         "return_existing", "group", "expires", "retry_policy", "on_dead",
         "priority", "limits", "limit_cost", "debounce", "max_wait", "debounce_key",
-        "debounce_mode", "replace", "ordered", "ordered_block" };
+        "debounce_mode", "replace" };
     enum { KNOWN = sizeof known / sizeof *known };
     _Static_assert(KNOWN <= 32, "a bit for each");
     for (size_t i = 0; i < KNOWN; i++)

@@ -17,7 +17,6 @@ typedef struct task_line {
     char  *type, *payload;          // owned, like what follows
     size_t payload_size;
     char  *queue, *id, *unique_key, *debounce_key, *group, *retry_policy, *on_dead;
-    char  *ordered;
     char  *headers[2 * TASK_LINE_HEADERS + 1];
     char  *limits[GOFER_LIMIT_KEYS + 1];
     gofer_enqueue_options opts;     // borrows from the texts above, and from the defaults

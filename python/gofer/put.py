@@ -58,8 +58,6 @@ class Put:
     on_dead_queue: Optional[str] = None
     limits: Optional[tuple[str, ...]] = None
     limit_cost: int = 0
-    ordered: Optional[str] = None
-    ordered_dead: int = 0
     debounce_ms: int = 0
     max_wait_ms: int = 0
     debounce_key: Optional[str] = None
@@ -78,14 +76,12 @@ class Put:
 _TEXTS = {
     "queue": "queue", "task_id": "task id", "unique_key": "unique_key", "group": "group",
     "retry": "retry policy", "debounce_key": "debounce_key",
-    "ordered": "ordered key",
     "on_dead": "on_dead", "on_dead_queue": "queue of on_dead",
 }  # fmt: skip
 _NUMBERS = {
     "run_at_ms", "delay_ms", "timeout_ms", "deadline_ms", "retention_ms", "max_retry", "unique_ms",
     "unique_until", "unique_conflict", "expires_at_ms", "expires_ms",
     "priority", "limit_cost", "debounce_ms", "max_wait_ms", "debounce_mode", "replace",
-    "ordered_dead",
 }  # fmt: skip
 
 

@@ -120,10 +120,6 @@ class TaskOptions(TypedDict, total=False):
     """The type (or type and queue) of a task that is enqueued when this one is archived."""
     limits: Union[str, Sequence[str]]
     """The limit keys that it counts for, up to four: see app.limits. One may be given as text."""
-    ordered: str
-    """Tasks of the queue with this key run one after the other, in their order (SQLite)."""
-    ordered_block: bool
-    """With ordered: archived, it holds up those behind it until it is deleted or done."""
     limit_cost: int
     """What its start takes of their rates. Default: 1."""
 
@@ -206,7 +202,6 @@ _AS_THEY_ARE = {
     "id": "task_id",
     "headers": "headers",
     "unique_key": "unique_key",
-    "ordered": "ordered",
     "debounce_key": "debounce_key",
     "group": "group",
     "retry_policy": "retry",
@@ -283,7 +278,6 @@ _NUMBERS: dict[str, tuple[str, Callable[[Any, str], int]]] = {
     "retry": ("max_retry", _max_retry),
     "priority": ("priority", _whole),
     "limit_cost": ("limit_cost", _whole),
-    "ordered_block": ("ordered_dead", _flag),
     "unique": ("unique_ms", duration_ms),
     "unique_until": ("unique_until", functools.partial(word_of, UNIQUE_UNTIL)),
     "on_conflict": ("unique_conflict", functools.partial(word_of, ON_CONFLICT)),

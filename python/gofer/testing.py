@@ -232,7 +232,6 @@ class Record:
             "headers": dict(put.headers or {}), "max_retry": max(put.max_retry, 0),
             "priority": put.priority,
             "limits": put.limits or (), "limit_cost": put.limit_cost or None,
-            "ordered": put.ordered, "ordered_dead": "block" if put.ordered_dead else None,
             "group": put.group, "enqueued_at": self.at, "log": tuple(self.log),
         }  # fmt: skip
         if self.progress is not None:

@@ -117,7 +117,7 @@ static gofer_status check_task(const gofer_enqueue_options *o)
         { o->group != NULL, "group" },
         { o->debounce_ms != 0 || o->max_wait_ms || o->debounce_key || o->debounce_mode,
             "debounce" },
-        { o->replace != 0, "replace" }, { o->ordered != NULL, "ordered" },
+        { o->replace != 0, "replace" },
     };
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
         if (none[i].given)

@@ -213,7 +213,8 @@ static void begin_piece(putting *p, size_t number)
 {
     piece *its = &p->pieces[number];
     gf_rd_cmd *cmd = &p->cmds[number];
-    gf_rd_limits_key(p->s, its->queue, &its->limits);
+    if (its->kind != NEW || its->any)
+        gf_rd_limits_key(p->s, its->queue, &its->limits);
     if (its->kind != NEW) {
         (its->kind == OVER ? begin_over : begin_debounced)(its, cmd);
         return;
