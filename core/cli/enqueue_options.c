@@ -52,6 +52,16 @@ static int fill_debounce(cli *c, const enqueue_args *args, gofer_enqueue_options
     return CLI_OK;
 }
 
+static int fill_ordered(cli *c, const enqueue_args *args, gofer_enqueue_options *out)
+{
+    if (args->ordered_dead && !args->ordered)
+        return cli_fail(c, CLI_USAGE, "%s: --ordered-dead needs --ordered", c->command->name);
+    out->ordered = args->ordered;
+    if (args->ordered_dead)
+        out->ordered_dead = ordered_dead_of(args->ordered_dead);
+    return CLI_OK;
+}
+
 static int fill_life(cli *c, const enqueue_args *args, gofer_enqueue_options *out)
 {
     if (!args->unique.given && (args->unique_key || args->unique_until || args->return_existing))
@@ -102,6 +112,8 @@ int enqueue_options_fill(cli *c, const enqueue_args *args, gofer_enqueue_options
         code = fill_limits(c, args, out);
     if (code == CLI_OK)
         code = fill_debounce(c, args, out);
+    if (code == CLI_OK)
+        code = fill_ordered(c, args, out);
     if (code == CLI_OK && task_expires_first(out))
         return cli_fail(c, CLI_USAGE, "enqueue: --expires is over before %s lets the task run",
             args->at.given ? "--at" : "--in");

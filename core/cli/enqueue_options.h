@@ -15,6 +15,7 @@ typedef struct enqueue_args {
     cli_number  priority, debounce, max_wait;
     cli_number  limit_cost;
     cli_list    limits;
+    const char *ordered, *ordered_dead;
     cli_list    headers;
     int         batch, return_existing, replace;
 } enqueue_args;

@@ -62,6 +62,14 @@ const char *task_goes_not_with(const gofer_enqueue_options *o)
                                                                    : NULL;
 }
 
+int32_t ordered_dead_of(const char *text)
+{
+    static const word words[] = {
+        { "continue", GOFER_ORDERED_CONTINUE }, { "block", GOFER_ORDERED_BLOCK },
+    };
+    return value_of(words, sizeof words / sizeof *words, text);
+}
+
 void on_dead_cut(char *copy, const char **type, const char **queue)
 {
     char *at = strrchr(copy, '@');
@@ -114,6 +122,7 @@ void task_line_free(task_line *line)
     free(line->group);
     free(line->retry_policy);
     free(line->on_dead);
+    free(line->ordered);
     for (size_t i = 0; line->headers[i]; i++)
         free(line->headers[i]);
     for (size_t i = 0; line->limits[i]; i++)
@@ -320,15 +329,18 @@ static bool take_flag(gf_json value, const char *key, int32_t *out, char *why)
 // One of some words, by the function that knows them.
 static bool take_word(gf_json value, const char *key, int32_t *out, char *why)
 {
-    bool until = strcmp(key, "unique_until") == 0;
+    bool until = strcmp(key, "unique_until") == 0, dead = strcmp(key, "ordered_dead") == 0;
     const char *needed = until ? "\"done\", \"start\" or \"ttl\""
+        : dead                 ? "\"continue\" or \"block\""
                                : "\"replace\", \"keep\" or \"earliest\"";
     char *text = NULL;
     if (!is_text(value))
         return bad(why, key, needed);
     if (!take_text(value, key, &text, why))
         return false;
-    *out = until ? unique_until_of(text) : debounce_mode_of(text);
+    *out = until ? unique_until_of(text)
+        : dead   ? ordered_dead_of(text)
+                 : debounce_mode_of(text);
     free(text);
     return *out >= 0 || bad(why, key, needed);
 }
@@ -344,6 +356,7 @@ static bool take_life(task_line *line, const char *key, gf_json value, char *why
         { "debounce_key", &line->debounce_key, &o->debounce_key },
         { "retry_policy", &line->retry_policy, &o->retry },
         { "on_dead", &line->on_dead, &o->on_dead },
+        { "ordered", &line->ordered, &o->ordered },
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (strcmp(key, texts[i].key) == 0) {
@@ -414,6 +427,8 @@ static bool take_member(task_line *line, const char *key, gf_json value, char *w
         return take_limits(line, value, why);
     if (strcmp(key, "limit_cost") == 0)
         return take_cost(value, &line->opts.limit_cost, why);
+    if (strcmp(key, "ordered_dead") == 0)
+        return take_word(value, key, &line->opts.ordered_dead, why);
     if (strcmp(key, "headers") == 0)
         return take_headers(line, value, why);
     return take_when(line, key, value, why);
@@ -427,7 +442,7 @@ static uint32_t member_bit(const char *name, char *why)
         "timeout", "deadline", "retention", "headers", "unique", "unique_key", "unique_until",
         "return_existing", "group", "expires", "retry_policy", "on_dead",
         "priority", "limits", "limit_cost", "debounce", "max_wait", "debounce_key",
-        "debounce_mode", "replace" };
+        "debounce_mode", "replace", "ordered", "ordered_dead" };
     enum { KNOWN = sizeof known / sizeof *known };
     _Static_assert(KNOWN <= 32, "a bit for each");
     for (size_t i = 0; i < KNOWN; i++)

@@ -19,6 +19,7 @@ typedef struct task_line {
     char  *queue, *id, *unique_key, *debounce_key, *group, *retry_policy, *on_dead;
     char  *headers[2 * TASK_LINE_HEADERS + 1];
     char  *limits[GOFER_LIMIT_KEYS + 1];
+    char  *ordered;
     gofer_enqueue_options opts;     // borrows from the texts above, and from the defaults
     int32_t effect;                 // out: what putting it in has done
     bool   says_in, says_at;
@@ -47,6 +48,9 @@ int32_t debounce_mode_of(const char *word);
 const char *effect_word(int32_t effect);
 // The option that debounce, or replace, does not go with; NULL: none is given.
 const char *task_goes_not_with(const gofer_enqueue_options *o);
+// The same of ordered_dead.
+#define ORDERED_DEAD "continue|block"
+int32_t ordered_dead_of(const char *word);
 // "TYPE@QUEUE" cut at its last '@' into the two; queue is NULL if there is none. The copy is
 // the caller's (or kept).
 void on_dead_cut(char *copy, const char **type, const char **queue);

@@ -158,6 +158,47 @@ def test_a_cron_entry_names_keys(limits):
         assert "'limits' must be" in limits("cron", "sync", "bad.json", code=2).why
 
 
+@pytest.fixture
+def orders(limits):
+    """On each store that can run tasks one after the other."""
+    if limits("enqueue", "t", "--queue", "probe", "--ordered", "k", code=None).code:
+        pytest.skip("n/a: this store has no order")
+    limits("queue", "rm", "probe", "--force")
+    return limits
+
+
+def test_tasks_run_one_after_the_other(orders):
+    lines = [{"type": "t", "id": "a", "ordered": "k", "ordered_dead": "block", "retry": 0},
+             {"type": "t", "id": "b", "ordered": "k"},
+             {"type": "t", "ordered": 5}, {"type": "t", "ordered": "k", "ordered_dead": "stop"}]
+    got = orders("enqueue", "--batch", input="\n".join(map(json.dumps, lines)), code=2)
+    assert "'ordered' must be" in got.err and "'ordered_dead' must be" in got.err
+    worker = orders.worker("--shell", "t=test -e go", "--concurrency", "4")
+    wait_for(lambda: orders.json("task", "show", "a")["state"] == "archived", "it to fail")
+    wait_for(lambda: orders.json("limit", "blocked")["items"], "the next one to wait")
+    shown = orders("task", "show", "a").out
+    assert re.search(r"^ordered +k$", shown, re.M) and re.search(r"^when dead +block$", shown, re.M)
+    key = orders.json("limit", "blocked")["items"][0]
+    assert (key["key"], key["queue"], key["occupant"]) == ("ordered:k", "default", "a")
+    assert orders.json("task", "show", "b")["waits_for"] == "ordered:k"
+    (orders.folder / "go").touch()
+    orders("task", "run", "a")
+    wait_for(lambda: orders("task", "show", "b", code=None).code == 3, "both to be done")
+    worker.stop()
+    assert "needs --ordered" in orders("enqueue", "t", "--ordered-dead", "block", code=2).why
+
+
+def test_a_cron_entry_is_ordered(orders):
+    orders("cron", "add", "nightly", "@daily", "t", "--ordered", "k", "--ordered-dead", "block")
+    assert re.search(r"^ordered +k$", orders("cron", "show", "nightly").out, re.M)
+    (orders.folder / "cron.json").write_text(json.dumps({"entries": [
+        {"name": "hourly", "spec": "@hourly", "type": "t", "ordered": "k", "ordered_dead": "block"}
+    ]}))
+    orders("cron", "sync", "cron.json")
+    entry = orders.json("cron", "show", "hourly")
+    assert (entry["ordered"], entry["ordered_dead"]) == ("k", "block")
+
+
 def test_acts_on_limits_are_in_the_audit(limits):
     ok = {"outcome": "ok", "count": 1}
     limits("limit", "put", "api", "--concurrency", "1")

@@ -34,6 +34,12 @@ static const cli_option options[] = {
     { "cost", 0, CLI_NUMBER, offsetof(enqueue_args, limit_cost), "N",
       "with --limit: so much of their rates does its start take (default: 1)", 1,
       GOFER_LIMIT_COST_MAX },
+    { "ordered", 0, CLI_TEXT, offsetof(enqueue_args, ordered), "KEY",
+      "not beside others: tasks of the queue with the same key run one after the other, through retries", 0,
+      0 },
+    { "ordered-dead", 0, CLI_CHOICE, offsetof(enqueue_args, ordered_dead), ORDERED_DEAD,
+      "with --ordered: when it is archived, the next ones run (default), or it holds them up", 0,
+      0 },
     { "retry", 0, CLI_NUMBER, offsetof(enqueue_args, retry), "N",
       "retries after a failure (default: 25); 0: none", 0, CLI_RETRY_MAX },
     { "timeout", 0, CLI_DURATION, offsetof(enqueue_args, timeout), "DURATION",
@@ -295,10 +301,10 @@ const cli_command cmd_enqueue = {
         "wanted, payload, queue, id, in, at, priority, retry, timeout, deadline, retention, "
         "headers, unique, unique_key, unique_until, return_existing, debounce, max_wait, "
         "debounce_key, debounce_mode, replace, group, expires, retry_policy, on_dead, limits (a "
-        "list of keys) and limit_cost; the options of the command line are the defaults. A payload "
-        "that is a string stands for its characters, {\"base64\": \"...\"} for bytes, any other "
-        "value for its own JSON text. Each line has its own fate; refused ones are told with their "
-        "number, and the exit code is the first's.",
+        "list of keys), limit_cost, ordered and ordered_dead; the options of the command line are "
+        "the defaults. A payload that is a string stands for its characters, {\"base64\": "
+        "\"...\"} for bytes, any other value for its own JSON text. Each line has its own fate; "
+        "refused ones are told with their number, and the exit code is the first's.",
     .examples =
         "# an e-mail in five minutes, tried four times at most\n"
         "gofer enqueue email:welcome '{\"to\": \"ada@example.org\"}' --queue mail --in 5m --retry "

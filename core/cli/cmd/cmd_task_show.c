@@ -62,6 +62,8 @@ static const struct { const char *field, *label; field_kind kind; } fields[] = {
     { "priority", "priority", FIELD_COUNT },
     { "limits", "limits", FIELD_LINES },
     { "limit_cost", "limit cost", FIELD_COUNT },
+    { "ordered", "ordered", FIELD_TEXT },
+    { "ordered_dead", "when dead", FIELD_TEXT },
     { "waits_for", "waits for", FIELD_TEXT },
     { "retry", "retry", FIELD_TEXT },
     { "on_dead", "on dead", FIELD_TEXT },

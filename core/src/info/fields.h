@@ -407,6 +407,10 @@ FIELD(entry, limits, TEXT, none, MAYBE, BOTH, "0.1.0",
     "The limit keys that they count for, one in a line.")
 FIELD(entry, limit_cost, INT, count, MAYBE, BOTH, "0.1.0",
     "What the start of each takes of their rates; missing: 1.")
+FIELD(entry, ordered, TEXT, none, MAYBE, SQLITE, "0.1.0",
+    "The key of those tasks of its queue that run one after the other.")
+FIELD(entry, ordered_dead, TEXT, none, MAYBE, SQLITE, "0.1.0",
+    "block: archived, one holds them up; missing: it does not.")
 FIELD(entry, retry, TEXT, none, MAYBE, BOTH, "0.1.0", "Their retry policy.")
 FIELD(entry, on_dead, TEXT, none, MAYBE, BOTH, "0.1.0",
     "Type of the task that is enqueued if one is archived.")

@@ -187,6 +187,13 @@ static gofer_status read_limits(reading *r, gf_json value)
     return GOFER_OK;
 }
 
+static int32_t ordered_dead_of(const char *word)
+{
+    return strcmp(word, "continue") == 0 ? GOFER_ORDERED_CONTINUE
+        : strcmp(word, "block") == 0     ? GOFER_ORDERED_BLOCK
+                                         : -1;
+}
+
 static gofer_status read_limit_cost(reading *r, gf_json value)
 {
     int32_t n = 0;
@@ -216,7 +223,7 @@ static const char *const keys[] = {
     "name", "spec", "tz", "type", "payload", "queue", "retry", "max_retry", "timeout", "retention",
     "expires", "on_dead", "on_dead_queue", "headers", "missed", "missed_max", "overlap", "jitter",
     "paused", "priority",
-    "limits", "limit_cost",
+    "limits", "limit_cost", "ordered", "ordered_dead",
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 
@@ -225,7 +232,7 @@ static gofer_status read_key(reading *r, const char *key, gf_json value)
     const struct { const char *key; const char **out; } texts[] = {
         { "name", &r->given.name }, { "spec", &r->given.spec }, { "tz", &r->schedule.tz },
         { "type", &r->given.type }, { "queue", &r->task.queue }, { "on_dead", &r->task.on_dead },
-        { "on_dead_queue", &r->task.on_dead_queue },
+        { "on_dead_queue", &r->task.on_dead_queue }, { "ordered", &r->task.ordered },
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (strcmp(key, texts[i].key) == 0)
@@ -244,6 +251,9 @@ static gofer_status read_key(reading *r, const char *key, gf_json value)
         return read_limits(r, value);
     if (strcmp(key, "limit_cost") == 0)
         return read_limit_cost(r, value);
+    if (strcmp(key, "ordered_dead") == 0)
+        return read_word(r, key, value, ordered_dead_of, "\"continue\" or \"block\"",
+            &r->task.ordered_dead);
     if (strcmp(key, "timeout") == 0)
         return read_timeout(r, value);
     if (strcmp(key, "retention") == 0)

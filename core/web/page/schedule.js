@@ -79,6 +79,8 @@ function kept(e) {
         priority: e.priority,
         limits: e.limits?.split("\n"),
         limit_cost: e.limit_cost,
+        ordered: e.ordered,
+        ordered_dead: e.ordered_dead,
         retry_policy: e.retry,
         on_dead: e.on_dead && e.on_dead + (e.on_dead_queue ? `@${e.on_dead_queue}` : ""),
         expires: e.expires_ms && `${e.expires_ms}ms`,

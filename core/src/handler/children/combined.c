@@ -33,6 +33,8 @@ static const struct {
     { "max_retry", SMALL_NUMBER, offsetof(gofer_enqueue_options, max_retry) },
     { "priority", SMALL_NUMBER, offsetof(gofer_enqueue_options, priority) },
     { "limit_cost", NUMBER, offsetof(gofer_enqueue_options, limit_cost) },
+    { "ordered", TEXT, offsetof(gofer_enqueue_options, ordered) },
+    { "ordered_dead", SMALL_NUMBER, offsetof(gofer_enqueue_options, ordered_dead) },
     { "retry", TEXT, offsetof(gofer_enqueue_options, retry) },
     { "on_dead", TEXT, offsetof(gofer_enqueue_options, on_dead) },
     { "on_dead_queue", TEXT, offsetof(gofer_enqueue_options, on_dead_queue) },
