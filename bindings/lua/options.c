@@ -105,6 +105,8 @@ int32_t gofer_lua_int32(lua_State *L, int index, const char *what)
 static const char *const until_words[] = { "done", "start", "ttl", NULL };
 // as GOFER_DEBOUNCE_...
 static const char *const debounce_words[] = { "replace", "keep", "earliest", NULL };
+// as GOFER_ORDERED_...
+static const char *const ordered_words[] = { "continue", "block", NULL };
 
 const gofer_lua_setting gofer_lua_task_options[] = {
     { "queue",           GOFER_LUA_TEXT,     PLACE(queue), NULL },
@@ -135,6 +137,8 @@ const gofer_lua_setting gofer_lua_task_options[] = {
     { "limits",          GOFER_LUA_KEYS,     PLACE(limits), NULL },
     { "limit_cost",      GOFER_LUA_BYTES,    PLACE(limit_cost), NULL },
     { "effect",          GOFER_LUA_LATER,    0, NULL },
+    { "ordered",         GOFER_LUA_TEXT,     PLACE(ordered), NULL },
+    { "ordered_dead",    GOFER_LUA_WORD,     PLACE(ordered_dead), ordered_words },
     { NULL, GOFER_LUA_TEXT, 0, NULL },
 };
 

@@ -140,6 +140,9 @@ function tests.tasks_name_keys(folder)
   check.equal(task.limit_cost, 3)
   check.equal(task.headers, { x = "1" })
   check.equal(app:task(app:enqueue("t", "", { limits = "one" })).limits, "one")
+  local one = app:task(app:enqueue("t", "", { ordered = "k", ordered_dead = "block" }))
+  check.equal(one.ordered, "k")
+  check.equal(one.ordered_dead, "block")
   local ids = app:enqueue_many {
     { type = "t", limits = { "x" }, headers = { y = "2" } }, { type = "t" },
   }
@@ -148,13 +151,17 @@ function tests.tasks_name_keys(folder)
   for _, opts in ipairs {
     { limits = 5 }, { limits = { 5 } }, { limits = { "1", "2", "3", "4", "5" } },
     { limits = "" }, { limits = { "a", "a" } }, { limits = "queue:a" }, { limit_cost = 2 },
-    { limits = "a", limit_cost = -1 },
+    { limits = "a", limit_cost = -1 }, { ordered = 5 }, { ordered = "k", ordered_dead = "stop" },
+    { ordered_dead = "block" },
   } do
     check.fails("EINVAL: ", app.enqueue, app, "t", "", opts)
   end
   local entry = {
     name = "n", spec = "@daily", type = "t",
-    task = { limits = { "c", "d" }, limit_cost = 2, headers = { z = "3" } },
+    task = {
+      limits = { "c", "d" }, limit_cost = 2, headers = { z = "3" },
+      ordered = "k", ordered_dead = "block",
+    },
   }
   app:schedule(entry)
   check.equal(app:schedule("n").limits, "c\nd")
@@ -163,6 +170,8 @@ function tests.tasks_name_keys(folder)
   app:schedules_sync("file", { entry })
   check.equal(app:schedule("n").limits, "c\nd")
   check.equal(app:schedule("n").limit_cost, 2)
+  check.equal(app:schedule("n").ordered, "k")
+  check.equal(app:schedule("n").ordered_dead, "block")
 end
 
 -- ---- Groups
