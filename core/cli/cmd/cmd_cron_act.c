@@ -51,8 +51,8 @@ static const cli_option add_options[] = {
       "with --limit: so much of their rates does each start take (default: 1)", 1,
       GOFER_LIMIT_COST_MAX },
     { "ordered", 0, CLI_TEXT, offsetof(add_args, task.ordered), "KEY",
-      "not beside others: tasks of the queue with the same key run one after the other, through retries", 0,
-      0 },
+      "not beside others: tasks of the queue with the same key run one after the other, through "
+      "retries", 0, 0 },
     { "ordered-dead", 0, CLI_CHOICE, offsetof(add_args, task.ordered_dead), ORDERED_DEAD,
       "with --ordered: when one is archived, the next ones run (default), or it holds them up", 0,
       0 },

@@ -35,8 +35,8 @@ static const cli_option options[] = {
       "with --limit: so much of their rates does its start take (default: 1)", 1,
       GOFER_LIMIT_COST_MAX },
     { "ordered", 0, CLI_TEXT, offsetof(enqueue_args, ordered), "KEY",
-      "not beside others: tasks of the queue with the same key run one after the other, through retries", 0,
-      0 },
+      "not beside others: tasks of the queue with the same key run one after the other, through "
+      "retries", 0, 0 },
     { "ordered-dead", 0, CLI_CHOICE, offsetof(enqueue_args, ordered_dead), ORDERED_DEAD,
       "with --ordered: when it is archived, the next ones run (default), or it holds them up", 0,
       0 },
