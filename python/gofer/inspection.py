@@ -149,6 +149,10 @@ class TaskInfo:
     """The limit keys that it counts for."""
     limit_cost: Optional[int] = number_if("limit_cost")
     """What its start takes of their rates; None: 1."""
+    ordered: Optional[str] = text_if("ordered")
+    """The key of those tasks of its queue that run one after the other."""
+    ordered_dead: Optional[str] = text_if("ordered_dead")
+    """"block": archived, it holds them up; None: it does not."""
     waits_for: Optional[str] = text_if("waits_for")
     """Of a pending task: the limit key that has no room for it."""
     retry_policy: Optional[str] = text_if("retry")

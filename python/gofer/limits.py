@@ -72,6 +72,9 @@ class LimitKey:
     next_start_at: Optional[datetime] = time_if("next_start_at_ms")
     """Not before then does the next one start, by its rate or a pause."""
     paused_until: Optional[datetime] = time_if("paused_until_ms")
+    occupant: Optional[str] = text_if("occupant")
+    """Of tasks that run one after the other (a key "ordered:..."): the id of the one whose turn it
+    is."""
 
 
 class Limits:

@@ -28,6 +28,10 @@ DEBOUNCE_MODE: dict[str, int] = {
     "keep": lib.GOFER_DEBOUNCE_KEEP,
     "earliest": lib.GOFER_DEBOUNCE_EARLIEST,
 }
+ORDERED_DEAD: dict[str, int] = {
+    "continue": lib.GOFER_ORDERED_CONTINUE,
+    "block": lib.GOFER_ORDERED_BLOCK,
+}
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,8 @@ class Put:
     debounce_key: Optional[str] = None
     debounce_mode: int = 0
     replace: int = 0
+    ordered: Optional[str] = None
+    ordered_dead: int = 0
 
     @classmethod
     def of(cls, type: str, payload: bytes, given: Mapping[str, Any]) -> Put:
@@ -77,11 +83,13 @@ _TEXTS = {
     "queue": "queue", "task_id": "task id", "unique_key": "unique_key", "group": "group",
     "retry": "retry policy", "debounce_key": "debounce_key",
     "on_dead": "on_dead", "on_dead_queue": "queue of on_dead",
+    "ordered": "ordered key",
 }  # fmt: skip
 _NUMBERS = {
     "run_at_ms", "delay_ms", "timeout_ms", "deadline_ms", "retention_ms", "max_retry", "unique_ms",
     "unique_until", "unique_conflict", "expires_at_ms", "expires_ms",
     "priority", "limit_cost", "debounce_ms", "max_wait_ms", "debounce_mode", "replace",
+    "ordered_dead",
 }  # fmt: skip
 
 

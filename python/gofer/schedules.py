@@ -85,6 +85,8 @@ class Entry:
     priority: int = number_of("priority")
     limits: tuple[str, ...] = lines_of("limits")
     limit_cost: Optional[int] = number_if("limit_cost")
+    ordered: Optional[str] = text_if("ordered")
+    ordered_dead: Optional[str] = text_if("ordered_dead")
     retry_policy: Optional[str] = text_if("retry")
     on_dead: Optional[str] = text_if("on_dead")
     on_dead_queue: Optional[str] = text_if("on_dead_queue")

@@ -39,6 +39,7 @@ from .put import (
     NO_RETRY,
     NO_TIMEOUT_MS,
     ON_CONFLICT,
+    ORDERED_DEAD,
     UNIQUE_UNTIL,
     Mold,
     Put,
@@ -122,6 +123,10 @@ class TaskOptions(TypedDict, total=False):
     """The limit keys that it counts for, up to four: see app.limits. One may be given as text."""
     limit_cost: int
     """What its start takes of their rates. Default: 1."""
+    ordered: str
+    """Tasks of this queue with the same key run one after the other, through retries (SQLite)."""
+    ordered_dead: Literal["continue", "block"]
+    """Archived, it lets the next ones run, or holds them up. Default: "continue"."""
 
 
 class Options(TaskOptions, total=False):
@@ -205,6 +210,7 @@ _AS_THEY_ARE = {
     "debounce_key": "debounce_key",
     "group": "group",
     "retry_policy": "retry",
+    "ordered": "ordered",
 }
 
 
@@ -278,6 +284,7 @@ _NUMBERS: dict[str, tuple[str, Callable[[Any, str], int]]] = {
     "retry": ("max_retry", _max_retry),
     "priority": ("priority", _whole),
     "limit_cost": ("limit_cost", _whole),
+    "ordered_dead": ("ordered_dead", functools.partial(word_of, ORDERED_DEAD)),
     "unique": ("unique_ms", duration_ms),
     "unique_until": ("unique_until", functools.partial(word_of, UNIQUE_UNTIL)),
     "on_conflict": ("unique_conflict", functools.partial(word_of, ON_CONFLICT)),

@@ -232,6 +232,7 @@ class Record:
             "headers": dict(put.headers or {}), "max_retry": max(put.max_retry, 0),
             "priority": put.priority,
             "limits": put.limits or (), "limit_cost": put.limit_cost or None,
+            "ordered": put.ordered,
             "group": put.group, "enqueued_at": self.at, "log": tuple(self.log),
         }  # fmt: skip
         if self.progress is not None:

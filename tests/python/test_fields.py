@@ -300,9 +300,15 @@ def enqueue_limited(app: gofer.Gofer) -> None:
     """A task that waits for its key, and an entry whose tasks name one."""
     app.limits.put("each:*", concurrency=5, rate=100, per="1m", burst=20, scope="queue")
     app.limits.pause("each:a", "1h")
-    limited = app.item("tick", id="limited", limits="each:a", limit_cost=2)
-    app.enqueue_many([limited])
+    app.enqueue("tick", id="limited", limits="each:a", limit_cost=2)
     app.schedule("limited", "@daily", app.item("t", limits="each:b", limit_cost=2))
+    try:
+        ordered: dict[str, Any] = {"ordered": "k", "ordered_dead": "block"}
+        app.enqueue("slow", id="ordered", **ordered)
+        app.enqueue("slow", id="next", **ordered)
+        app.schedule("ordered", "@daily", app.item("t", **ordered))
+    except gofer.Unsupported:
+        pass
 
 
 def see_limits(client: gofer.Client, seen: Seen) -> None:
@@ -312,11 +318,11 @@ def see_limits(client: gofer.Client, seen: Seen) -> None:
     except gofer.Unsupported:
         for kind, names in (("task", {"limits", "limit_cost", "waits_for"}),
                             ("entry", {"limits", "limit_cost"}),
-                            ("limit", set(schema.fields("limit"))),
-                            ("limit_key", set(schema.fields("limit_key")))):
+                            ("limit", schema.on_store("limit", "redis")),
+                            ("limit_key", schema.on_store("limit_key", "redis"))):
             seen.of[kind] |= names
         return
-    until(lambda: len(client.limit_keys(True)))
+    until(lambda: client.task("limited").has("waits_for"))
     seen.all("limit_key", client.limit_keys(True))
     seen.all("limit_key", client.limit_key("each:a"))
     seen.one("task", client.task("limited"))

@@ -81,6 +81,26 @@ def test_tasks_name_keys(app: gofer.Gofer) -> None:
         app.enqueue("plain", limits="z", limit_cost=1.5)  # type: ignore[arg-type]
 
 
+def test_tasks_run_one_after_the_other(memory: gofer.Gofer) -> None:
+    ran: list[tuple[str, int]] = []
+
+    @memory.task(ordered="k", retry_policy="fixed:10ms")
+    def task(name: str, *, ctx: gofer.Context) -> None:
+        ran.append((name, ctx.attempt))
+        if ctx.attempt == 1:
+            raise ValueError("once more")
+
+    first = task.options(ordered_dead="block").enqueue("a")
+    assert (first.info().ordered, first.info().ordered_dead) == ("k", "block")
+    assert task.enqueue("b").info().ordered_dead is None
+    memory.worker(threads=4).run(drain=True)
+    assert ran == [("a", 1), ("a", 2), ("b", 1), ("b", 2)]
+    with pytest.raises(gofer.InvalidArgument, match="ordered_dead is 'stop'"):
+        memory.enqueue("t", ordered="k", ordered_dead="stop")  # type: ignore[arg-type]
+    with pytest.raises(gofer.InvalidArgument, match="ordered_dead is given without"):
+        memory.enqueue("t", ordered_dead="block")
+
+
 def test_cron_entries_name_keys(memory: gofer.Gofer) -> None:
     @memory.cron("@daily", name="nightly")
     @memory.task(limits=["a"], limit_cost=2)

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 _NUMBERS = (
     "run_at_ms", "delay_ms", "timeout_ms", "deadline_ms", "retention_ms", "expires_at_ms",
     "expires_ms", "max_retry", "priority", "limit_cost",
+    "ordered_dead",
 )  # fmt: skip
-_TEXTS = ("retry", "on_dead", "on_dead_queue")
+_TEXTS = ("retry", "on_dead", "on_dead_queue", "ordered")
 
 
 class Grouping(Context):
