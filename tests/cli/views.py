@@ -41,6 +41,8 @@ VIEWS = (
     View("/schedules", "Schedules", "nightly"),
     View("/schedules/nightly", "nightly", "03:00"),
     View("/new-schedule", "A new cron entry"),
+    View("/limits", "Limits", "smtp:*"),
+    View("/limits?keys=all", "Limits", "smtp:*"),
     View("/groups", "Groups", "g1"),
     View("/settings", "Settings", "Live streams"),
     View("/workers", "Workers", "of 10"),
@@ -71,6 +73,7 @@ def fill(store):
     store.enqueue("mail", "x", "--group", "g1", "--id", "grouped")
     store.enqueue("waits", "x", "--queue", "other", "--id", "waits")
     store("cron", "add", "nightly", "0 3 * * *", "report")
+    store("limit", "put", "smtp:*", "--concurrency", "5", "--rate", "100/1m")
     worker = store.worker(
         "--shell",
         "good=echo fine",
