@@ -549,9 +549,11 @@ static void those_who_wait_for_a_key_are_not_lost(void)
         { "INSERT INTO holds VALUES(1, (1 << 40) + 7777, 5)", "hold-left" },
     };
     const gf_limit one = { .name = "k", .concurrency = 1 };
+    const gf_limit own = { .name = "queue:q", .concurrency = 100 };
     char room[LIMIT_ROOM], id[16];
     for (size_t i = 0; i < COUNT(cases); i++) {
         gf_broker *b = store_open();
+        CHECK_OK(b->ops->limits->put(b, &own));          // the queue is limited before it has any
         CHECK_OK(b->ops->limits->put(b, &one));
         for (int n = 0; n < 5; n++) {
             snprintf(id, sizeof id, "%d", n);

@@ -20,7 +20,8 @@ enum {
 void gf_sq_limit_expect(gf_sq_txn *t, gf_sq_queue *q, const gf_message *m)
 {
     gf_limit_keys keys;
-    if (q->limited || !gf_limit_keys_of(m, &keys))
+    // A queue that is limited for its own key alone has nobody behind the lanes yet.
+    if ((q->limited && q->ranked) || !gf_limit_keys_of(m, &keys))
         return;
     GF_SQ_RUN(t->conn, GF_SQL_QUEUE_LIMITED, q->qid);
     GF_SQ_RUN(t->conn, GF_SQL_QUEUE_RANKED, q->qid);
