@@ -57,7 +57,8 @@ def test_everything_is_spoken_under_tls(web, gofer):
     task = web("/api/v1/queues/default/tasks/a", token=token)
     assert task.json["payload"] == "x" * 500000
     big = {"type": "t", "id": "b", "payload": "y" * 900000}
-    assert web.post("/api/v1/tasks", big, token=token).json == {"id": "b"}
+    answer = web.post("/api/v1/tasks", big, token=token).json
+    assert answer == {"id": "b", "effect": "created"}
     assert web.post("/api/v1/tasks", {**big, "payload": "y" * (1 << 20)}, token=token).status == 413
     assert web("/api/v1/queues", headers={"Host": "evil.example.org"}).status == 400
     with web.connect() as s:

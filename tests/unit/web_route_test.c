@@ -109,7 +109,7 @@ static void what_is_not_there_says_so(void)
         { "GET", "/api/v1/queues/a/tasks/b/c/d", WEB_NO_PATH, "" },
         { "POST", "/healthz", WEB_NO_METHOD, "GET, HEAD" },
         { "PUT", "/api/v1/queues/a/tasks/b", WEB_NO_METHOD, "GET, HEAD, PATCH, DELETE" },
-        { "GET", "/api/v1/queues/a/pause", WEB_NO_METHOD, "POST" },
+        { "GET", "/api/v1/schedules/a/pause", WEB_NO_METHOD, "POST" },
         { "GET", "/api/v1/queues/%00", WEB_BAD_PATH, "" },
         { "GET", "/api/v1/queues/%FF", WEB_BAD_PATH, "" },
         { "GET", "/api/v1/queues/%ED%A0%80", WEB_BAD_PATH, "" },
