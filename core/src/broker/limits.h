@@ -47,7 +47,7 @@ enum { GF_LIMIT_LOOK_MS = 5000 };
 typedef enum gf_limit_over {
     GF_OVER_WAIT = 0,
     GF_OVER_REFUSE = 1,            // it is taken all the same, as one that is not to be run: its
-                                   //   claim says so, and counts for no key
+                                   //   claim says so, and counts for no key. A pause is waited for
     GF_OVER_CANCEL_OLDEST = 2      // it waits, and who runs longest of the key is asked to stop;
                                    //   of the concurrency alone: a rate is waited for
 } gf_limit_over;

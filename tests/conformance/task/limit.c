@@ -783,7 +783,7 @@ static void a_queue_has_a_rate_of_its_own(void)
     gf_broker *b = limits_open();
     limit(b, (gf_limit){ .name = "queue:q", .rate = 2, .per_ms = 2 * HOUR_MS, .burst = 2 });
     put_of(b, "a", "");
-    put_of(b, "b", "k");
+    put_costly(b, "q", "b", "k", 7);       // of k's rate, if it had one
     put_of(b, "c", "");
     CHECK_STR(take_all(b, "q", &t), "a b");
     end_all(b, &t);
@@ -849,6 +849,16 @@ static void over_may_mean_refused(void)
     end_all(b, &t);
     put_of(b, "d", "k");
     CHECK_STR(take_all(b, "q", &t), "d");
+    CHECK(!t.claims[0]->refused);
+    end_all(b, &t);
+    // Who asks to be left alone for a while wants nothing to be lost.
+    CHECK_OK(b->ops->limits->pause(b, "k", gf_now_ms() + HOUR_MS));
+    put_of(b, "e", "k");
+    CHECK_STR(take_all(b, "q", &t), "");
+    CHECK_STR(task_text(b, "q", "e", "waits_for"), "k");
+    CHECK_OK(b->ops->limits->pause(b, "k", 0));
+    forward(b);
+    CHECK_STR(take_all(b, "q", &t), "e");
     CHECK(!t.claims[0]->refused);
     end_all(b, &t);
     closes(b);

@@ -55,7 +55,8 @@ void gf_sq_decide(gf_sq_txn *t, const gf_sq_queue *q, gf_sq_gate *own, const gf_
     d->verdict = GF_SQ_SHUT;
     d->gate_count = 0;
     d->full = 0;
-    if (own && !gf_sq_gate_open(t, own, keys.cost, &d->opens_ms)) {
+    // What a task costs is said of the keys that it names: of its queue's it is one start.
+    if (own && !gf_sq_gate_open(t, own, 1, &d->opens_ms)) {
         wake_when_open(t, own, d->opens_ms);
         return;
     }
@@ -81,7 +82,8 @@ void gf_sq_decide(gf_sq_txn *t, const gf_sq_queue *q, gf_sq_gate *own, const gf_
         gf_sq_gate_open(t, d->gates[d->full], keys.cost, &d->opens_ms))
         d->full++;
     if (d->full < d->gate_count) {
-        bool refuses = d->gates[d->full]->limit.over == GF_OVER_REFUSE;
+        const gf_sq_gate *full = d->gates[d->full];    // a pause is no end: it is waited for
+        bool refuses = full->limit.over == GF_OVER_REFUSE && full->until_ms <= t->now_ms;
         d->verdict = refuses ? GF_SQ_REFUSED : GF_SQ_HELD;
         return;
     }
@@ -90,7 +92,7 @@ void gf_sq_decide(gf_sq_txn *t, const gf_sq_queue *q, gf_sq_gate *own, const gf_
         if (!d->gates[i]->ordered)
             charge(t, d->gates[i], keys.cost);
     if (own)
-        charge(t, own, keys.cost);
+        charge(t, own, 1);
 }
 
 void gf_sq_hold_run(gf_sq_txn *t, const gf_sq_decision *d, int64_t token)
