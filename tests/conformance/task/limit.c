@@ -548,8 +548,7 @@ static void a_worker_that_dies_gives_back_what_it_held(void)
     put_of(b, "b", "k");
     put_of(b, "c", "k");
     gf_claim *lost[2];
-    REQUIRE(take_for(b, "w", "q", 2, 1, lost) == 2);
-    CHECK_STR(take_all(b, "q", &t), "");
+    REQUIRE(take_for(b, "w", "q", 2, 1, lost) == 2);   // c may start as soon as that is over
     gf_sleep_us(20 * 1000);
     leases_end("q");
     gf_recovered told = { .requeued = 0 };
