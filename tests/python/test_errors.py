@@ -16,7 +16,9 @@ from gofer import errors
 from gofer._gofer import ffi, lib
 
 STATUSES = {
-    name: getattr(lib, name) for name in dir(lib) if name.startswith("GOFER_E") and name.isupper()
+    name: getattr(lib, name)
+    for name in dir(lib)
+    if name.startswith("GOFER_E") and name.isupper() and getattr(lib, name) < 0
 }
 
 
