@@ -24,22 +24,22 @@ def busy(gofer, key, running):
 def test_a_limit_is_put_listed_and_removed(limits):
     limits("limit", "put", "smtp:*", "--concurrency", "5", "--rate", "100/1m", "--burst", "20")
     limits("limit", "put", "api", "--rate", "10/s", "--over", "refuse", "--scope", "queue")
-    limits("limit", "put", "queue:mail", "--concurrency", "2", "--over", "cancel-oldest")
+    limits("limit", "put", "mail", "--concurrency", "2", "--over", "cancel-oldest")
     assert limits.json("limit", "ls")["items"] == [
         {"name": "api", "rate": 10, "per_ms": 1000, "burst": 1, "over": "refuse",
          "scope": "queue"},
-        {"name": "queue:mail", "concurrency": 2, "over": "cancel-oldest", "scope": "store"},
+        {"name": "mail", "concurrency": 2, "over": "cancel-oldest", "scope": "store"},
         {"name": "smtp:*", "concurrency": 5, "rate": 100, "per_ms": 60000, "burst": 20,
          "over": "wait", "scope": "store"},
     ]
     rows = limits("limit", "ls").out
     assert re.search(r"^smtp:\* +5 +100/1m +20 +wait +store$", rows, re.M)
-    assert re.search(r"^queue:mail +2 +- +- +cancel-oldest +store$", rows, re.M)
+    assert re.search(r"^mail +2 +- +- +cancel-oldest +store$", rows, re.M)
     limits("limit", "put", "smtp:*", "--concurrency", "7")      # all numbers are replaced
     assert limits.json("limit", "ls")["items"][2] == {
         "name": "smtp:*", "concurrency": 7, "over": "wait", "scope": "store"}
     assert limits("limit", "rm", "api", "smtp:*").out == "removed api\nremoved smtp:*\n"
-    assert limits("limit", "rm", "api", "queue:mail", code=3).out == "removed queue:mail\n"
+    assert limits("limit", "rm", "api", "mail", code=3).out == "removed mail\n"
     got = limits("limit", "ls")
     assert got.out == "" and "no limits" in got.err
 
@@ -66,6 +66,10 @@ def test_a_wrong_limit_is_refused(gofer, words, why):
 def test_a_wrong_name_is_refused(limits):
     assert "before its end" in limits("limit", "put", "a*b", "--rate", "1", code=2).why
     assert "several queues" in limits("limit", "put", "queue:*", "--rate", "1", code=2).why
+    for over in ("refuse", "cancel-oldest"):
+        words = ("--concurrency", "1", "--over", over)
+        assert "stay in line" in limits("limit", "put", "queue:q", *words, code=2).why
+    limits("limit", "put", "queue:q", "--concurrency", "1", "--over", "wait")
     assert limits("limit", "show", "none", code=3).out == ""
 
 

@@ -850,7 +850,8 @@ typedef struct gofer_limit_options {
     int64_t per_ms;                  /*   in so long, at most 31 days; 0 with a rate: 1 second */
     int64_t burst;                   /* so many of them at once, at most 1,000,000; 0: what the rate
                                         allows in 100 ms, at least 1 */
-    int32_t over;                    /* a GOFER_OVER_ value */
+    int32_t over;                    /* a GOFER_OVER_ value; of a queue's own limit only
+                                        GOFER_OVER_WAIT */
     int32_t scope;                   /* a GOFER_SCOPE_ value */
 } gofer_limit_options;
 GOFER_API void gofer_limit_options_init(gofer_limit_options *opts);

@@ -112,6 +112,10 @@ gofer_status gofer_client_limit_put(gofer_client *client, const char *name,
         st = gf_read_options(&o, sizeof o, opts, "gofer_limit_options");
     if (st == GOFER_OK)
         st = check_numbers(&o);
+    if (st == GOFER_OK && o.over != GOFER_OVER_WAIT &&
+        strncmp(name, GF_LIMIT_QUEUE, sizeof GF_LIMIT_QUEUE - 1) == 0)
+        st = gf_fail(GOFER_EINVAL,
+            "'%s' can only be waited for: the tasks of the queue stay in line", name);
     if (st != GOFER_OK)
         return st;
     gf_limit l = limit_of(name, &o);

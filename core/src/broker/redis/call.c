@@ -26,6 +26,17 @@ gofer_status gf_rd_call(gf_rd_store *s, gf_rd_cmd *cmd, redisReply **reply)
     return st;
 }
 
+gofer_status gf_rd_call_int(gf_rd_store *s, gf_rd_cmd *cmd, int64_t *out)
+{
+    redisReply *reply;
+    gofer_status st = gf_rd_call(s, cmd, &reply);
+    if (st != GOFER_OK)
+        return st;
+    *out = gf_rd_reply_int(reply, 0);
+    gf_rd_reply_free(reply);
+    return GOFER_OK;
+}
+
 int64_t gf_rd_reply_int(const redisReply *r, int64_t fallback)
 {
     if (!r)

@@ -252,6 +252,8 @@ gofer_status gf_rd_lock_of(gf_rd_store *s, const char *queue, const char *type, 
 gofer_status gf_rd_named_lock(const char *queue, const char *name, char **out);
 // Runs one command and clears its args; OK: *reply is the caller's (gf_rd_reply_free).
 gofer_status gf_rd_call(gf_rd_store *s, gf_rd_cmd *cmd, redisReply **reply);
+// The same of one that answers with a number; 0 where it is none.
+gofer_status gf_rd_call_int(gf_rd_store *s, gf_rd_cmd *cmd, int64_t *out);
 
 // Why a message of so many bytes is not read.
 void gf_rd_too_long(char *out, size_t capacity, int64_t size);

@@ -86,17 +86,6 @@ static gofer_status begin_on_set(gf_rd_cmd *cmd, call_keys *keys, const gf_rd_sc
     return GOFER_OK;
 }
 
-static gofer_status call_for_int(gf_rd_store *s, gf_rd_cmd *cmd, int64_t *out)
-{
-    redisReply *reply;
-    gofer_status st = gf_rd_call(s, cmd, &reply);
-    if (st != GOFER_OK)
-        return st;
-    *out = gf_rd_reply_int(reply, 0);
-    gf_rd_reply_free(reply);
-    return GOFER_OK;
-}
-
 // ---- check --------------------------------------------------------------------------------------
 
 // Asynq's set ids are of version 4; nobody looks, but nobody shall have to.
@@ -139,7 +128,7 @@ gofer_status gf_rd_group_check(gf_rd_store *s, const char *queue, const char *gr
     gf_rd_add_int(&cmd.args, GF_RD_SET_MOST);
     gf_rd_add(&cmd.args, taker ? taker->worker : "");
     gf_rd_add_int(&cmd.args, taker && taker->no_suspects);
-    st = call_for_int(s, &cmd, &made);
+    st = gf_rd_call_int(s, &cmd, &made);
     if (st != GOFER_OK)
         return st;
     if (taker)
@@ -216,7 +205,7 @@ static gofer_status set_aside(reading *r)
     for (size_t i = 0; i < r->aside.count; i++)
         gf_rd_add_bytes(&cmd.args, r->aside.words[i], r->aside.sizes[i]);
     cmd.args.failed |= r->aside.failed;
-    st = call_for_int(r->s, &cmd, &ignored);
+    st = gf_rd_call_int(r->s, &cmd, &ignored);
     gf_rd_args_clear(&r->aside);
     return st;
 }
@@ -317,7 +306,7 @@ gofer_status gf_rd_group_delete(gf_rd_store *s, const gf_rd_set_name *set)
         if (st != GOFER_OK)
             break;
         gf_rd_add_int(&cmd.args, GF_RD_SET_MOST);
-        st = call_for_int(s, &cmd, &left);
+        st = gf_rd_call_int(s, &cmd, &left);
     }
     return st;
 }
@@ -336,7 +325,7 @@ gofer_status gf_rd_group_reclaim(gf_rd_store *s, const char *queue, size_t *done
     gf_rd_add_keys(&cmd, keys, queue, rests, COUNT_OF(rests));
     gf_rd_add(&cmd.args, prefix.text);
     gf_rd_add_int(&cmd.args, STALE_MAX);
-    st = call_for_int(s, &cmd, &count);
+    st = gf_rd_call_int(s, &cmd, &count);
     if (st != GOFER_OK)
         return st;
     gf_rd_upkeep_log(s, "groups whose aggregation was not finished were put back", queue, count);

@@ -57,17 +57,6 @@ static void begin_on_limits(gf_rd_cmd *cmd, const gf_rd_script *script)
     gf_rd_add(&cmd->args, NAMES);
 }
 
-static gofer_status run_for_number(gf_rd_store *s, gf_rd_cmd *cmd, int64_t *number)
-{
-    redisReply *reply;
-    gofer_status st = gf_rd_call(s, cmd, &reply);
-    if (st != GOFER_OK)
-        return st;
-    *number = gf_rd_reply_int(reply, 0);
-    gf_rd_reply_free(reply);
-    return GOFER_OK;
-}
-
 // ---- the queues that are concerned --------------------------------------------------------------
 
 // "queue:NAME": the name; NULL: it is another key.
@@ -102,7 +91,7 @@ static gofer_status flag_queue(gf_rd_store *s, const char *queue)
     gf_rd_script_begin(&cmd, &flag_script, queue, true);
     gf_rd_add_keys(&cmd, keys, queue, rests, COUNT_OF(rests));
     gf_rd_add(&cmd.args, hash.text);
-    return run_for_number(s, &cmd, &done);
+    return gf_rd_call_int(s, &cmd, &done);
 }
 
 static gofer_status rewake(gf_rd_store *s, const char *queue, const char *name, bool other_numbers)
@@ -115,7 +104,7 @@ static gofer_status rewake(gf_rd_store *s, const char *queue, const char *name, 
     gf_rd_add_keys(&cmd, keys, queue, rests, COUNT_OF(rests));
     gf_rd_add(&cmd.args, name);
     gf_rd_add(&cmd.args, other_numbers && is_cluster(s) ? "1" : "");
-    return run_for_number(s, &cmd, &meant);
+    return gf_rd_call_int(s, &cmd, &meant);
 }
 
 static gofer_status rewake_all(gf_rd_store *s, const char *name, bool other_numbers)
@@ -136,7 +125,7 @@ static gofer_status write_limit(gf_rd_store *s, const char *name, const char *te
     begin_on_limits(&cmd, &put_script);
     gf_rd_add(&cmd.args, name);
     gf_rd_add(&cmd.args, text);
-    return run_for_number(s, &cmd, done);
+    return gf_rd_call_int(s, &cmd, done);
 }
 
 gofer_status gf_rd_limit_put(gf_broker *b, const gf_limit *limit)
@@ -230,7 +219,7 @@ static gofer_status pause_at(gf_rd_store *s, const char *paused, const char *key
     gf_rd_add(&cmd.args, paused);
     gf_rd_add(&cmd.args, key);
     gf_rd_add_int(&cmd.args, until_ms);
-    return run_for_number(s, &cmd, &done);
+    return gf_rd_call_int(s, &cmd, &done);
 }
 
 // Of a Cluster each queue with limits has the pauses, too.
