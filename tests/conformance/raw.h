@@ -28,10 +28,10 @@ const char *raw_script(const char *text, const char *key);
 // A field of a task's hash, good until the next call; "": none.
 const char *raw_field(const char *queue, const char *id, const char *name);
 
-// Where tests/redis/events.py moves slots it waits, once this returns, with all of them at rest: a
-// server that is full takes no keys, and what has begun to move there would stand still.
-void raw_slots_rest(void);
-void raw_slots_move(void);
+// Once this returns tests/redis/events.py waits: no slot is on the move (a server that is full
+// takes no keys, and what has begun to move there would stand still), no server is being replaced.
+void raw_servers_rest(void);
+void raw_servers_move_on(void);
 
 void raw_clean(void);    // empties every primary; slots may move
 void raw_close(void);    // at the program's end

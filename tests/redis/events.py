@@ -137,23 +137,8 @@ def reshard(topology: Topology) -> None:
         key = source.call("RANDOMKEY")
         if key is not None:
             slot = source.call("CLUSTER", "KEYSLOT", key)
-            with _unless_held(topology) as free:
-                if free:
-                    with _slot_on_the_move(topology, slot, source, target):
-                        pass
-
-
-@contextmanager
-def _unless_held(topology: Topology) -> Iterator[bool]:
-    """A test that has a lock on this file wants all slots at rest: a full server takes no keys, and
-    what has begun to move to it stands still (raw.c)."""
-    with open(os.path.join(topology.setup.folder, "slots.lock"), "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
+            with _slot_on_the_move(topology, slot, source, target):
+                pass
 
 
 @contextmanager
@@ -226,6 +211,7 @@ def pause(topology: Topology) -> None:
     server.thaw()
 
 
+UNPLANNED = ("crash", "freeze")     # the Sentinels have to find out
 EVENTS: Dict[str, Callable[[Topology], None]] = {
     "crash": crash,
     "failover": failover,
@@ -236,3 +222,14 @@ EVENTS: Dict[str, Callable[[Topology], None]] = {
     "restart": restart,
     "switch": switch,
 }
+
+
+def happens(name: str, topology: Topology) -> bool:
+    """Lets it happen, unless a test has a lock on the file: then servers are to rest (raw.c)."""
+    with open(os.path.join(topology.setup.folder, "events.lock"), "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        EVENTS[name](topology)
+        return True

@@ -22,7 +22,7 @@ import time
 from typing import List, NoReturn, Tuple
 
 import process
-from events import EVENTS
+from events import EVENTS, UNPLANNED, happens
 from process import Broken
 from topology import TOPOLOGIES, Running, Setup, Topology
 
@@ -72,6 +72,8 @@ def settings_of(options: argparse.Namespace) -> Setup:
         replicas=options.replicas,
         settings=list(options.set),
     )
+    if options.event not in (None, *UNPLANNED):     # what is slow is not dead
+        setup.silence_ms = 20000
     if options.maxmemory:
         setup.settings += [f"maxmemory {options.maxmemory}", "maxmemory-policy noeviction"]
     return setup
@@ -86,8 +88,7 @@ def attend(
     while command.poll() is None:
         if options.event and time.monotonic() >= due:
             began = time.monotonic()
-            EVENTS[options.event](topology)
-            happened += 1
+            happened += happens(options.event, topology)
             # Three times as long as it took all is well: a store that always
             # moves gets nothing done.
             due = time.monotonic() + max(options.every, 3 * (time.monotonic() - began))

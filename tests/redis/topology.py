@@ -65,6 +65,7 @@ class Setup:
     appendonly: bool = False
     replicas: int = 0                    # of each primary of a cluster
     primaries: int = 3                   # of a cluster
+    silence_ms: int = 1500               # of a primary, until the Sentinels replace it
     settings: List[str] = field(default_factory=list)    # lines of redis.conf
 
     folder: str = ""
@@ -296,7 +297,7 @@ class Sentinel(Topology):
     def _watch(self, primary: Server) -> List[str]:
         lines = [
             f"sentinel monitor {MASTER} 127.0.0.1 {primary.port} 2",
-            f"sentinel down-after-milliseconds {MASTER} 1500",
+            f"sentinel down-after-milliseconds {MASTER} {self.setup.silence_ms}",
             f"sentinel failover-timeout {MASTER} 4000",
         ]
         if self.setup.auth:

@@ -166,7 +166,7 @@ static _Atomic int64_t *older_time(gf_broker *b)
 static void older_listens(gf_broker *b)
 {
     if (store_is_redis())
-        raw_run("SETEX asynq:gofer:listening 3 1");
+        raw_run("SETEX asynq:gofer:listening 60 1");    // as if it said so again and again
     else
         atomic_store(older_time(b), gf_mono_ms() + PATIENCE_MS);
 }

@@ -461,7 +461,7 @@ static void a_full_redis_can_be_drained(void)
         else
             put(b, "q", id);
     }
-    raw_slots_rest();
+    raw_servers_rest();
     raw_everywhere("CONFIG SET maxmemory 1");
     gf_message m = message("q", "no-room");
     CHECK_STATUS(put_message(b, &m, 0), GOFER_ENOSPACE);
@@ -478,7 +478,7 @@ static void a_full_redis_can_be_drained(void)
     drain_expecting(b, "q", "t1");
     CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r1 c1 x1");
     raw_everywhere("CONFIG SET maxmemory 0");
-    raw_slots_move();
+    raw_servers_move_on();
     CHECK_OK(put_message(b, &m, 0));
     store_check_sound();
     store_close(b);
