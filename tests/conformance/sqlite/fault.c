@@ -85,6 +85,7 @@ static void fail_everywhere(fault_kind kind)
 
 static void a_write_that_fails_is_never_acknowledged(void)
 {
+    ONE_THREAD();
     fail_everywhere(BAD_WRITE);
 }
 
@@ -138,6 +139,7 @@ static void after_an_io_error_another_one_is_of_use(void)
 
 static void a_full_disk_at_any_write_loses_nothing(void)
 {
+    ONE_THREAD();
     fail_everywhere(FULL_WRITE);
 }
 
@@ -365,6 +367,7 @@ static gofer_status inspect_once(gf_broker *b)
 // Every allocation of a fresh store's first use, and of a used one's.
 static void a_want_of_memory_locks_nobody_out(void)
 {
+    ONE_THREAD();
     store_close(store_open());
     child other = child_start(put_when_told);
     gf_broker *used = store_again();
@@ -390,6 +393,7 @@ static void a_want_of_memory_locks_nobody_out(void)
 
 static void after_a_want_of_memory_what_is_acknowledged_is_synced(void)
 {
+    ONE_THREAD();
     int n = 0;
     shim_begin();
     store_close(store_open());

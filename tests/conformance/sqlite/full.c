@@ -243,6 +243,7 @@ static void a_full_disk_of_large_payloads_can_be_drained(void)
 
 static void a_full_disk_has_room_for_outcomes_alone(void)
 {
+    ONE_THREAD();
     live_on_a_disk_of(16, 300, true);
 }
 
@@ -388,6 +389,7 @@ static int drain_and_put_again(void)
 
 static void a_drained_store_takes_tasks_again(void)
 {
+    ONE_THREAD();
     disk_payload = 20000;
     on_a_disk_of(48, drain_and_put_again);
     store_remove();
@@ -571,6 +573,7 @@ static int keep_small_results(void)
 
 static void small_outcomes_pass_to_the_end(void)
 {
+    ONE_THREAD();
     disk_payload = 300;
     on_a_disk_of(12, keep_small_results);
 }
@@ -584,6 +587,7 @@ static int keep_archived(void)
 
 static void a_full_disk_of_archived_tasks_can_be_looked_at_and_emptied(void)
 {
+    ONE_THREAD();
     disk_payload = 300;
     on_a_disk_of(8, keep_archived);
 }

@@ -474,6 +474,7 @@ static void live_with_little_memory(gf_broker *b)
 
 static void no_memory_at_any_moment_does_no_harm_to_them(void)
 {
+    ONE_THREAD();
     if (store_is_redis())
         OMIT("its own way through is walked in its own tests");
     bool came = true;

@@ -721,6 +721,7 @@ static void live_with_little_memory(gf_broker *b)
 
 static void no_memory_at_any_moment_does_no_harm(void)
 {
+    ONE_THREAD();
     bool came = true;
     int n = 0;
     while (came && n < 1000) {
