@@ -15,7 +15,7 @@ free = resource.RLIM_INFINITY
 if runs == int(sys.argv[1]):
     pid = int(pathlib.Path("pid").read_text())
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (free, free))
-sys.stdout.write("x" * 300_000)
+sys.stdout.write("x" * 1_000_000)
 """
 
 
@@ -25,7 +25,9 @@ def spoilt(gofer, lifts):
     it = gofer.worker("--exec", f"t={sys.executable} handler.py {lifts}",
                       "--set", "crash_limit=100", "--concurrency", "1")
     (gofer.folder / "pid").write_text(str(it.process.pid))
-    resource.prlimit(it.process.pid, resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
+    largest = max((gofer.folder / name).stat().st_size for name in ("tasks.db", "tasks.db-wal"))
+    limit = 200_000 + largest       # what takes the task has room, its output has not
+    resource.prlimit(it.process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     gofer.enqueue("t", "--id", "a", "--retention", "1h")
     return it
 
@@ -34,7 +36,7 @@ def test_its_store_is_opened_again(gofer):
     it = spoilt(gofer, 1)
     wait_for(lambda: gofer.json("task", "show", "a")["state"] == "completed" or
              it.process.poll() is not None, "the task to end")
-    assert len(gofer("task", "show", "a", "--result").out) == 300_000, it.log
+    assert len(gofer("task", "show", "a", "--result").out) == 1_000_000, it.log
     assert it.log.count(ANEW) == 1 and "the worker cannot go on" in it.log, it.log
     assert "had an I/O error" in it.log
     gofer.enqueue("t", "--id", "b", "--retention", "1h")    # and it goes on
