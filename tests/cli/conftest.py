@@ -3,6 +3,7 @@ database of its own, and nothing is waited for longer than it takes."""
 import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import subprocess
@@ -43,6 +44,13 @@ def wait_for(condition, what="the condition"):
         if time.monotonic() > end:
             pytest.fail(f"waited {PATIENCE} s for {what}")
         time.sleep(0.02)
+
+
+def let_files_grow(gofer, pid, room):
+    """The process cannot write the files of the store beyond so many bytes more: to SQLite it is
+    a write that failed."""
+    largest = max((gofer.folder / name).stat().st_size for name in ("tasks.db", "tasks.db-wal"))
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (largest + room, resource.RLIM_INFINITY))
 
 
 class Result:

@@ -9,7 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import PATIENCE, wait_for
+from conftest import PATIENCE, let_files_grow, wait_for
 from proxy import DELAY, PASS, SWALLOW, Proxy
 from test_web_events import Stream, heard
 from webserver import Web
@@ -146,8 +146,8 @@ def test_a_limit_on_the_size_of_files(gofer):
     recovers(web, token)
     cookie = web.post("/login", {"token": token}).headers["set-cookie"].split(";")[0]
     stream = Stream(web, token)
-    resource.prlimit(web.process.pid, resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
-    big = {"type": "t", "payload": "x" * 300_000}
+    let_files_grow(gofer, web.process.pid, 200_000)
+    big = {"type": "t", "payload": "x" * 1_000_000}
     answer = web("/api/v1/tasks", "POST", big, token=token)
     assert answer.status == 503 and answer.why, answer
     wait_for(lambda: "was opened again" in web.log, "the store to be opened again")

@@ -1,9 +1,8 @@
 """gofer worker whose SQLite file fails for good: a limit on the size of files is to SQLite a write
 that failed, after which a client writes no more."""
-import resource
 import sys
 
-from conftest import wait_for
+from conftest import let_files_grow, wait_for
 
 ANEW = "opened again: the worker begins anew"
 # Its output is larger than the limit lets the file become. The run of this number lifts the limit.
@@ -25,9 +24,7 @@ def spoilt(gofer, lifts):
     it = gofer.worker("--exec", f"t={sys.executable} handler.py {lifts}",
                       "--set", "crash_limit=100", "--concurrency", "1")
     (gofer.folder / "pid").write_text(str(it.process.pid))
-    largest = max((gofer.folder / name).stat().st_size for name in ("tasks.db", "tasks.db-wal"))
-    limit = 200_000 + largest       # what takes the task has room, its output has not
-    resource.prlimit(it.process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    let_files_grow(gofer, it.process.pid, 200_000)      # what takes it has room, its output not
     gofer.enqueue("t", "--id", "a", "--retention", "1h")
     return it
 
