@@ -162,14 +162,30 @@ static const char whole_queue[] =
     "if hashes ~= count then return hashes .. ' hashes, ' .. count .. ' tasks' end\n"
     "return 'ok'\n";
 
+// Of those that run one after the other it is the turn of one that is there and has the key, which
+// is listed.
+static const char whose_turn[] =
+    "local prefix = string.sub(KEYS[1], 1, -8)\n"
+    "local turns = redis.call('HGETALL', prefix .. 'gofer:turns')\n"
+    "for i = 1, #turns, 2 do\n"
+    "  local counts = redis.call('HGET', prefix .. 't:' .. turns[i + 1], 'gofer:limit') or ''\n"
+    "  if string.match(counts, '^%d+b? ([^\\n]*)') ~= turns[i] then\n"
+    "    return turns[i + 1] .. ' has the turn of ' .. turns[i]\n"
+    "  end\n"
+    "  if not redis.call('ZSCORE', prefix .. 'gofer:keys', turns[i]) then\n"
+    "    return turns[i] .. ' is not listed'\n"
+    "  end\n"
+    "end\n"
+    "return 'ok'\n";
+
 // While a slot moves, one server has a part of the queue and another the rest. What is wrong stays.
-static void check_queue(const char *key)
+static void check_queue(const char *script, const char *key)
 {
     int64_t end_ms = check_now_ms() + PATIENCE_MS;
-    const char *said = raw_script(whole_queue, key);
+    const char *said = raw_script(script, key);
     while ((!said || strcmp(said, "ok") != 0) && check_now_ms() < end_ms) {
         gf_sleep_us(100000);
-        said = raw_script(whole_queue, key);
+        said = raw_script(script, key);
     }
     CHECK_STR(said, "ok");
 }
@@ -182,7 +198,8 @@ static void check_redis(void)
     for (char *queue = strtok_r(queues, " ", &rest); queue; queue = strtok_r(NULL, " ", &rest)) {
         char key[512];
         snprintf(key, sizeof key, "asynq:{%s}:pending", queue);
-        check_queue(key);
+        check_queue(whole_queue, key);
+        check_queue(whose_turn, key);
     }
 }
 

@@ -146,9 +146,9 @@ FIELD(task, limits, TEXT, none, MAYBE, BOTH, "0.1.0",
     "The limit keys that it counts for, one in a line.")
 FIELD(task, limit_cost, INT, count, MAYBE, BOTH, "0.1.0",
     "What its start takes of their rates; missing: 1.")
-FIELD(task, ordered, TEXT, none, MAYBE, SQLITE, "0.1.0",
+FIELD(task, ordered, TEXT, none, MAYBE, BOTH, "0.1.0",
     "The key of those tasks of its queue that run one after the other.")
-FIELD(task, ordered_dead, TEXT, none, MAYBE, SQLITE, "0.1.0",
+FIELD(task, ordered_dead, TEXT, none, MAYBE, BOTH, "0.1.0",
     "block: archived, it holds them up; missing: it does not.")
 FIELD(task, waits_for, TEXT, none, MAYBE, BOTH, "0.1.0",
     "Of a pending task: the limit key that has no room for it.")
@@ -345,7 +345,7 @@ FIELD(limit_key, running, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks of it that w
 FIELD(limit_key, waiting, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that wait for it.")
 FIELD(limit_key, next_start_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0",
     "Not before then does the next one start, by its rate or a pause.")
-FIELD(limit_key, occupant, TEXT, none, MAYBE, SQLITE, "0.1.0",
+FIELD(limit_key, occupant, TEXT, none, MAYBE, BOTH, "0.1.0",
     "Of tasks that run one after the other: the id of the one whose turn it is.")
 FIELD(limit_key, paused_until_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "Until then none starts.")
 
@@ -407,9 +407,9 @@ FIELD(entry, limits, TEXT, none, MAYBE, BOTH, "0.1.0",
     "The limit keys that they count for, one in a line.")
 FIELD(entry, limit_cost, INT, count, MAYBE, BOTH, "0.1.0",
     "What the start of each takes of their rates; missing: 1.")
-FIELD(entry, ordered, TEXT, none, MAYBE, SQLITE, "0.1.0",
+FIELD(entry, ordered, TEXT, none, MAYBE, BOTH, "0.1.0",
     "The key of those tasks of its queue that run one after the other.")
-FIELD(entry, ordered_dead, TEXT, none, MAYBE, SQLITE, "0.1.0",
+FIELD(entry, ordered_dead, TEXT, none, MAYBE, BOTH, "0.1.0",
     "block: archived, one holds them up; missing: it does not.")
 FIELD(entry, retry, TEXT, none, MAYBE, BOTH, "0.1.0", "Their retry policy.")
 FIELD(entry, on_dead, TEXT, none, MAYBE, BOTH, "0.1.0",

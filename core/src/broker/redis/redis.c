@@ -309,6 +309,7 @@ static const gf_shards_ops shards = {
 };
 
 static const gf_limits_ops limits = {
+    .orders = true,
     .put = gf_rd_limit_put,
     .drop = gf_rd_limit_drop,
     .list = gf_rd_limit_list,

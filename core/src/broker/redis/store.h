@@ -27,8 +27,11 @@
 //   gofer:waits, gofer:end:<id>    who waits for the end of which task, and what ended it (ends.c)
 //   gofer:line                 tasks with a priority that wait, in the order they are taken in,
 //                              and those that wait for a limit key, behind a lane of their own
-//   hash fields gofer:limit    its cost and limit keys; gofer:held for which it waits (a letter,
-//                              q: of the queue, s: of all; empty: it was brought back)
+//   hash fields gofer:limit    its cost and limit keys (limit/limit.h); gofer:held for which it
+//                              waits (a letter, q: of the queue, s: of all; empty: it was brought
+//                              back)
+//   gofer:turns                whose turn it is of tasks that run one after the other, by their key
+//                              (scripts/lib/turns.lua)
 //   gofer:limited              which limits count for its tasks (limit/limit.h)
 //   gofer:run:<key>, gofer:held:<key>, gofer:rate:<key>, gofer:keys, gofer:paused, gofer:wakes
 //                              what runs, what waits, when it started, all of these keys, which

@@ -39,17 +39,14 @@ gofer_status gf_rd_limit_of(const gf_message *m, char **out)
         return GOFER_OK;
     enum { COST_TEXT = 24 };
     size_t room = COST_TEXT;
-    size_t first = keys.ordered ? 1 : 0;       // tasks run one after the other elsewhere only
-    if (first == keys.count)
-        return GOFER_OK;
-    for (size_t i = first; i < keys.count; i++)
+    for (size_t i = 0; i < keys.count; i++)
         room += keys.key[i].size + 1;
     char *text = *out = gf_alloc(room);
     if (!text)
         return gf_fail_nomem("limit keys");
-    text += snprintf(text, COST_TEXT, "%" PRId64, keys.cost);
-    for (size_t i = first; i < keys.count; i++) {
-        *text++ = i > first ? '\n' : ' ';
+    text += snprintf(text, COST_TEXT, "%" PRId64 "%s", keys.cost, keys.blocks ? "b" : "");
+    for (size_t i = 0; i < keys.count; i++) {
+        *text++ = i > 0 ? '\n' : ' ';
         memcpy(text, keys.key[i].text, keys.key[i].size);
         text += keys.key[i].size;
     }

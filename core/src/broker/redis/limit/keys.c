@@ -20,8 +20,8 @@ static const gf_rd_script look_script = {
     .allow_oom = true,
 };
 
-enum { KEY, NAME, TEXT, RUNNING, WAITING, TAT, PAUSED, WORDS };        // of the answer, behind
-                                                                       //   where it goes on
+enum { KEY, NAME, TEXT, RUNNING, WAITING, TAT, PAUSED, OCCUPANT, WORDS };
+// of the answer, behind where it goes on
 
 typedef struct row {
     const redisReply *const *words;
@@ -149,6 +149,7 @@ static gofer_status show(gofer_info *list, const row *r, bool of_queue, int64_t 
         .running = gf_rd_reply_int(w[RUNNING], 0),
         .waiting = gf_rd_reply_int(w[WAITING], 0),
         .paused_until_ms = gf_rd_reply_int(w[PAUSED], 0),
+        .occupant = w[OCCUPANT]->len ? w[OCCUPANT]->str : NULL,
     };
     gf_limit l = { .name = w[NAME]->str };
     if (w[TEXT]->len && gf_limit_read(w[TEXT]->str, &l)) {
@@ -216,7 +217,8 @@ static bool is_told(const looking *l, const row *r)
     bool own = r->words[TEXT]->len && gf_limit_read(r->words[TEXT]->str, &limit) && limit.per_queue;
     bool of_queues = own || **l->queues.names;         // or there is no other
     bool waits = gf_rd_reply_int(r->words[WAITING], 0) > 0;
-    return *r->queue ? (of_queues && is_used(r)) || waits : is_used(r);
+    bool ordered = gf_limit_key_is_ordered(r->words[KEY]->str);
+    return *r->queue ? ((of_queues || ordered) && is_used(r)) || waits : is_used(r);
 }
 
 static gofer_status show_key(looking *l, gofer_info *list)

@@ -6,6 +6,8 @@
 // that one, or on a Cluster, whose scripts read only their own slot, the queue's copy of it. A copy
 // lives a minute, is deleted when a limit changes, and is made by whoever finds that it is missing.
 // The set asynq:gofer:limited has the names of all queues with a flag (on a Cluster: with a copy).
+// Whose turn it is of the tasks that run one after the other stands in the hash
+// asynq:{q}:gofer:turns (scripts/lib/turns.lua): the key, and the id.
 // Which keys are paused stands in a sorted set: asynq:{gofer-limits}:paused, or on a Cluster beside
 // the limits, and in a copy of each queue.
 #ifndef GF_BROKER_REDIS_LIMIT_H
@@ -20,8 +22,8 @@
 
 // The hash that scripts on this queue read.
 void gf_rd_limits_key(gf_rd_store *s, const char *queue, gf_rd_key *out);
-// What a task counts for, as its field gofer:limit has it: the cost, a blank, its keys, one in a
-// line. gf_free; *out NULL: nothing.
+// What a task counts for, as its field gofer:limit has it: the cost, a 'b' if it holds others up
+// when it is archived, a blank, its keys, one in a line. gf_free; *out NULL: nothing.
 gofer_status gf_rd_limit_of(const gf_message *m, char **out);
 // A queue of a Cluster has no copy.
 gofer_status gf_rd_limits_copy(gf_rd_store *s, const char *queue);

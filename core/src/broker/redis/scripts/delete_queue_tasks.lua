@@ -7,6 +7,7 @@
 local prefix, left, base = ARGV[1], tonumber(ARGV[2]), ARGV[1]:sub(1, -3) .. 'g:'
 local n = left
 if redis.call('LLEN', active) > 0 then return -2 end
+redis.call('DEL', turns)                       -- nobody comes after
 local function all(ids)
   for _, id in ipairs(ids) do drop(prefix, id) end
   left = left - #ids

@@ -4,7 +4,8 @@
 -- at, 1: only those that some wait for, how many.
 -- Answer: where to go on (empty: at the end), then of each: the key, the name of its limit and its
 -- numbers as text (both empty: it has none), how many run and wait, its rate's time (µs), until
--- when it is paused (ms).
+-- when it is paused (ms), and of those that run one after the other whose turn it is (empty:
+-- nobody's).
 -- Cost: O(log n) for each key, of 5,000 at most.
 
 --@keys index
@@ -15,12 +16,14 @@ if not known then return out end
 local scope = queue == '' and 's' or 'q'
 local function row(one)
   local it, waits = look(one), redis.call('ZCARD', fronts[scope] .. 'held:' .. one)
+  if it.ordered and scope == 's' then return end
   local runs = one == 'queue:' .. whose and
     redis.call('ZCOUNT', base .. 'lease', '(' .. now[1], '+inf') or
-    running({ key = one, front = fronts[scope] })
+    running(it.ordered and it or { key = one, front = fronts[scope] })
   if key_arg == '' and (runs + waits == 0 or waiting_only == '1' and waits == 0) then return end
   for _, word in ipairs({ one, it.text and it.name or '', it.text or '', runs, waits,
-    string.format('%.0f', it.tat), string.format('%.0f', it.paused) }) do
+    string.format('%.0f', it.tat), string.format('%.0f', it.paused),
+    it.ordered and turn(it) or '' }) do
     out[#out + 1] = word
   end
 end
@@ -32,7 +35,7 @@ local from = after == '' and '-' or (inclusive == '1' and '[' or '(') .. after
 for _ = 1, 10 do
   local some = redis.call('ZRANGE', index, from, '+', 'BYLEX', 'LIMIT', 0, 500)
   for _, one in ipairs(some) do
-    if #out > 7 * most then return out end
+    if #out > 8 * most then return out end
     row(one)
   end
   out[1] = some[500] or ''

@@ -7,7 +7,7 @@
 -- Cost: O(n) of pending, O(log n) of a sorted set.
 
 local limited = string.sub(ARGV[1], 1, -3) .. 'gofer:limited'
---@use refusal one_task anew enline ring lock_of unlock unhold flag find
+--@use refusal one_task anew enline ring lock_of unlock unhold end_turn flag find
 local msg, at, lane, limit, now = ARGV[3], ARGV[4], ARGV[5], ARGV[6], redis.call('TIME')
 local waits = { pending = true, scheduled = true, retry = true }
 local since = now[1] .. string.format('%06d', now[2]) .. '000'
@@ -35,6 +35,7 @@ local held = old[6]
 if held then unhold(prefix, id) end
 anew(task, msg, lane, limit)
 if limit ~= '' then flag(ARGV[7]) end
+end_turn(prefix, id, old[5])
 if here and not told and place == 'scheduled' then return { 'replaced' } end
 if here and not told and place == 'pending' and (old[4] or '') == lane and not held then
   return { 'replaced' }

@@ -4,7 +4,9 @@
 -- waits), 1: the queue needs its copy of the limits first.
 -- What no step tells of is found here: a lease that ran out, a rate whose time has come, a pause
 -- that is over, new numbers. Each key in wakes is one that tasks of this queue may wait for, with
--- the time of the next look.
+-- the time of the next look; `t` among them: at those that run one after the other, of which it is
+-- the turn of one that is at its end and that nobody waits behind. Some are looked at, and soon
+-- again where many were so.
 -- Cost: O(log n) for each task brought back.
 
 --@keys limited=gofer:limited wakes=gofer:wakes
@@ -16,15 +18,28 @@ if not limits then
 end
 --@use bring_back
 if not known then return { now[1], now[2], 0, '', 1 } end
+local function look_at_turns()
+  local turns, n = base .. 'gofer:turns', 0
+  local before = redis.call('HLEN', turns)
+  for _, key in ipairs(redis.call('HRANDFIELD', turns, 100)) do
+    n = n + pass_turn(base, key, now)
+  end
+  local after = redis.call('HLEN', turns)
+  return n, after > 0, now_ms + (before - after >= 25 and 1000 or 60000)
+end
+local function look_at(scope, it)
+  local n, next_ms = bring_back(it, 500 - math.min(moved, 490), scope)
+  mend()
+  return n, redis.call('EXISTS', fronts[scope] .. 'held:' .. it.key) == 1, next_ms
+end
 local due = redis.call('ZRANGEBYSCORE', wakes, '-inf', string.format('%.0f', now_ms), 'LIMIT', 0,
   ARGV[2])
 for i = 1, #due do
-  local scope, it = string.sub(due[i], 1, 1), look(string.sub(due[i], 2))
-  local n, next_ms = bring_back(it, 500 - math.min(moved, 490), scope)
-  mend()
+  local n, waits, next_ms
+  if due[i] == 't' then n, waits, next_ms = look_at_turns()
+  else n, waits, next_ms = look_at(string.sub(due[i], 1, 1), look(string.sub(due[i], 2))) end
   moved = moved + n
-  if redis.call('EXISTS', fronts[scope] .. 'held:' .. it.key) == 0 then
-    redis.call('ZREM', wakes, due[i])
+  if not waits then redis.call('ZREM', wakes, due[i])
   else
     next_ms = math.max(next_ms or now_ms + 5000, now_ms + 10)
     redis.call('ZADD', wakes, string.format('%.0f', next_ms), due[i])

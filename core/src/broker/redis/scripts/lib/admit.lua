@@ -7,11 +7,25 @@
 -- all who look; and in held:<key> in the order in which they are brought back: their priority, then
 -- the time since which they are pending, in steps of 32 µs since 2025. Of one batch all have the
 -- same time: each comes behind the one before.
--- full(it, cost): false: one of this cost may start; else when that is worth another look (ms), and
--- whether others have to end first.
+-- Of those that run one after the other it is the turn of the one that is looked at first, from
+-- then on, whatever else it waits for; they wait in the order in which they are looked at. Where it
+-- is nobody's turn and some wait, for a Go program has ended the one before, these are first.
+-- full(it, cost, id): false: one of this cost may start; else when that is worth another look (ms),
+-- and whether others have to end first.
 --@use limits bring_back
-local function full(it, cost)
+local turns, passes = {}, {}
+local function full_of(it, id)
+  local one = turn(it)
+  if one == id then return false end
+  if not one and it.waited == nil then
+    it.waited = redis.call('EXISTS', it.front .. 'held:' .. it.key) == 1
+    if it.waited then passes[#passes + 1] = it end
+  end
+  return (one or it.waited) and now_ms + 5000, true
+end
+local function full(it, cost, id)
   if it.paused > now_ms then return it.paused end
+  if it.ordered then return full_of(it, id) end
   if it.most > 0 and running(it) >= it.most then return now_ms + 5000, true end
   local at = it.interval > 0 and room_at(it, cost)
   return at and at > now_us and math.ceil(at / 1000)
@@ -26,7 +40,7 @@ local known_wants, places, victims, fields, helds = {}, {}, {}, {}, {}
 local function wants(text)
   local w = known_wants[text]
   if w then return w end
-  local cost, keys = string.match(text, '^(%d+) (.*)$')
+  local cost, keys = string.match(text, '^(%d+)b? (.*)$')
   w = { cost = tonumber(cost or 1) }
   for key in string.gmatch(keys or '', '[^\n]+') do w[#w + 1] = look(key) end
   known_wants[text] = w
@@ -47,14 +61,15 @@ end
 local function place_of(it, lane, since, again)
   local raw = math.max(0, math.floor((tonumber(since or '') or now_us * 1000) / 32000) -
     54240300000000)
-  local low = tonumber(lane or 100) * 35184372088832 + raw
+  local first = tonumber(lane or 100) * 35184372088832
+  local low, width = first + raw, 8192
   if again then return low end
-  local name = it.scope .. it.key .. ' ' .. low
-  if not places[name] then
-    places[name] = redis.call('ZREVRANGEBYSCORE', it.front .. 'held:' .. it.key,
-      string.format('%.0f', low + 8192), string.format('%.0f', low), 'WITHSCORES', 'LIMIT', 0, 1)[2]
-    places[name] = places[name] and places[name] + 1 or low
-  else places[name] = places[name] + 1 end
+  if it.ordered then width = 35184372088831 else first = low end
+  local name = it.scope .. it.key .. ' ' .. first
+  places[name] = places[name] or redis.call('ZREVRANGEBYSCORE', it.front .. 'held:' .. it.key,
+    string.format('%.0f', first + width), string.format('%.0f', first), 'WITHSCORES', 'LIMIT', 0,
+    1)[2]
+  places[name] = places[name] and math.max(low, places[name] + 1) or low
   return places[name]
 end
 -- Who runs longest of the key and has not been asked to stop.
@@ -87,8 +102,22 @@ local function put_aside(id, it, next_ms, others, w, f)
 end
 -- Of all of these at once, so that few questions are asked: what they count for, and whether
 -- anything runs of it.
+local function learn_turns(ordered)
+  for from = 1, #ordered, 1000 do
+    local to, free, held = math.min(from + 999, #ordered), {}, {}
+    local ids = redis.call('HMGET', base .. 'gofer:turns', unpack(ordered, from, to))
+    for i = from, to do
+      local it, id = seen[ordered[i]], ids[i - from + 1]
+      it.turn = id and has_turn(base, it.key, id) and id
+      if not id then free[#free + 1], held[#held + 1] = it, it.front .. 'held:' .. it.key end
+    end
+    if #free > 0 and redis.call('EXISTS', unpack(held)) == 0 then
+      for i = 1, #free do free[i].waited = false end
+    end
+  end
+end
 local function learn(some)
-  local new, keys, runs = {}, {}, {}
+  local new, keys, runs, ordered = {}, {}, {}, {}
   for i = #some, 1, -1 do
     local f = redis.pcall('HMGET', prefix .. some[i], 'msg', 'pending_since', 'gofer:crashes',
       'gofer:limit', 'gofer:held', 'gofer:lane')
@@ -106,8 +135,10 @@ local function learn(some)
   make_all(keys)
   for i = 1, #keys do
     local it = look(keys[i])
-    if it.most > 0 then runs[#runs + 1] = it.front .. 'run:' .. it.key end
+    if it.ordered then ordered[#ordered + 1] = it.key
+    elseif it.most > 0 then runs[#runs + 1] = it.front .. 'run:' .. it.key end
   end
+  learn_turns(ordered)
   if #runs == 0 or #runs > 3000 or redis.call('EXISTS', unpack(runs)) > 0 then return end
   for i = 1, #keys do look(keys[i]).running = 0 end
 end
@@ -119,7 +150,7 @@ local function admit_one(id)
   end
   local w = wants(f[4])
   for i = 1, #w do
-    local next_ms, others = full(w[i], w.cost)
+    local next_ms, others = full(w[i], w.cost, id)
     if next_ms and (w[i].over ~= '1' or w[i].paused > now_ms) then
       put_aside(id, w[i], next_ms, others, w, f)
       return
@@ -127,6 +158,9 @@ local function admit_one(id)
       kept[#kept + 1], refused[id] = id, true
       helds[id] = f[5]
       return
+    elseif w[i].ordered and turn(w[i]) ~= id then
+      w[i].turn = id
+      turns[#turns + 1], turns[#turns + 2] = w[i].key, id
     end
   end
   for i = 1, #w do begin(w[i], w.cost) end
@@ -158,9 +192,23 @@ local function forget_held(id, held)
     redis.call('ZREM', line, id)
   end
 end
+-- One look in so many minutes at who of them is at his end, and nobody has told.
+local function write_turns()
+  local keys = {}
+  for i = 1, #turns, 2 do keys[i], keys[i + 1] = 0, turns[i] end
+  for i = 1, #turns, 1000 do
+    local last = math.min(i + 999, #turns)
+    redis.call('HSET', base .. 'gofer:turns', unpack(turns, i, last))
+    redis.call('ZADD', base .. 'gofer:keys', unpack(keys, i, last))
+  end
+  if #turns > 0 then
+    redis.call('ZADD', base .. 'gofer:wakes', 'NX', string.format('%.0f', now_ms + 60000), 't')
+  end
+end
 local announce = 'PUBLISH'
 local function park()
   mend()
+  write_turns()
   if #aside == 0 then return end
   redis.call('LTRIM', pending, '0', '-' .. looked + 1)
   local back = {}
@@ -217,13 +265,13 @@ local function charge(taken, score, own)
     end
     for k = 1, w and #w or 0 do
       local it = w[k]
-      if not it.lists then
+      if not it.lists and not it.ordered then
         it.lists = true
         table.insert(keys[it.scope], 0)
         table.insert(keys[it.scope], it.key)
       end
-      run(it.front, it, id)
-      if it.none and alone then
+      if not it.ordered then run(it.front, it, id) end
+      if it.none and alone and not it.ordered then
         run(fronts.q, it, id)
         free[fronts.q .. 'run:' .. it.key] = true
       end
@@ -259,7 +307,7 @@ local function pass_on()
   local rooms, others = {}, {}
   for i = 1, #aside do
     for _, it in ipairs(aside[i].wants) do
-      if it ~= aside[i].it then
+      if it ~= aside[i].it and not it.ordered then
         if not rooms[it] then others[#others + 1] = it end
         rooms[it] = (rooms[it] or 0) + 1
       end
@@ -268,5 +316,6 @@ local function pass_on()
   for _, it in ipairs(others) do
     if not full(it, 1) then bring_back(it, rooms[it], it.scope) end
   end
+  for i = 1, #passes do bring_back(passes[i], 1, 'q') end
   mend()
 end

@@ -3,7 +3,7 @@
 -- not known). Who is noted as waiting and does so no more (a Go program took it, it was deleted) is
 -- only forgotten. Their own queue may be another one.
 -- mend(): what `running` found is written. room_at(it, cost): when its rate has so much (µs).
---@use limits
+--@use limits pass_turn
 local function mend()
   for i = 1, #late do
     if late[i][2] then redis.call('ZADD', late[i][1], late[i][2], late[i][3])
@@ -14,22 +14,11 @@ end
 local function room_at(it, cost)
   return it.tat - (it.burst - math.min(cost, it.burst)) * it.interval
 end
-local function to_line(queue_base, id, lane)
-  local low = lane * 17592186044416
-  local first = redis.call('ZRANGEBYSCORE', queue_base .. 'gofer:line', string.format('%.0f', low),
-    string.format('(%.0f', low + 17592186044416), 'WITHSCORES', 'LIMIT', 0, 1)
-  local rank = first[2] and first[2] - 1 or low + 8796093022208
-  rank = string.format('%.0f', math.max(low, rank))
-  redis.call('ZADD', queue_base .. 'gofer:line', rank, id)
-  redis.call('HSET', queue_base .. 't:' .. id, 'gofer:rank', rank, 'gofer:held', '')
-  if redis.call('EXISTS', queue_base .. 'pending') == 0 then
-    redis.call('HSET', queue_base .. 't:' .. id, 'state', 'pending')
-    redis.call('RPUSH', queue_base .. 'pending', id)
-  else
-    redis.call('ZADD', queue_base .. 'scheduled', string.format('%.0f', now[1] + 3600), id)
-  end
-end
 local function bring_back(it, amount, scope)
+  if it.ordered then
+    it.turn = nil
+    return pass_turn(base, it.key, now)
+  end
   if not known then return 0 end
   if it.paused > now_ms then return 0, it.paused end
   local held, again, looked, next_ms = fronts[scope] .. 'held:' .. it.key, {}, 0, nil
@@ -61,13 +50,7 @@ local function bring_back(it, amount, scope)
     end
   end
   for i = #again, 1, -1 do
-    local queue_base, id, lane = again[i][1], again[i][2], again[i][3]
-    if lane then to_line(queue_base, id, lane)
-    else
-      redis.call('HSET', queue_base .. 't:' .. id, 'state', 'pending', 'gofer:held', '')
-      redis.call('HDEL', queue_base .. 't:' .. id, 'gofer:rank')
-      redis.call('RPUSH', queue_base .. 'pending', id)
-    end
+    to_head(again[i][1], again[i][2], again[i][3], now)
   end
   return #again, next_ms
 end

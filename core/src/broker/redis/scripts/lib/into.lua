@@ -3,14 +3,14 @@
 -- for it. gofer's fields of an earlier run go, so that no worker still takes the task for its own.
 -- What has a priority goes to its line. What is set aside frees its lock, and who waits for its end
 -- is told (how). The trim keeps up with a chunk.
---@use free trim notify enline ring unhold
+--@use free trim notify enline ring unhold end_turn
 local function into(ids, to, prefix, how)
-  local now, kept, lined = redis.call('TIME'), {}, 0
+  local now, kept, lined, texts = redis.call('TIME'), {}, 0, {}
   local since = now[1] .. string.format('%06d', now[2]) .. '000'
   for _, id in ipairs(ids) do
     local key = prefix .. id
     if redis.call('EXISTS', key) == 1 then
-      unhold(prefix, id)
+      local text = unhold(prefix, id)
       redis.pcall('HDEL', key, 'gofer:claim', 'gofer:worker', 'gofer:progress', 'gofer:begun')
       if to == 'pending' then
         redis.pcall('HDEL', key, 'gofer:cancel', 'gofer:error')
@@ -24,6 +24,7 @@ local function into(ids, to, prefix, how)
         redis.pcall('HSET', key, 'state', to)
         free(prefix, id)
         notify(prefix:sub(1, -3), id, how or 'archived')
+        texts[id] = text
         kept[#kept + 1] = now[1]
         kept[#kept + 1] = id
       end
@@ -36,5 +37,6 @@ local function into(ids, to, prefix, how)
     return #kept + lined
   end
   redis.call('ZADD', archived, unpack(kept))
+  for id, text in pairs(texts) do end_turn(prefix, id, text) end
   return #kept / 2, trim(archived, prefix, now, 600)
 end

@@ -4,11 +4,14 @@
 -- for each queue, and each queue counts by itself.
 -- look(key): its numbers. running(it): how many run. An entry of `run` whose time is over is looked
 -- up in its queue's `lease`: a lease that was renewed is to be noted, all else dropped (late).
+-- turn(it): of those that run one after the other, whose turn it is; false: nobody's.
+--@use turns
 local fronts = { s = 'asynq:{gofer-limits}:', q = base .. 'gofer:' }
 local alone, whose = limits == 'asynq:gofer:limits', string.sub(base, 8, -3)
 local known = alone or redis.call('EXISTS', limits) == 1
 local now_us, seen, late, sizes, pauses = now[1] * 1000000 + now[2], {}, {}, nil, nil
 local now_ms, rules = math.floor(now_us / 1000), {}
+local function is_ordered(key) return string.sub(key, 1, 8) == 'ordered:' end
 -- Adds the names of limits that would be the key's, the best first.
 local function add_names(names, key)
   if not sizes then
@@ -18,7 +21,8 @@ local function add_names(names, key)
     end
   end
   names[#names + 1] = key
-  for i = 1, string.sub(key, 1, 6) == 'queue:' and 0 or math.min(#sizes, 255) do
+  local alike = string.sub(key, 1, 6) ~= 'queue:' and not is_ordered(key)
+  for i = 1, alike and math.min(#sizes, 255) or 0 do
     if sizes[i] <= #key then names[#names + 1] = string.sub(key, 1, sizes[i]) .. '*' end
   end
 end
@@ -31,12 +35,14 @@ local function read(text)
     interval = rate > 0 and math.floor((per * 1000 + rate - 1) / rate) or 0 }
 end
 local function make(key, text, name)
+  local ordered = is_ordered(key)
+  if ordered then text = nil end
   local r = text and rules[text] or read(text)
   if text then rules[text] = r end
-  local scope = (not alone or r.own or string.sub(key, 1, 6) == 'queue:') and 'q' or 's'
-  local it = { key = key, none = r.none, name = name, text = text, most = r.most, over = r.over,
-    scope = scope, front = fronts[scope], burst = r.burst, interval = r.interval, paused = 0,
-    tat = 0 }
+  local scope = (not alone or r.own or ordered or string.sub(key, 1, 6) == 'queue:') and 'q' or 's'
+  local it = { key = key, none = r.none, name = name, text = text, over = r.over,
+    most = ordered and 1 or r.most, ordered = ordered, scope = scope, front = fronts[scope],
+    burst = r.burst, interval = r.interval, paused = 0, tat = 0 }
   if it.interval > 0 then
     it.tat = tonumber(redis.call('HGET', it.front .. 'rate:' .. key, 'tat') or 0)
   end
@@ -66,7 +72,15 @@ local function look(key)
   if not seen[key] then make_all({ key }) end
   return seen[key]
 end
+local function turn(it)
+  if it.turn == nil then
+    local id = redis.call('HGET', base .. 'gofer:turns', it.key)
+    it.turn = id and has_turn(base, it.key, id) and id
+  end
+  return it.turn
+end
 local function running(it)
+  if it.ordered then return turn(it) and 1 or 0 end
   if it.running then return it.running end
   local run = it.front .. 'run:' .. it.key
   it.running = redis.call('ZCARD', run)

@@ -2,10 +2,11 @@
 -- no more, and who waits for one of its keys that has room is brought back, one for each. Nothing
 -- fails for it: what is left out ends with the leases, and housekeeping looks for who waits. What
 -- its key's limit is need not be known to find where a task is counted; one question for all keys
--- tells mostly that nobody waits, and that nothing is left of them.
---@use bring_back
+-- tells mostly that nobody waits, and that nothing is left of them. Whose turn it was of those that
+-- run one after the other, and has come to its end, passes that on.
+--@use bring_back end_turns
 local function settle_all(done, wants_of)
-  local of_text, freed, names = {}, {}, {}
+  local of_text, freed, names, ended = {}, {}, {}, {}
   for i = 1, #done do
     local members = of_text[wants_of[i]]
     if not members then
@@ -16,10 +17,16 @@ local function settle_all(done, wants_of)
   end
   for text, members in pairs(of_text) do
     for key in string.gmatch(string.match(text, ' (.*)$') or '', '[^\n]+') do
-      if not freed[key] then freed[key], names[#names + 1] = {}, key end
-      for i = 1, #members do table.insert(freed[key], members[i]) end
+      if is_ordered(key) then
+        ended[key] = ended[key] or {}
+        for i = 1, #members do ended[key][string.sub(members[i], #whose + 2)] = true end
+      else
+        if not freed[key] then freed[key], names[#names + 1] = {}, key end
+        for i = 1, #members do table.insert(freed[key], members[i]) end
+      end
     end
   end
+  end_turns(base, ended, now)
   local held, left, indexes = {}, {}, {}
   for i = 1, #names do
     local members, scope = freed[names[i]], alone and 's' or 'q'

@@ -1,4 +1,4 @@
 -- The keys of a queue, for scripts that delete it.
 --@keys pending active scheduled retry completed archived lease
 --@keys groups aggregation_sets paused processed failed removing=gofer:removing line=gofer:line
---@keys limited=gofer:limited wakes=gofer:wakes
+--@keys limited=gofer:limited wakes=gofer:wakes turns=gofer:turns
