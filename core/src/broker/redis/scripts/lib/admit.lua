@@ -57,13 +57,17 @@ local function own_room(amount)
   end
   return math.max(amount, 0), it
 end
--- Its place among those that wait for the key.
-local function place_of(it, lane, since, again)
+-- Its place among those that wait for the key: the one that it has, where Go has brought it to
+-- pending before its turn.
+local function place_of(it, id, lane, since, held)
+  local has = held == it.scope .. it.key and
+    redis.call('ZSCORE', it.front .. 'held:' .. it.key, whose .. '\n' .. id)
+  if has then return has end
   local raw = math.max(0, math.floor((tonumber(since or '') or now_us * 1000) / 32000) -
     54240300000000)
   local first = tonumber(lane or 100) * 35184372088832
   local low, width = first + raw, 8192
-  if again then return low end
+  if held == '' then return low end
   if it.ordered then width = 35184372088831 else first = low end
   local name = it.scope .. it.key .. ' ' .. first
   places[name] = places[name] or redis.call('ZREVRANGEBYSCORE', it.front .. 'held:' .. it.key,
@@ -98,7 +102,7 @@ local function put_aside(id, it, next_ms, others, w, f)
   last_rank = rank + 1
   if others and it.over == '2' then victims[#victims + 1] = oldest_of(it) end
   aside[#aside + 1] = { id = id, it = it, next_ms = next_ms, others = others, wants = w,
-    rank = last_rank, held = f[5], place = place_of(it, f[6], f[2], f[5] == '') }
+    rank = last_rank, held = f[5], place = place_of(it, id, f[6], f[2], f[5]) }
 end
 -- Of all of these at once, so that few questions are asked: what they count for, and whether
 -- anything runs of it.
