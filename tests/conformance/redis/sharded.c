@@ -136,6 +136,36 @@ static void an_id_is_known_in_the_whole_queue(void)
     store_close(b);
 }
 
+static void those_of_a_key_run_one_after_the_other(void)
+{
+    enum { KEYS = 12, EACH = 3 };
+    gf_broker *b = open_sharded(SHARDS);
+    char id[16], key[16], room[LIMIT_ROOM];
+    int next[KEYS] = { 0 }, ended = 0, k, n;
+    int64_t all;
+    for (int i = 0; i < KEYS * EACH; i++) {
+        snprintf(id, sizeof id, "%d.%d", i % KEYS, i / KEYS);
+        snprintf(key, sizeof key, "k%d", i % KEYS);
+        gf_message m = message("q", id);
+        set_ordered(&m, key, false, room);
+        gf_put item = { .message = &m, .fresh = true };
+        CHECK_OK(b->ops->tasks->put(b, &item, 1));
+    }
+    CHECK(filled(b, &all) > 1);
+    gf_claim *claims[KEYS * EACH];
+    for (size_t count; (count = take(b, "q", KEYS * EACH, claims)) > 0;) {
+        CHECK(count <= KEYS);
+        for (size_t i = 0; i < count; i++, ended++) {
+            REQUIRE(sscanf(claims[i]->message.id, "%d.%d", &k, &n) == 2);
+            CHECK_INT(n, next[k]++);
+            done(b, claims[i]);
+        }
+    }
+    CHECK_INT(ended, KEYS * EACH);
+    store_close(b);
+    store_check_sound();
+}
+
 static void a_key_is_debounced_over_all_slots(void)
 {
     gf_broker *b = open_sharded(SHARDS);
@@ -638,6 +668,7 @@ suite suite_sharded(void)
         TEST(tasks_are_spread_and_taken_as_of_one_queue),
         TEST(a_batch_is_spread_in_one_call),
         TEST(an_id_is_known_in_the_whole_queue),
+        TEST(those_of_a_key_run_one_after_the_other),
         TEST(a_key_is_debounced_over_all_slots),
     TEST(a_lock_holds_over_all_slots),
         TEST(the_number_of_slots_changes_under_way),

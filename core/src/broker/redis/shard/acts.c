@@ -239,6 +239,9 @@ gofer_status gf_rd_sharded_export(gf_broker *b, const char *queue, const char *c
 
 static size_t home_of(const gf_rd_sharded *q, const gf_item *item)
 {
+    size_t slot;
+    if (!item->group && gf_rd_slot_of_ordered(q, &item->message, &slot))
+        return slot;
     if (item->debounced)
         return gf_rd_slot_of_name(q, item->debounced + 2);     // behind "k:", as of a put
     const gf_put put = { .message = &item->message, .group = item->group,

@@ -1,14 +1,15 @@
 // route.c - where a task of a sharded queue goes, where it is, and where the next ones are taken.
 //
-// A task's slot follows from what must be alone in the whole queue: its group, else what it is
-// debounced by, else its unique lock, else its id. So the same id, or the same lock, is always
-// looked for in the same place, and whoever puts a task again after a lost answer finds the first
-// one. Ids are random: they spread evenly. The hash is consistent: with more slots than before, of
-// n only what is new moves.
+// A task's slot follows from what must be alone in the whole queue: its group, else the key whose
+// tasks run one after the other, else what it is debounced by, else its unique lock, else its id.
+// So the same id, or the same lock, is always looked for in the same place, and whoever puts a task
+// again after a lost answer finds the first one. Ids are random: they spread evenly. The hash is
+// consistent: with more slots than before, of n only what is new moves.
 #include <stdio.h>
 #include <string.h>
 
 #include "broker/redis/shard/shard.h"
+#include "message/limit_keys.h"
 #include "util/alloc.h"
 #include "util/error.h"
 #include "util/hash.h"
@@ -40,11 +41,23 @@ size_t gf_rd_slot_of_name(const gf_rd_sharded *q, const char *name)
     return jump(gf_hash_text(name), q->count);
 }
 
+bool gf_rd_slot_of_ordered(const gf_rd_sharded *q, const gf_message *m, size_t *slot)
+{
+    gf_limit_keys keys;
+    if (!gf_limit_keys_of(m, &keys) || !keys.ordered)
+        return false;
+    *slot = jump(gf_hash_more(GF_HASH_START, keys.key[0].text, keys.key[0].size), q->count);
+    return true;
+}
+
 size_t gf_rd_slot_of_put(const gf_rd_sharded *q, const gf_put *item)
 {
     const gf_message *m = item->message;
     if (item->group)
         return gf_rd_slot_of_name(q, item->group);
+    size_t slot;
+    if (gf_rd_slot_of_ordered(q, m, &slot))
+        return slot;
     if (item->debounce)
         return gf_rd_slot_of_name(q, item->debounce->key ? item->debounce->key : m->type);
     if (item->unique_ms > 0 && item->unique_key)

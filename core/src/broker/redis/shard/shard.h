@@ -64,7 +64,10 @@ const gf_rd_slot_name *gf_rd_shards_slot(const gf_rd_shards *all, const char *sl
 size_t gf_rd_slots_of(const gf_rd_shards *all, const char *queue, const char **one,
     const char *const **out);
 
-// Where a task belongs: by its group, else its debounce key, else its unique lock, else its id.
+// Where those belong that run one after the other; false: it is none of them.
+bool   gf_rd_slot_of_ordered(const gf_rd_sharded *q, const gf_message *m, size_t *slot);
+// Where a task belongs: by its group, else as above, else by its debounce key, else its unique
+// lock, else its id.
 size_t gf_rd_slot_of_put(const gf_rd_sharded *q, const gf_put *item);
 size_t gf_rd_slot_of_name(const gf_rd_sharded *q, const char *name);
 // Which slot has each of these tasks, or told of its end a moment ago; where none has, where it

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "broker/redis/shard/shard.h"
+#include "message/limit_keys.h"
 #include "util/alloc.h"
 #include "util/error.h"
 
@@ -32,7 +33,9 @@ static bool is_away(gofer_status st)
 // An id that nobody else can have, and nothing else that must be alone: any slot will do.
 static bool goes_anywhere(const gf_put *item)
 {
-    return item->fresh && !item->group && item->unique_ms <= 0 && !item->debounce;
+    gf_limit_keys keys;
+    return item->fresh && !item->group && item->unique_ms <= 0 && !item->debounce &&
+        !(gf_limit_keys_of(item->message, &keys) && keys.ordered);
 }
 
 static void send_to(gf_put *item, routed *r, size_t slot)
