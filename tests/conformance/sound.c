@@ -36,7 +36,7 @@ void file_check_sound(const char *file)
         ("SELECT CASE WHEN (SELECT count(*) FROM extra) = (SELECT count(*) FROM (" XIDS
          ") WHERE xid IN (SELECT xid FROM extra))"
          " AND (SELECT count(*) FROM extra) = (SELECT count(*) FROM (" XIDS
-         ") WHERE xid) THEN 'ok' ELSE 'extras' END"),
+         ") WHERE xid > 0 OR xid IN (SELECT xid FROM extra)) THEN 'ok' ELSE 'extras' END"),
         ("SELECT ifnull((SELECT 'lock of nobody: ' || id FROM lock l WHERE life < 2 AND until_ms > "
          "strftime('%s', 'now') * 1000"
          " AND NOT EXISTS(SELECT 1 FROM ids i WHERE i.qid = l.qid AND i.id = l.id)), 'ok')"),

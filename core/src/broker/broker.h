@@ -16,6 +16,7 @@
 #include "broker/audit.h"
 #include "broker/check.h"
 #include "broker/cron.h"
+#include "broker/flows.h"
 #include "broker/groups.h"
 #include "broker/inspect.h"
 #include "broker/limits.h"
@@ -61,6 +62,7 @@ typedef struct gf_broker_ops {
     const gf_audit_ops    *audit;
     const gf_shards_ops   *shards;
     const gf_limits_ops   *limits;
+    const gf_flows_ops    *flows;
 } gf_broker_ops;
 
 // Every broker begins with this.

@@ -7,7 +7,7 @@
 #include "suites.h"
 #include "util/clock.h"
 
-// The tables as versions 1 to 4 made them.
+// The tables as versions 1 to 9 made them.
 #define BODY \
     "bid INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL, enqueued_ms INTEGER NOT NULL, " \
     "timeout_ms INTEGER NOT NULL, deadline_ms INTEGER NOT NULL, retention_ms INTEGER NOT NULL, " \
@@ -115,6 +115,31 @@ static const char version_7[] =
     "PRAGMA user_version = 7;";
 static const char version_8[] =
     "ALTER TABLE queue ADD COLUMN ranked INTEGER NOT NULL DEFAULT 0; PRAGMA user_version = 8;";
+static const char version_9[] =
+    "ALTER TABLE queue ADD COLUMN limited INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE limits(name TEXT PRIMARY KEY, prefix INTEGER, concurrency INTEGER NOT NULL,"
+    "  rate INTEGER NOT NULL, per_ms INTEGER NOT NULL, burst INTEGER NOT NULL, over INTEGER NOT "
+    "NULL,"
+    "  per_queue INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX limits_prefix ON limits(prefix) WHERE prefix IS NOT NULL;"
+    "CREATE TABLE limit_key(lid INTEGER PRIMARY KEY, key TEXT NOT NULL, qid INTEGER NOT NULL,"
+    "  tat_us INTEGER NOT NULL DEFAULT 0, until_ms INTEGER NOT NULL DEFAULT 0,"
+    "  wake_ms INTEGER NOT NULL DEFAULT 0, occupant TEXT) STRICT;"
+    "CREATE UNIQUE INDEX limit_key_name ON limit_key(key, qid);"
+    "CREATE INDEX limit_key_wake ON limit_key(wake_ms) WHERE wake_ms > 0;"
+    "CREATE TABLE holds(lid INTEGER NOT NULL, seq INTEGER NOT NULL, token INTEGER NOT NULL,"
+    "  PRIMARY KEY(lid, seq)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX holds_seq ON holds(seq);"
+    "CREATE TABLE held(lid INTEGER NOT NULL, lane INTEGER NOT NULL, since_ms INTEGER NOT NULL,"
+    "  place INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(lid, lane, since_ms, place))"
+    "  STRICT, WITHOUT ROWID;"
+    "CREATE UNIQUE INDEX held_seq ON held(seq);"
+    "CREATE UNIQUE INDEX held_place ON held(place);"
+    "CREATE TABLE debounce(seq INTEGER PRIMARY KEY, qid INTEGER NOT NULL, key TEXT NOT NULL,"
+    "  first_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL) STRICT;"
+    "CREATE UNIQUE INDEX debounce_key ON debounce(qid, key);"
+    "CREATE INDEX debounce_until ON debounce(until_ms);"
+    "PRAGMA user_version = 9;";
 
 // Of queue 1, and of one that is gone.
 static const char ticks[] =
@@ -198,6 +223,8 @@ static void begin_with(int version)
         run_sql(version_7);
     if (version >= 8)
         run_sql(version_8);
+    if (version >= 9)
+        run_sql(version_9);
 }
 
 static void everything_is_there(gf_broker *b)
@@ -365,6 +392,25 @@ static void a_file_of_version_8_is_brought_up_to_date(void)
     CHECK_OK(b->ops->tasks->put(b, &item, 1));
     CHECK_INT(item.effect, GF_REPLACED);
     CHECK_STR(queue_counts(b, "fresh"), "p0 a0 s1 r0 c0 x0");
+    gf_broker_close(b);
+    store_check_sound();
+}
+
+// Flows may be started from then on.
+static void a_file_of_version_9_is_brought_up_to_date(void)
+{
+    an_older_file_is_brought_up_to_date(9);
+    gf_broker *b = store_again();
+    worker_register(b, "w");
+    gf_message m = message("fresh", "f:0"), n = message("fresh", "f:1");
+    const gf_flow_dep after = { 0, GF_RULE_SUCCESS };
+    const gf_flow_step steps[] = {
+        { .name = "a", .message = &m },
+        { .name = "b", .message = &n, .deps = &after, .dep_count = 1 },
+    };
+    const gf_flow_plan plan = { .id = "f", .steps = steps, .count = 2, .retention_ms = 60000 };
+    CHECK_OK(b->ops->flows->start(b, &plan));
+    drain_expecting(b, "fresh", "f:0 f:1");
     gf_broker_close(b);
     store_check_sound();
 }
@@ -669,6 +715,7 @@ static const check_test tests[] = {
     TEST(a_file_of_version_6_is_brought_up_to_date),
     TEST(a_file_of_version_7_is_brought_up_to_date),
     TEST(a_file_of_version_8_is_brought_up_to_date),
+    TEST(a_file_of_version_9_is_brought_up_to_date),
     TEST(several_may_bring_it_up_to_date_at_once),
     TEST(a_copy_without_a_wal_is_opened),
     TEST(a_sound_store_has_nothing_to_tell),

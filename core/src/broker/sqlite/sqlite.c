@@ -403,6 +403,15 @@ static const gf_limits_ops limits = {
     .pause = gf_sq_limit_pause,
 };
 
+static const gf_flows_ops flows = {
+    .start = gf_sq_flow_start,
+    .relay = gf_sq_flow_relay,
+    .show = gf_sq_flow_show,
+    .list = gf_sq_flow_list,
+    .act = gf_sq_flow_act,
+    .result = gf_sq_flow_result,
+};
+
 const gf_broker_ops gf_sqlite_ops = {
     .schemes = schemes,
     .open = open_store,
@@ -421,4 +430,5 @@ const gf_broker_ops gf_sqlite_ops = {
     .check = &check,
     .audit = &audit,
     .limits = &limits,
+    .flows = &flows,
 };

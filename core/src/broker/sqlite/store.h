@@ -276,6 +276,8 @@ typedef struct gf_sq_gates {
     gf_table     by_key, by_lid;
 } gf_sq_gates;
 
+enum { GF_SQ_FLOWS = 32 };
+
 typedef struct gf_sq_txn {
     gf_sq_store *store;
     gf_sq_conn  *conn;
@@ -286,6 +288,9 @@ typedef struct gf_sq_txn {
     uint32_t     ended;                  // bits of the ids whose end was told to who waits for it
     bool         awaited;                // somebody waits for an end
     bool         asked;                  // somebody was asked to stop: watches are woken
+    int64_t      flows[GF_SQ_FLOWS];     // those of which steps have ended, to be looked at when
+    size_t       flow_count;             //   the operation is done
+    int64_t      flow_at_work;           // it looks for itself
     bool         tight;                  // the disk is full: write what must be, and
                                          //   nothing beside it
     bool         meager;                 // and nothing that makes the store larger, however little
@@ -719,6 +724,52 @@ void gf_sq_unpark(gf_sq_txn *t, int64_t seq);
 size_t  gf_sq_gates_look(gf_sq_txn *t, size_t limit);
 int64_t gf_sq_gates_next(gf_sq_conn *c);         // when the next one's time comes; GF_NONE_DUE
 
+// How a task came to its end, for who waits for it, and for its flow.
+typedef struct gf_sq_end {
+    gf_end      how;
+    const char *error;                   // NULL: none
+    const void *result;                  // NULL: none
+    size_t      result_size;
+} gf_sq_end;
+
+// ---- flows (flow/) ------------------------------------------------------------------------------
+
+// The row of a task that is a step's says so with its xid, which is below 0; whatever else it has
+// is in `extra` all the same.
+enum { GF_SQ_STEP_BITS = 14 };           // of a step's number within its flow's
+static inline bool    gf_sq_is_step(int64_t xid) { return xid < 0; }
+static inline int64_t gf_sq_flow_of(int64_t sid) { return sid >> GF_SQ_STEP_BITS; }
+static inline int64_t gf_sq_first_sid(int64_t fid) { return fid << GF_SQ_STEP_BITS; }
+static inline int64_t gf_sq_last_sid(int64_t fid) { return gf_sq_first_sid(fid + 1) - 1; }
+
+typedef struct gf_sq_flow_row {
+    gf_flow_look look;                   // its id is in the room below
+    int64_t      fid, stop, retention_ms, wake_ms, cancel_from;
+    char         id[GF_ID_MAX + 1];
+} gf_sq_flow_row;
+
+// What stands in a flow's column `stop`: why nothing begins any more.
+enum { GF_SQ_GOES_ON, GF_SQ_STOPS, GF_SQ_STOPS_CANCELLING, GF_SQ_WAS_CANCELLED, GF_SQ_WAS_LATE };
+
+// False: there is none, or SQL has failed. *hash: NULL, or room for GF_SHA256_SIZE bytes.
+bool gf_sq_flow_named(gf_sq_conn *c, const char *id, gf_sq_flow_row *out, unsigned char *hash);
+bool gf_sq_flow_numbered(gf_sq_conn *c, int64_t fid, gf_sq_flow_row *out);
+void gf_sq_flow_read(sqlite3_stmt *s, gf_sq_flow_row *out);
+void gf_sq_flow_save(gf_sq_txn *t, const gf_sq_flow_row *f);
+// The task of a step (xid below 0) has come to its end, or is run again after one. Noted; what
+// follows from it does gf_sq_flows_flush, for whoever calls these is in the middle of something.
+void gf_sq_step_ended(gf_sq_txn *t, int64_t xid, const gf_sq_end *end);
+void gf_sq_step_again(gf_sq_txn *t, int64_t xid);
+// Skipped steps wait anew, and all is reckoned from what the steps are.
+void gf_sq_flow_reopen(gf_sq_txn *t, gf_sq_flow_row *f);
+// Nothing begins any more, for this reason.
+void gf_sq_flow_stop(gf_sq_txn *t, gf_sq_flow_row *f, int64_t why);
+void gf_sq_flows_flush(gf_sq_txn *t);
+// Puts and skips what is ready, up to so many steps; ends the flow if that was all. How many.
+size_t gf_sq_flow_advance(gf_sq_txn *t, int64_t fid, size_t limit);
+// A put of a step's task.
+gofer_status gf_sq_put_step(gf_sq_txn *t, const gf_message *m, int64_t run_at_ms, int64_t sid);
+
 // ---- groups (group.c, set.c) --------------------------------------------------------------------
 
 void gf_sq_member_add(gf_sq_txn *t, int64_t qid, const char *group, int64_t seq, int64_t at_ms);
@@ -738,13 +789,6 @@ bool gf_sq_is_awaited(const gf_sq_page *page, int64_t mono_ms);
 // A task was put: what was told of an earlier one of its id is for those alone who
 // waited for that one.
 void gf_sq_begun(gf_sq_txn *t, int64_t qid, const char *id);
-// How a task came to its end, for who waits for it.
-typedef struct gf_sq_end {
-    gf_end      how;
-    const char *error;                   // NULL: none
-    const void *result;                  // NULL: none
-    size_t      result_size;
-} gf_sq_end;
 
 // Notifies who waits for this task, after the commit.
 void gf_sq_ended(gf_sq_txn *t, int64_t qid, const char *id, const gf_sq_end *end);
@@ -880,6 +924,15 @@ gofer_status gf_sq_task_edit(gf_broker *b, const char *queue, const char *id, co
     int64_t run_at_ms);
 // audit.c
 gofer_status gf_sq_audit_add(gf_broker *b, const char *record, int64_t keep);
+// flow/
+gofer_status gf_sq_flow_start(gf_broker *b, const gf_flow_plan *plan);
+gofer_status gf_sq_flow_relay(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms);
+gofer_status gf_sq_flow_show(gf_broker *b, const char *id, gofer_info **out);
+gofer_status gf_sq_flow_list(gf_broker *b, gf_flow_state state, const char *cursor, size_t limit,
+    gofer_info **out);
+gofer_status gf_sq_flow_act(gf_broker *b, const char *id, const char *step, gf_flow_act act);
+gofer_status gf_sq_flow_result(gf_broker *b, const char *id, const char *step, void **bytes,
+    size_t *size);
 // limits.c
 gofer_status gf_sq_limit_put(gf_broker *b, const gf_limit *limit);
 gofer_status gf_sq_limit_drop(gf_broker *b, const char *name);

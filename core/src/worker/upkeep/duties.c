@@ -24,6 +24,7 @@
 enum {
     FORWARD_MS = 5000,             // look for due tasks at least so often
     UNSERVED_NAMED = 10,           // queues in the log
+    FLOWS_MS = 1000,               // a flow may have more to do at any time
     RECLAIM_MS = 5000,
     RECLAIM_RARE_MS = 60000        // of a worker that aggregates nothing
 };
@@ -105,6 +106,22 @@ gofer_status gf_duty_reclaim(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
     gofer_status st = w->ops->groups->reclaim(w->broker, GF_DUTY_BATCH, &done);
     *next_ms = gf_mono_ms() + (atomic_load(&w->group.count) ? RECLAIM_MS : RECLAIM_RARE_MS);
     *next_ms = st == GOFER_OK && done == GF_DUTY_BATCH ? now_ms : gf_min(*next_ms, overdue_ms);
+    return st;
+}
+
+// What ends of steps have left to be done, and flows whose time has come.
+gofer_status gf_duty_flows(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
+{
+    size_t done = 0;
+    int64_t next_unix_ms = GF_NONE_DUE;
+    *next_ms = GF_NEVER;
+    if (!w->ops->flows)
+        return GOFER_OK;
+    gofer_status st = w->ops->flows->relay(w->broker, GF_DUTY_BATCH, &done, &next_unix_ms);
+    int64_t unix_ms = gf_now_ms(), left_ms = next_unix_ms > unix_ms ? next_unix_ms - unix_ms : 0;
+    *next_ms = st == GOFER_OK ? gf_mono_ms() + gf_min(left_ms, FLOWS_MS) : now_ms;
+    if (done)
+        gf_worker_nudge(w);
     return st;
 }
 

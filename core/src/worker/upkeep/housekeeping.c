@@ -34,7 +34,7 @@ enum {
 
 typedef enum duty_number {
     HEARTBEAT, FORWARD, RECOVER, PRESENCE, EVENTS, PROGRESS, QUEUES, RECLAIM, DRAIN, SCHEDULES,
-    STATS, UPKEEP, PURGE, UNSERVED, DUTY_COUNT
+    STATS, UPKEEP, FLOWS, PURGE, UNSERVED, DUTY_COUNT
 } duty_number;
 
 // run may set *next_ms, which comes as "interval from the end on". asks: when it is well,
@@ -58,6 +58,7 @@ static const struct duty {
     [SCHEDULES] = { "schedules", GF_KEEPS_REST, false, GF_SCHEDULER_LOOK_MS, gf_duty_schedules },
     [STATS] = { "figures", GF_KEEPS_REST, false, 5000, gf_duty_stats },
     [UPKEEP] = { "upkeep", GF_KEEPS_REST, false, 2000, gf_duty_upkeep },
+    [FLOWS] = { "flows", GF_KEEPS_REST, false, 0, gf_duty_flows },
     [PURGE] = { "purge", GF_KEEPS_REST, true, 10000, gf_duty_purge },
     [UNSERVED] = { "unserved queues", GF_KEEPS_REST, false, 0, gf_duty_unserved },
 };

@@ -66,6 +66,19 @@ static void finish_extra(
         gf_sq_extra_drop(t->conn, xid);
     if (t->awaited && from != GF_ARCHIVED && from != GF_COMPLETED)
         gf_sq_ended(t, q->qid, id, &(gf_sq_end){ .how = end });
+    if (gf_sq_is_step(xid) && from != GF_ARCHIVED && from != GF_COMPLETED)
+        gf_sq_step_ended(t, xid, &(gf_sq_end){ .how = end });
+}
+
+// One that is archived is run again: so is its flow's step.
+static void open_step(gf_sq_txn *t, int64_t seq)
+{
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_LATER_MORE);
+    gf_sq_bind_int(t->conn, s, 1, seq);
+    int64_t xid = gf_sq_row(t->conn, s) ? sqlite3_column_int64(s, 0) : 0;
+    gf_sq_done(s);
+    if (gf_sq_is_step(xid))
+        gf_sq_step_again(t, xid);
 }
 
 void gf_sq_row_move(gf_sq_txn *t, gf_sq_queue *q, gf_state from, gf_state to, int64_t seq,
@@ -73,6 +86,8 @@ void gf_sq_row_move(gf_sq_txn *t, gf_sq_queue *q, gf_state from, gf_state to, in
 {
     if (to != GF_PENDING)
         finish_extra(t, q, from, to, seq, end);
+    else if (from == GF_ARCHIVED)
+        open_step(t, seq);
     if (from == GF_AGGREGATING)
         gf_sq_member_leave(t, seq);
     if (q->limited && to != GF_PENDING)
@@ -101,6 +116,8 @@ static int64_t extra_of(gf_sq_txn *t, gf_state state, int64_t seq)
     gf_sq_bind_int(t->conn, s, 1, seq);
     int64_t xid = gf_sq_row(t->conn, s) ? sqlite3_column_int64(s, 0) : 0;
     gf_sq_done(s);
+    if (gf_sq_is_step(xid))
+        GF_SQ_RUN(t->conn, GF_SQL_EXTRA_ENSURE, xid);
     if (!xid && (xid = gf_sq_extra_add(t->conn, NULL, 0)) != 0)
         GF_SQ_RUN(t->conn, ready ? GF_SQL_READY_SET_XID : GF_SQL_LATER_SET_XID, seq, xid);
     return xid;

@@ -72,7 +72,7 @@ enum {
 #define XIDS \
     "(SELECT xid FROM ready WHERE xid <> 0 UNION ALL SELECT xid FROM active WHERE xid <> 0 " \
     "UNION ALL SELECT xid FROM later WHERE xid <> 0)"
-#define NO_EXTRA "xid <> 0 AND xid NOT IN (SELECT xid FROM extra)"
+#define NO_EXTRA "xid > 0 AND xid NOT IN (SELECT xid FROM extra)"
 #define ORPHANS "(SELECT xid FROM extra WHERE xid NOT IN " XIDS " ORDER BY xid LIMIT 1000)"
 // A lock that ends with its task, and has none.
 #define LEFT \

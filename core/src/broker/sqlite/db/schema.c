@@ -5,7 +5,7 @@
 #include "broker/sqlite/store.h"
 #include "util/error.h"
 
-enum { APPLICATION_ID = 0x676F6672, SCHEMA_VERSION = 9 };
+enum { APPLICATION_ID = 0x676F6672, SCHEMA_VERSION = 10 };
 
 #define BODY \
     "bid INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL, enqueued_ms INTEGER NOT NULL, " \
@@ -168,10 +168,33 @@ static const char version_9[] =
     "CREATE UNIQUE INDEX debounce_key ON debounce(qid, key);"
     "CREATE INDEX debounce_until ON debounce(until_ms);";
 
+// Flows (flow/). A step is numbered in its flow: sid = fid << 14 | n; a task that is a step's has
+// the xid -sid. open: of those it comes after, so many have not ended; broken: one has, not as its
+// rule wants; asks: a rule of it is not `success`. A number of a flow is never used twice, for
+// archived tasks of its steps may outlive it.
+static const char version_10[] =
+    "CREATE TABLE flow(fid INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+    "  hash BLOB NOT NULL, state INTEGER NOT NULL, on_dead INTEGER NOT NULL,"
+    "  stop INTEGER NOT NULL DEFAULT 0, total INTEGER NOT NULL, remaining INTEGER NOT NULL,"
+    "  failed INTEGER NOT NULL DEFAULT 0, created_ms INTEGER NOT NULL,"
+    "  ended_ms INTEGER NOT NULL DEFAULT 0, deadline_ms INTEGER NOT NULL,"
+    "  retention_ms INTEGER NOT NULL, wake_ms INTEGER NOT NULL DEFAULT 0,"
+    "  cancel_from INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE INDEX flow_wake ON flow(wake_ms) WHERE wake_ms > 0;"
+    "CREATE TABLE step(sid INTEGER PRIMARY KEY, state INTEGER NOT NULL, open INTEGER NOT NULL,"
+    "  broken INTEGER NOT NULL DEFAULT 0, asks INTEGER NOT NULL, run_at_ms INTEGER NOT NULL,"
+    "  delay_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL DEFAULT 0, fid INTEGER NOT NULL,"
+    "  name TEXT NOT NULL, queue TEXT NOT NULL, why TEXT, " BODY ", result BLOB) STRICT;"
+    "CREATE UNIQUE INDEX step_name ON step(fid, name);"
+    "CREATE INDEX step_ready ON step(sid) WHERE state = 1;"
+    "CREATE TABLE dep(parent INTEGER NOT NULL, child INTEGER NOT NULL, rule INTEGER NOT NULL,"
+    "  PRIMARY KEY(parent, child)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX dep_child ON dep(child);";
+
 // steps[n] turns version n into n + 1. The first makes everything.
 static const char *const steps[SCHEMA_VERSION] = {
     version_1, version_2, version_3, version_4, version_5, version_6, version_7,
-    version_8, version_9,
+    version_8, version_9, version_10,
 };
 
 gofer_status gf_sq_schema_check(gf_sq_conn *c, const char *path, bool *is_new)

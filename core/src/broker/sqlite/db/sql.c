@@ -57,6 +57,11 @@
 #define HAS_QUEUE "AND EXISTS(SELECT 1 FROM queue q WHERE q.qid = later.seq >> 40) "
 // The name of a queue that is being deleted: no name of a caller's has braces.
 #define DOOMED "name >= '{deleted}' AND name < '{deleted~'"
+#define FLOW_COLUMNS \
+    "fid, state, on_dead, stop, total, remaining, failed, created_ms, ended_ms, deadline_ms, " \
+    "retention_ms, wake_ms, cancel_from, id"
+// The steps of a flow whose first and last numbers these are.
+#define OF_FLOW "sid BETWEEN ?1 AND ?2"
 #define MEMBERS "SELECT seq FROM member WHERE gid = ?1"
 // Of a group or set g: how often its next set did not come back.
 #define FIRST_CRASHES "SELECT " GF_SQ_CRASHES " FROM member m JOIN later l ON l.seq = m.seq " \
@@ -626,4 +631,77 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_HELD_COUNT] = "SELECT count(*) FROM held WHERE lid = ?1",
     [GF_SQL_HELD_KEY] =
         "SELECT k.key FROM held h JOIN limit_key k ON k.lid = h.lid WHERE h.seq = ?1",
+
+    // ---- flows. The numbers of a step's states are gf_step_state's: 0 waiting, 1 ready, 2 put, 3
+    // done, 4 to 8 failed, 9 skipped.
+    [GF_SQL_FLOW_ADD] =
+        "INSERT INTO flow(id, hash, state, on_dead, total, remaining, created_ms, deadline_ms, "
+        "retention_ms) VALUES(?1, ?2, 0, ?3, ?4, ?4, ?5, ?6, ?7)",
+    [GF_SQL_FLOW_FIND] = "SELECT " FLOW_COLUMNS ", hash FROM flow WHERE id = ?1",
+    [GF_SQL_FLOW_GET] = "SELECT " FLOW_COLUMNS " FROM flow WHERE fid = ?1",
+    [GF_SQL_FLOW_COUNT] =
+        "UPDATE flow SET remaining = remaining - ?2, failed = failed + ?3 WHERE fid = ?1",
+    [GF_SQL_FLOW_SET] =
+        "UPDATE flow SET state = ?2, stop = ?3, remaining = ?4, failed = ?5, ended_ms = ?6, "
+        "wake_ms = ?7, cancel_from = ?8 WHERE fid = ?1",
+    [GF_SQL_FLOW_WAKE] = "UPDATE flow SET wake_ms = ?2 WHERE fid = ?1",
+    [GF_SQL_FLOW_DUE] = "SELECT fid FROM flow WHERE wake_ms > 0 AND wake_ms <= ?1 "
+                        "ORDER BY wake_ms LIMIT 1",
+    [GF_SQL_FLOW_NEXT] = "SELECT wake_ms FROM flow WHERE wake_ms > 0 ORDER BY wake_ms LIMIT 1",
+    // ?2: a state, or what is none of them: of any
+    [GF_SQL_FLOW_LIST] = "SELECT " FLOW_COLUMNS " FROM flow WHERE fid < ?1 AND (state = ?2 OR "
+                         "?2 = 6) ORDER BY fid DESC LIMIT ?3",
+    [GF_SQL_FLOW_DROP] = "DELETE FROM flow WHERE fid = ?1",
+    [GF_SQL_STEP_ADD] =
+        "INSERT OR ROLLBACK INTO step(sid, open, " GF_SQ_BODY_NEW
+        ", state, asks, run_at_ms, delay_ms, fid, name, queue) VALUES(?1, ?2, " BODY_VALUES
+        ", ?2 = 0, ?18, ?19, ?20, ?1 >> 14, ?21, ?22)",
+    [GF_SQL_STEP_BODY] =
+        "SELECT " GF_SQ_BODY_FIRST ", 0, failed_ms, retried, crashes, " GF_SQ_BODY_TEXT
+        ", error, run_at_ms, delay_ms, queue FROM step WHERE sid = ?1",
+    [GF_SQL_STEP_PUT] = "UPDATE step SET state = 2 WHERE sid = ?1",
+    // Of one that was put alone, so that each end counts once.
+    [GF_SQL_STEP_END] = "UPDATE step SET state = ?2, ended_ms = ?3, result = ?4, why = ?5 "
+                        "WHERE sid = ?1 AND state = 2",
+    [GF_SQL_STEP_SKIP] = "UPDATE step SET state = 9, ended_ms = ?2 WHERE sid = ?1",
+    [GF_SQL_STEP_NEXT] = "SELECT sid, broken FROM step WHERE state = 1 AND " OF_FLOW
+                         " ORDER BY sid LIMIT 1",
+    [GF_SQL_STEP_AGAIN] = "UPDATE step SET state = ?2, ended_ms = 0, result = NULL, why = NULL "
+                          "WHERE sid = ?1 AND state BETWEEN 4 AND 8",
+    [GF_SQL_STEP_READY] = "UPDATE step SET state = 1 WHERE sid = ?1",
+    [GF_SQL_STEP_RUNNING] =
+        "SELECT sid, id, queue FROM step WHERE state = 2 AND " OF_FLOW " ORDER BY sid LIMIT 1",
+    [GF_SQL_STEP_FAILED] = "SELECT sid, id, queue, name FROM step WHERE state BETWEEN 4 AND 8 AND "
+                           OF_FLOW " ORDER BY sid LIMIT 1",
+    [GF_SQL_STEP_NAMED] = "SELECT sid, state, result FROM step WHERE fid = ?1 AND name = ?2",
+    // Those that come after ?1. ?2: its end is a success, ?3: a failure.
+    [GF_SQL_STEPS_ENDED] =
+        "UPDATE step SET open = open - 1, broken = broken OR NOT (SELECT CASE rule WHEN 0 THEN ?2 "
+        "WHEN 1 THEN ?3 ELSE 1 END FROM dep WHERE parent = ?1 AND child = step.sid), "
+        "state = CASE WHEN open <= 1 THEN 1 ELSE 0 END "
+        "WHERE sid IN (SELECT child FROM dep WHERE parent = ?1) AND state = 0",
+    // What has not begun; ?4: those too that ask for more than success.
+    [GF_SQL_STEPS_SKIP] = "UPDATE step SET state = 9, ended_ms = ?3 WHERE " OF_FLOW
+                          " AND state IN (0, 1) AND (asks = 0 OR ?4)",
+    [GF_SQL_STEPS_UNSKIP] = "UPDATE step SET state = 0, ended_ms = 0 WHERE " OF_FLOW
+                            " AND state = 9",
+    [GF_SQL_STEPS_RECOUNT] =
+        "UPDATE step SET open = (SELECT count(*) FROM dep d JOIN step p ON p.sid = d.parent "
+        "WHERE d.child = step.sid AND p.state < 3), "
+        "broken = EXISTS(SELECT 1 FROM dep d JOIN step p ON p.sid = d.parent "
+        "WHERE d.child = step.sid AND p.state >= 3 AND NOT CASE d.rule WHEN 0 THEN p.state = 3 "
+        "WHEN 1 THEN p.state BETWEEN 4 AND 8 ELSE 1 END) WHERE " OF_FLOW " AND state IN (0, 1)",
+    [GF_SQL_STEPS_READY] = "UPDATE step SET state = open = 0 WHERE " OF_FLOW
+                           " AND state IN (0, 1)",
+    [GF_SQL_STEPS_COUNT] = "SELECT count(*) FILTER (WHERE state < 3), count(*) FILTER "
+                           "(WHERE state BETWEEN 4 AND 8) FROM step WHERE " OF_FLOW,
+    [GF_SQL_STEPS_LIST] = "SELECT sid, state, ended_ms, length(result), name, queue, id, type, why "
+                          "FROM step WHERE " OF_FLOW " ORDER BY sid",
+    [GF_SQL_STEPS_FIRST] = "SELECT sid FROM step WHERE " OF_FLOW " ORDER BY sid LIMIT 1",
+    [GF_SQL_STEPS_DROP] = "DELETE FROM step WHERE " OF_FLOW,
+    [GF_SQL_DEP_ADD] = "INSERT OR ROLLBACK INTO dep(parent, child, rule) VALUES(?1, ?2, ?3)",
+    [GF_SQL_DEP_LIST] = "SELECT p.name, d.rule FROM dep d JOIN step p ON p.sid = d.parent "
+                        "WHERE d.child = ?1 ORDER BY d.parent",
+    [GF_SQL_DEPS_DROP] = "DELETE FROM dep WHERE parent BETWEEN ?1 AND ?2",
+    [GF_SQL_EXTRA_ENSURE] = "INSERT OR IGNORE INTO extra(xid) VALUES(?1)",
 };

@@ -165,6 +165,8 @@ static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, int release
         t.meager = op->meager || release >= ALL_RELEASED;
         if (c->rc == SQLITE_OK)
             finish(op, op->run(&t, op->arg));
+        if (t.flow_count)
+            gf_sq_flows_flush(&t);
     }
     gf_sq_gates_flush(&t);
     gf_sq_counts_flush(&t);

@@ -210,8 +210,7 @@ static gf_state target(const gf_finish *f)
     }
 }
 
-// Who waits for it is notified with the commit.
-static void notify_end(gf_sq_txn *t, const gf_finish *f)
+static gf_sq_end end_of(const gf_finish *f)
 {
     gf_sq_end end = { .how = f->outcome == GF_DONE      ? GF_END_DONE
                            : f->outcome == GF_ARCHIVE   ? GF_END_ARCHIVED
@@ -224,7 +223,18 @@ static void notify_end(gf_sq_txn *t, const gf_finish *f)
     } else {
         end.error = f->error;
     }
-    gf_sq_ended(t, gf_sq_qid_of(f->claim->ref), f->claim->message.id, &end);
+    return end;
+}
+
+// Who waits for it is notified with the commit; its flow goes on.
+static void notify_end(gf_sq_txn *t, const gf_finish *f)
+{
+    const gf_sq_claim *claim = (const gf_sq_claim *)f->claim;
+    gf_sq_end end = end_of(f);
+    if (t->awaited)
+        gf_sq_ended(t, gf_sq_qid_of(claim->base.ref), claim->base.message.id, &end);
+    if (gf_sq_is_step(claim->xid))
+        gf_sq_step_ended(t, claim->xid, &end);
 }
 
 // Somebody has asked for the end of this run, and it was not heard in time.
@@ -281,7 +291,7 @@ static gofer_status finish_one(gf_sq_txn *t, const gf_finish *f, gone_parts gone
     q->failed += failed;
     if (to == GF_PENDING || to == GF_RETRY)
         t->wakeups |= q->bit;            // a retry may be the next that is due
-    else if (t->awaited)
+    else if (t->awaited || gf_sq_is_step(((const gf_sq_claim *)f->claim)->xid))
         notify_end(t, f);
     return GOFER_OK;
 }
@@ -398,6 +408,7 @@ static gofer_status exchange(gf_sq_txn *t, void *arg)
         x->take->left = false;
     }
     finish_all(t, x);
+    gf_sq_flows_flush(t);
     gf_sq_release_all(t);                // so that this take finds who is brought back
     // Who cannot hand in takes no more.
     bool takes = x->take && refused_for_room(x) == GOFER_OK;
@@ -415,7 +426,8 @@ static int64_t stored_bytes(gf_sq_store *s, const gf_finish *f)
     bool stays = to != GF_STATE_COUNT, awaited = gf_sq_is_awaited(s->sidecar.page, gf_mono_ms());
     size_t size = stays && to != GF_PENDING ? ROW_BYTES : 0;
     if (f->outcome == GF_DONE && f->result)
-        size += (stays ? f->result_size : 0) + (awaited ? f->result_size : 0);
+        size += (stays ? f->result_size : 0) + (awaited ? f->result_size : 0) +
+            (gf_sq_is_step(((const gf_sq_claim *)f->claim)->xid) ? f->result_size : 0);
     if (stays && f->attempt)
         size += strlen(f->attempt);
     if (stays && f->log)

@@ -115,6 +115,8 @@ int64_t gf_sq_extra_keep(gf_sq_txn *t, int64_t seq, int64_t xid, const char *rec
     const char *lines)
 {
     bool whole = !xid && fits(record) && fits(lines);
+    if (gf_sq_is_step(xid))              // the task leads there, whether there is a row or not
+        GF_SQ_RUN(t->conn, GF_SQL_EXTRA_ENSURE, xid);
     if (!xid) {
         xid = begin(t->conn, whole ? record : NULL, whole ? lines : NULL);
         if (xid)

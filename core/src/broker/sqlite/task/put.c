@@ -54,7 +54,8 @@ static int64_t lock(gf_sq_txn *t, const gf_sq_queue *q, const gf_put *item, cons
     return item->unique_life == GF_UNTIL_TTL ? 0 : gf_sq_extra_add(t->conn, key->bytes, key->size);
 }
 
-static gofer_status put_one(gf_sq_txn *t, gf_put *item, const gf_sq_key *key)
+// xid: of a flow's step; 0.
+static gofer_status put_one(gf_sq_txn *t, gf_put *item, const gf_sq_key *key, int64_t xid)
 {
     const gf_message *m = item->message;
     item->effect = GF_CREATED;
@@ -83,7 +84,7 @@ static gofer_status put_one(gf_sq_txn *t, gf_put *item, const gf_sq_key *key)
         return compare(t, q->qid, item);
     gf_sq_begun(t, q->qid, m->id);
 
-    gf_sq_new_row row = { .seq = priority ? seq : gf_sq_queue_next(q), .message = m };
+    gf_sq_new_row row = { .seq = priority ? seq : gf_sq_queue_next(q), .message = m, .xid = xid };
     if (m->payload_size > GF_SQ_INLINE)
         row.bid = gf_sq_blob_put(t->conn, m->payload, m->payload_size);
     if (item->unique_ms > 0)
@@ -105,7 +106,14 @@ static gofer_status put_one(gf_sq_txn *t, gf_put *item, const gf_sq_key *key)
 gofer_status gf_sq_put_message(gf_sq_txn *t, const gf_message *m, int64_t run_at_ms)
 {
     gf_put item = { .message = m, .run_at_ms = run_at_ms };
-    return put_one(t, &item, NULL);
+    return put_one(t, &item, NULL, 0);
+}
+
+gofer_status gf_sq_put_step(gf_sq_txn *t, const gf_message *m, int64_t run_at_ms, int64_t sid)
+{
+    gf_put item = { .message = m, .run_at_ms = run_at_ms };
+    gofer_status st = put_one(t, &item, NULL, -sid);
+    return st == GOFER_OK && item.effect != GF_CREATED ? GOFER_EEXIST : st;
 }
 
 // ---- many that only wait to be run --------------------------------------------------------------
@@ -186,7 +194,7 @@ static gofer_status put_all(gf_sq_txn *t, void *arg)
         if (put_batch(t, &p->items[i], run))
             i = end;
         for (; i < end && t->conn->rc == SQLITE_OK; i++)
-            p->items[i].status = put_one(t, &p->items[i], p->keys ? &p->keys[i] : NULL);
+            p->items[i].status = put_one(t, &p->items[i], p->keys ? &p->keys[i] : NULL, 0);
     }
     return GOFER_OK;
 }

@@ -10,7 +10,9 @@
 enum { SORT = GF_SQ_BODY_COUNT };
 
 // The row goes, with all that is beside it but the id. Since when it waited, or when it was due.
-static int64_t take_out(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_place *place, const char *id)
+// *step: the flow's step that the task is, as it stays; 0.
+static int64_t take_out(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_place *place, const char *id,
+    int64_t *step)
 {
     bool ready = place->state == GF_PENDING;
     gf_message m;
@@ -23,6 +25,7 @@ static int64_t take_out(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_place *place, 
         sort_ms = gf_sq_number(s, SORT);
     }
     gf_sq_done(s);
+    *step = gf_sq_is_step(xid) ? xid : 0;
     if (xid) {
         gf_sq_lock_free(t->conn, q->qid, id, xid);
         gf_sq_extra_drop(t->conn, xid);
@@ -68,7 +71,7 @@ void gf_sq_row_replace(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_place *place, c
     gf_sq_new_row row = { .seq = place->seq, .message = m };
     gf_sq_lane_expect(t, q, gf_priority_of(m));
     gf_sq_limit_expect(t, q, m);
-    int64_t was_ms = take_out(t, q, place, m->id);
+    int64_t was_ms = take_out(t, q, place, m->id, &row.xid);
     if (gf_sq_is_ranked(row.seq)) {
         row.seq = gf_sq_queue_next(q);
         renumber(t, q->qid, m->id, row.seq);
@@ -87,7 +90,7 @@ static void replace_pending(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_place *pla
         gf_sq_row_priority(t, q, place->state, place->seq) == priority;
     gf_sq_lane_expect(t, q, priority);
     gf_sq_limit_expect(t, q, m);
-    int64_t was_ms = take_out(t, q, place, m->id);
+    int64_t was_ms = take_out(t, q, place, m->id, &row.xid);
     if (!stays) {
         row.seq = gf_sq_line_next(t, q, priority);
         renumber(t, q->qid, m->id, row.seq);

@@ -165,6 +165,10 @@ static void set_aside(gf_sq_txn *t, recovering *r, gf_sq_queue *q, const run *en
         gf_sq_ended(t, q->qid, ended->id,
             &(gf_sq_end){
                 .how = asked ? GF_END_CANCELLED : GF_END_ARCHIVED, .error = ended->text });
+    if (gf_sq_is_step(ended->xid))
+        gf_sq_step_ended(t, ended->xid,
+            &(gf_sq_end){
+                .how = asked ? GF_END_CANCELLED : GF_END_ARCHIVED, .error = ended->text });
 }
 
 static void put_back(gf_sq_txn *t, recovering *r, const stale *claim)
