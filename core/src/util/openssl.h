@@ -1,7 +1,7 @@
 // openssl.h - the functions of OpenSSL that we call, behind pointers.
 //
 // libcrypto's relocations cost every process 1.7 MiB, and most need none of it: so on Linux both
-// libraries are loaded when TLS, or a digest, is first asked for. Elsewhere, or built with
+// libraries are loaded when TLS, a digest or encryption is first asked for. Elsewhere, or built with
 // GOFER_LINK_OPENSSL=ON, they are linked and the table holds their addresses. Types, constants and
 // macros come from OpenSSL's headers; a macro that calls one of its functions (SSL_CTX_set_mode)
 // must be written out by who uses the table. Pure but for what it loads.
@@ -9,8 +9,11 @@
 #define GF_UTIL_OPENSSL_H
 
 #include <openssl/bio.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -29,7 +32,11 @@
     X(ASN1_TIME_to_tm) X(BIO_clear_flags) X(BIO_meth_free) X(BIO_meth_new) X(BIO_meth_set_ctrl) \
         X(BIO_meth_set_read) X(BIO_meth_set_write) X(BIO_new) X(BIO_set_flags) X(BIO_set_init) \
         X(ERR_clear_error) X(ERR_peek_error) X(ERR_peek_last_error) X(ERR_reason_error_string) \
-        X(EVP_Digest) X(EVP_md5) X(X509_VERIFY_PARAM_set1_ip_asc) \
+        X(EVP_CIPHER_CTX_ctrl) X(EVP_CIPHER_CTX_free) X(EVP_CIPHER_CTX_new) \
+        X(EVP_DecryptFinal_ex) X(EVP_DecryptInit_ex) X(EVP_DecryptUpdate) X(EVP_Digest) \
+        X(EVP_EncryptFinal_ex) X(EVP_EncryptInit_ex) X(EVP_EncryptUpdate) X(EVP_aes_256_gcm) \
+        X(EVP_md5) X(EVP_sha256) X(HMAC) X(OPENSSL_cleanse) X(RAND_bytes) \
+        X(X509_VERIFY_PARAM_set1_ip_asc) \
         X(X509_VERIFY_PARAM_set_hostflags) X(X509_cmp_current_time) X(X509_get0_notAfter) \
         X(X509_get0_notBefore) X(X509_get_default_cert_dir) X(X509_get_default_cert_file) \
         X(X509_verify_cert_error_string)
