@@ -8,6 +8,7 @@
 #include "message/seal.h"
 #include "util/alloc.h"
 #include "util/hex.h"
+#include "util/openssl.h"
 
 static const char two[] = "a:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
                           "b://////////////////////////////////////////8=\n";

@@ -140,6 +140,9 @@ typedef struct gofer_client_options {
     void        *log_user;
     int64_t      timeout_ms;  /* longest wait for the store in one call; 0: 5000 */
     int64_t      max_payload; /* bytes per payload, and per result; 0: 16 MiB */
+    const char  *keys;        /* encryption keys: a file, whose path begins with '/' or '.', or
+                                 "ID:BASE64 ID:BASE64 ..."; the first encrypts, all decrypt. NULL:
+                                 $GOFER_KEYS; "": none (docs/encryption.md) */
 } gofer_client_options;
 
 GOFER_API void gofer_client_options_init(gofer_client_options *opts);
@@ -166,6 +169,10 @@ GOFER_API gofer_status gofer_client_open(gofer_client **out, const char *url,
  *  is freed or closed, in any order, and calls of the client and of listeners answer GOFER_ESTATE.
  *  Free workers first all the same: what they run goes on. */
 GOFER_API void gofer_client_close(gofer_client *client);
+/** Read the client's key file again, for a key was added or removed. Its workers use the keys too,
+ *  from the next task on. What is there stays if the file cannot be used. Keys that are no file stay
+ *  in any case. Errors: GOFER_EINVAL (what is wrong with the keys), GOFER_EDENIED. Threads: any. */
+GOFER_API gofer_status gofer_client_keys_reload(gofer_client *client);
 /** Check that the store answers. Errors: as open. */
 GOFER_API gofer_status gofer_client_ping(gofer_client *client);
 /** Is another client needed? 1: its SQLite file had an I/O error or is damaged, and is where it
@@ -219,6 +226,7 @@ typedef struct gofer_enqueue_options {
     int32_t            replace;      /* 1: the task of this task_id gets payload and options of this
                                         one if it waits; 0: GOFER_EEXIST */
     int32_t           *effect;       /* NULL, or receives a GOFER_EFFECT_ value with GOFER_OK */
+    int32_t            plain;        /* 1: not encrypted, whatever keys the client has */
 } gofer_enqueue_options;
 
 /* Of a task's priority, and as far below 0. */

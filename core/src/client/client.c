@@ -1,9 +1,10 @@
 // client.c - an open broker: open, check, close.
 //
-// May touch: broker/broker.h. Knows no store, no worker and no task.
+// May touch: broker/broker.h, message/keys.h. Knows no store, no worker and no task.
 // Locks: none of its own; brokers are safe to share.
 #include "client/client.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "util/alloc.h"
@@ -137,7 +138,10 @@ gofer_status gofer_client_open(gofer_client **out, const char *url,
         c->log = gf_log_queue_log(c->log_queue);
     c->max_payload = opts.max_payload;
 
+    const char *keys = opts.keys ? opts.keys : getenv("GOFER_KEYS");
     st = gf_url_parse(&c->url, url);
+    if (st == GOFER_OK && keys && *keys)
+        st = gf_keys_open(&c->keys, keys);
     if (st == GOFER_OK) {
         gf_broker_config config = { c->log, opts.timeout_ms, opts.max_payload };
         st = gf_broker_open(&c->broker, &c->url, &config);
@@ -164,6 +168,7 @@ void gf_client_drop(gofer_client *client)
     gf_log_queue_close(client->log_queue);     // after the store's last words
     gf_log_queue_free(client->log_queue);
     gf_url_clear(&client->url);
+    gf_keys_close(client->keys);
     gf_free(client);
 }
 
@@ -177,6 +182,12 @@ void gofer_client_close(gofer_client *client)
     if (atomic_load(&client->refs) > 1)
         gf_log_queue_close(client->log_queue);
     gf_client_drop(client);
+}
+
+gofer_status gofer_client_keys_reload(gofer_client *client)
+{
+    gofer_status st = gf_client_check(client, "gofer_client_keys_reload");
+    return st == GOFER_OK && client->keys ? gf_keys_reload(client->keys) : st;
 }
 
 gofer_status gofer_client_ping(gofer_client *client)

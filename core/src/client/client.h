@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "broker/broker.h"
+#include "message/keys.h"
 #include "util/fork.h"
 #include "util/log_queue.h"
 
@@ -18,6 +19,7 @@ struct gofer_client {
     gf_log     log;         // leads to log_queue
     gf_log_queue *log_queue;// owned; NULL: silent
     int64_t    max_payload;
+    gf_keys   *keys;        // owned; NULL: none, nothing is encrypted
     gf_process process;     // that opened it
     _Atomic int refs;       // the host's, one of each worker, one of each listener
     _Atomic int closed;     // by the host

@@ -7,7 +7,7 @@
 #include "client/client.h"
 #include "util/id.h"
 
-// What it points to is the caller's, but for the headers.
+// What it points to is the caller's, but for the headers and what is encrypted.
 typedef struct gf_draft {
     gf_message     message;
     int64_t        run_at_ms;
@@ -19,6 +19,7 @@ typedef struct gf_draft {
     gf_debounce    debounce;           // delay_ms 0: none
     bool           replaces;
     int32_t       *effect;             // the caller's; NULL: nobody asks
+    struct gf_draft_seal *seal;        // owned; NULL: it is not encrypted
     char           id[GF_ID_TEXT];     // used when the caller gave none
     char          *headers;            // owned
 } gf_draft;

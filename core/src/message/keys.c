@@ -15,6 +15,7 @@
 #include "util/base64.h"
 #include "util/error.h"
 #include "util/hex.h"
+#include "util/openssl.h"
 
 enum {
     FILE_MAX = 64 * 1024,
@@ -26,7 +27,7 @@ typedef struct ring {
     size_t        count;
     unsigned char salts[GF_SEAL_KEY];      // of the first key, for salts that are the same,
     unsigned char uniques[GF_SEAL_KEY];    //   and for the names of unique locks
-    gf_seal_key   keys[GF_KEYS_MAX];
+    gf_seal_key   keys[GF_KEY_RING_MAX];
 } ring;
 
 struct gf_keys {
@@ -123,8 +124,8 @@ static gofer_status read_all(const gf_openssl *lib, ring *r, const char *text)
     int line = 1;
     gofer_status st = GOFER_OK;
     while (st == GOFER_OK && next_word(&at, &word, &size, &line)) {
-        if (r->count == GF_KEYS_MAX)
-            return gf_fail(GOFER_EINVAL, "there are more than %d keys", GF_KEYS_MAX);
+        if (r->count == GF_KEY_RING_MAX)
+            return gf_fail(GOFER_EINVAL, "there are more than %d keys", GF_KEY_RING_MAX);
         gf_seal_key *key = &r->keys[r->count];
         st = read_key(lib, key, word, size, line);
         if (st == GOFER_OK && has_key(r, key->id))

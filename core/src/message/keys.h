@@ -15,7 +15,7 @@
 typedef struct gf_keys gf_keys;
 
 enum {
-    GF_KEYS_MAX = 100,
+    GF_KEY_RING_MAX = 100,
     GF_KEYS_UNIQUE = 80            // room for the name of a unique lock
 };
 

@@ -10,6 +10,7 @@
 
 #include "util/alloc.h"
 #include "util/error.h"
+#include "util/openssl.h"
 
 static const unsigned char magic[GF_SEAL_MAGIC] = { 'g', 'f', 'e', '1' };
 
@@ -23,11 +24,6 @@ static const char *const infos[] = {
 static gofer_status fail_crypto(void)
 {
     return gf_fail(GOFER_EUNSUPPORTED, "OpenSSL refuses AES-256-GCM or HMAC-SHA256");
-}
-
-bool gf_is_sealed(const void *bytes, size_t size)
-{
-    return size >= GF_SEAL_MORE && memcmp(bytes, magic, sizeof magic) == 0;
 }
 
 static bool is_plain_char(char c)

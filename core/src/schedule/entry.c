@@ -127,6 +127,30 @@ static gofer_status check_task(const gofer_enqueue_options *o)
     return gf_check_duration("expires_ms", o->expires_ms);
 }
 
+// Its tasks have the entry's envelope as it is, so that whoever enqueues them needs no key.
+static gofer_status encrypt(gf_schedule *s, const gofer_client *client)
+{
+    char shared[sizeof "cron:" + GF_NAME_MAX], *headers = (char *)(uintptr_t)s->task.headers;
+    const gf_task_options own = { .sealed_for = shared };
+    void *envelope;
+    snprintf(shared, sizeof shared, "cron:%s", s->name);
+    const gf_seal_for what = { .type = s->task.type, .id = shared, .shared = true, .same = true };
+    if (s->task.payload_size + GF_SEAL_MORE > (uint64_t)client->max_payload)
+        return gf_fail(GOFER_ETOOBIG,
+            "the payload of '%s' has %zu bytes, and %d more encrypted: the limit is %lld "
+            "(max_payload)",
+            s->name, s->task.payload_size, GF_SEAL_MORE, (long long)client->max_payload);
+    gofer_status st = gf_keys_seal(client->keys, &what, s->task.payload, s->task.payload_size,
+        &envelope, &s->task.payload_size);
+    if (st != GOFER_OK)
+        return st;
+    gf_free((void *)(uintptr_t)s->task.payload);
+    s->task.payload = envelope;
+    st = gf_task_options_write(&own, &headers, &s->task.headers_size);
+    s->task.headers = headers;
+    return st;
+}
+
 static gofer_status set_task(gf_schedule *s, const gofer_client *client,
     const gf_schedule_given *given, const gofer_enqueue_options *opts)
 {
@@ -140,6 +164,8 @@ static gofer_status set_task(gf_schedule *s, const gofer_client *client,
     s->expires_ms = o.expires_ms;
     o.expires_ms = 0;              // each task's is its own
     o.size = sizeof o;
+    bool encrypted = client && client->keys && o.plain != 1;
+    o.plain = encrypted ? 1 : o.plain;
     st = gf_draft_make(&draft, client, given->type, given->payload, given->size, &o);
     if (st == GOFER_OK) {
         const gf_message *m = &draft.message;
@@ -160,7 +186,7 @@ static gofer_status set_task(gf_schedule *s, const gofer_client *client,
             st = gf_fail_nomem("a cron entry");
     }
     gf_draft_clear(&draft);
-    return st;
+    return st == GOFER_OK && encrypted ? encrypt(s, client) : st;
 }
 
 gofer_status gf_schedule_make(gf_schedule *out, const gofer_client *client, gf_zones *zones,

@@ -13,6 +13,7 @@
 #include "util/thread.h"
 #include "util/wake_fd.h"
 #include "worker/run/outcome.h"
+#include "worker/run/sealed.h"
 #include "worker/runtime.h"
 #include "worker/worker.h"
 
@@ -42,6 +43,8 @@ static bool decide_at_once(gf_crew *c, gofer_task *task, int64_t now_ns)
         ;
     else if (task->claim->refused)
         how = GF_REFUSED;
+    else if (task->sealed && task->sealed->why)
+        how = GF_UNREADABLE;
     else if (task->options->start_by_ms &&
         gf_task_too_late(task, gf_broker_now_ms(task->worker->broker)))
         how = GF_TOO_LATE;

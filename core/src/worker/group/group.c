@@ -10,15 +10,36 @@
 #include "util/error.h"
 #include "util/utf8.h"
 #include "worker/group/aggregate.h"
+#include "worker/run/sealed.h"
 #include "worker/runtime.h"
 #include "worker/worker.h"
+
+// Its members as their aggregator sees them. False: no memory.
+static bool open_sealed(gofer_worker *worker, gf_group_set *set, gofer_task *tasks)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        gf_message *m = &set->tasks[i];
+        if (gf_is_sealed(m->payload, m->payload_size) &&
+            !(tasks[i].sealed = gf_sealed_open(worker->client, m)))
+            return false;
+    }
+    return true;
+}
+
+static void free_sealed(gofer_task *tasks, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        gf_sealed_free(tasks[i].sealed);
+}
 
 gofer_group *gf_group_new(gofer_worker *worker, gf_group_set *set)
 {
     gofer_group *group = gf_calloc(1, sizeof *group);
     gofer_task *tasks = gf_calloc(set->count + 1, sizeof *tasks);
     gf_claim *claims = gf_calloc(set->count + 1, sizeof *claims);
-    if (!group || !tasks || !claims) {
+    if (!group || !tasks || !claims || !open_sealed(worker, set, tasks)) {
+        if (tasks)
+            free_sealed(tasks, set->count);
         gf_free(group);
         gf_free(tasks);
         gf_free(claims);
@@ -49,6 +70,7 @@ void gf_group_free(gofer_group *group)
     if (!group)
         return;
     forget(group);
+    free_sealed(group->tasks, group->set->count);
     gf_group_set_free(group->set);
     gf_free(group->tasks);
     gf_free(group->claims);
@@ -79,17 +101,16 @@ const gofer_task *gofer_group_at(const gofer_group *group, size_t index)
 
 // What a combined task may not have: it goes where the group was, with an id that
 // makes a second try safe.
-static gofer_status check_options(const gofer_enqueue_options *opts)
+static gofer_status read_options(gofer_enqueue_options *o, const gofer_enqueue_options *opts)
 {
-    gofer_enqueue_options o;
-    gofer_status st = gf_read_options(&o, sizeof o, opts, "gofer_enqueue_options");
-    const char *wrong = o.queue ? "queue"
-        : o.task_id             ? "task_id"
-        : o.group               ? "group"
-        : o.unique_ms           ? "unique_ms"
-        : o.unique_key          ? "unique_key"
-        : o.debounce_ms         ? "debounce_ms"
-                                : NULL;
+    gofer_status st = gf_read_options(o, sizeof *o, opts, "gofer_enqueue_options");
+    const char *wrong = o->queue ? "queue"
+        : o->task_id             ? "task_id"
+        : o->group               ? "group"
+        : o->unique_ms           ? "unique_ms"
+        : o->unique_key          ? "unique_key"
+        : o->debounce_ms         ? "debounce_ms"
+                                 : NULL;
     if (st == GOFER_OK && wrong)
         return gf_fail(GOFER_EINVAL, "gofer_group_combine: a combined task has no %s of its own",
             wrong);
@@ -104,8 +125,6 @@ static gofer_status own(gofer_group *group)
     group->payload = m->payload_size ? gf_memdup(m->payload, m->payload_size) : NULL;
     if (!group->type || (m->payload_size && !group->payload))
         return gf_fail_nomem("a combined task");
-    snprintf(group->id, sizeof group->id, "group:%s", group->set->id);
-    m->id = group->id;
     m->type = group->type;
     m->payload = group->payload;
     m->queue = group->set->queue;
@@ -119,11 +138,15 @@ gofer_status gofer_group_combine(gofer_group *group, const char *type, const voi
         return gf_fail(GOFER_EINVAL, "gofer_group_combine: group must not be NULL");
     if (gf_worker_abandoned(group->worker))
         return gf_fail(GOFER_ESTATE, "gofer_group_combine: the worker is gone");
-    gofer_status st = check_options(opts);
+    gofer_enqueue_options o;
+    gofer_status st = read_options(&o, opts);
     if (st != GOFER_OK)
         return st;
     forget(group);
-    st = gf_draft_make(&group->draft, group->worker->client, type, payload, size, opts);
+    snprintf(group->id, sizeof group->id, "group:%s", group->set->id);
+    o.task_id = group->id;
+    o.size = sizeof o;
+    st = gf_draft_make(&group->draft, group->worker->client, type, payload, size, &o);
     if (st == GOFER_OK)
         st = own(group);
     if (st != GOFER_OK)

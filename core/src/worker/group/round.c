@@ -18,6 +18,7 @@
 #include "worker/run/mux.h"
 #include "worker/run/on_dead.h"
 #include "worker/run/pool.h"
+#include "worker/run/sealed.h"
 #include "worker/runtime.h"
 #include "worker/subscription.h"
 #include "worker/upkeep/publish.h"
@@ -28,7 +29,8 @@ enum {
     AGAIN_MAX_MS = 2000,           //   up to so long
     WAY_MS = 15000,                // so long a suspect waits to be alone; then a later sweep
     WAY_LOOK_MS = 50,
-    COMPLAIN_MS = 30000
+    COMPLAIN_MS = 30000,
+    ARCHIVED_AT_ONCE = 100
 };
 
 // ---- one round --------------------------------------------------------------------------------
@@ -144,6 +146,49 @@ static void archive(gofer_worker *w, const gf_group_set *set)
         gf_publish_archived(w, &set->tasks[i], why);
 }
 
+// Is there a member that cannot be decrypted?
+static bool is_readable(const gofer_group *group)
+{
+    for (size_t i = 0; i < group->set->count; i++)
+        if (group->tasks[i].sealed && group->tasks[i].sealed->why)
+            return false;
+    return true;
+}
+
+static void archive_some(gofer_worker *w, const char *queue, const char *const *ids, size_t count)
+{
+    gofer_status statuses[ARCHIVED_AT_ONCE];
+    if (count == 0)
+        return;
+    gofer_status st =
+        w->ops->act->tasks_act(w->broker, queue, GF_ACT_ARCHIVE, ids, count, statuses);
+    if (st != GOFER_OK && gf_worker_logs(w, GOFER_LOG_WARN))
+        gf_logf(&w->log, GOFER_LOG_WARN, "a group's tasks could not be archived; trying on",
+            "worker", w->id, "queue", queue, "error", gofer_error_last(), NULL);
+}
+
+// Those that cannot be decrypted are archived, each by itself, and the others wait in their group.
+static void archive_unreadable(gofer_worker *w, const gofer_group *group)
+{
+    const char *queue = group->set->queue, *ids[ARCHIVED_AT_ONCE];
+    size_t count = 0;
+    gf_round_give_back(w, group->set, "some of them cannot be decrypted");
+    for (size_t i = 0; i < group->set->count; i++) {
+        const gf_sealed *sealed = group->tasks[i].sealed;
+        if (!sealed || !sealed->why)
+            continue;
+        if (gf_worker_logs(w, GOFER_LOG_ERROR))
+            gf_logf(&w->log, GOFER_LOG_ERROR, "a group's task is archived", "task",
+                group->set->tasks[i].id, "queue", queue, "error", sealed->why, NULL);
+        ids[count++] = group->set->tasks[i].id;
+        if (count == ARCHIVED_AT_ONCE) {
+            archive_some(w, queue, ids, count);
+            count = 0;
+        }
+    }
+    archive_some(w, queue, ids, count);
+}
+
 // False: the thread is to leave.
 static bool aggregate(gf_round *r, gf_group_set *set)
 {
@@ -163,6 +208,11 @@ static bool aggregate(gf_round *r, gf_group_set *set)
         if (route)
             gf_want_group(w, true, rest_ms);
         gf_group_set_free(set);
+        return true;
+    }
+    if (!is_readable(group)) {
+        archive_unreadable(w, group);
+        gf_group_free(group);
         return true;
     }
     int32_t returned;

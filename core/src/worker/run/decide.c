@@ -18,6 +18,7 @@
 #include "worker/run/mux.h"
 #include "worker/run/on_dead.h"
 #include "worker/run/outcome.h"
+#include "worker/run/sealed.h"
 #include "worker/run/task.h"
 #include "worker/run/task_data.h"
 #include "worker/run/watch.h"
@@ -289,7 +290,7 @@ static void decide_failure(gofer_task *face, gf_attempt_end end, int32_t returne
         .now_ms = gf_broker_now_ms(w->broker),
         .type = m->type,
         .limits = face->options->limits,
-        .said = face->error,
+        .said = end == GF_UNREADABLE && face->sealed ? face->sealed->why : face->error,
         .limit_ms = face->deadline_mono_ms - face->started_ns / 1000000,
         .grace_ms = w->settings.lost_after_ms,
     };

@@ -20,6 +20,7 @@
 #include "worker/run/decide.h"
 #include "worker/run/outcome.h"
 #include "worker/run/pool.h"
+#include "worker/run/sealed.h"
 #include "worker/run/task.h"
 #include "worker/runtime.h"
 
@@ -74,16 +75,30 @@ static char *make_payload(const gf_message *m, int32_t attempts, const char *err
 
 // JSON that is over the client's limit goes without the payload: who needs it
 // finds it in the archive.
+static char *fitting_payload(const gofer_worker *w, const gf_message *m, int32_t attempts,
+    const char *error)
+{
+    uint64_t limit = (uint64_t)w->client->max_payload - (w->client->keys ? GF_SEAL_MORE : 0);
+    char *json = m->payload_size < limit ? make_payload(m, attempts, error, true) : NULL;
+    if (json && strlen(json) <= limit)
+        return json;
+    bool too_big = json || m->payload_size >= limit;
+    gofer_free(json);
+    return too_big ? make_payload(m, attempts, error, false) : NULL;
+}
+
+// What is encrypted was not opened if it comes from the store's own hand; who has the keys tells
+// what is in it, and encrypts all that is told.
 static char *payload_within(const gofer_worker *w, const gf_message *m, int32_t attempts,
     const char *error)
 {
-    int64_t limit = w->client->max_payload;
-    char *json = m->payload_size < (uint64_t)limit ? make_payload(m, attempts, error, true) : NULL;
-    if (json && strlen(json) <= (uint64_t)limit)
-        return json;
-    bool too_big = json || m->payload_size >= (uint64_t)limit;
-    gofer_free(json);
-    return too_big ? make_payload(m, attempts, error, false) : NULL;
+    gf_message opened = *m;
+    if (!w->client->keys || !gf_is_sealed(m->payload, m->payload_size))
+        return fitting_payload(w, m, attempts, error);
+    gf_sealed *sealed = gf_sealed_open(w->client, &opened);
+    char *json = fitting_payload(w, &opened, attempts, error);
+    gf_sealed_free(sealed);
+    return json;
 }
 
 // One that is never taken: waiting for it would hold the archive up for ever.

@@ -42,6 +42,7 @@ bool gf_attempt_comes_back(const gf_attempt *a)
     switch (a->end) {
     case GF_TOO_LATE:
     case GF_REFUSED:
+    case GF_UNREADABLE:
         return false;
     case GF_NO_HANDLER:
     case GF_EXPIRED:
@@ -69,6 +70,7 @@ bool gf_attempt_failed(const gf_attempt *a)
     case GF_NO_HANDLER:
     case GF_TOO_LATE:
     case GF_REFUSED:
+    case GF_UNREADABLE:
         return false;
     case GF_EXPIRED:
     case GF_LOST:
@@ -113,7 +115,7 @@ gf_outcome gf_outcome_of(const gf_attempt *a)
         return retry_at(a->now_ms + a->no_handler_delay_ms, false);
     if (a->end == GF_TOO_LATE)
         return (gf_outcome){ GF_DROP, GF_OUTCOME_EXPIRED, false, 0 };
-    if (a->end == GF_REFUSED)
+    if (a->end == GF_REFUSED || a->end == GF_UNREADABLE)
         return (gf_outcome){ GF_ARCHIVE, GF_OUTCOME_ARCHIVED, false, 0 };
     if (is_snooze(a) && !snoozes_too_often(a))
         return (gf_outcome){ GF_RETRY_AT, GF_OUTCOME_SNOOZED, false, a->now_ms + delay_of(a) };
@@ -164,6 +166,8 @@ const char *gf_outcome_word(const gf_attempt *a, const gf_outcome *o)
     }
     if (a->end == GF_REFUSED)
         return "refused";
+    if (a->end == GF_UNREADABLE)
+        return "unreadable";
     if (a->end == GF_LOST)
         return "lost";
     if (a->end == GF_CRASHED && a->cancelled != GOFER_CANCEL_TIMEOUT)
@@ -226,6 +230,9 @@ size_t gf_outcome_text(const gf_attempt *a, char *out, size_t capacity)
         break;
     case GF_REFUSED:
         n = gf_refused_text(a->limits, out, capacity);
+        break;
+    case GF_UNREADABLE:
+        n = snprintf(out, capacity, "%s", said ? said : "the payload cannot be decrypted");
         break;
     case GF_LOST:
         n = snprintf(out, capacity,

@@ -16,6 +16,7 @@ typedef enum gf_attempt_end {
     GF_EXPIRED,      // past its deadline before it started
     GF_LOST,         // the handler did not come back after its deadline
     GF_TOO_LATE,     // it was to start by a time that has passed
+    GF_UNREADABLE,   // its payload cannot be decrypted here
     GF_REFUSED,      // a limit has no room for it, and that is its end
     GF_CRASHED       // the process that ran it died of it; else as GF_RETURNED with a retry
 } gf_attempt_end;

@@ -3,11 +3,14 @@
 // May touch: task, util/. Every function takes the pool's lock unless it says that it is held.
 #include "worker/run/pool.h"
 
+#include <stdio.h>
+
 #include "util/alloc.h"
 #include "util/thread.h"
 #include "worker/run/on_dead.h"
 #include "worker/run/outcome.h"
 #include "worker/run/pool_steps.h"
+#include "worker/run/sealed.h"
 #include "worker/run/task.h"
 
 enum { REASON = 1200 };            // with four keys of the longest
@@ -22,13 +25,18 @@ static bool drop_late(gf_pool *p, gofer_task *task, int64_t now_ns, gf_calls *ca
     return true;
 }
 
-// Locks: pool->lock held. One that a limit has refused is not either: it is archived.
+// Locks: pool->lock held. One that a limit has refused, or that cannot be decrypted, is not either:
+// it is archived.
 static bool drop_refused(gf_pool *p, gofer_task *task, int64_t now_ns, gf_calls *calls)
 {
     char text[REASON];
-    if (!task->claim->refused)
+    bool unreadable = task->sealed && task->sealed->why;
+    if (!task->claim->refused && !unreadable)
         return false;
-    gf_refused_text(task->options->limits, text, sizeof text);
+    if (task->claim->refused)
+        gf_refused_text(task->options->limits, text, sizeof text);
+    else
+        snprintf(text, sizeof text, "%s", task->sealed->why);
     task->outcome = (gf_outcome){ GF_ARCHIVE, GF_OUTCOME_ARCHIVED, false, 0 };
     task->reason = gf_strdup(text);                    // NULL: the fetcher has a text for that
     gf_on_dead_count(task->worker, task, &task->outcome);

@@ -16,6 +16,7 @@
 #include "worker/run/mux.h"
 #include "worker/run/outcome.h"
 #include "worker/run/pool.h"
+#include "worker/run/sealed.h"
 #include "worker/run/task.h"
 #include "worker/run/task_data.h"
 #include "worker/run/watch.h"
@@ -68,6 +69,8 @@ static void run_task(gofer_task *task)
         returned = GOFER_RETRY;    // while it waited here: as if it had begun
     else if (task->claim->refused)
         end = GF_REFUSED;
+    else if (task->sealed && task->sealed->why)
+        end = GF_UNREADABLE;
     else if (task->options->start_by_ms &&
         gf_task_too_late(task, gf_broker_now_ms(task->worker->broker)))
         end = GF_TOO_LATE;
@@ -98,6 +101,7 @@ static void decide_lost(gofer_task *task, const gf_slot *slot)
         .claim = task->claim,
         .worker = task->worker,
         .options = task->options,
+        .sealed = task->sealed,
         .slot = slot->number,
         .deadline_ms = task->deadline_ms,
         .deadline_mono_ms = task->deadline_mono_ms,

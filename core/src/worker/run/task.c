@@ -14,6 +14,7 @@
 #include "util/log.h"
 #include "util/minmax.h"
 #include "util/utf8.h"
+#include "worker/run/sealed.h"
 #include "worker/run/task_data.h"
 #include "worker/runtime.h"
 #include "worker/worker.h"
@@ -33,6 +34,15 @@ static const gf_task_options *options_of(const gf_message *m)
     return gf_memdup(&read, sizeof read);
 }
 
+// But for the claim.
+static void forget(gofer_task *task)
+{
+    if (task->options != &no_options)
+        gf_free((void *)task->options);
+    if (!task->claim->room)
+        gf_free(task);
+}
+
 gofer_task *gf_task_new(gofer_worker *worker, gf_claim *claim)
 {
     gofer_task *task = claim->room ? claim->room : gf_alloc(sizeof *task);
@@ -49,6 +59,12 @@ gofer_task *gf_task_new(gofer_worker *worker, gf_claim *claim)
     task->slot = -1;
     task->retry_in_ms = -1;
     task->lease_until_ms = claim->lease_until_ms;
+    gf_message *m = &claim->message;
+    if (gf_is_sealed(m->payload, m->payload_size) &&
+        !(task->sealed = gf_sealed_open(worker->client, m))) {
+        forget(task);
+        return NULL;
+    }
     return task;
 }
 
@@ -57,8 +73,8 @@ void gf_task_free(gofer_task *task)
     if (!task)
         return;
     gf_claim *claim = task->claim;
-    if (task->options != &no_options)
-        gf_free((void *)task->options);
+    if (task->sealed)
+        gf_sealed_free(task->sealed);
     gf_task_data_free(atomic_load_explicit(&task->data, memory_order_relaxed));
     gf_free(task->trace);
     gf_free(task->error);
@@ -68,8 +84,7 @@ void gf_task_free(gofer_task *task)
     gf_free(task->reason);
     gf_finish_data_free(task->own_finish_data);
     gf_finish_data_free(task->finish_data);
-    if (!claim->room)
-        gf_free(task);
+    forget(task);
     gf_claim_free(claim);          // with the task, if that lies in its room
 }
 
@@ -320,6 +335,23 @@ int32_t gofer_task_stopping(const gofer_task *task)
 
 // ---- what the handler leaves ---------------------------------------------------------------
 
+static gofer_status seal_result(gofer_task *task, const void *bytes, size_t size, int64_t limit)
+{
+    void *envelope;
+    if (size + GF_SEAL_MORE > (uint64_t)limit)
+        return gf_fail(GOFER_ETOOBIG,
+            "a result of %zu bytes, and %d more encrypted, is over the limit of %lld", size,
+            GF_SEAL_MORE, (long long)limit);
+    gofer_status st =
+        gf_sealed_put(task, GF_SEAL_RESULT, bytes, size, &envelope, &size);
+    if (st != GOFER_OK)
+        return st;
+    gf_free(task->result);
+    task->result = envelope;
+    task->result_size = size;
+    return GOFER_OK;
+}
+
 gofer_status gofer_task_result(gofer_task *task, const void *bytes, size_t size)
 {
     if (!task || (!bytes && size > 0))
@@ -328,6 +360,8 @@ gofer_status gofer_task_result(gofer_task *task, const void *bytes, size_t size)
     if (size > (uint64_t)limit)
         return gf_fail(GOFER_ETOOBIG, "a result of %zu bytes is over the limit of %lld", size,
             (long long)limit);
+    if (task->sealed)
+        return seal_result(task, bytes, size, limit);
     void *copy = gf_memdup(bytes ? bytes : "", size);
     if (!copy)
         return gf_fail_nomem("a result");

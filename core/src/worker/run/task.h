@@ -43,6 +43,7 @@ typedef enum gf_phase { GF_READY, GF_RUNNING, GF_FINISHED } gf_phase;
 struct gofer_task {
     gf_claim        *claim;         // owned
     gofer_worker    *worker;
+    struct gf_sealed *sealed;       // owned; NULL: it came plain (sealed.h)
     const gf_task_options *options; // what the claim's headers say; never NULL. Owned, but
                                     //   where they say nothing
     int32_t          slot;          // -1: pulled

@@ -12,6 +12,7 @@
 #include "util/array.h"
 #include "util/error.h"
 #include "util/utf8.h"
+#include "worker/run/sealed.h"
 #include "worker/run/task.h"
 #include "worker/runtime.h"
 #include "worker/upkeep/housekeeping.h"
@@ -240,6 +241,20 @@ void gf_task_data_end_log(gofer_task *task)
 
 // ---- checkpoints -------------------------------------------------------------------------
 
+// One of no bytes says that there is none, and has nothing to hide.
+static gofer_status copy_checkpoint(const gofer_task *task, const void *bytes, size_t *size,
+    void **out)
+{
+    if (task->sealed && *size > GF_CHECKPOINT_MAX - GF_SEAL_MORE)
+        return gf_fail(GOFER_ETOOBIG,
+            "a checkpoint of %zu bytes, and %d more encrypted, is over the limit of %d", *size,
+            GF_SEAL_MORE, GF_CHECKPOINT_MAX);
+    if (task->sealed && *size)
+        return gf_sealed_put(task, GF_SEAL_CHECKPOINT, bytes, *size, out, size);
+    *out = gf_memdup(bytes ? bytes : "", *size);
+    return *out ? GOFER_OK : gf_fail_nomem("a checkpoint");
+}
+
 gofer_status gofer_task_checkpoint(gofer_task *task, const void *bytes, size_t size)
 {
     if (!task || (!bytes && size > 0))
@@ -252,9 +267,10 @@ gofer_status gofer_task_checkpoint(gofer_task *task, const void *bytes, size_t s
     if (gf_worker_abandoned(task->worker))
         return gf_fail(GOFER_ESTALE, "gofer_task_checkpoint: the worker is gone");
     gf_task_data *d = data_of(task);
-    void *copy = d ? gf_memdup(bytes ? bytes : "", size) : NULL;
-    if (!copy)
-        return gf_fail_nomem("a checkpoint");
+    void *copy = NULL;
+    gofer_status st = d ? copy_checkpoint(task, bytes, &size, &copy) : gf_fail_nomem("a checkpoint");
+    if (st != GOFER_OK)
+        return st;
     pthread_mutex_lock(&d->lock);
     bool before = untold(d);
     void *old = d->checkpoint;
@@ -264,6 +280,13 @@ gofer_status gofer_task_checkpoint(gofer_task *task, const void *bytes, size_t s
     leave(task, d, before);
     gf_free(old);
     return GOFER_OK;
+}
+
+static gofer_status forget_resumed(gofer_task *task, gofer_status st)
+{
+    gf_free(task->resumed);
+    task->resumed = NULL;
+    return st;
 }
 
 gofer_status gofer_task_resume(gofer_task *task, const void **bytes, size_t *size)
@@ -276,8 +299,10 @@ gofer_status gofer_task_resume(gofer_task *task, const void **bytes, size_t *siz
         gofer_worker *w = task->worker;
         gofer_status st =
             w->ops->tasks->checkpoint(w->broker, task->claim, &task->resumed, &task->resumed_size);
+        if (st == GOFER_OK && task->sealed && task->resumed)
+            st = gf_sealed_checkpoint(task, &task->resumed, &task->resumed_size);
         if (st != GOFER_OK)
-            return st;
+            return forget_resumed(task, st);
     }
     task->has_resumed = true;
     *bytes = task->resumed;

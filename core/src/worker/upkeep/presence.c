@@ -16,6 +16,7 @@
 #include "worker/fetch/want.h"
 #include "worker/run/pool.h"
 #include "worker/run/roll.h"
+#include "worker/run/sealed.h"
 #include "worker/run/task.h"
 #include "worker/runtime.h"
 #include "worker/subscription.h"
@@ -49,8 +50,8 @@ static void show_running(gofer_worker *w, shown *s, size_t capacity)
             .id = m->id,
             .type = m->type,
             .queue = m->queue,
-            .payload = m->payload,
-            .payload_size = m->payload_size,
+            .payload = task->sealed ? task->sealed->envelope : m->payload,
+            .payload_size = task->sealed ? task->sealed->size : m->payload_size,
             .started_ms = now_ms - (mono_ns - task->started_ns) / 1000000,
             .deadline_ms = task->deadline_ms > 0 ? task->deadline_ms : 0,
         };
