@@ -170,7 +170,7 @@ GOFER_API gofer_status gofer_client_open(gofer_client **out, const char *url,
  *  Free workers first all the same: what they run goes on. */
 GOFER_API void gofer_client_close(gofer_client *client);
 /** Read the client's key file again, for a key was added or removed. Its workers use the keys too,
- *  from the next task on. What is there stays if the file cannot be used. Keys that are no file stay
+ *  from the next task on. For a key that is not known this is done by itself, once a second. What is there stays if the file cannot be used. Keys that are no file stay
  *  in any case. Errors: GOFER_EINVAL (what is wrong with the keys), GOFER_EDENIED. Threads: any. */
 GOFER_API gofer_status gofer_client_keys_reload(gofer_client *client);
 /** Check that the store answers. Errors: as open. */

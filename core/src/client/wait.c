@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "client/opened.h"
 #include "info/info.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -82,6 +83,7 @@ gofer_status gofer_client_wait(gofer_client *client, const char *queue, const ch
     int64_t timeout_ms, gofer_info **out)
 {
     gf_names found = { 0 };
+    gofer_info *end;
     if (!out)
         return gf_fail(GOFER_EINVAL, "gofer_client_wait: out is NULL");
     gofer_status st = gf_client_check(client, "gofer_client_wait");
@@ -95,8 +97,10 @@ gofer_status gofer_client_wait(gofer_client *client, const char *queue, const ch
     const char *given = queue;
     st = gf_client_locate(client, &queue, task_id, &found);
     if (st == GOFER_OK)
-        st = gf_wait_end(client->broker, queue, task_id, timeout_ms, out);
-    if (st == GOFER_ENOTFOUND)
+        st = gf_wait_end(client->broker, queue, task_id, timeout_ms, &end);
+    if (st == GOFER_OK)
+        st = gf_hand_opened(client, end, out);
+    else if (st == GOFER_ENOTFOUND)
         st = gf_wait_missing(client, given, queue, task_id, out);
     else if (st == GOFER_ETIMEOUT)
         gf_fail(st, "the task '%s' has not come to its end in the time given", task_id);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "client/wait.h"
+#include "client/opened.h"
 #include "info/info.h"
 #include "util/alloc.h"
 #include "util/array.h"
@@ -98,6 +99,8 @@ static void free_wait(wait *w)
 // What the status of a wait means to who waits: a task that is not there may have been there.
 static void explain(gofer_waits *ws, wait *w)
 {
+    if (w->of.status == GOFER_OK && w->of.end)
+        w->of.status = gf_show_opened(ws->client, w->of.end);
     if (w->of.status != GOFER_ENOTFOUND)
         return;
     gf_free(w->of.error);

@@ -106,7 +106,14 @@ FIELD(task, queue, TEXT, none, ALWAYS, BOTH, "0.1.0", "The queue it is in.")
 FIELD(task, state, TEXT, none, ALWAYS, BOTH, "0.1.0",
     "pending, scheduled, active, retry, completed, archived or aggregating.")
 FIELD(task, payload, BYTES, none, MAYBE, BOTH, "0.1.0", "Its payload.")
-FIELD(task, payload_size, INT, bytes, ALWAYS, BOTH, "0.1.0", "Size of the payload.")
+FIELD(task, payload_size, INT, bytes, ALWAYS, BOTH, "0.1.0",
+    "Size of the payload, as it is stored.")
+FIELD(task, encrypted, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "Id of the key that its payload is encrypted with; only of a task alone.")
+FIELD(task, decrypted, BOOL, none, MAYBE, BOTH, "0.1.0",
+    "True: payload and result, as far as they are encrypted, are shown as they were.")
+FIELD(task, sealed_for, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "What its encrypted payload is bound to in place of its id.")
 FIELD(task, result, BYTES, none, MAYBE, BOTH, "0.1.0", "What its handler left, while it is kept.")
 FIELD(task, headers, HEADERS, none, MAYBE, BOTH, "0.1.0", "The caller's headers.")
 FIELD(task, max_retry, INT, count, ALWAYS, BOTH, "0.1.0",
@@ -382,6 +389,8 @@ FIELD(outcome, outcome, TEXT, none, ALWAYS, BOTH, "0.1.0",
     "done, archived, cancelled, expired, revoked, deleted, or gone (it is not there, and how it "
     "ended is unknown).")
 FIELD(outcome, result, BYTES, none, MAYBE, BOTH, "0.1.0", "What the handler left; of done.")
+FIELD(outcome, decrypted, BOOL, none, MAYBE, BOTH, "0.1.0",
+    "True: the result came encrypted, and is shown as it was.")
 FIELD(outcome, last_error, TEXT, none, MAYBE, BOTH, "0.1.0", "Text of the latest failure.")
 FIELD(outcome, finished_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When it ended.")
 
@@ -393,7 +402,14 @@ FIELD(entry, tz, TEXT, none, MAYBE, BOTH, "0.1.0", "Its time zone.")
 FIELD(entry, type, TEXT, none, MAYBE, BOTH, "0.1.0", "Type of its tasks.")
 FIELD(entry, queue, TEXT, none, MAYBE, BOTH, "0.1.0", "Their queue.")
 FIELD(entry, payload, BYTES, none, MAYBE, BOTH, "0.1.0", "Their payload.")
-FIELD(entry, payload_size, INT, bytes, MAYBE, BOTH, "0.1.0", "Size of the payload.")
+FIELD(entry, payload_size, INT, bytes, MAYBE, BOTH, "0.1.0",
+    "Size of the payload, as it is stored.")
+FIELD(entry, encrypted, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "Id of the key that the payload is encrypted with.")
+FIELD(entry, decrypted, BOOL, none, MAYBE, BOTH, "0.1.0",
+    "True: the payload is encrypted, and shown as it was.")
+FIELD(entry, sealed_for, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "What the encrypted payload is bound to.")
 FIELD(entry, headers, HEADERS, none, MAYBE, BOTH, "0.1.0", "Their headers.")
 FIELD(entry, max_retry, INT, count, MAYBE, BOTH, "0.1.0", "How often each is tried again.")
 FIELD(entry, timeout_ms, INT, ms, MAYBE, BOTH, "0.1.0", "Longest run of an attempt of theirs.")

@@ -10,6 +10,7 @@
 
 #include "message/limit_keys.h"
 #include "message/options.h"
+#include "message/seal.h"
 #include "util/alloc.h"
 #include "util/array.h"
 #include "util/base64.h"
@@ -378,9 +379,20 @@ static int set_options(gofer_info *info, const gf_message *m)
         gf_info_set_text(info, "on_dead_queue", o.on_dead_queue) |
         gf_info_set_text(info, "schedule", o.schedule) |
         gf_info_set_text(info, "unique", o.unique) |
+        gf_info_set_text(info, "sealed_for", o.sealed_for) |
         set_unless_zero(info, "priority", o.priority) | gf_info_set_text(info, "limits", o.limits) |
         set_unless_zero(info, "limit_cost", o.cost) | set_ordered(info, &o) |
         set_unless_zero(info, "snoozes", o.snoozes);
+}
+
+static int set_payload(gofer_info *info, const gf_message *m)
+{
+    char key[GF_SEAL_KEY_ID + 1];
+    int bad = gf_info_set_bytes(info, "payload", m->payload ? m->payload : "", m->payload_size);
+    if (!gf_is_sealed(m->payload, m->payload_size))
+        return bad;
+    gf_sealed_by(m->payload, key);
+    return bad | gf_info_set_text(info, "encrypted", key);
 }
 
 int gf_info_set_message(gofer_info *info, const gf_message *m, int with_payload)
@@ -388,7 +400,7 @@ int gf_info_set_message(gofer_info *info, const gf_message *m, int with_payload)
     int bad = gf_info_set_text(info, "id", m->id) | gf_info_set_text(info, "type", m->type) |
               gf_info_set_text(info, "queue", m->queue);
     if (with_payload)
-        bad |= gf_info_set_bytes(info, "payload", m->payload ? m->payload : "", m->payload_size);
+        bad |= set_payload(info, m);
     bad |= gf_info_set_int(info, "payload_size", (int64_t)m->payload_size);
     if (m->headers_size)
         bad |= set_headers(info, m) | set_options(info, m);

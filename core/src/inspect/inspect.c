@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client/client.h"
+#include "client/opened.h"
 #include "inspect/unserved.h"
 #include "util/error.h"
 #include "util/text.h"
@@ -113,13 +114,14 @@ gofer_status gofer_client_task(gofer_client *client, const char *queue, const ch
     gofer_info **out)
 {
     gf_names found = { 0 };
+    gofer_info *task;
     gofer_status st = check_door(client, "gofer_client_task", out);
     if (st == GOFER_OK)
         st = gf_client_locate(client, &queue, task_id, &found);
     if (st == GOFER_OK)
-        st = client->broker->ops->inspect->task(client->broker, queue, task_id, out);
+        st = client->broker->ops->inspect->task(client->broker, queue, task_id, &task);
     gf_names_clear(&found);
-    return st;
+    return st == GOFER_OK ? gf_hand_opened(client, task, out) : st;
 }
 
 static gofer_status act_one(gofer_client *client, const char *what, const char *queue,

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,12 +15,14 @@
 
 #include "util/alloc.h"
 #include "util/base64.h"
+#include "util/clock.h"
 #include "util/error.h"
 #include "util/hex.h"
 #include "util/openssl.h"
 
 enum {
     FILE_MAX = 64 * 1024,
+    AGAIN_MS = 1000,
     KEY_TEXT_MAX = (GF_SEAL_KEY + 2) / 3 * 4
 };
 
@@ -35,6 +39,7 @@ struct gf_keys {
     char            *path;         // owned; NULL: from a text
     pthread_rwlock_t lock;
     ring            *ring;         // owned; the lock's
+    _Atomic int64_t  again_ms;     // monotonic: not read again for an unknown key before
 };
 
 // ---- reading ------------------------------------------------------------------------------------
@@ -324,6 +329,14 @@ static gofer_status fail_unknown(const gf_keys *k, const void *envelope)
         k ? "which is not among the keys here" : "and there are no keys here");
 }
 
+// May the file have it by now? It is looked for now and then, however many such envelopes come.
+static bool read_again(gf_keys *k)
+{
+    int64_t now_ms = gf_mono_ms(), before_ms = atomic_load(&k->again_ms);
+    return k->path && now_ms >= before_ms &&
+        atomic_compare_exchange_strong(&k->again_ms, &before_ms, now_ms + AGAIN_MS);
+}
+
 gofer_status gf_keys_unseal(gf_keys *k, const gf_seal_for *what, const void *bytes, size_t size,
     void **out, size_t *out_size)
 {
@@ -335,6 +348,12 @@ gofer_status gf_keys_unseal(gf_keys *k, const gf_seal_for *what, const void *byt
         return gf_fail_nomem("what is encrypted");
     pthread_rwlock_rdlock(&k->lock);
     const gf_seal_key *key = key_of(k, bytes);
+    if (!key && read_again(k)) {
+        pthread_rwlock_unlock(&k->lock);
+        (void)gf_keys_reload(k);
+        pthread_rwlock_rdlock(&k->lock);
+        key = key_of(k, bytes);
+    }
     const gf_seal_by by = { &k->lib, key };
     gofer_status st = key ? gf_unseal(&by, what, bytes, size, plain) : fail_unknown(k, bytes);
     pthread_rwlock_unlock(&k->lock);

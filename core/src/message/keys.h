@@ -30,7 +30,8 @@ gofer_status gf_keys_reload(gf_keys *k);
 // An envelope: gf_free. ENOMEM, EUNSUPPORTED.
 gofer_status gf_keys_seal(gf_keys *k, const gf_seal_for *what, const void *bytes, size_t size,
     void **out, size_t *out_size);
-// What is in one: gf_free; a NUL follows it. k NULL: there are no keys. ENOTFOUND: its key is not
+// What is in one: gf_free; a NUL follows it. For a key that is not known the file is read again, if
+// it was not within a second. k NULL: there are no keys. ENOTFOUND: its key is not
 // among them; ECORRUPT: it was changed, or is not for that. ENOMEM.
 gofer_status gf_keys_unseal(gf_keys *k, const gf_seal_for *what, const void *bytes, size_t size,
     void **out, size_t *out_size);

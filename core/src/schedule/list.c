@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client/client.h"
+#include "client/opened.h"
 #include "info/info.h"
 #include "schedule/book.h"
 #include "schedule/due.h"
@@ -187,6 +188,14 @@ static gofer_status add_own(listing *l, const gf_entries *all, size_t at, size_t
     return st;
 }
 
+static gofer_status open_payloads(const gofer_client *client, const gofer_info *list)
+{
+    gofer_status st = GOFER_OK;
+    for (size_t i = 0; client->keys && i < gofer_info_count(list) && st == GOFER_OK; i++)
+        st = gf_show_opened(client, (gofer_info *)(uintptr_t)gofer_info_at(list, i));
+    return st;
+}
+
 static gofer_status list_entries(listing *l, gofer_client *client)
 {
     gf_entries all = { 0 };
@@ -200,7 +209,7 @@ static gofer_status list_entries(listing *l, gofer_client *client)
     if (st == GOFER_OK && (!l->only || gofer_info_count(l->list) == 0))
         st = add_foreign(l);
     gf_zones_clear(&l->zones);
-    return st;
+    return st == GOFER_OK ? open_payloads(client, l->list) : st;
 }
 
 static gofer_status check_door(gofer_client *client, const char *what, const void *out)
