@@ -31,8 +31,7 @@ def failover(topology: Topology) -> None:
 def _sentinel_failover(topology: Sentinel) -> None:
     old = topology.primary()
     _let_catch_up(topology, old)
-    wait_for(lambda: _accepted(topology), "a Sentinel to begin the failover")
-    wait_for(lambda: topology.primary() is not old, "another primary")
+    _replace(topology, old)
     # What the Sentinels do too, but behind a PUBLISH of theirs that the pause holds up.
     old.call("REPLICAOF", "127.0.0.1", topology.primary().port)
     with old.connect() as c:
@@ -56,8 +55,7 @@ def switch(topology: Topology) -> None:
     if not isinstance(topology, Sentinel):
         raise Broken("switch needs the topology sentinel")
     old = topology.primary()
-    wait_for(lambda: _accepted(topology), "a Sentinel to begin the failover")
-    wait_for(lambda: topology.primary() is not old, "another primary")
+    _replace(topology, old)
     wait_for(lambda: old.role() == "slave", "the old primary to be demoted", 60)
     wait_for(lambda: _following(topology), "the replicas to follow")
 
@@ -76,6 +74,19 @@ def freeze(topology: Topology) -> None:
     old.call("CLIENT", "UNPAUSE")           # now it does what was sent to it before, and answers
     wait_for(lambda: old.role() == "slave", "the old primary to be demoted", 60)
     wait_for(lambda: _following(topology), "the replicas to follow")
+
+
+def _replace(topology: Sentinel, old: Server) -> None:
+    """The Sentinels are asked again: they give up if the new one is not ready within 4 s."""
+    ask_at = 0.0
+
+    def replaced() -> bool:
+        nonlocal ask_at
+        if topology.primary() is old and time.monotonic() >= ask_at and _accepted(topology):
+            ask_at = time.monotonic() + 10
+        return topology.primary() is not old
+
+    wait_for(replaced, "another primary")
 
 
 def _accepted(topology: Sentinel) -> bool:
