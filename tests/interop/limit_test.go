@@ -96,3 +96,47 @@ func TestGoWorkersDrainWhoWaitsForAKey(t *testing.T) {
 		return len(key) == 1 && key[0].number("running") == 0 && key[0].number("waiting") == 0
 	})
 }
+
+// Housekeeping looks every five seconds at who waits for a key.
+func lookNow(s *side, wake string) {
+	s.Helper()
+	s.ok(rdb.ZAddXX(context.Background(), "asynq:{q}:gofer:wakes", redis.Z{Member: wake}).Err())
+}
+
+// Of tasks that run one after the other Go's programs end the one whose turn it is, and say nothing.
+// The next one's turn comes all the same, and nobody comes before its turn.
+func TestWhomGoEndsHoldsUpNobody(t *testing.T) {
+	s := setUp(t)
+	ledger := filepath.Join(t.TempDir(), "order")
+	ids := []string{"first", "second", "third", "fourth"}
+	for _, id := range ids {
+		s.gofer("enqueue", "step", "--queue", "q", "--id", id, "--ordered", "k", "--retention", "1h",
+			"--retry-policy", "fixed:1h")
+	}
+	gofer, err := start(nil, os.Getenv("GOFER"), "--url", url, "worker", "--queue", "q", "--concurrency",
+		"4", "--shell", `step=case $GOFER_TASK_ID in first | second) exit 1; esac; echo "$GOFER_TASK_ID" >>`+ledger)
+	s.ok(err)
+	s.await("q", "first", asynq.TaskStateRetry)
+	s.until("the others to wait", func() bool {
+		return s.goferTask("q", "fourth").text("waits_for") == "ordered:k"
+	})
+	s.ok(s.inspector.DeleteTask("q", "first"))
+	lookNow(s, "qordered:k")
+	s.await("q", "second", asynq.TaskStateRetry)
+	gofer.stop(t)
+	same(s, "turn", s.goferJSON("limit", "show", "ordered:k").list("items")[0].text("occupant"),
+		"second")
+
+	done := s.goWorker(map[string]int{"q": 1}, asynq.HandlerFunc(succeed))
+	s.ok(s.inspector.RunTask("q", "second"))
+	s.await("q", "second", asynq.TaskStateCompleted)
+	done.Shutdown()
+
+	lookNow(s, "qordered:k")
+	s.goferWorker("--queue", "q", "--concurrency", "4", "--shell",
+		`step=echo "$GOFER_TASK_ID" >>`+ledger)
+	s.await("q", "fourth", asynq.TaskStateCompleted)
+	order, err := os.ReadFile(ledger)
+	s.ok(err)
+	same(s, "order", string(order), "third\nfourth\n")
+}
