@@ -103,18 +103,19 @@ func lookNow(s *side, wake string) {
 	s.ok(rdb.ZAddXX(context.Background(), "asynq:{q}:gofer:wakes", redis.Z{Member: wake}).Err())
 }
 
-// Of tasks that run one after the other Go's programs end the one whose turn it is, and say nothing.
-// The next one's turn comes all the same, and nobody comes before its turn.
+// Of tasks that run one after the other Go's programs end the one whose turn it is, and say
+// nothing. The next one's turn comes all the same, and nobody comes before its turn.
 func TestWhomGoEndsHoldsUpNobody(t *testing.T) {
 	s := setUp(t)
 	ledger := filepath.Join(t.TempDir(), "order")
 	ids := []string{"first", "second", "third", "fourth"}
 	for _, id := range ids {
-		s.gofer("enqueue", "step", "--queue", "q", "--id", id, "--ordered", "k", "--retention", "1h",
-			"--retry-policy", "fixed:1h")
+		s.gofer("enqueue", "step", "--queue", "q", "--id", id, "--ordered", "k",
+			"--retention", "1h", "--retry-policy", "fixed:1h")
 	}
-	gofer, err := start(nil, os.Getenv("GOFER"), "--url", url, "worker", "--queue", "q", "--concurrency",
-		"4", "--shell", `step=case $GOFER_TASK_ID in first | second) exit 1; esac; echo "$GOFER_TASK_ID" >>`+ledger)
+	gofer, err := start(nil, os.Getenv("GOFER"), "--url", url, "worker", "--queue", "q",
+		"--concurrency", "4", "--shell",
+		`step=case $GOFER_TASK_ID in first | second) exit 1; esac; echo "$GOFER_TASK_ID" >>`+ledger)
 	s.ok(err)
 	s.await("q", "first", asynq.TaskStateRetry)
 	s.until("the others to wait", func() bool {
