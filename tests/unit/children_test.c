@@ -344,7 +344,7 @@ static void a_new_child_is_there_in_time(void)
     put("kill", "kill", GOFER_NO_RETRY);
     put("next", "done", 0);
     WAIT_FOR(task_is("next", "state", "completed"));
-    CHECK(gf_mono_ms() - begun_ms < 500 || getenv("GOFER_SLOW"));
+    CHECK(gf_mono_ms() - begun_ms < 20000);     // and not after the rest of who dies at each start
     tear_down();
 }
 
