@@ -53,6 +53,23 @@ static void structs(void)
     FIELD(gofer_enqueue_options, replace);
     FIELD(gofer_enqueue_options, effect);
 
+    STRUCT(gofer_flow_step);
+    FIELD(gofer_flow_step, size);
+    FIELD(gofer_flow_step, name);
+    FIELD(gofer_flow_step, type);
+    FIELD(gofer_flow_step, payload);
+    FIELD(gofer_flow_step, payload_size);
+    FIELD(gofer_flow_step, opts);
+    FIELD(gofer_flow_step, after);
+    FIELD(gofer_flow_step, rules);
+
+    STRUCT(gofer_flow_options);
+    FIELD(gofer_flow_options, size);
+    FIELD(gofer_flow_options, flow_id);
+    FIELD(gofer_flow_options, deadline_ms);
+    FIELD(gofer_flow_options, retention_ms);
+    FIELD(gofer_flow_options, on_dead);
+
     STRUCT(gofer_limit_options);
     FIELD(gofer_limit_options, size);
     FIELD(gofer_limit_options, concurrency);
@@ -160,6 +177,20 @@ static void other_constants(void)
     CONSTANT(GOFER_PRIORITY_MAX);
     CONSTANT(GOFER_LIMIT_KEYS);
     CONSTANT(GOFER_LIMIT_COST_MAX);
+    CONSTANT(GOFER_AFTER_SUCCESS);
+    CONSTANT(GOFER_AFTER_FAILURE);
+    CONSTANT(GOFER_AFTER_ALWAYS);
+    CONSTANT(GOFER_FLOW_STOP);
+    CONSTANT(GOFER_FLOW_CANCEL);
+    CONSTANT(GOFER_FLOW_CONTINUE);
+    CONSTANT(GOFER_FLOW_PAUSE);
+    CONSTANT(GOFER_FLOW_RESUME);
+    CONSTANT(GOFER_FLOW_ABORT);
+    CONSTANT(GOFER_FLOW_RETRY);
+    CONSTANT(GOFER_FLOW_STEPS_MAX);
+    CONSTANT(GOFER_FLOW_AFTER_MAX);
+    CONSTANT(GOFER_FLOW_LINKS_MAX);
+    CONSTANT(GOFER_FLOW_BYTES_MAX);
     CONSTANT(GOFER_OVER_WAIT);
     CONSTANT(GOFER_OVER_REFUSE);
     CONSTANT(GOFER_OVER_CANCEL_OLDEST);

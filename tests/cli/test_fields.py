@@ -105,6 +105,26 @@ def act_on_limits(run):
     run("limit rm", "api:*", "none", code=3)
 
 
+def act_on_flows(run):
+    """On a store that has them."""
+    if run.gofer("flow", "ls", code=None).code:
+        for word in ("start", "ls", "show", "wait", "retry", "pause", "unpause", "cancel"):
+            del run.left[f"flow {word}", ""]
+        return
+    plan = {"steps": [{"name": "a", "type": "t", "queue": "brief"},
+                      {"name": "b", "type": "t", "after": {"a": "failure"}, "queue": "brief"}]}
+    run("flow start", "-", "--id", "f", input=json.dumps(plan))
+    run("flow pause", "f")
+    run("flow unpause", "f", "none", code=3)
+    run("flow cancel", "f")
+    run("flow wait", "f", code=4)
+    run("flow show", "f")
+    run("flow ls")
+    run("flow retry", "f")
+    run.gofer("task", "rm", "f:0", "--queue", "brief")
+    run.gofer("task", "rm", "f:1", "--queue", "brief")
+
+
 def listen(gofer, *args):
     command = [gofer.bin, *args, "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, env=gofer.env, cwd=gofer.folder)
@@ -175,6 +195,7 @@ def test_what_every_command_prints(store, tmp_path):
     look(run)
     act_on_entries(run, tmp_path)
     act_on_limits(run)
+    act_on_flows(run)
     store.enqueue("ok", "--queue", "brief")
     assert run("worker", "--drain", "--queue", "brief", "--exec", "*=true")["processed"] == 1
     there = f"sqlite:{tmp_path / 'there.db'}"

@@ -47,15 +47,15 @@ CLASSES: dict[type, str] = {
     gofer.TypeFigures: "worker_type", gofer.CallFigures: "worker_call",
     gofer.TimeCount: "time_count", gofer.Limit: "limit", gofer.LimitKey: "limit_key",
 }  # fmt: skip
-# Python has a generic page of its own, and does not migrate.
-WITHOUT_CLASS = {"task_page", "migrated", "migrated_entries"}
+# Python has a generic page of its own, does not migrate, and has no flows yet.
+WITHOUT_CLASS = {"task_page", "migrated", "migrated_entries", "flow", "flow_step"}
 SNAPSHOTS = {name: kind for name, kind in schema.KINDS.items() if kind["x-functions"]}
 READ_BY_HANDLERS = {"dead_task", "grouped_task"}
 # What need not be seen here: losses, sums, what takes a worker's death or a Go scheduler, what is
 # over in a moment, and the size of a payload that is too large to go along.
 RARE = {"event.lost", "event.more", "task.suspect", "task.cancel_requested",
         "dead_task.payload_size", "task.orphaned", "entry.options", "entry_option.option",
-        "queue.server"}  # fmt: skip
+        "queue.server", "flow_step.error", "flow_step.result_size"}  # fmt: skip
 
 
 # ---- the package ------------------------------------------------------------------------------
@@ -328,6 +328,27 @@ def see_limits(client: gofer.Client, seen: Seen) -> None:
     seen.one("task", client.task("limited"))
 
 
+def see_flows(client: gofer.Client, seen: Seen) -> None:
+    """On a store that has them: one that is cancelled."""
+    options, steps = ffi.new("gofer_flow_options *"), ffi.new("gofer_flow_step[2]")
+    lib.gofer_flow_options_init(options)
+    texts = [ffi.new("char[]", text) for text in (b"flow", b"a", b"b", b"t")]
+    after = ffi.new("char *[2]", [texts[1], ffi.NULL])
+    options.flow_id, options.deadline_ms = texts[0], int(time.time() * 1000) + 3600_000
+    for number, step in enumerate(steps):
+        lib.gofer_flow_step_init(ffi.addressof(step))
+        step.name, step.type = texts[1 + number], texts[3]
+    steps[1].after = ffi.cast("char **", after)
+    pointers = ffi.new("gofer_flow_step *[2]", [ffi.addressof(step) for step in steps])
+    try:
+        client._call(lib.gofer_client_flow_start, 2, pointers, options, ffi.NULL)
+    except gofer.Unsupported:
+        return
+    client._call(lib.gofer_client_flow_act, b"flow", ffi.NULL, lib.GOFER_FLOW_ABORT)
+    until(lambda: client._look(lib.gofer_client_flow, b"flow").has("ended_at_ms"))
+    seen.one("flow", client._look(lib.gofer_client_flow, b"flow"))
+
+
 SLOW = """echo checkpoint-text 7 >&3
 while test ! -e finish; do echo progress 1 2 half >&3; echo log info hello >&3; sleep 0.1; done
 echo done"""
@@ -472,6 +493,7 @@ def see(url: str, folder: Path, spoil: Callable[[], object]) -> Seen:
             seen.one("outcome", client.wait(id, None, 0))
         seen.one("cron_explained", gofer.client.cron_check("@every 90s", None, 0, 2))
         see_worker(client, seen)
+        see_flows(client, seen)
         see_migration(client, folder, seen)
         seen.one("synced", client.schedules_sync("file", b'{"entries":[]}'))
         see_shards(client, url, seen)

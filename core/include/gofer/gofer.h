@@ -907,6 +907,103 @@ GOFER_API gofer_status gofer_client_limit_key(gofer_client *client, const char *
  *  GOFER_EUNSUPPORTED. */
 GOFER_API gofer_status gofer_client_limit_pause(gofer_client *client, const char *key, int64_t ms);
 
+/* ---- Flows ------------------------------------------------------------------ */
+
+/* How a step that another comes after must have ended for that one to run; else it is skipped. */
+enum {
+    GOFER_AFTER_SUCCESS = 0,         /* done */
+    GOFER_AFTER_FAILURE = 1,         /* archived, cancelled, expired, revoked or deleted */
+    GOFER_AFTER_ALWAYS = 2           /* in any of these ways, or skipped */
+};
+/* What a step that fails makes of the others. */
+enum {
+    GOFER_FLOW_STOP = 0,             /* nothing new begins but steps that come after another by
+                                        GOFER_AFTER_FAILURE or _ALWAYS; the rest is skipped */
+    GOFER_FLOW_CANCEL = 1,           /* the same, and tasks that run or wait are cancelled */
+    GOFER_FLOW_CONTINUE = 2          /* only steps that come after it are skipped */
+};
+enum {
+    GOFER_FLOW_PAUSE = 0,            /* no step begins; those that have go on */
+    GOFER_FLOW_RESUME = 1,
+    GOFER_FLOW_ABORT = 2,            /* no step begins, tasks that run or wait are cancelled */
+    GOFER_FLOW_RETRY = 3             /* failed steps run again, skipped ones wait anew */
+};
+enum {
+    GOFER_FLOW_STEPS_MAX = 10000,
+    GOFER_FLOW_AFTER_MAX = 64,       /* names in a step's `after`; a prefix and '*' is one */
+    GOFER_FLOW_LINKS_MAX = 200000,   /* of all steps to those that they come after */
+    GOFER_FLOW_BYTES_MAX = 1 << 20   /* of names, types, payloads and options of a plan */
+};
+
+/* A step: a task to be, and what it comes after. */
+typedef struct gofer_flow_step {
+    size_t             size;         /* gofer_flow_step_init sets it */
+    const char        *name;         /* 1 to 128 bytes of UTF-8, no '*'; told apart by it */
+    const char        *type;
+    const void        *payload;
+    size_t             payload_size;
+    const gofer_enqueue_options *opts;   /* NULL: every default. Without task_id, unique_ms, group,
+                                        debounce_ms and replace; delay_ms counts from when the step
+                                        may run */
+    const char *const *after;        /* names of steps, or prefixes and '*' ("part-*": all steps
+                                        whose names begin so), NULL at the end; NULL: it runs at
+                                        once */
+    const int32_t     *rules;        /* a GOFER_AFTER_ value for each; NULL: success */
+} gofer_flow_step;
+GOFER_API void gofer_flow_step_init(gofer_flow_step *step);
+
+typedef struct gofer_flow_options {
+    size_t      size;                /* gofer_flow_options_init sets it */
+    const char *flow_id;             /* 1 to 200 bytes without '/'; NULL: a fresh UUID */
+    int64_t     deadline_ms;         /* not done by then it is cancelled; Unix ms; 0: none */
+    int64_t     retention_ms;        /* how long it is kept when it has ended; 0: a day */
+    int32_t     on_dead;             /* GOFER_FLOW_STOP, _CANCEL or _CONTINUE */
+} gofer_flow_options;
+GOFER_API void gofer_flow_options_init(gofer_flow_options *opts);
+
+/** Start a flow: steps that run after one another, each a task. When it returns GOFER_OK the flow
+ *  is durable, and what comes after nothing is in its queue. The task of the step n (from 0) has
+ *  the id "FLOW:n". The steps may stand in any order.
+ *
+ *  id_out  NULL, or receives the flow's id; free with gofer_free
+ *
+ *  The same id with the same plan answers GOFER_OK and starts nothing, so a repeat is safe while
+ *  the flow is kept. Nothing is written unless the plan is whole.
+ *  Errors: GOFER_EINVAL (the text names the step: a name that is there twice or not at all, steps
+ *  that wait for each other, more than there may be), GOFER_ETOOBIG, GOFER_EEXIST (the id is that
+ *  of another plan), GOFER_EUNSUPPORTED (the store has no flows), and those of the store. */
+GOFER_API gofer_status gofer_client_flow_start(gofer_client *client, size_t count,
+    const gofer_flow_step *const *steps, const gofer_flow_options *opts, char **id_out);
+/** A flow and its steps. Fields: id, state ("running", "paused", "done", "failed", "cancelled",
+ *  "expired"), on_dead ("stop", "cancel", "continue"), total, ended, failed (steps), created_at_ms,
+ *  ended_at_ms, deadline_ms, expires_at_ms (is gone then), steps: a list with name, state
+ *  ("waiting", "ready": a paused flow's; a task's state; "done", "archived", "cancelled",
+ *  "expired", "revoked", "deleted"; "skipped"), id, type, queue (of its task), after (names, with
+ *  ":failure" or ":always"; one in a line), error, ended_at_ms, result_size.
+ *  Errors: GOFER_ENOTFOUND, GOFER_EINVAL, GOFER_EUNSUPPORTED. */
+GOFER_API gofer_status gofer_client_flow(gofer_client *client, const char *id, gofer_info **out);
+/** A page of flows, the latest first, without their steps. state NULL: any. cursor NULL: the first;
+ *  else the list's field next_cursor, which is missing on the last page. limit 1 to 1000; 0: 100.
+ *  Errors: GOFER_EINVAL, GOFER_EUNSUPPORTED. */
+GOFER_API gofer_status gofer_client_flows(gofer_client *client, const char *state,
+    const char *cursor, int32_t limit, gofer_info **out);
+/** Act on a flow: act is GOFER_FLOW_PAUSE, _RESUME, _ABORT or _RETRY; step NULL: all of it, else
+ *  the one failed step that is to be retried. To retry a flow that was cancelled is to go on with
+ *  it. Errors: GOFER_EINVAL, GOFER_ENOTFOUND, GOFER_ESTATE (it has ended; nothing of it has
+ *  failed), GOFER_EUNSUPPORTED. */
+GOFER_API gofer_status gofer_client_flow_act(gofer_client *client, const char *id,
+    const char *step, int32_t act);
+/** Wait until a flow has ended; looks a few times a second. timeout_ms 0: only look; negative: for
+ *  ever. *out: the fields of a flow, without its steps. Errors: GOFER_ETIMEOUT, GOFER_ENOTFOUND,
+ *  GOFER_EINVAL, GOFER_EUNSUPPORTED. */
+GOFER_API gofer_status gofer_client_flow_wait(gofer_client *client, const char *id,
+    int64_t timeout_ms, gofer_info **out);
+/** The result of a step that is done, for as long as the flow is kept; free with gofer_free. *bytes
+ *  NULL: it has none. Errors: GOFER_ENOTFOUND (no such flow or step), GOFER_ESTATE (it is not
+ *  done), GOFER_EINVAL, GOFER_EUNSUPPORTED. */
+GOFER_API gofer_status gofer_client_flow_result(gofer_client *client, const char *id,
+    const char *step, void **bytes, size_t *size);
+
 /* ---- The audit: who did what ------------------------------------------------ */
 
 /* An act. Texts are cut to the bytes given here and what is no UTF-8 is replaced: a record is not
@@ -1021,6 +1118,13 @@ GOFER_API gofer_status gofer_task_checkpoint(gofer_task *task, const void *bytes
  *  if there may be one. The handler's thread.
  *  Errors: those of the store, GOFER_ESTALE. */
 GOFER_API gofer_status gofer_task_resume(gofer_task *task, const void **bytes, size_t *size);
+
+/** The result of another step of the flow that this task is of, by the step's name; free with
+ *  gofer_free. *bytes NULL: it has none. Asks the store. The handler's thread.
+ *  Errors: GOFER_ESTATE (the task is of no flow; the step is not done), GOFER_ENOTFOUND (no such
+ *  step), GOFER_EINVAL, and those of the store. */
+GOFER_API gofer_status gofer_task_parent(gofer_task *task, const char *step, void **bytes,
+    size_t *size);
 
 /** Report progress; total 0: unknown; text may be NULL. Kept with the task and shown
  *  by inspection within a second; cheap enough for a tight loop. Any thread while

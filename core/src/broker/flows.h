@@ -29,9 +29,6 @@
 #include "util/sha256.h"
 
 enum {
-    GF_FLOW_STEPS_MAX = 10000,
-    GF_FLOW_DEPS_MAX = 64,               // of a step; one that has more waits for a step that joins
-    GF_FLOW_PLAN_MAX = 1 << 20,          // bytes
     GF_FLOW_NAME_MAX = 128,              // bytes of a step's name
     GF_FLOW_ID_MAX = 200                 // of a flow's id: a step's has a number behind it
 };
@@ -132,9 +129,9 @@ typedef struct gf_flows_ops {
     // Called by: housekeeping. Waits. Again: yes.
     gofer_status (*relay)(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms);
 
-    // A flow: a record, with its steps as the field `steps`. ENOTFOUND. Called by: client. Waits.
-    // Again: yes.
-    gofer_status (*show)(gf_broker *b, const char *id, gofer_info **out);
+    // A flow: a record, with its steps as the field `steps` if they are asked for. ENOTFOUND.
+    // Called by: client. Waits. Again: yes.
+    gofer_status (*show)(gf_broker *b, const char *id, bool steps, gofer_info **out);
 
     // Flows, the latest first, from behind this cursor ("": all) on; state GF_FLOW_STATES: of any.
     // The list has a field next_cursor if there are more. Called by: client. Waits. Again: yes.

@@ -59,6 +59,7 @@ static const known all[] = {
     TEXT(GF_HEADER_ORDERED, ordered),
     TEXT(GF_HEADER_ORDERED_DEAD, ordered_dead),
     TEXT(GF_HEADER_SEALED_FOR, sealed_for),
+    TEXT(GF_HEADER_FLOW, flow),
     NUMBER(GF_HEADER_SNOOZES, snoozes),
     NUMBER(GF_HEADER_CHECKPOINT, checkpoint),
     TEXT(GF_HEADER_SCHEDULE, schedule),

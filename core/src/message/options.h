@@ -28,6 +28,8 @@
                                                     //   after the other
 #define GF_HEADER_ORDERED_DEAD  "gofer-ordered-dead"    // "block": archived, it holds them up
 #define GF_HEADER_SEALED_FOR    "gofer-sealed-for"  // what its envelope is for, in place of its id
+#define GF_HEADER_FLOW          "gofer-flow"        // "ID/N/HOME": it is step N of this flow, which
+                                                    //   is kept at HOME (empty: the store itself)
 #define GF_HEADER_SNOOZES       "gofer-snoozes"     // how often it was put off
 #define GF_HEADER_CHECKPOINT    "gofer-checkpoint"  // "1": an earlier run has left one
 #define GF_HEADER_SCHEDULE      "gofer-schedule"    // the cron entry it comes from,
@@ -48,6 +50,7 @@ typedef struct gf_task_options {
     int64_t     cost;              // 0: 1
     const char *ordered, *ordered_dead;    // as in their headers
     const char *sealed_for;
+    const char *flow;              // as in its header
 } gf_task_options;
 
 enum { GF_PRIORITY_MAX = GOFER_PRIORITY_MAX };  // and as far below 0

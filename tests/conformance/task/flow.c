@@ -119,7 +119,7 @@ static const char *shown(gf_broker *b, const char *id)
 {
     static char text[2048];
     gofer_info *flow = NULL;
-    gofer_status st = b->ops->flows->show(b, id, &flow);
+    gofer_status st = b->ops->flows->show(b, id, true, &flow);
     if (st != GOFER_OK)
         return gofer_status_name(st);
     const gofer_info *steps = gofer_info_child(flow, "steps");
@@ -135,7 +135,7 @@ static const char *shown(gf_broker *b, const char *id)
 static int64_t number(gf_broker *b, const char *id, const char *field)
 {
     gofer_info *flow = NULL;
-    REQUIRE_OK(b->ops->flows->show(b, id, &flow));
+    REQUIRE_OK(b->ops->flows->show(b, id, false, &flow));
     int64_t n = gofer_info_int(flow, field, -1);
     gofer_info_free(flow);
     return n;
@@ -635,7 +635,7 @@ static void model_settle(model *m)
 static void model_compare(gf_broker *b, const model *m)
 {
     gofer_info *flow = NULL;
-    REQUIRE_OK(b->ops->flows->show(b, m->p->plan.id, &flow));
+    REQUIRE_OK(b->ops->flows->show(b, m->p->plan.id, true, &flow));
     const gofer_info *steps = gofer_info_child(flow, "steps");
     for (size_t i = 0; i < m->p->plan.count; i++) {
         const char *is = gofer_info_text(gofer_info_at(steps, i), "state");

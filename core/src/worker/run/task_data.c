@@ -11,6 +11,7 @@
 #include "util/alloc.h"
 #include "util/array.h"
 #include "util/error.h"
+#include "util/text.h"
 #include "util/utf8.h"
 #include "worker/run/sealed.h"
 #include "worker/run/task.h"
@@ -308,6 +309,35 @@ gofer_status gofer_task_resume(gofer_task *task, const void **bytes, size_t *siz
     *bytes = task->resumed;
     *size = task->resumed ? task->resumed_size : 0;
     return GOFER_OK;
+}
+
+// The id of the flow that the task is of, from its header; false: it is of none.
+static bool flow_of(const gofer_task *task, char id[GF_ID_MAX + 1])
+{
+    gf_task_options own;
+    if (!gf_task_options_read(&task->claim->message, &own) || !own.flow)
+        return false;
+    size_t size = strcspn(own.flow, "/");
+    if (size == 0 || size > GF_ID_MAX)
+        return false;
+    memcpy(id, own.flow, size);
+    id[size] = '\0';
+    return true;
+}
+
+gofer_status gofer_task_parent(gofer_task *task, const char *step, void **bytes, size_t *size)
+{
+    char id[GF_ID_MAX + 1];
+    if (!task || !bytes || !size)
+        return gf_fail(GOFER_EINVAL, "gofer_task_parent: task, bytes and size must not be NULL");
+    gofer_status st = gf_check_name("name of a step", step);
+    if (st != GOFER_OK)
+        return st;
+    if (!flow_of(task, id) || !task->worker->ops->flows)
+        return gf_fail(GOFER_ESTATE, "the task '%s' is of no flow", gofer_task_id(task));
+    if (gf_worker_abandoned(task->worker))
+        return gf_fail(GOFER_ESTALE, "gofer_task_parent: the worker is gone");
+    return task->worker->ops->flows->result(task->worker->broker, id, step, bytes, size);
 }
 
 // ---- on the way to the store ---------------------------------------------------------------

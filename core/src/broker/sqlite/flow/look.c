@@ -8,13 +8,15 @@
 #include "util/error.h"
 #include "util/record.h"
 
-enum { AFTER_ROOM = GF_FLOW_DEPS_MAX * (GF_FLOW_NAME_MAX + 16) };
+// Of one that comes after very many the first are shown.
+enum { AFTER_ROOM = GOFER_FLOW_AFTER_MAX * (GF_FLOW_NAME_MAX + 16) };
 
 typedef struct looking {
     const char   *id, *step;             // step, cursor: of result, of list
     gf_flow_state state;
     int64_t       below;
     size_t        limit;
+    bool          steps;                 // of one, they are wanted too
     gofer_info   *out;
     void         *bytes;
     size_t        size;
@@ -86,6 +88,8 @@ static gofer_status look_at_one(gf_sq_conn *c, void *arg)
     if (!gf_sq_flow_named(c, l->id, &f, NULL))
         return gf_fail(GOFER_ENOTFOUND, "there is no flow '%s'", l->id);
     f.look.id = f.id;
+    if (!l->steps)
+        return (l->out = gf_flow_info(&f.look)) ? GOFER_OK : gf_fail_nomem("a flow");
     char *after = gf_alloc(AFTER_ROOM);
     gofer_info *steps = gf_info_list();
     l->out = gf_flow_info(&f.look);
@@ -97,9 +101,9 @@ static gofer_status look_at_one(gf_sq_conn *c, void *arg)
     return gf_fail_nomem("a flow");
 }
 
-gofer_status gf_sq_flow_show(gf_broker *b, const char *id, gofer_info **out)
+gofer_status gf_sq_flow_show(gf_broker *b, const char *id, bool steps, gofer_info **out)
 {
-    looking l = { .id = id };
+    looking l = { .id = id, .steps = steps };
     gofer_status st = gf_sq_read((gf_sq_store *)b, look_at_one, &l);
     return gf_info_hand_over(st, l.out, out);
 }

@@ -10,7 +10,7 @@ enum {
     DEP_BYTES = 64
 };
 
-_Static_assert(GF_FLOW_STEPS_MAX < 1 << GF_SQ_STEP_BITS, "numbers of steps");
+_Static_assert(GOFER_FLOW_STEPS_MAX < 1 << GF_SQ_STEP_BITS, "numbers of steps");
 
 static bool asks(const gf_flow_step *step)
 {
