@@ -125,6 +125,8 @@ static gofer_status make_task(gf_flow_draft *p, const gofer_client *client,
     st = gf_check_duration("delay_ms", delay_ms);
     if (st == GOFER_OK) {
         p->made = at + 1;
+        part->given = s->payload;
+        part->given_size = s->payload_size;
         st = gf_draft_make(&part->draft, client, s->type, s->payload, s->payload_size, &o);
     }
     if (st != GOFER_OK)
@@ -361,7 +363,7 @@ static void add_number(gf_sha256 *h, int64_t number)
 }
 
 // Of what the caller has said and says again: not of headers, some of which tell the time or who
-// has started it.
+// has started it, nor of envelopes, which are new each time.
 static void make_hash(gf_flow_draft *p)
 {
     gf_sha256 h;
@@ -372,7 +374,7 @@ static void make_hash(gf_flow_draft *p)
         add_text(&h, s->name);
         add_text(&h, s->message->type);
         add_text(&h, s->message->queue);
-        add_bytes(&h, s->message->payload, s->message->payload_size);
+        add_bytes(&h, p->parts[i].given, p->parts[i].given_size);
         add_number(&h, s->message->max_retry);
         add_number(&h, s->delay_ms);
         add_number(&h, (int64_t)s->dep_count);

@@ -12,6 +12,8 @@
 typedef struct gf_flow_part {
     gf_draft draft;
     char     id[GF_ID_MAX + 1];
+    const void *given;             // the payload, as the caller gave it
+    size_t   given_size;
     size_t   at;                   // which of the plan
     size_t   open;                 // of those it comes after, for finding circles
     size_t   first_dep;
