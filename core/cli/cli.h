@@ -83,6 +83,7 @@ typedef struct cli_command {
 
 typedef struct cli_globals {
     const char *url;
+    const char *keys;
     const char *log_format;
     const char *log_level;
     int         json;

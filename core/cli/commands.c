@@ -14,8 +14,8 @@ extern const cli_command cmd_worker, cmd_worker_ls, cmd_worker_set, cmd_enqueue,
     cmd_flow_unpause, cmd_flow_cancel,
     cmd_cron_ls, cmd_cron_show, cmd_cron_history, cmd_cron_check,
     cmd_cron_add, cmd_cron_rm, cmd_cron_pause, cmd_cron_unpause, cmd_cron_run, cmd_cron_sync,
-    cmd_stats, cmd_audit, cmd_ping, cmd_doctor, cmd_bench, cmd_migrate, cmd_completion, cmd_version,
-    cmd_help;
+    cmd_stats, cmd_audit, cmd_ping, cmd_doctor, cmd_bench, cmd_migrate, cmd_rekey,
+    cmd_completion, cmd_version, cmd_help;
 
 #ifdef GOFER_HAVE_TOP
 extern const cli_command cmd_top;
@@ -45,7 +45,7 @@ const cli_command *const cli_commands[] = {
 #ifdef GOFER_HAVE_WEB
     &cmd_web, &cmd_web_token,
 #endif
-    &cmd_stats, &cmd_audit, &cmd_ping, &cmd_doctor, &cmd_bench, &cmd_migrate, &cmd_completion,
-    &cmd_version, &cmd_help,
+    &cmd_stats, &cmd_audit, &cmd_ping, &cmd_doctor, &cmd_bench, &cmd_migrate, &cmd_rekey,
+    &cmd_completion, &cmd_version, &cmd_help,
     NULL
 };

@@ -45,6 +45,7 @@ static int fill_debounce(cli *c, const enqueue_args *args, gofer_enqueue_options
     if (args->debounce_mode)
         out->debounce_mode = debounce_mode_of(args->debounce_mode);
     out->replace = args->replace;
+    out->plain = args->plain;
     const char *other = task_goes_not_with(out);
     if (other)
         return cli_fail(c, CLI_USAGE, "enqueue: --%s and --%s exclude each other",

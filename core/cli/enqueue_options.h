@@ -17,7 +17,7 @@ typedef struct enqueue_args {
     cli_list    limits;
     const char *ordered, *ordered_dead;
     cli_list    headers;
-    int         batch, return_existing, replace;
+    int         batch, return_existing, replace, plain;
 } enqueue_args;
 
 // Check what belongs together and fill the library's options, which borrow from args and c.

@@ -164,6 +164,21 @@ static int check_words(cli *c)
     return CLI_OK;
 }
 
+// In the environment: so every client has them, and so have programs that a worker runs, wherever
+// they do. Only a file's name comes by the command line, which others may read.
+static int pass_keys(cli *c)
+{
+    if (!c->global.keys)
+        return CLI_OK;
+    char *path = realpath(c->global.keys, NULL);
+    if (!path)
+        return cli_fail(c, CLI_USAGE, "--keys: '%s' is no file that can be found: %s",
+            c->global.keys, strerror(errno));
+    int failed = setenv("GOFER_KEYS", path, 1);
+    free(path);
+    return failed ? cli_fail(c, CLI_FAILED, "no memory for the keys' path") : CLI_OK;
+}
+
 static int run_command(cli *c)
 {
     void *args = cli_keep(c, cli_alloc(c->command->args_size));
@@ -176,6 +191,8 @@ static int run_command(cli *c)
         return CLI_OK;
     }
     code = check_words(c);
+    if (code == CLI_OK)
+        code = pass_keys(c);
     return code != CLI_OK ? code : c->command->run(c, args);
 }
 

@@ -14,6 +14,10 @@ const cli_option cli_global_options[] = {
         "the broker: sqlite:PATH, a plain path, redis://HOST and its kin, or memory: (default: "
         "$GOFER_URL, else a file in the user's state folder)",
         0, 0 },
+    { "keys", 0, CLI_TEXT, offsetof(cli_globals, keys), "FILE",
+        "encryption keys, ID:BASE64 one a line: the first encrypts payloads, all decrypt (default: "
+        "$GOFER_KEYS, which may also hold the keys themselves)",
+        0, 0 },
     { "json", 0, CLI_FLAG, offsetof(cli_globals, json), NULL,
         "print one JSON document; errors are JSON too, on standard error", 0, 0 },
     { "log-format", 0, CLI_CHOICE, offsetof(cli_globals, log_format), "text|json",

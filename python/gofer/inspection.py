@@ -162,6 +162,12 @@ class TaskInfo:
     """The cron entry it comes from."""
     unique: Optional[str] = text_if("unique")
     """What its lock lives for."""
+    encrypted: Optional[str] = text_if("encrypted")
+    """The id of the key that its payload is encrypted with; None in pages."""
+    decrypted: bool = flag_of("decrypted")
+    """The client's keys opened payload and result."""
+    sealed_for: Optional[str] = text_if("sealed_for")
+    """What its encrypted payload is bound to in place of its id."""
     snoozes: int = number_of("snoozes")
     cancel_requested: bool = flag_of("cancel_requested")
     checkpoint_size: int = number_of("checkpoint_size")

@@ -59,6 +59,11 @@ class Entry:
     payload: Optional[bytes] = data_if("payload")
     payload_size: Optional[int] = number_if("payload_size")
     """None for entries of Go schedulers, as is what else they do not say."""
+    encrypted: Optional[str] = text_if("encrypted")
+    """The id of the key that the payload is encrypted with."""
+    decrypted: bool = flag_of("decrypted")
+    sealed_for: Optional[str] = text_if("sealed_for")
+    """What the encrypted payload is bound to."""
     paused: bool = flag_of("paused")
     missed: Optional[str] = text_if("missed")
     missed_max: Optional[int] = number_if("missed_max")

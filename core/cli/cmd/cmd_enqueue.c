@@ -71,6 +71,8 @@ static const cli_option options[] = {
     { "debounce-mode", 0, CLI_CHOICE, offsetof(enqueue_args, debounce_mode), DEBOUNCE_MODES,
       "with --debounce: a further call gives the task its payload and puts it off (default), only "
       "puts it off, or only gives its payload", 0, 0 },
+    { "plain", 0, CLI_FLAG, offsetof(enqueue_args, plain), NULL,
+      "do not encrypt the payload, though there are keys", 0, 0 },
     { "replace", 0, CLI_FLAG, offsetof(enqueue_args, replace), NULL,
       "with --id: the task there is gets payload and options of this one, if it waits", 0, 0 },
     { "group", 0, CLI_TEXT, offsetof(enqueue_args, group), "NAME",

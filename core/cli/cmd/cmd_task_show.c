@@ -69,6 +69,7 @@ static const struct { const char *field, *label; field_kind kind; } fields[] = {
     { "on_dead", "on dead", FIELD_TEXT },
     { "on_dead_queue", "its queue", FIELD_TEXT },
     { "unique", "unique until", FIELD_TEXT },
+    { "encrypted", "encrypted by", FIELD_TEXT },
     { "checkpoint_size", "checkpoint", FIELD_SIZE },
     { "cancel_requested", "cancelling", FIELD_FLAG },
     { "worker", "worker", FIELD_TEXT },
@@ -245,7 +246,8 @@ static int print_task(cli *c, const gofer_info *task)
     }
     print_attempts(c, task, now_ms);
     print_log(c, task);
-    print_bytes(c, task, "payload");
+    if (!gofer_info_text(task, "encrypted") || gofer_info_int(task, "decrypted", 0))
+        print_bytes(c, task, "payload");
     print_bytes(c, task, "result");
     return CLI_OK;
 }

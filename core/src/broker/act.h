@@ -13,6 +13,12 @@
 
 typedef enum gf_act { GF_ACT_RUN, GF_ACT_ARCHIVE, GF_ACT_DELETE, GF_ACT_CANCEL } gf_act;
 
+// Another payload in place of the one that was read.
+typedef struct gf_rewrite {
+    const void *was, *payload;     // neither is NULL
+    size_t      was_size, size;
+} gf_rewrite;
+
 typedef struct gf_act_ops {
     // All are called by the client (cancel by schedulers, too), and wait. Again: what was done
     // answers ENOTFOUND or ESTATE.
@@ -31,6 +37,10 @@ typedef struct gf_act_ops {
     // now, at the end of pending; later: scheduled, or retry for one in retry). ENOTFOUND, ESTATE.
     gofer_status (*task_edit)(gf_broker *b, const char *queue, const char *id, const void *payload,
         size_t size, int64_t run_at_ms);
+    // A waiting or archived task's payload, where it is still the one that was read; all else stays.
+    // ENOTFOUND, ESTATE as with task_edit; ESTALE: it has another payload.
+    gofer_status (*task_rewrite)(gf_broker *b, const char *queue, const char *id,
+        const gf_rewrite *r);
     gofer_status (*queue_pause)(gf_broker *b, const char *queue, bool paused);
     // Refuses (ESTATE) with active tasks, or with any task unless force. In bounded steps inside.
     gofer_status (*queue_delete)(gf_broker *b, const char *queue, bool force);

@@ -496,6 +496,17 @@ FIELD(migrated, reason, TEXT, none, MAYBE, BOTH, "0.1.0",
 FIELD(migrated, next_cursor, TEXT, none, MAYBE, BOTH, "0.1.0",
     "Asks for the following page; missing: that was all.")
 
+KIND(rekeyed, "gofer_client_rekey", "A page of tasks that were encrypted with the first key.")
+FIELD(rekeyed, queue, TEXT, none, ALWAYS, BOTH, "0.1.0", "The queue.")
+FIELD(rekeyed, state, TEXT, none, ALWAYS, BOTH, "0.1.0", "State of the tasks of the page.")
+FIELD(rekeyed, rewritten, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that have the first key now.")
+FIELD(rekeyed, current, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that had it already.")
+FIELD(rekeyed, plain, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that are not encrypted.")
+FIELD(rekeyed, left, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Tasks that could not be opened, or were taken or changed meanwhile.")
+FIELD(rekeyed, reason, TEXT, none, MAYBE, BOTH, "0.1.0", "Why the first of these was left.")
+FIELD(rekeyed, next_cursor, TEXT, none, MAYBE, BOTH, "0.1.0", "Where to go on; missing at the end.")
+
 KIND(migrated_entries, "gofer_client_migrate_schedules", "Cron entries that went to another store.")
 FIELD(migrated_entries, moved, INT, count, ALWAYS, BOTH, "0.1.0", "Entries that are there now.")
 FIELD(migrated_entries, repeated, INT, count, ALWAYS, BOTH, "0.1.0",
@@ -761,6 +772,16 @@ FIELD(migration, left, INT, count, MAYBE, BOTH, "0.1.0", "Tasks that were not mo
 FIELD(migration, bytes, INT, bytes, MAYBE, BOTH, "0.1.0", "What was carried.")
 FIELD(migration, active, INT, count, ALWAYS, BOTH, "0.1.0",
     "Active tasks, which stay where they run.")
+
+KIND(rekeyed_queue, "", "Tasks of a queue that were encrypted with the first key.")
+FIELD(rekeyed_queue, queue, TEXT, none, ALWAYS, BOTH, "0.1.0", "The queue.")
+FIELD(rekeyed_queue, rewritten, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Tasks that have the first key now.")
+FIELD(rekeyed_queue, current, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that had it already.")
+FIELD(rekeyed_queue, plain, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that are not encrypted.")
+FIELD(rekeyed_queue, left, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Tasks that could not be opened, or were taken or changed meanwhile.")
+FIELD(rekeyed_queue, reason, TEXT, none, MAYBE, BOTH, "0.1.0", "Why the first of these was left.")
 
 KIND(migrated_queue, "", "What of a queue went to another store.")
 FIELD(migrated_queue, queue, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its name.")

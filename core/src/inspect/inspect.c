@@ -9,6 +9,7 @@
 #include "client/client.h"
 #include "client/opened.h"
 #include "inspect/unserved.h"
+#include "util/alloc.h"
 #include "util/error.h"
 #include "util/text.h"
 
@@ -164,6 +165,38 @@ typedef struct edit {
     int64_t     run_at_ms;         // 0: as it is
 } edit;
 
+// With the client's keys, if the task's payload is encrypted.
+static gofer_status edit_sealed(gofer_client *client, const char *queue, const char *id,
+    const edit *e)
+{
+    gf_broker *b = client->broker;
+    gofer_info *task;
+    void *envelope = NULL;
+    size_t size;
+    gofer_status st = b->ops->inspect->task(b, queue, id, &task);
+    if (st != GOFER_OK)
+        return st;
+    const char *type = gofer_info_text(task, "type"), *shared = gofer_info_text(task, "sealed_for");
+    const gf_seal_for what = { .type = type ? type : "",
+        .id = shared ? shared : id,
+        .shared = shared != NULL,
+        .same = true };
+    bool encrypted = gofer_info_text(task, "encrypted") != NULL;
+    if (encrypted && e->size + GF_SEAL_MORE > (uint64_t)client->max_payload)
+        st = gf_fail(GOFER_ETOOBIG,
+            "the payload for '%.60s' has %zu bytes, and %d more encrypted: the limit is %lld "
+            "(max_payload)",
+            id, e->size, GF_SEAL_MORE, (long long)client->max_payload);
+    else if (encrypted)
+        st = gf_keys_seal(client->keys, &what, e->payload, e->size, &envelope, &size);
+    if (st == GOFER_OK)
+        st = b->ops->act->task_edit(b, queue, id, envelope ? envelope : e->payload,
+            envelope ? size : e->size, e->run_at_ms);
+    gf_free(envelope);
+    gofer_info_free(task);
+    return st;
+}
+
 static gofer_status edit_one(gofer_client *client, const char *what, const char *queue,
     const char *id, const edit *e)
 {
@@ -172,7 +205,9 @@ static gofer_status edit_one(gofer_client *client, const char *what, const char 
     if (st != GOFER_OK)
         return st;
     st = gf_client_locate(client, &queue, id, &found);
-    if (st == GOFER_OK)
+    if (st == GOFER_OK && e->payload && client->keys)
+        st = edit_sealed(client, queue, id, e);
+    else if (st == GOFER_OK)
         st = client->broker->ops->act->task_edit(client->broker, queue, id, e->payload, e->size,
             e->run_at_ms);
     gf_names_clear(&found);

@@ -10,6 +10,7 @@
 
 #include "client/client.h"
 #include "info/info.h"
+#include "inspect/state_cursor.h"
 #include "schedule/book.h"
 #include "util/alloc.h"
 #include "util/clock.h"
@@ -40,40 +41,6 @@ typedef struct page {
     gf_item     items[PIECE];
     size_t      count;
 } page;
-
-// ---- cursors: "<state> <the store's cursor>" ----------------------------------------------------
-
-static gofer_status read_cursor(const char *cursor, size_t *at, const char **rest)
-{
-    *at = 0;
-    *rest = NULL;
-    if (!cursor || !*cursor)
-        return GOFER_OK;
-    for (size_t i = 0; i < STATES; i++) {
-        size_t size = strlen(gf_state_name(order[i]));
-        if (strncmp(cursor, gf_state_name(order[i]), size) != 0 || cursor[size] != ' ')
-            continue;
-        *at = i;
-        *rest = cursor[size + 1] ? cursor + size + 1 : NULL;
-        return GOFER_OK;
-    }
-    return gf_fail(GOFER_EINVAL, "'%.40s' is not a cursor: use next_cursor of the call before",
-        cursor);
-}
-
-static int set_cursor(gofer_info *record, gf_state state, const char *rest)
-{
-    size_t size = strlen(gf_state_name(state)) + (rest ? strlen(rest) : 0) + 2;
-    char *text = gf_alloc(size);
-    if (!text) {
-        gf_fail_nomem("a cursor");
-        return -1;
-    }
-    snprintf(text, size, "%s %s", gf_state_name(state), rest ? rest : "");
-    int bad = gf_info_set_text(record, "next_cursor", text);
-    gf_free(text);
-    return bad;
-}
 
 // ---- a piece of a page: out of one store, into the other, away from the first -------------------
 
@@ -197,8 +164,8 @@ static int show_next(const page *p, gofer_info *record, size_t at, const gofer_i
     const char *next = gofer_info_text(list, "next_cursor");
     bool all_gone = !p->copy && p->left == 0 && !p->missed;
     if (next)
-        return set_cursor(record, order[at], all_gone ? NULL : next);
-    return at + 1 < STATES ? set_cursor(record, order[at + 1], NULL) : 0;
+        return gf_state_cursor_set(record, order[at], all_gone ? NULL : next);
+    return at + 1 < STATES ? gf_state_cursor_set(record, order[at + 1], NULL) : 0;
 }
 
 static gofer_status move_page(page *p, size_t at, const char *cursor, gofer_info **out)
@@ -351,7 +318,7 @@ gofer_status gofer_client_migrate(gofer_client *from, gofer_client *to, const ch
     if (st == GOFER_OK && (flags & ~GOFER_MIGRATE_COPY))
         st = gf_fail(GOFER_EINVAL, "flags is %d: it may be 0 or GOFER_MIGRATE_COPY", (int)flags);
     if (st == GOFER_OK)
-        st = read_cursor(cursor, &at, &rest);
+        st = gf_state_cursor_read(cursor, order, STATES, &at, &rest);
     if (st == GOFER_OK && (!cursor || !*cursor))
         st = check_different(from->broker, to->broker);
     if (st != GOFER_OK)

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "message/options.h"
 #include "util/alloc.h"
 #include "util/base64.h"
 #include "util/clock.h"
@@ -279,6 +280,13 @@ gofer_status gf_keys_reload(gf_keys *k)
 }
 
 // ---- envelopes ----------------------------------------------------------------------------------
+
+gf_seal_for gf_seal_of(const gf_message *m)
+{
+    gf_task_options o;
+    bool shared = m->headers_size && gf_task_options_read(m, &o) && o.sealed_for;
+    return (gf_seal_for){ .type = m->type, .id = shared ? o.sealed_for : m->id, .shared = shared };
+}
 
 static gofer_status seal(gf_keys *k, const gf_seal_for *what, const void *bytes, size_t size,
     unsigned char *out)

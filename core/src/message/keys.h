@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "message/message.h"
 #include "message/seal.h"
 
 typedef struct gf_keys gf_keys;
@@ -27,6 +28,8 @@ void         gf_keys_close(gf_keys *k);            // wiped; NULL is fine
 // Reads the file again; a failure leaves the keys as they are. Of a text: OK, nothing changes.
 gofer_status gf_keys_reload(gf_keys *k);
 
+// What the payload of a message is for, or would be.
+gf_seal_for gf_seal_of(const gf_message *m);
 // An envelope: gf_free. ENOMEM, EUNSUPPORTED.
 gofer_status gf_keys_seal(gf_keys *k, const gf_seal_for *what, const void *bytes, size_t size,
     void **out, size_t *out_size);

@@ -284,6 +284,7 @@ static const gf_act_ops act = {
     .tasks_move = gf_rd_sharded_move,
     .tasks_act = gf_rd_sharded_act,
     .task_edit = gf_rd_sharded_edit,
+    .task_rewrite = gf_rd_sharded_rewrite,
     .queue_pause = gf_rd_sharded_pause,
     .queue_delete = gf_rd_sharded_delete,
 };

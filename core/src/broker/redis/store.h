@@ -362,6 +362,8 @@ gofer_status gf_rd_tasks_act(gf_broker *b, const char *queue, gf_act act, const 
     size_t count, gofer_status *statuses);
 gofer_status gf_rd_task_edit(gf_broker *b, const char *queue, const char *id, const void *payload,
     size_t size, int64_t run_at_ms);
+gofer_status gf_rd_task_rewrite(gf_broker *b, const char *queue, const char *id,
+    const gf_rewrite *r);
 // watch.c
 gofer_status gf_rd_watch_open(
     gf_broker *b, const char *worker, const gf_watch_callbacks *callbacks, gf_watch **out);

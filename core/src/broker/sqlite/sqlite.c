@@ -374,6 +374,7 @@ static const gf_act_ops act = {
     .tasks_move = gf_sq_tasks_move,
     .tasks_act = gf_sq_tasks_act,
     .task_edit = gf_sq_task_edit,
+    .task_rewrite = gf_sq_task_rewrite,
     .queue_pause = gf_sq_queue_pause,
     .queue_delete = gf_sq_queue_delete,
 };

@@ -922,6 +922,8 @@ gofer_status gf_sq_task_edit(gf_broker *b, const char *queue, const char *id, co
     size_t size,
     // edit.c
     int64_t run_at_ms);
+gofer_status gf_sq_task_rewrite(gf_broker *b, const char *queue, const char *id,
+    const gf_rewrite *r);
 // audit.c
 gofer_status gf_sq_audit_add(gf_broker *b, const char *record, int64_t keep);
 // flow/

@@ -6,20 +6,12 @@
 #include <stdio.h>
 
 #include "client/client.h"
-#include "message/options.h"
 #include "util/alloc.h"
 #include "util/error.h"
 #include "worker/run/task.h"
 #include "worker/runtime.h"
 
 enum { WHY_MAX = 1100 };           // an error's text, and what is put before it
-
-static gf_seal_for what_of(const gf_message *m)
-{
-    gf_task_options o;
-    bool shared = m->headers_size && gf_task_options_read(m, &o) && o.sealed_for;
-    return (gf_seal_for){ .type = m->type, .id = shared ? o.sealed_for : m->id, .shared = shared };
-}
 
 gf_sealed *gf_sealed_open(const gofer_client *client, gf_message *m)
 {
@@ -29,7 +21,7 @@ gf_sealed *gf_sealed_open(const gofer_client *client, gf_message *m)
         return NULL;
     s->envelope = m->payload;
     s->size = m->payload_size;
-    const gf_seal_for what = what_of(m);
+    const gf_seal_for what = gf_seal_of(m);
     gofer_status st =
         gf_keys_unseal(client->keys, &what, m->payload, m->payload_size, &s->plain, &size);
     if (st == GOFER_OK) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "broker/redis/act/act.h"
+#include "util/alloc.h"
 #include "util/error.h"
 #include "util/text.h"
 
@@ -28,7 +29,25 @@ typedef struct editing {
     const void  *payload;          // NULL: as it is
     size_t       size;
     int64_t      run_at_ms;        // 0: as it is
+    const void  *was;              // NULL: whatever it is
+    size_t       was_size;
 } editing;
+
+static gofer_status check_same(const editing *e, const redisReply *read)
+{
+    void *memory;
+    if (!e->was)
+        return GOFER_OK;
+    gofer_status st = gf_wire_task_decode(read->str, (size_t)read->len, 0, &memory);
+    if (st != GOFER_OK)
+        return st;
+    const gf_message *m = &((const gf_wire_task *)memory)->message;
+    bool same = m->payload_size == e->was_size && m->payload &&
+        memcmp(m->payload, e->was, e->was_size) == 0;
+    gf_free(memory);
+    return same ? GOFER_OK
+        : gf_fail(GOFER_ESTALE, "the task '%.255s' has another payload by now", e->id);
+}
 
 // The message as it stands and as it shall be; *read holds the former.
 static gofer_status change(editing *e, redisReply **read, gf_bytes *out)
@@ -47,7 +66,9 @@ static gofer_status change(editing *e, redisReply **read, gf_bytes *out)
         gf_wire_change change = { .set_payload = true,
             .payload = e->payload,
             .payload_size = e->size };
-        st = gf_wire_task_change((*read)->str, (size_t)(*read)->len, &change, out);
+        st = check_same(e, *read);
+        if (st == GOFER_OK)
+            st = gf_wire_task_change((*read)->str, (size_t)(*read)->len, &change, out);
         if (st == GOFER_OK && out->size > GF_RD_MESSAGE_MAX)
             st = gf_fail(GOFER_ETOOBIG,
                 "the task '%.255s' would have %zu bytes: on Redis it can have %d", e->id, out->size,
@@ -111,16 +132,30 @@ static gofer_status edit_once(editing *e, bool *again)
     return st;
 }
 
+static gofer_status edit_until_done(editing *e)
+{
+    bool again = true;
+    gofer_status st = gf_rd_check(e->s);
+    for (int tries = 0; st == GOFER_OK && again; tries++) {
+        st = edit_once(e, &again);
+        if (st == GOFER_OK && again && tries == TRIES)
+            st = gf_fail(GOFER_ESTATE, "the task '%.255s' changes all the time: try again", e->id);
+    }
+    return st;
+}
+
 gofer_status gf_rd_task_edit(gf_broker *b, const char *queue, const char *id, const void *payload,
     size_t size, int64_t run_at_ms)
 {
-    editing e = { (gf_rd_store *)b, queue, id, payload, size, run_at_ms };
-    bool again = true;
-    gofer_status st = gf_rd_check(e.s);
-    for (int tries = 0; st == GOFER_OK && again; tries++) {
-        st = edit_once(&e, &again);
-        if (st == GOFER_OK && again && tries == TRIES)
-            st = gf_fail(GOFER_ESTATE, "the task '%.255s' changes all the time: try again", id);
-    }
-    return st;
+    editing e = { .s = (gf_rd_store *)b, .queue = queue, .id = id, .payload = payload,
+        .size = size, .run_at_ms = run_at_ms };
+    return edit_until_done(&e);
+}
+
+gofer_status gf_rd_task_rewrite(gf_broker *b, const char *queue, const char *id,
+    const gf_rewrite *r)
+{
+    editing e = { .s = (gf_rd_store *)b, .queue = queue, .id = id, .payload = r->payload,
+        .size = r->size, .was = r->was, .was_size = r->was_size };
+    return edit_until_done(&e);
 }

@@ -125,6 +125,23 @@ gofer_status gf_rd_sharded_edit(gf_broker *b, const char *queue, const char *id,
     return st;
 }
 
+gofer_status gf_rd_sharded_rewrite(gf_broker *b, const char *queue, const char *id,
+    const gf_rewrite *r)
+{
+    gf_rd_shards *all;
+    gf_rd_sharded *q;
+    size_t slot = 0;
+    bool found = false;
+    gofer_status st = begin(b, queue, &all, &q);
+    if (!q)
+        return st == GOFER_OK ? gf_rd_task_rewrite(b, queue, id, r) : st;
+    st = gf_rd_slots_find((gf_rd_store *)b, q, &id, 1, &slot, &found);
+    if (st == GOFER_OK)
+        st = found ? gf_rd_task_rewrite(b, q->slots[slot], id, r) : no_task(queue, id);
+    gf_rd_shards_drop(all);
+    return st;
+}
+
 // ---- all of a state, the whole queue ------------------------------------------------------------
 
 gofer_status gf_rd_sharded_move(gf_broker *b, const char *queue, gf_state from, gf_state to,

@@ -131,6 +131,8 @@ gofer_status gf_rd_sharded_move(gf_broker *b, const char *queue, gf_state from, 
     size_t limit, size_t *done);
 gofer_status gf_rd_sharded_edit(gf_broker *b, const char *queue, const char *id,
     const void *payload, size_t size, int64_t run_at_ms);
+gofer_status gf_rd_sharded_rewrite(gf_broker *b, const char *queue, const char *id,
+    const gf_rewrite *r);
 gofer_status gf_rd_sharded_pause(gf_broker *b, const char *queue, bool paused);
 gofer_status gf_rd_sharded_delete(gf_broker *b, const char *queue, bool force);
 gofer_status gf_rd_sharded_export(gf_broker *b, const char *queue, const char *const *ids,

@@ -202,6 +202,7 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_READY_BODY] = "SELECT " GF_SQ_BODY " FROM ready WHERE seq = ?1",
     [GF_SQL_READY_MORE] = "SELECT xid, id, bid FROM ready WHERE seq = ?1",
     [GF_SQL_READY_SET_XID] = "UPDATE ready SET xid = ?2 WHERE seq = ?1",
+    [GF_SQL_READY_PAYLOAD] = "SELECT bid, payload FROM ready WHERE seq = ?1",
     [GF_SQL_READY_SET_PAYLOAD] =
         "UPDATE ready SET bid = ?2, size = ?3, payload = ?4 WHERE seq = ?1",
     // ?2: scheduled, or what else; ?3: when due
@@ -303,6 +304,7 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_LATER_BODY] = "SELECT " GF_SQ_BODY " FROM later WHERE seq = ?1",
     [GF_SQL_LATER_MORE] = "SELECT xid, id, bid FROM later WHERE seq = ?1",
     [GF_SQL_LATER_SET_XID] = "UPDATE later SET xid = ?2 WHERE seq = ?1",
+    [GF_SQL_LATER_PAYLOAD] = "SELECT bid, payload FROM later WHERE seq = ?1",
     [GF_SQL_LATER_SET_PAYLOAD] =
         "UPDATE later SET bid = ?2, size = ?3, payload = ?4 WHERE seq = ?1",
     [GF_SQL_LATER_SET_TIME] = "UPDATE later SET state = ?2, sort_ms = ?3 WHERE seq = ?1",
