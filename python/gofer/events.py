@@ -22,7 +22,9 @@ from typing import TYPE_CHECKING, Any, Optional, TypeVar
 from .client import Client, Listener
 from .errors import Timeout
 from .holds import Turn
-from .snapshot import data_if, number_of, number_if, read, span_if, text_if, text_of, time_if
+from .snapshot import (
+    data_if, flag_of, number_if, number_of, read, span_if, text_if, text_of, time_if,
+)
 from .times import Duration, duration_ms
 
 if TYPE_CHECKING:

@@ -120,7 +120,7 @@ static void check_is(const rig *r, const char *id, const char *state, const char
     gofer_info_free(task);
 }
 
-// ---- a task's life ----------------------------------------------------------------------------------
+// ---- a task's life ----------------------------------------------------------------------------
 
 static void handlers_see_what_was_enqueued_and_the_store_does_not(void)
 {
@@ -238,7 +238,7 @@ static void a_checkpoint_comes_back(void)
     tear_down(&r);
 }
 
-// ---- options ----------------------------------------------------------------------------------------
+// ---- options ----------------------------------------------------------------------------------
 
 static void the_same_call_again_is_the_same_task(void)
 {
@@ -369,7 +369,7 @@ static void waiting_gives_the_result(void)
     tear_down(&r);
 }
 
-// ---- groups -----------------------------------------------------------------------------------------
+// ---- groups -----------------------------------------------------------------------------------
 
 static int32_t join(gofer_group *group, void *user)
 {
@@ -420,7 +420,7 @@ static void a_group_is_opened_and_its_task_encrypted(void)
     tear_down(&r);
 }
 
-// ---- keys that change ---------------------------------------------------------------------------------
+// ---- keys that change -------------------------------------------------------------------------
 
 static void rekey_all(rig *r, gofer_client *client, int64_t *rewritten, int64_t *left)
 {

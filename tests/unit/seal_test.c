@@ -23,7 +23,7 @@ static void load(void)
     REQUIRE_OK(gf_openssl_load(&lib, "the test", why, sizeof why));
 }
 
-// ---- vectors --------------------------------------------------------------------------------------
+// ---- vectors ----------------------------------------------------------------------------------
 
 enum { NAME, KIND, KEY_ID, MASTER, TYPE, SHARED, ID, PLAIN, SEALED, COLUMNS };
 
@@ -43,7 +43,8 @@ static void check_vector(char **column)
 {
     static const char *const kinds[] = { "payload", "result", "checkpoint" };
     gf_seal_key key = { .id = "" };
-    bytes master = unhex(column[MASTER]), plain = unhex(column[PLAIN]), want = unhex(column[SEALED]);
+    bytes master = unhex(column[MASTER]), plain = unhex(column[PLAIN]);
+    bytes want = unhex(column[SEALED]);
     unsigned char got[1024];
     size_t kind = 0;
     memcpy(key.id, column[KEY_ID], strlen(column[KEY_ID]));
@@ -101,7 +102,7 @@ static void envelopes_are_those_of_the_vectors(void)
     CHECK(count >= 10);
 }
 
-// ---- tampering ------------------------------------------------------------------------------------
+// ---- tampering --------------------------------------------------------------------------------
 
 static const gf_seal_for mail = { .type = "mail", .id = "1" };
 
@@ -156,7 +157,7 @@ static void an_envelope_opens_for_nothing_else(void)
     gf_keys_close(k);
 }
 
-// ---- salts and locks --------------------------------------------------------------------------------
+// ---- salts and locks --------------------------------------------------------------------------
 
 static void only_who_asks_has_the_same_bytes_again(void)
 {
@@ -221,7 +222,7 @@ static void a_lock_is_of_type_and_content(void)
     gf_keys_close(other);
 }
 
-// ---- keys -----------------------------------------------------------------------------------------
+// ---- keys -------------------------------------------------------------------------------------
 
 static void the_first_encrypts_and_all_decrypt(void)
 {
@@ -277,7 +278,7 @@ static void wrong_keys_are_named_and_never_shown(void)
     }
 }
 
-// ---- the file -------------------------------------------------------------------------------------
+// ---- the file ---------------------------------------------------------------------------------
 
 static void write_file(const char *path, const char *text, mode_t mode)
 {
@@ -295,7 +296,8 @@ static void a_file_is_read_again_and_a_bad_one_changes_nothing(void)
     size_t size, later_size, plain_size;
     REQUIRE(mkdtemp(folder) != NULL);
     snprintf(path, sizeof path, "%s/keys", folder);
-    write_file(path, "# the first\na:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8= # of March\n", 0600);
+    write_file(path, "# the first\na:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8= # of March\n",
+        0600);
     REQUIRE_OK(gf_keys_open(&k, path));
     REQUIRE_OK(gf_keys_seal(k, &mail, "x", 1, &envelope, &size));
     write_file(path, old_and_new, 0640);

@@ -170,7 +170,8 @@ GOFER_API gofer_status gofer_client_open(gofer_client **out, const char *url,
  *  Free workers first all the same: what they run goes on. */
 GOFER_API void gofer_client_close(gofer_client *client);
 /** Read the client's key file again, for a key was added or removed. Its workers use the keys too,
- *  from the next task on. For a key that is not known this is done by itself, once a second. What is there stays if the file cannot be used. Keys that are no file stay
+ *  from the next task on. For a key that is not known this is done by itself, once a second. What
+ *  is there stays if the file cannot be used. Keys that are no file stay
  *  in any case. Errors: GOFER_EINVAL (what is wrong with the keys), GOFER_EDENIED. Threads: any. */
 GOFER_API gofer_status gofer_client_keys_reload(gofer_client *client);
 /** Check that the store answers. Errors: as open. */
@@ -611,13 +612,15 @@ GOFER_API gofer_status gofer_client_tasks(gofer_client *client, const char *queu
  *  ordered_dead ("block"), waits_for (pending: the key that has no room for it), retry (policy),
  *  on_dead, on_dead_queue, schedule (the cron entry it comes from), unique (text: what its lock
  *  lives for), snoozes, cancel_requested (0/1), checkpoint_size, sealed_for (what its encrypted
- *  payload is bound to in place of its id), and of gofer_client_task alone: encrypted (id of the key
- *  that the payload is encrypted with), decrypted (1: the client's keys opened it, or the result),
+ *  payload is bound to in place of its id), and of gofer_client_task alone: encrypted (id of the
+ *  key that the payload is encrypted with), decrypted (1: the client's keys opened it, or the
+ *  result),
  *  attempts, a list of the latest attempts, oldest first (attempt, kind, at_ms, duration_ms,
  *  worker, error), and log, a list of the latest lines (at_ms, level, text).
  *  kind: "done", "failed", "timeout", "crashed", "lost", "cancelled", "snoozed", "skipped"
- *  (skip-retry), "interrupted", "unreadable" (it could not be decrypted). What does not apply is missing; a task whose message cannot be read
- *  has an empty type, no payload, and last_error says so.
+ *  (skip-retry), "interrupted", "unreadable" (it could not be decrypted). What does not
+ *  apply is missing; a task whose message cannot be read has an empty type, no payload, and
+ *  last_error says so.
  *  Errors: GOFER_ENOTFOUND. */
 GOFER_API gofer_status gofer_client_task(gofer_client *client, const char *queue,
     const char *task_id, gofer_info **out);
@@ -641,13 +644,14 @@ GOFER_API gofer_status gofer_client_task_delete(gofer_client *client, const char
 GOFER_API gofer_status gofer_client_task_cancel(gofer_client *client, const char *queue,
     const char *task_id);
 /** Encrypt a page of a queue's tasks that wait (pending, scheduled, retry, aggregating, archived)
- *  with the first key, where they are encrypted with another. Each is written only if its payload is
- *  still the one that was read, so workers and editors may go on meanwhile.
+ *  with the first key, where they are encrypted with another. Each is written only if its payload
+ *  is still the one that was read, so workers and editors may go on meanwhile.
  *
  *  cursor  NULL for the first page, then next_cursor of the record, until that has none
  *
- *  Fields: queue, state, rewritten, current (have the first key already), plain (are not encrypted),
- *  left (could not be opened, or were taken or changed meanwhile), reason (of the first of these),
+ *  Fields: queue, state, rewritten, current (have the first key already), plain (are not
+ *  encrypted), left (could not be opened, or were taken or changed meanwhile), reason (of the
+ *  first of these),
  *  next_cursor. Errors: GOFER_EINVAL (the client has no keys), GOFER_ENOTFOUND (no such queue). */
 GOFER_API gofer_status gofer_client_rekey(gofer_client *client, const char *queue,
     const char *cursor, gofer_info **out);

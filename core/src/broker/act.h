@@ -37,8 +37,9 @@ typedef struct gf_act_ops {
     // now, at the end of pending; later: scheduled, or retry for one in retry). ENOTFOUND, ESTATE.
     gofer_status (*task_edit)(gf_broker *b, const char *queue, const char *id, const void *payload,
         size_t size, int64_t run_at_ms);
-    // A waiting or archived task's payload, where it is still the one that was read; all else stays.
-    // ENOTFOUND, ESTATE as with task_edit; ESTALE: it has another payload.
+    // A waiting or archived task's payload, where it is still the one that was read; all else is
+    // as it was. ENOTFOUND, ESTATE as with task_edit; ESTALE: it has another payload. Again: ESTALE
+    // when it was done.
     gofer_status (*task_rewrite)(gf_broker *b, const char *queue, const char *id,
         const gf_rewrite *r);
     gofer_status (*queue_pause)(gf_broker *b, const char *queue, bool paused);

@@ -1,8 +1,8 @@
 // rekey.c - encrypts the payloads of tasks that wait with the newest key, page by page.
 //
 // May touch: broker/broker.h, message/. A payload is written where it is still the one that was
-// read, so a task that is taken or edited meanwhile keeps what it has; who repeats the walk finds it
-// again. Tasks that run, and what completed ones have left, stay as they are.
+// read, so a task that is taken or edited meanwhile keeps what it has; who repeats the walk finds
+// it again. Tasks that run, and what completed ones have left, stay as they are.
 #include <stdio.h>
 #include <string.h>
 

@@ -1,9 +1,10 @@
 // openssl.h - the functions of OpenSSL that we call, behind pointers.
 //
 // libcrypto's relocations cost every process 1.7 MiB, and most need none of it: so on Linux both
-// libraries are loaded when TLS, a digest or encryption is first asked for. Elsewhere, or built with
-// GOFER_LINK_OPENSSL=ON, they are linked and the table holds their addresses. Types, constants and
-// macros come from OpenSSL's headers; a macro that calls one of its functions (SSL_CTX_set_mode)
+// libraries are loaded when TLS, a digest or encryption is first asked for. Elsewhere, or built
+// with GOFER_LINK_OPENSSL=ON, they are linked and the table holds their addresses. Types, constants
+// and macros come from OpenSSL's headers; a macro that calls one of its functions
+// (SSL_CTX_set_mode)
 // must be written out by who uses the table. Pure but for what it loads.
 #ifndef GF_UTIL_OPENSSL_H
 #define GF_UTIL_OPENSSL_H

@@ -27,8 +27,8 @@ void       gf_sealed_free(gf_sealed *s);           // NULL is fine
 // What a task leaves, as it goes to the store: gf_free.
 gofer_status gf_sealed_put(const gofer_task *task, gf_seal_kind kind, const void *bytes,
     size_t size, void **out, size_t *out_size);
-// Its checkpoint, as it came from there: *bytes is freed, and what is in it in its place. ENOTFOUND,
-// ECORRUPT: it cannot be opened, or is no envelope, and nothing changes.
+// Its checkpoint, as it came from there: *bytes is freed, and what is in it in its place.
+// ENOTFOUND, ECORRUPT: it cannot be opened, or is no envelope, and nothing changes.
 gofer_status gf_sealed_checkpoint(const gofer_task *task, void **bytes, size_t *size);
 
 #endif

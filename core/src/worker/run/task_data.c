@@ -269,7 +269,8 @@ gofer_status gofer_task_checkpoint(gofer_task *task, const void *bytes, size_t s
         return gf_fail(GOFER_ESTALE, "gofer_task_checkpoint: the worker is gone");
     gf_task_data *d = data_of(task);
     void *copy = NULL;
-    gofer_status st = d ? copy_checkpoint(task, bytes, &size, &copy) : gf_fail_nomem("a checkpoint");
+    gofer_status st = d ? copy_checkpoint(task, bytes, &size, &copy)
+                        : gf_fail_nomem("a checkpoint");
     if (st != GOFER_OK)
         return st;
     pthread_mutex_lock(&d->lock);
