@@ -212,6 +212,7 @@ def copy_to_other_queue(redis):
     redis("SADD", "asynq:queues", "other")
 
 
+LANE = 201 * 2**44         # behind all that may be taken
 SET = "g:g:01234567-89ab-4def-8123-456789abcdef"
 
 # code: how it is made, whether --repair mends it, what must be so afterwards
@@ -286,6 +287,16 @@ REDIS = {
         True,
         lambda r: not r("EXISTS", Q + "unique:t:0"),
     ),
+    "wait-unseen": (
+        lambda r: [
+            r("LREM", Q + "pending", 0, "b"),
+            r("HSET", Q + "t:b", "state", "scheduled", "gofer:held", "qx", "gofer:rank", LANE),
+            r("ZADD", Q + "scheduled", 4000000000, "b"),
+            r("ZADD", Q + "gofer:line", LANE, "b"),
+        ],
+        True,
+        lambda r: r("ZSCORE", Q + "gofer:wakes", "qx") == b"0",
+    ),
     "counter": (
         lambda r: r("SET", Q + "processed:2026-01-01", "x", "EX", 1000),
         True,
@@ -306,6 +317,7 @@ REDIS = {
 
 NOTES = {
     "claim-left": lambda r: r("HSET", Q + "t:a", "gofer:claim", "0", "gofer:worker", "1 w"),
+    "turn-left": lambda r: r("HSET", Q + "gofer:turns", "ordered:k", "gone"),
     "leftover": lambda r: r("SET", Q + "gofer:new", "x"),
     "stale-records": lambda r: r("ZADD", "asynq:servers", 1700000000, "asynq:servers:{x}"),
     "unreadable-archived": lambda r: [r("HSET", Q + "t:z", "state", "archived", "msg", b"\xff"),

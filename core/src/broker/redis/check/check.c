@@ -83,6 +83,13 @@ static const gf_kind kinds[GF_K_COUNT] = {
     [GF_K_TICKS] = { "ticks-left", GF_NOTE,
         "what cron entries that are gone have enqueued last is still noted",
         "--repair lets it end in eight days" },
+    [GF_K_WAIT] = { "wait-unseen", GF_WARNING,
+        "tasks wait for limit keys that no worker looks at: when nobody tells that there is room, "
+        "they wait for ever",
+        "--repair has the keys looked at" },
+    [GF_K_TURN] = { "turn-left", GF_NOTE,
+        "it is the turn of ordered tasks that are gone or at their end",
+        "--repair gives it to the next ones, as any gofer worker does by itself" },
     [GF_K_COUNTER] = { "counter", GF_WARNING,
         "counters are no numbers; Go workers then fail in the middle of finishing a task",
         "--repair sets them to 0" },

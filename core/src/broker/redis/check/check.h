@@ -26,6 +26,8 @@ typedef enum gf_rd_kind_of {
     GF_K_LOCK,
     GF_K_NAME,
     GF_K_TICKS,
+    GF_K_WAIT,
+    GF_K_TURN,
     GF_K_COUNTER,
     GF_K_TYPE,
     GF_K_LEFTOVER,

@@ -149,7 +149,7 @@ static gofer_status note_key(gf_rd_checking *c, const chunk *k, const redisReply
     static const struct { char letter; gf_rd_kind_of kind; } kinds[] = {
         { 'l', GF_K_LOCK }, { 'c', GF_K_COUNTER }, { 'g', GF_K_GROUP_UNLISTED }, { 'y', GF_K_TYPE },
         { 'f', GF_K_LEFTOVER },
-        { 'r', GF_K_REMOVAL },
+        { 'r', GF_K_REMOVAL }, { 'w', GF_K_WAIT }, { 'v', GF_K_TURN },
     };
     gf_rd_checked *q = k->queue;
     size_t skip = strlen(k->prefix.text);

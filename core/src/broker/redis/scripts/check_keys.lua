@@ -2,7 +2,9 @@
 -- KEYS: keys of one queue.
 -- ARGV: "asynq:{q}:", "1": mend. A letter for each key: t what may be a task in no list (p: said to
 -- be pending), l lock, c counter, g group that nobody knows, n ticks of a cron entry, r that it is
--- being removed, y wrong type, f unknown; '-' nothing; a capital: mended.
+-- being removed, w the line, in which some wait for a limit key that nobody looks at, v turns of
+-- tasks at their end, y wrong type, f unknown; '-' nothing; a capital: mended. Of the latter two
+-- 1,000 are looked at.
 -- Cost: O(log n) for each key.
 
 local base, mend, out = ARGV[1], ARGV[2] == '1', {}
@@ -52,6 +54,29 @@ local function group(key, name)
   else redis.call('SADD', base .. 'groups', name) end
   return 'G'
 end
+local function waiting(key)
+  local ids = redis.call('ZRANGEBYSCORE', key, '3536029394927616', '+inf', 'LIMIT', 0, 1000)
+  local unseen, wakes = false, base .. 'gofer:wakes'
+  for _, id in ipairs(ids) do
+    local held = redis.pcall('HGET', base .. 't:' .. id, 'gofer:held')
+    if type(held) == 'string' and held ~= '' and not redis.pcall('ZSCORE', wakes, held) then
+      unseen = true
+      if mend then redis.call('ZADD', wakes, 0, held) end
+    end
+  end
+  return unseen and (mend and 'W' or 'w') or '-'
+end
+--@use pass_turn
+local function turns(key)
+  local some, over = redis.call('HRANDFIELD', key, 1000, 'WITHVALUES'), false
+  for i = 1, #some, 2 do
+    if not has_turn(base, some[i], some[i + 1]) then
+      over = true
+      if mend then pass_turn(base, some[i], redis.call('TIME')) end
+    end
+  end
+  return over and (mend and 'V' or 'v') or '-'
+end
 local ours = { ['gofer:waits'] = 'zset', ['gofer:serving'] = 'zset', ['gofer:end:'] = 'list',
   ['gofer:cron:'] = 'hash', ['gofer:set:'] = 'string', ['gofer:key:'] = 'string',
   ['gofer:stats:'] = 'hash', ['gofer:trimmed'] = 'string', ['gofer:removing'] = 'string',
@@ -73,6 +98,8 @@ for i, key in ipairs(KEYS) do
   elseif front == 'unique:' then out[i] = lock(key)
   elseif rest:match('^gofer:cron:') then out[i] = redis.call('PTTL', key) == -1 and 'n' or '-'
   elseif rest == 'gofer:removing' then out[i] = 'r'
+  elseif rest == 'gofer:line' then out[i] = waiting(key)
+  elseif rest == 'gofer:turns' then out[i] = turns(key)
   elseif rest:match('^processed') or rest:match('^failed') then out[i] = counter(key)
   else out[i] = '-' end
 end
