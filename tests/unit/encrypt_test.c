@@ -369,6 +369,60 @@ static void waiting_gives_the_result(void)
     tear_down(&r);
 }
 
+// ---- flows ------------------------------------------------------------------------------------
+
+static int32_t see_parent(gofer_task *task, void *user)
+{
+    rig *r = user;
+    void *bytes = NULL;
+    size_t size = 0;
+    if (strcmp(gofer_task_type(task), "first") == 0)
+        return keep_payload(task, user);
+    CHECK_OK(gofer_task_parent(task, "a", &bytes, &size));
+    snprintf(r->seen, sizeof r->seen, "%.*s", (int)size, (const char *)bytes);
+    gofer_free(bytes);
+    return GOFER_DONE;
+}
+
+static void what_a_step_has_left_is_opened(void)
+{
+    rig r;
+    if (getenv("GOFER_TEST_REDIS"))
+        OMIT("its store has no flows");
+    set_up(&r);
+    const char *after[] = { "a", NULL };
+    gofer_enqueue_options o = options_of(&r, NULL);
+    gofer_flow_step a, b;
+    gofer_flow_options flow;
+    gofer_flow_step_init(&a);
+    gofer_flow_step_init(&b);
+    gofer_flow_options_init(&flow);
+    flow.flow_id = "f";
+    a.name = "a";
+    a.type = "first";
+    b.name = b.type = "b";
+    b.after = after;
+    a.opts = b.opts = &o;
+    a.payload = b.payload = "secret";
+    a.payload_size = b.payload_size = 6;
+    REQUIRE_OK(gofer_client_flow_start(r.client, 2, (const gofer_flow_step *[]){ &a, &b }, &flow,
+        NULL));
+    drain(&r, r.client, see_parent);
+    CHECK_STR(r.seen, "fine");
+    void *bytes = NULL;
+    size_t size = 0;
+    CHECK_OK(gofer_client_flow_result(r.client, "f", "a", &bytes, &size));
+    CHECK_MEM(bytes, size, "fine", 4);
+    gofer_free(bytes);
+    CHECK_OK(gofer_client_flow_result(r.blind, "f", "a", &bytes, &size));
+    CHECK(gf_is_sealed(bytes, size));
+    gofer_free(bytes);
+    gofer_client *other = open_with(&r, KEY_B);
+    CHECK_STATUS(gofer_client_flow_result(other, "f", "a", &bytes, &size), GOFER_ENOTFOUND);
+    gofer_client_close(other);
+    tear_down(&r);
+}
+
 // ---- groups -----------------------------------------------------------------------------------
 
 static int32_t join(gofer_group *group, void *user)
@@ -508,6 +562,7 @@ static const check_test tests[] = {
     TEST(an_edited_payload_is_encrypted_if_it_was),
     TEST(the_tasks_of_a_cron_entry_open),
     TEST(waiting_gives_the_result),
+    TEST(what_a_step_has_left_is_opened),
     TEST(a_group_is_opened_and_its_task_encrypted),
     TEST(old_tasks_get_the_new_key),
     TEST(a_payload_that_has_changed_is_not_rewritten),

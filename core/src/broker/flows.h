@@ -142,10 +142,11 @@ typedef struct gf_flows_ops {
     // nothing of it has failed (retry). Called by: client. Waits. Again: OK, or ESTATE.
     gofer_status (*act)(gf_broker *b, const char *id, const char *step, gf_flow_act act);
 
-    // What a step has left: gf_free. OK with *bytes NULL: nothing. ENOTFOUND: no such flow or step;
-    // ESTATE: it was not done. Called by: a slot, for a handler. Waits. Again: yes.
-    gofer_status (*result)(gf_broker *b, const char *id, const char *step, void **bytes,
-        size_t *size);
+    // What a step has left: gf_free; *n: its number. OK with *bytes NULL: nothing. ENOTFOUND: no
+    // such flow or step; ESTATE: it was not done. Called by: client, a slot for a handler. Waits.
+    // Again: yes.
+    gofer_status (*result)(gf_broker *b, const char *id, const char *step, uint32_t *n,
+        void **bytes, size_t *size);
 } gf_flows_ops;
 
 #endif

@@ -10,4 +10,9 @@ gofer_status gf_show_opened(const gofer_client *client, gofer_info *info);
 // The same, and to the caller; on failure it is freed.
 gofer_status gf_hand_opened(const gofer_client *client, gofer_info *made, gofer_info **out);
 
+// What a step of a flow has left, from a store that has flows: gf_free. What is encrypted the
+// client's keys open, if it has any, or that is the failure.
+gofer_status gf_flow_result_opened(const gofer_client *client, const char *id, const char *step,
+    void **bytes, size_t *size);
+
 #endif

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "client/client.h"
+#include "client/opened.h"
 #include "flow/draft.h"
 #include "util/alloc.h"
 #include "util/clock.h"
@@ -146,6 +147,6 @@ gofer_status gofer_client_flow_result(gofer_client *client, const char *id, cons
     if (st == GOFER_OK)
         st = gf_check_name("name of a step", step);
     return st == GOFER_OK
-        ? client->broker->ops->flows->result(client->broker, id, step, bytes, size)
+        ? gf_flow_result_opened(client, id, step, bytes, size)
         : st;
 }

@@ -469,25 +469,27 @@ static void a_result_is_read_by_the_name_of_its_step(void)
     gf_broker *b = flows_open();
     void *bytes = NULL;
     size_t size = 9, large = 100000;
+    uint32_t n = 9;
     char *much = gf_calloc(1, large);
     REQUIRE(much);
     start_as(b, "f", "a b quiet c<a,b,quiet", GF_FLOW_STOP);
-    CHECK_INT(b->ops->flows->result(b, "f", "a", &bytes, &size), GOFER_ESTATE);
+    CHECK_INT(b->ops->flows->result(b, "f", "a", &n, &bytes, &size), GOFER_ESTATE);
     CHECK_OK(finish(b, need_one(b, "q", "f:0"),
         (gf_finish){ .outcome = GF_DONE, .result = "one\0two", .result_size = 7 }));
     CHECK_OK(finish(b, need_one(b, "q", "f:1"),
         (gf_finish){ .outcome = GF_DONE, .result = much, .result_size = large }));
     end(b, "f:2");
-    REQUIRE_OK(b->ops->flows->result(b, "f", "a", &bytes, &size));
+    REQUIRE_OK(b->ops->flows->result(b, "f", "a", &n, &bytes, &size));
     CHECK(size == 7 && memcmp(bytes, "one\0two", 7) == 0);
     gf_free(bytes);
-    REQUIRE_OK(b->ops->flows->result(b, "f", "b", &bytes, &size));
+    REQUIRE_OK(b->ops->flows->result(b, "f", "b", &n, &bytes, &size));
+    CHECK_INT(n, 1);
     CHECK_INT(size, large);
     gf_free(bytes);
-    REQUIRE_OK(b->ops->flows->result(b, "f", "quiet", &bytes, &size));
+    REQUIRE_OK(b->ops->flows->result(b, "f", "quiet", &n, &bytes, &size));
     CHECK(bytes == NULL && size == 0);
-    CHECK_INT(b->ops->flows->result(b, "f", "z", &bytes, &size), GOFER_ENOTFOUND);
-    CHECK_INT(b->ops->flows->result(b, "z", "a", &bytes, &size), GOFER_ENOTFOUND);
+    CHECK_INT(b->ops->flows->result(b, "f", "z", &n, &bytes, &size), GOFER_ENOTFOUND);
+    CHECK_INT(b->ops->flows->result(b, "z", "a", &n, &bytes, &size), GOFER_ENOTFOUND);
     gf_free(much);
     end(b, "f:3");
     closes(b);

@@ -933,8 +933,8 @@ gofer_status gf_sq_flow_show(gf_broker *b, const char *id, bool steps, gofer_inf
 gofer_status gf_sq_flow_list(gf_broker *b, gf_flow_state state, const char *cursor, size_t limit,
     gofer_info **out);
 gofer_status gf_sq_flow_act(gf_broker *b, const char *id, const char *step, gf_flow_act act);
-gofer_status gf_sq_flow_result(gf_broker *b, const char *id, const char *step, void **bytes,
-    size_t *size);
+gofer_status gf_sq_flow_result(gf_broker *b, const char *id, const char *step, uint32_t *n,
+    void **bytes, size_t *size);
 // limits.c
 gofer_status gf_sq_limit_put(gf_broker *b, const gf_limit *limit);
 gofer_status gf_sq_limit_drop(gf_broker *b, const char *name);

@@ -1,13 +1,14 @@
 // task_data.c - what a running task tells meanwhile: progress, log lines, checkpoints.
 //
-// May touch: the task's getters, util/. Locks: each task's data has its own; none is held during
-// I/O, instead `sending` keeps the end of a run waiting until the store has answered, so that
-// nothing is told twice or lost between the two.
+// May touch: the task's getters, client/opened.h, util/. Locks: each task's data has its own; none
+// is held during I/O, instead `sending` keeps the end of a run waiting until the store has
+// answered, so that nothing is told twice or lost between the two.
 #include "worker/run/task_data.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "client/opened.h"
 #include "util/alloc.h"
 #include "util/array.h"
 #include "util/error.h"
@@ -338,7 +339,7 @@ gofer_status gofer_task_parent(gofer_task *task, const char *step, void **bytes,
         return gf_fail(GOFER_ESTATE, "the task '%s' is of no flow", gofer_task_id(task));
     if (gf_worker_abandoned(task->worker))
         return gf_fail(GOFER_ESTALE, "gofer_task_parent: the worker is gone");
-    return task->worker->ops->flows->result(task->worker->broker, id, step, bytes, size);
+    return gf_flow_result_opened(task->worker->client, id, step, bytes, size);
 }
 
 // ---- on the way to the store ---------------------------------------------------------------

@@ -1,8 +1,8 @@
 -- count_groups.lua - how many tasks groups have, and since when.
 -- KEYS: the set of groups, which says where they are.
 -- ARGV: "asynq:{q}:g:", the groups. Of each: size, first and last score; of one without tasks, or
--- whose key is something else: nothing. One that cannot be had (its slot is moving) is an error, for
--- a group left out is taken for one that is gone.
+-- whose key is something else: nothing. One that cannot be had (its slot is moving) is an error,
+-- for a group left out is taken for one that is gone.
 -- Cost: O(1) for each group.
 
 local out = {}

@@ -20,6 +20,7 @@ typedef struct looking {
     gofer_info   *out;
     void         *bytes;
     size_t        size;
+    uint32_t      n;
 } looking;
 
 // ---- one ----------------------------------------------------------------------------------------
@@ -167,6 +168,7 @@ static gofer_status find_result(gf_sq_conn *c, void *arg)
     if (!gf_sq_row(c, s))
         return gf_fail(GOFER_ENOTFOUND, "there is no step '%s' in the flow '%s'", l->step, l->id);
     gofer_status st = GOFER_OK;
+    l->n = (uint32_t)(sqlite3_column_int64(s, 0) - gf_sq_first_sid(f.fid));
     if (sqlite3_column_int(s, 1) != GF_STEP_ENDED + GF_END_DONE) {
         st = gf_fail(GOFER_ESTATE, "the step '%s' of the flow '%s' was not done", l->step, l->id);
     } else if (sqlite3_column_type(s, 2) != SQLITE_NULL) {
@@ -179,8 +181,8 @@ static gofer_status find_result(gf_sq_conn *c, void *arg)
     return st;
 }
 
-gofer_status gf_sq_flow_result(gf_broker *b, const char *id, const char *step, void **bytes,
-    size_t *size)
+gofer_status gf_sq_flow_result(gf_broker *b, const char *id, const char *step, uint32_t *n,
+    void **bytes, size_t *size)
 {
     looking l = { .id = id, .step = step };
     gofer_status st = gf_sq_read((gf_sq_store *)b, find_result, &l);
@@ -188,6 +190,7 @@ gofer_status gf_sq_flow_result(gf_broker *b, const char *id, const char *step, v
         gf_free(l.bytes);
         return st;
     }
+    *n = l.n;
     *bytes = l.bytes;
     *size = l.size;
     return GOFER_OK;
