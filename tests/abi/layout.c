@@ -19,6 +19,7 @@ static void structs(void)
     FIELD(gofer_client_options, log_user);
     FIELD(gofer_client_options, timeout_ms);
     FIELD(gofer_client_options, max_payload);
+    FIELD(gofer_client_options, keys);
 
     STRUCT(gofer_enqueue_options);
     FIELD(gofer_enqueue_options, size);
@@ -52,6 +53,7 @@ static void structs(void)
     FIELD(gofer_enqueue_options, debounce_mode);
     FIELD(gofer_enqueue_options, replace);
     FIELD(gofer_enqueue_options, effect);
+    FIELD(gofer_enqueue_options, plain);
 
     STRUCT(gofer_flow_step);
     FIELD(gofer_flow_step, size);

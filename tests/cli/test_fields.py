@@ -105,6 +105,12 @@ def act_on_limits(run):
     run("limit rm", "api:*", "none", code=3)
 
 
+def rekey(run):
+    key = "k:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+    run.gofer.enqueue("t", "--id", "sealed", "--queue", "sealed", env={"GOFER_KEYS": key})
+    assert run("rekey", "sealed", env={"GOFER_KEYS": key})["current"] == 1
+
+
 def act_on_flows(run):
     """On a store that has them."""
     if run.gofer("flow", "ls", code=None).code:
@@ -196,6 +202,7 @@ def test_what_every_command_prints(store, tmp_path):
     act_on_entries(run, tmp_path)
     act_on_limits(run)
     act_on_flows(run)
+    rekey(run)
     store.enqueue("ok", "--queue", "brief")
     assert run("worker", "--drain", "--queue", "brief", "--exec", "*=true")["processed"] == 1
     there = f"sqlite:{tmp_path / 'there.db'}"
