@@ -48,10 +48,10 @@ class Outcome:
     good stays as archived."""
     result: Optional[bytes] = data_if("result")
     """What its handler left, if it is done."""
-    decrypted: bool = flag_of("decrypted")
-    """The result came encrypted, and the client's keys opened it."""
     last_error: Optional[str] = text_if("last_error")
     finished_at: Optional[datetime] = time_if("finished_at_ms")
+    decrypted: bool = flag_of("decrypted")
+    """The result came encrypted, and the client's keys opened it."""
 
     @property
     def ok(self) -> bool:

@@ -372,14 +372,14 @@ class Handle(Generic[R_co]):
         try:
             return self._app.wait(self.id, self.queue, timeout=timeout)
         except NotFound:  # it is in, says this handle: so it has ended, whatever its id is
-            return Outcome(self.id, self.queue, "gone", None, None, None)
+            return Outcome(self.id, self.queue, "gone", None, None, None, False)
 
     async def wait_async(self, timeout: Duration | None = None) -> Outcome:
         """The same for asyncio; see app.wait_async."""
         try:
             return await self._app.wait_async(self.id, self.queue, timeout=timeout)
         except NotFound:
-            return Outcome(self.id, self.queue, "gone", None, None, None)
+            return Outcome(self.id, self.queue, "gone", None, None, None, False)
 
     # What a coroutine function returns is a coroutine, to type checkers; a handle has its result.
 

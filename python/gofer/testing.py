@@ -220,7 +220,7 @@ class Record:
     def end(self, how: str, why: str | None = None) -> None:
         """Without a run."""
         now = datetime.now(timezone.utc)
-        self.outcome = Outcome(self.id, self.queue, how, None, why, now)
+        self.outcome = Outcome(self.id, self.queue, how, None, why, now, False)
 
     def info(self) -> TaskInfo:
         """As a store has it; one that is done as if it had a retention."""
@@ -310,6 +310,7 @@ def _outcome(delivery: Delivery, ending: Ending) -> Outcome:
         ending.result or None,
         ending.text or None,
         datetime.now(timezone.utc),
+        False,
     )
 
 

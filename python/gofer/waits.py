@@ -262,7 +262,7 @@ class Waits:
             if isinstance(fate, NotFound) and tag in self._again:
                 # It ended between two waits for it, and the store has not kept it for the second.
                 fates.append((tag, Outcome(entry.task_id, entry.queue or "", "gone", None, None,
-                    None)))  # fmt: skip
+                    None, False)))  # fmt: skip
             elif isinstance(fate, BaseException):
                 fates.append((tag, fate))
             else:

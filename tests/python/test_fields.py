@@ -48,14 +48,17 @@ CLASSES: dict[type, str] = {
     gofer.TimeCount: "time_count", gofer.Limit: "limit", gofer.LimitKey: "limit_key",
 }  # fmt: skip
 # Python has a generic page of its own, does not migrate, and has no flows yet.
-WITHOUT_CLASS = {"task_page", "migrated", "migrated_entries", "flow", "flow_step"}
+WITHOUT_CLASS = {"task_page", "migrated", "migrated_entries", "flow", "flow_step", "rekeyed"}
 SNAPSHOTS = {name: kind for name, kind in schema.KINDS.items() if kind["x-functions"]}
 READ_BY_HANDLERS = {"dead_task", "grouped_task"}
 # What need not be seen here: losses, sums, what takes a worker's death or a Go scheduler, what is
 # over in a moment, and the size of a payload that is too large to go along.
 RARE = {"event.lost", "event.more", "task.suspect", "task.cancel_requested",
         "dead_task.payload_size", "task.orphaned", "entry.options", "entry_option.option",
-        "queue.server", "flow_step.error", "flow_step.result_size"}  # fmt: skip
+        "queue.server", "flow_step.error", "flow_step.result_size", *(
+            f"{kind}.{name}" for kind in ("task", "entry", "outcome")      # of clients with keys
+            for name in ("encrypted", "decrypted", "sealed_for")),
+        *(f"rekeyed.{name}" for name in schema.fields("rekeyed"))}  # fmt: skip
 
 
 # ---- the package ------------------------------------------------------------------------------

@@ -206,7 +206,7 @@ static void a_step_reads_what_others_have_left(void)
     static const char *const parts[] = { "p*", NULL };
     gofer_flow_step steps[4];
     const gofer_flow_step *pointers[4];
-    char names[3][8], *id = NULL;
+    char names[3][16], *id = NULL;
     steps[0] = step_of("join", parts);
     steps[0].type = "join";
     pointers[0] = &steps[0];
