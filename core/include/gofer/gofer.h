@@ -339,9 +339,9 @@ GOFER_API gofer_status gofer_trace_carry(const char *traceparent, const char *tr
  *  deleted; what fails for good stays as archived), result (of done; also of tasks without
  *  retention, if the wait, or one that was over a moment before it, began before the end),
  *  last_error, finished_at_ms, decrypted (as a task has it). A retry is no end. So who has other
- *  things to look after may wait in turns, and misses nothing. An id that gofer made (a UUID of version 7) and that nothing holds is
- *  "gone" if the store has the queue or, without one, any queue: so who enqueues and then waits is
- *  not too late, however fast the handler was.
+ *  things to look after may wait in turns, and misses nothing. An id that gofer made (a UUID of
+ *  version 7) and that nothing holds is "gone" if the store has the queue or, without one, any
+ *  queue: so who enqueues and then waits is not too late, however fast the handler was.
  *  Errors: GOFER_ENOTFOUND (no such task when the wait began, and its id is of another kind),
  *  GOFER_ETIMEOUT, those of the store. */
 GOFER_API gofer_status gofer_client_wait(gofer_client *client, const char *queue,
