@@ -9,6 +9,7 @@
 
 #include "broker/redis/net/net.h"
 #include "fixture.h"
+#include "util/clock.h"
 #include "util/url.h"
 
 enum { RAW_TIMEOUT_MS = 120000 };
@@ -144,19 +145,33 @@ static void note_failure(void *arg, const char *address, const redisReply *reply
     if (status == GOFER_OK)
         return;
     fprintf(stderr, "    %s: %s\n", address, reply && reply->str ? reply->str : gofer_error_last());
-    *(int *)arg += 1;
+    *(long long *)arg += 1;
+}
+
+// While servers are being replaced there may be nobody to ask for some seconds. Repeatable commands
+// alone; *sum is what `each` has made of the answers.
+static gofer_status run_everywhere(char *line, gf_rd_on_reply each, long long *sum)
+{
+    int64_t until_ms = gf_mono_ms() + PATIENCE_MS;
+    gf_rd_args args = { 0 };
+    gofer_status st;
+    add_words(&args, line);
+    for (;;) {
+        *sum = 0;
+        st = gf_rd_run_everywhere(raw_net(), &args, RAW_TIMEOUT_MS, each, sum);
+        if (st != GOFER_EBROKER || gf_mono_ms() > until_ms)
+            break;
+        gf_sleep_us(50000);
+    }
+    gf_rd_args_clear(&args);
+    return st;
 }
 
 void raw_everywhere(const char *format, ...)
 {
     FORMAT_LINE(line, format);
-    gf_rd_args args = { 0 };
-    int failures = 0;
-    add_words(&args, line);
-    gofer_status st =
-        gf_rd_run_everywhere(raw_net(), &args, RAW_TIMEOUT_MS, note_failure, &failures);
-    gf_rd_args_clear(&args);
-    REQUIRE_OK(st);
+    long long failures;
+    REQUIRE_OK(run_everywhere(line, note_failure, &failures));
     REQUIRE(failures == 0);
 }
 
@@ -169,12 +184,8 @@ static void add_keys(void *arg, const char *address, const redisReply *reply, go
 
 static long long keys_everywhere(void)
 {
-    gf_rd_args args = { 0 };
-    long long count = 0;
-    add_words(&args, (char[]){ "DBSIZE" });
-    gofer_status st = gf_rd_run_everywhere(raw_net(), &args, RAW_TIMEOUT_MS, add_keys, &count);
-    gf_rd_args_clear(&args);
-    REQUIRE_OK(st);
+    long long count;
+    REQUIRE_OK(run_everywhere((char[]){ "DBSIZE" }, add_keys, &count));
     return count;
 }
 

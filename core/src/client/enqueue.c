@@ -406,10 +406,11 @@ gofer_status gf_draft_make(gf_draft *d, const gofer_client *client, const char *
 void gf_draft_clear(gf_draft *d)
 {
     gf_free(d->headers);
-    if (d->seal)
+    if (d->seal) {
         gf_free(d->seal->envelope);
-    gf_free(d->seal);
-    d->seal = NULL;
+        gf_free(d->seal);
+        d->seal = NULL;
+    }
     d->headers = NULL;
     d->message.headers = NULL;
     d->message.headers_size = 0;
