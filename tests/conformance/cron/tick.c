@@ -272,9 +272,11 @@ static void only_one_of_many_askers_wins_a_tick(void)
             gf_broker_close(askers[i].broker);
     }
     CHECK_INT(atomic_load(&failures), 0);
-    CHECK(won <= TICKS && won >= 1);
-    CHECK_INT(queue_number(b, "q", "pending"), won);       // a later tick that came first has won
-                                                           //   over earlier ones
+    // A later tick that came first has won over earlier ones. Whose answer got lost, and who finds
+    // the tick done when it asks again, may have done it.
+    int64_t put = queue_number(b, "q", "pending");
+    CHECK(put >= 1 && put <= TICKS);
+    CHECK(getenv("GOFER_TEST_FAILOVER") ? won >= put : won == put);
     CHECK_INT(state_of(b, "e").tick_ms, 1000 * TICKS);
     store_check_sound();
     store_close(b);

@@ -498,7 +498,7 @@ static void a_result_is_read_by_the_name_of_its_step(void)
 static void flows_are_listed_the_latest_first(void)
 {
     gf_broker *b = flows_open();
-    char id[8], ids[64] = "", cursor[32] = "";
+    char id[16], ids[64] = "", cursor[32] = "";
     for (int i = 0; i < 5; i++) {
         snprintf(id, sizeof id, "f%d", i);
         start_as(b, id, "a", GF_FLOW_STOP);
