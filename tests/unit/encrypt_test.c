@@ -14,7 +14,7 @@ typedef struct rig {
     gofer_worker *worker;          // of `client`, until somebody changes that
     char          folder[64], url[256], queue[32];
     char          seen[256];       // by the handler
-    int           runs;
+    _Atomic int   runs;
 } rig;
 
 static gofer_client *open_with(const rig *r, const char *keys)
@@ -441,7 +441,7 @@ static int32_t join(gofer_group *group, void *user)
 static int32_t see_joined(gofer_task *task, void *user)
 {
     (void)keep_payload(task, user);
-    atomic_store((_Atomic int *)&((rig *)user)->runs, 100);
+    atomic_store(&((rig *)user)->runs, 100);
     return GOFER_DONE;
 }
 
@@ -465,7 +465,7 @@ static void a_group_is_opened_and_its_task_encrypted(void)
     REQUIRE_OK(gofer_worker_set(w, "group_max_size", "2"));
     REQUIRE_OK(gofer_worker_start(w));
     for (int64_t end_ms = gf_mono_ms() + 60000;
-         atomic_load((_Atomic int *)&r.runs) < 100 && gf_mono_ms() < end_ms;)
+         atomic_load(&r.runs) < 100 && gf_mono_ms() < end_ms;)
         gf_sleep_us(2000);
     gofer_worker_stop(w);
     CHECK_OK(gofer_worker_wait(w, -1));

@@ -14,7 +14,7 @@
 #include "recent.h"
 #include "steps.h"
 
-enum { STEP_MS = 20, PATIENCE_MS = 30000 };
+enum { STEP_MS = 20, PATIENCE_MS = 300000 };
 
 // The clock on the wall, which somebody may set: found here before the C library's.
 static _Atomic int64_t ahead_s;
