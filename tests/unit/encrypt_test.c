@@ -149,6 +149,10 @@ static void what_came_plain_stays_plain(void)
 {
     rig r;
     set_up(&r);
+    gofer_enqueue_options odd = options_of(&r, NULL);
+    odd.plain = 2;
+    CHECK_STATUS(gofer_client_enqueue(r.client, "t", "x", 1, &odd, NULL), GOFER_EINVAL);
+    CHECK_STATUS(gofer_client_enqueue(r.blind, "t", "x", 1, &odd, NULL), GOFER_EINVAL);
     gofer_enqueue_options o = options_of(&r, "mine");
     put(&r, r.blind, "theirs", "x");
     o.plain = 1;

@@ -2,12 +2,17 @@
 // step; a flow that a real worker runs, whose steps read what others have left.
 #include "gofer/gofer.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "check.h"
 #include "util/alloc.h"
 
 enum { PATIENCE_MS = 300000 };
+
+static _Atomic int is_out;         // of the wait
 
 static gofer_client *open_memory(void)
 {
@@ -241,6 +246,37 @@ static void a_step_reads_what_others_have_left(void)
     gofer_client_close(c);
 }
 
+static void *interrupt_until_out(void *arg)
+{
+    gofer_client *c = arg;
+    for (int64_t end_ms = check_now_ms() + PATIENCE_MS; check_now_ms() < end_ms;) {
+        CHECK_OK(gofer_client_interrupt(c));
+        if (atomic_load(&is_out))
+            return NULL;
+        nanosleep(&(struct timespec){ 0, 10000000 }, NULL);
+    }
+    return NULL;
+}
+
+static void a_wait_for_ever_can_be_interrupted(void)
+{
+    gofer_client *c = open_memory();
+    gofer_flow_step one = step_of("a", NULL);
+    gofer_info *end = NULL;
+    char *id = NULL;
+    pthread_t other;
+    REQUIRE_OK(gofer_client_flow_start(c, 1, (const gofer_flow_step *[]){ &one }, NULL, &id));
+    CHECK_STATUS(gofer_client_flow_wait(c, id, 0, &end), GOFER_ETIMEOUT);
+    atomic_store(&is_out, 0);
+    REQUIRE(pthread_create(&other, NULL, interrupt_until_out, c) == 0);
+    CHECK_STATUS(gofer_client_flow_wait(c, id, -1, &end), GOFER_ETIMEOUT);
+    CHECK_HAS(gofer_error_last(), "interrupted");
+    atomic_store(&is_out, 1);
+    pthread_join(other, NULL);
+    gofer_free(id);
+    gofer_client_close(c);
+}
+
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
@@ -248,6 +284,7 @@ int main(int argc, char **argv)
         TEST(bad_options_are_refused),
         TEST(limits_of_a_plan_hold_from_both_sides),
         TEST(a_step_reads_what_others_have_left),
+        TEST(a_wait_for_ever_can_be_interrupted),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

@@ -384,11 +384,11 @@ GOFER_API int32_t gofer_waits_fd(const gofer_waits *waits);
 /** End all its waits. NULL is fine. No other call may be under way. */
 GOFER_API void gofer_waits_close(gofer_waits *waits);
 
-/** End what waits on this client now: each gofer_client_wait, gofer_waits_next and
- *  gofer_events_next under way returns within 50 ms with GOFER_ETIMEOUT, unless it has something
- *  to tell. Later calls wait as ever. For a host that has to come out of them, before a fork for
- *  example; a call that another thread is about to make may be missed, so repeat it until yours
- *  are out.
+/** End what waits on this client now: each gofer_client_wait, gofer_client_flow_wait,
+ *  gofer_waits_next and gofer_events_next under way returns within 50 ms with GOFER_ETIMEOUT,
+ *  unless it has something to tell. Later calls wait as ever. For a host that has to come out of
+ *  them, before a fork for example; a call that another thread is about to make may be missed, so
+ *  repeat it until yours are out.
  *
  *  Errors: GOFER_EINVAL, GOFER_EFORKED.
  *  Threads: any; async-signal-safe, but for the text of an error. */
@@ -1011,8 +1011,8 @@ GOFER_API gofer_status gofer_client_flows(gofer_client *client, const char *stat
 GOFER_API gofer_status gofer_client_flow_act(gofer_client *client, const char *id,
     const char *step, int32_t act);
 /** Wait until a flow has ended; looks a few times a second. timeout_ms 0: only look; negative: for
- *  ever. *out: the fields of a flow, without its steps. Errors: GOFER_ETIMEOUT, GOFER_ENOTFOUND,
- *  GOFER_EINVAL, GOFER_EUNSUPPORTED. */
+ *  ever. *out: the fields of a flow, without its steps. Errors: GOFER_ETIMEOUT (also by
+ *  gofer_client_interrupt), GOFER_ENOTFOUND, GOFER_EINVAL, GOFER_EUNSUPPORTED. */
 GOFER_API gofer_status gofer_client_flow_wait(gofer_client *client, const char *id,
     int64_t timeout_ms, gofer_info **out);
 /** The result of a step that is done, for as long as the flow is kept; free with gofer_free. *bytes

@@ -1,12 +1,13 @@
 // enqueue.c - puts tasks into queues.
 //
-// May touch: message/ (build it, check its retry policy, encrypt it), broker/broker.h (put it),
+// May touch: message/ (build it, check its retry policy), broker/broker.h (put it),
 // client/events.h (tell of it). Knows no store. Locks: none of its own; brokers are safe to share.
 #include "client/enqueue.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "client/envelope.h"
 #include "client/events.h"
 #include "message/carry.h"
 #include "message/limit_keys.h"
@@ -22,8 +23,7 @@ enum {
     DEFAULT_TASK_TIMEOUT_MS = 30 * 60 * 1000,
     MAX_RETRY_LIMIT = 1000000,
     CHUNK = 256,                        // tasks per put: bounds how long the store is held
-    HOLDER = GF_ID_MAX + 1,
-    SHARED_ROOM = sizeof "debounce:" + GF_NAME_MAX
+    HOLDER = GF_ID_MAX + 1
 };
 
 
@@ -326,56 +326,6 @@ static gofer_status set_own(gf_draft *d, const gofer_client *client, const gofer
     return st;
 }
 
-// ---- encryption --------------------------------------------------------------------------
-
-struct gf_draft_seal {
-    void *envelope;                // owned
-    char  lock[GF_KEYS_UNIQUE];    // "": its unique lock has another name, or there is none
-    char  shared[SHARED_ROOM];
-};
-
-// Of a debounced task nobody knows here what id it will have: all calls of a key share the name.
-static gofer_status share(gf_draft *d)
-{
-    const char *key = d->debounce.key ? d->debounce.key : d->message.type;
-    const gf_task_options own = { .sealed_for = d->seal->shared };
-    snprintf(d->seal->shared, sizeof d->seal->shared, "debounce:%s", key);
-    return gf_task_options_write(&own, &d->headers, &d->message.headers_size);
-}
-
-// The store tells by bytes whether a task that comes a second time is the same. So those of an id
-// that the caller may use again are the same again.
-static gofer_status encrypt(gf_draft *d, const gofer_client *client, const gofer_enqueue_options *o)
-{
-    gf_message *m = &d->message;
-    if (o->plain)
-        return o->plain == 1 ? GOFER_OK
-            : gf_fail(GOFER_EINVAL, "plain is %d: it must be 0 or 1", (int)o->plain);
-    if (m->payload_size + GF_SEAL_MORE > (uint64_t)client->max_payload)
-        return gf_fail(GOFER_ETOOBIG,
-            "the payload of '%s' has %zu bytes, and %d more encrypted: the limit is %lld "
-            "(max_payload)",
-            m->type, m->payload_size, GF_SEAL_MORE, (long long)client->max_payload);
-    if (!(d->seal = gf_calloc(1, sizeof *d->seal)))
-        return gf_fail_nomem("an envelope");
-    bool shared = d->debounce.delay_ms != 0;
-    gofer_status st = shared ? share(d) : GOFER_OK;
-    if (st == GOFER_OK && d->unique_ms && !d->unique_key) {
-        st = gf_keys_unique(client->keys, m->type, m->payload, m->payload_size, d->seal->lock);
-        d->unique_key = d->seal->lock;
-    }
-    const gf_seal_for what = { .type = m->type,
-        .id = shared ? d->seal->shared : m->id,
-        .shared = shared,
-        .same = m->id != d->id };
-    if (st == GOFER_OK)
-        st = gf_keys_seal(client->keys, &what, m->payload, m->payload_size, &d->seal->envelope,
-            &m->payload_size);
-    if (st == GOFER_OK)
-        m->payload = d->seal->envelope;
-    return st;
-}
-
 gofer_status gf_draft_make(gf_draft *d, const gofer_client *client, const char *type,
     const void *payload, size_t size, const gofer_enqueue_options *given)
 {
@@ -397,8 +347,10 @@ gofer_status gf_draft_make(gf_draft *d, const gofer_client *client, const char *
         st = gf_carry_on(&d->headers, &d->message.headers_size);
     if (st == GOFER_OK && !is_plain(&o))
         st = set_own(d, client, &o);
-    if (st == GOFER_OK && client && client->keys)
-        st = encrypt(d, client, &o);
+    if (st == GOFER_OK && (o.plain < 0 || o.plain > 1))
+        st = gf_fail(GOFER_EINVAL, "plain is %d: it must be 0 or 1", (int)o.plain);
+    if (st == GOFER_OK && client && client->keys && !o.plain)
+        st = gf_draft_encrypt(d, client);
     d->message.headers = d->headers;
     return st;
 }
@@ -406,11 +358,8 @@ gofer_status gf_draft_make(gf_draft *d, const gofer_client *client, const char *
 void gf_draft_clear(gf_draft *d)
 {
     gf_free(d->headers);
-    if (d->seal) {
-        gf_free(d->seal->envelope);
-        gf_free(d->seal);
-        d->seal = NULL;
-    }
+    if (d->seal)
+        gf_draft_forget_envelope(d);
     d->headers = NULL;
     d->message.headers = NULL;
     d->message.headers_size = 0;

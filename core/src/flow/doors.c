@@ -1,9 +1,8 @@
 // doors.c - the public doors of flows: what they say is checked here, and the store does it.
 //
 // May touch: flow/draft.h, broker/broker.h. A store without flows answers GOFER_EUNSUPPORTED.
-#include <stdlib.h>
+#include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 #include "client/client.h"
 #include "client/opened.h"
@@ -109,10 +108,15 @@ gofer_status gofer_client_flow_act(gofer_client *client, const char *id, const c
         : st;
 }
 
-static void rest(int64_t ms)
+// False: the waits of the client are to end.
+static bool rests(const gofer_client *client, int64_t ms, uint32_t interrupts)
 {
-    const struct timespec time = { (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 };
-    nanosleep(&time, NULL);
+    for (; ms > 0; ms -= GF_INTERRUPT_MS) {
+        gf_sleep_us(gf_min(ms, GF_INTERRUPT_MS) * 1000);
+        if (atomic_load(&client->broker->interrupts) != interrupts)
+            return false;
+    }
+    return true;
 }
 
 gofer_status gofer_client_flow_wait(gofer_client *client, const char *id, int64_t timeout_ms,
@@ -121,6 +125,7 @@ gofer_status gofer_client_flow_wait(gofer_client *client, const char *id, int64_
     gofer_status st = begin_out(client, "gofer_client_flow_wait", id, out);
     int64_t until_ms = gf_mono_ms() + gf_min(timeout_ms, GOFER_MAX_DURATION_MS);
     int64_t pause_ms = FIRST_LOOK_MS;
+    uint32_t interrupts = st == GOFER_OK ? atomic_load(&client->broker->interrupts) : 0;
     for (; st == GOFER_OK; pause_ms = gf_min(2 * pause_ms, LOOK_MS)) {
         gofer_info *flow = NULL;
         st = client->broker->ops->flows->show(client->broker, id, false, &flow);
@@ -132,8 +137,8 @@ gofer_status gofer_client_flow_wait(gofer_client *client, const char *id, int64_
         int64_t left_ms = timeout_ms < 0 ? LOOK_MS : until_ms - gf_mono_ms();
         if (st == GOFER_OK && left_ms <= 0)
             return gf_fail(GOFER_ETIMEOUT, "the flow '%s' has not ended", id);
-        if (st == GOFER_OK)
-            rest(gf_min(pause_ms, left_ms));
+        if (st == GOFER_OK && !rests(client, gf_min(pause_ms, left_ms), interrupts))
+            return gf_fail(GOFER_ETIMEOUT, "the wait for the flow '%s' was interrupted", id);
     }
     return st;
 }

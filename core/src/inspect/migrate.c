@@ -10,6 +10,7 @@
 
 #include "client/client.h"
 #include "info/info.h"
+#include "inspect/pieces.h"
 #include "inspect/state_cursor.h"
 #include "schedule/book.h"
 #include "util/alloc.h"
@@ -20,7 +21,6 @@
 
 enum {
     PAGE = 500,                    // tasks looked at in one call
-    PIECE = 100,                   // tasks in one step of a store, within GF_PIECE_BYTES
     SIGNED_ON_MS = 10000
 };
 
@@ -38,7 +38,7 @@ typedef struct page {
     int64_t     moved, repeated, left, bytes;
     bool        missed;            // some were listed but could not be found
     char        why[300];          // the first of those left
-    gf_item     items[PIECE];
+    gf_item     items[GF_PIECE];
     size_t      count;
 } page;
 
@@ -105,8 +105,9 @@ static gofer_status export_piece(page *p, const char *const *ids, size_t count)
     return st;
 }
 
-static gofer_status move_piece(page *p, const char *const *ids, size_t count)
+static gofer_status move_piece(void *arg, const char *const *ids, size_t count)
 {
+    page *p = arg;
     gofer_status st = export_piece(p, ids, count);
     if (st == GOFER_OK && p->count)
         st = p->to->ops->transfer->import_items(p->to, p->queue, p->items, p->count);
@@ -135,28 +136,6 @@ static gofer_status move_piece(page *p, const char *const *ids, size_t count)
 
 // ---- a page -------------------------------------------------------------------------------------
 
-static gofer_status move_listed(page *p, const gofer_info *list)
-{
-    const char *ids[PIECE];
-    size_t count = 0, all = gofer_info_count(list);
-    int64_t bytes = 0;
-    gofer_status st = GOFER_OK;
-    for (size_t i = 0; i < all && st == GOFER_OK; i++) {
-        const gofer_info *task = gofer_info_at(list, i);
-        const char *id = gofer_info_text(task, "id");
-        int64_t size = gofer_info_int(task, "payload_size", 0);
-        if (count && (count == PIECE || bytes + size > GF_PIECE_BYTES)) {
-            st = move_piece(p, ids, count);
-            count = 0;
-            bytes = 0;
-        }
-        if (id)
-            ids[count++] = id;
-        bytes += size;
-    }
-    return st == GOFER_OK && count ? move_piece(p, ids, count) : st;
-}
-
 // Where to go on: at the start of this state while everything goes away from there,
 // else behind what stays.
 static int show_next(const page *p, gofer_info *record, size_t at, const gofer_info *list)
@@ -175,7 +154,7 @@ static gofer_status move_page(page *p, size_t at, const char *cursor, gofer_info
         p->from->ops->inspect->tasks(p->from, p->queue, p->state, cursor, PAGE, &list);
     if (st != GOFER_OK)
         return st;
-    st = move_listed(p, list);
+    st = gf_by_pieces(list, move_piece, p);
     gofer_info *record = st == GOFER_OK ? gf_info_record() : NULL;
     if (st == GOFER_OK) {
         int bad = record ? 0 : -1;

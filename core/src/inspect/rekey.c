@@ -8,15 +8,13 @@
 
 #include "client/client.h"
 #include "info/info.h"
+#include "inspect/pieces.h"
 #include "inspect/state_cursor.h"
 #include "util/alloc.h"
 #include "util/error.h"
 #include "util/text.h"
 
-enum {
-    PAGE = 100,                    // tasks in one call
-    PIECE_BYTES = GF_PIECE_BYTES
-};
+enum { PAGE = GF_PIECE };          // tasks in one call
 
 static const gf_state order[] = { GF_PENDING, GF_SCHEDULED, GF_RETRY, GF_AGGREGATING, GF_ARCHIVED };
 
@@ -27,7 +25,7 @@ typedef struct page {
     const char   *queue;
     int64_t       rewritten, current, plain, left;
     char          why[300];        // the first of those left
-    gf_item       items[PAGE];
+    gf_item       items[GF_PIECE];
 } page;
 
 static gofer_status leave(page *p, const char *id, const char *why)
@@ -87,8 +85,9 @@ static gofer_status look_at(page *p, const gf_item *item)
     return rekey(p, m);
 }
 
-static gofer_status rekey_piece(page *p, const char *const *ids, size_t count)
+static gofer_status rekey_piece(void *arg, const char *const *ids, size_t count)
 {
+    page *p = arg;
     gf_broker *b = p->client->broker;
     memset(p->items, 0, sizeof p->items);
     gofer_status st = b->ops->transfer->export_items(b, p->queue, ids, count, p->items);
@@ -97,28 +96,6 @@ static gofer_status rekey_piece(page *p, const char *const *ids, size_t count)
     for (size_t i = 0; i < count; i++)
         gf_item_clear(&p->items[i]);
     return st;
-}
-
-static gofer_status rekey_listed(page *p, const gofer_info *list)
-{
-    const char *ids[PAGE];
-    size_t count = 0, all = gofer_info_count(list);
-    int64_t bytes = 0;
-    gofer_status st = GOFER_OK;
-    for (size_t i = 0; i < all && st == GOFER_OK; i++) {
-        const gofer_info *task = gofer_info_at(list, i);
-        const char *id = gofer_info_text(task, "id");
-        int64_t size = gofer_info_int(task, "payload_size", 0);
-        if (count && (count == PAGE || bytes + size > PIECE_BYTES)) {
-            st = rekey_piece(p, ids, count);
-            count = 0;
-            bytes = 0;
-        }
-        if (id)
-            ids[count++] = id;
-        bytes += size;
-    }
-    return st == GOFER_OK && count ? rekey_piece(p, ids, count) : st;
 }
 
 static gofer_info *record_of(const page *p, size_t at, const gofer_info *list)
@@ -151,7 +128,7 @@ static gofer_status rekey_page(page *p, size_t at, const char *cursor, gofer_inf
     gofer_status st = b->ops->inspect->tasks(b, p->queue, order[at], cursor, PAGE, &list);
     if (st != GOFER_OK)
         return st;
-    st = rekey_listed(p, list);
+    st = gf_by_pieces(list, rekey_piece, p);
     if (st == GOFER_OK) {
         record = record_of(p, at, list);
         st = record ? GOFER_OK : gf_fail_nomem("what was encrypted anew");

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/enqueue.h"
+#include "client/envelope.h"
 #include "message/options.h"
 #include "schedule/date.h"
 #include "util/alloc.h"
@@ -135,13 +135,8 @@ static gofer_status encrypt(gf_schedule *s, const gofer_client *client)
     void *envelope;
     snprintf(shared, sizeof shared, "cron:%s", s->name);
     const gf_seal_for what = { .type = s->task.type, .id = shared, .shared = true, .same = true };
-    if (s->task.payload_size + GF_SEAL_MORE > (uint64_t)client->max_payload)
-        return gf_fail(GOFER_ETOOBIG,
-            "the payload of '%s' has %zu bytes, and %d more encrypted: the limit is %lld "
-            "(max_payload)",
-            s->name, s->task.payload_size, GF_SEAL_MORE, (long long)client->max_payload);
-    gofer_status st = gf_keys_seal(client->keys, &what, s->task.payload, s->task.payload_size,
-        &envelope, &s->task.payload_size);
+    gofer_status st = gf_envelope_make(client, &what, s->name, s->task.payload,
+        s->task.payload_size, &envelope, &s->task.payload_size);
     if (st != GOFER_OK)
         return st;
     gf_free((void *)(uintptr_t)s->task.payload);

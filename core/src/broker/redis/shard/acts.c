@@ -107,20 +107,31 @@ gofer_status gf_rd_sharded_act(gf_broker *b, const char *queue, gf_act act, cons
     return st;
 }
 
+// The queue in whose name the store has the task: one of the slots of a sharded queue, else the
+// queue itself. To be dropped: *all.
+static gofer_status place_of(gf_broker *b, const char *queue, const char *id, gf_rd_shards **all,
+    const char **place)
+{
+    gf_rd_sharded *q;
+    size_t slot = 0;
+    bool found = false;
+    gofer_status st = begin(b, queue, all, &q);
+    *place = queue;
+    if (st != GOFER_OK || !q)
+        return st;
+    st = gf_rd_slots_find((gf_rd_store *)b, q, &id, 1, &slot, &found);
+    *place = q->slots[slot];
+    return st == GOFER_OK && !found ? no_task(queue, id) : st;
+}
+
 gofer_status gf_rd_sharded_edit(gf_broker *b, const char *queue, const char *id,
     const void *payload, size_t size, int64_t run_at_ms)
 {
     gf_rd_shards *all;
-    gf_rd_sharded *q;
-    size_t slot = 0;
-    bool found = false;
-    gofer_status st = begin(b, queue, &all, &q);
-    if (!q)
-        return st == GOFER_OK ? gf_rd_task_edit(b, queue, id, payload, size, run_at_ms) : st;
-    st = gf_rd_slots_find((gf_rd_store *)b, q, &id, 1, &slot, &found);
+    const char *place;
+    gofer_status st = place_of(b, queue, id, &all, &place);
     if (st == GOFER_OK)
-        st = found ? gf_rd_task_edit(b, q->slots[slot], id, payload, size, run_at_ms)
-                   : no_task(queue, id);
+        st = gf_rd_task_edit(b, place, id, payload, size, run_at_ms);
     gf_rd_shards_drop(all);
     return st;
 }
@@ -129,15 +140,10 @@ gofer_status gf_rd_sharded_rewrite(gf_broker *b, const char *queue, const char *
     const gf_rewrite *r)
 {
     gf_rd_shards *all;
-    gf_rd_sharded *q;
-    size_t slot = 0;
-    bool found = false;
-    gofer_status st = begin(b, queue, &all, &q);
-    if (!q)
-        return st == GOFER_OK ? gf_rd_task_rewrite(b, queue, id, r) : st;
-    st = gf_rd_slots_find((gf_rd_store *)b, q, &id, 1, &slot, &found);
+    const char *place;
+    gofer_status st = place_of(b, queue, id, &all, &place);
     if (st == GOFER_OK)
-        st = found ? gf_rd_task_rewrite(b, q->slots[slot], id, r) : no_task(queue, id);
+        st = gf_rd_task_rewrite(b, place, id, r);
     gf_rd_shards_drop(all);
     return st;
 }
