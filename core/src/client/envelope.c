@@ -18,14 +18,14 @@ struct gf_draft_seal {
 };
 
 gofer_status gf_envelope_make(const gofer_client *client, const gf_seal_for *what, const char *name,
-    const void *bytes, size_t size, void **out, size_t *out_size)
+    const void *bytes, size_t *size, void **out)
 {
-    if (size + GF_SEAL_MORE > (uint64_t)client->max_payload)
+    if (*size + GF_SEAL_MORE > (uint64_t)client->max_payload)
         return gf_fail(GOFER_ETOOBIG,
             "the payload of '%s' has %zu bytes, and %d more encrypted: the limit is %lld "
             "(max_payload)",
-            name, size, GF_SEAL_MORE, (long long)client->max_payload);
-    return gf_keys_seal(client->keys, what, bytes, size, out, out_size);
+            name, *size, GF_SEAL_MORE, (long long)client->max_payload);
+    return gf_keys_seal(client->keys, what, bytes, *size, out, size);
 }
 
 // Of a debounced task nobody knows here what id it will have: all calls of a key share the name.
@@ -55,8 +55,8 @@ gofer_status gf_draft_encrypt(gf_draft *d, const gofer_client *client)
         .shared = shared,
         .same = m->id != d->id };
     if (st == GOFER_OK)
-        st = gf_envelope_make(client, &what, m->type, m->payload, m->payload_size,
-            &d->seal->envelope, &m->payload_size);
+        st = gf_envelope_make(client, &what, m->type, m->payload, &m->payload_size,
+            &d->seal->envelope);
     if (st == GOFER_OK)
         m->payload = d->seal->envelope;
     return st;

@@ -4,10 +4,10 @@
 
 #include "client/enqueue.h"
 
-// Bytes as an envelope: gf_free. name: what they are the payload of, for the text of ETOOBIG, which
-// counts the envelope. The client has keys.
+// Bytes as an envelope: gf_free; *size: of the one, then of the other. name: what they are the
+// payload of, for the text of ETOOBIG, which counts the envelope. The client has keys.
 gofer_status gf_envelope_make(const gofer_client *client, const gf_seal_for *what, const char *name,
-    const void *bytes, size_t size, void **out, size_t *out_size);
+    const void *bytes, size_t *size, void **out);
 
 // A draft that is whole but for that: its payload, and the name of its lock if that follows from
 // the payload. Also on failure gf_draft_clear frees what it makes.

@@ -136,7 +136,7 @@ static gofer_status encrypt(gf_schedule *s, const gofer_client *client)
     snprintf(shared, sizeof shared, "cron:%s", s->name);
     const gf_seal_for what = { .type = s->task.type, .id = shared, .shared = true, .same = true };
     gofer_status st = gf_envelope_make(client, &what, s->name, s->task.payload,
-        s->task.payload_size, &envelope, &s->task.payload_size);
+        &s->task.payload_size, &envelope);
     if (st != GOFER_OK)
         return st;
     gf_free((void *)(uintptr_t)s->task.payload);
