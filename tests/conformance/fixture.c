@@ -405,10 +405,35 @@ const char *attempt(const char *kind, int number)
 
 // ---- looking ------------------------------------------------------------------------------
 
+// Is there something to look at? Where it may be, but cannot be had just now (a slot that moves, a
+// server that is replaced), the look is made again for a while.
+static bool seen(gf_broker *b, gofer_status (*look)(gf_broker *, const char *, const char *,
+    gofer_info **), const char *queue, const char *id, gofer_info **out)
+{
+    int64_t until = gf_mono_ms() + PATIENCE_MS;
+    gofer_status st = look(b, queue, id, out);
+    while (st != GOFER_OK && st != GOFER_ENOTFOUND && gf_mono_ms() < until) {
+        gf_sleep_us(5000);
+        st = look(b, queue, id, out);
+    }
+    return st == GOFER_OK;
+}
+
+static gofer_status look_queue(gf_broker *b, const char *queue, const char *id, gofer_info **out)
+{
+    (void)id;
+    return b->ops->inspect->queues(b, queue, out);
+}
+
+static gofer_status look_task(gf_broker *b, const char *queue, const char *id, gofer_info **out)
+{
+    return b->ops->inspect->task(b, queue, id, out);
+}
+
 int64_t queue_number(gf_broker *b, const char *queue, const char *field)
 {
     gofer_info *info;
-    if (b->ops->inspect->queues(b, queue, &info) != GOFER_OK)
+    if (!seen(b, look_queue, queue, NULL, &info))
         return -1;
     int64_t value = gofer_info_int(info, field, -2);
     gofer_info_free(info);
@@ -419,7 +444,7 @@ const char *queue_counts(gf_broker *b, const char *queue)
 {
     static char text[128];
     gofer_info *info;
-    if (b->ops->inspect->queues(b, queue, &info) != GOFER_OK)
+    if (!seen(b, look_queue, queue, NULL, &info))
         return "none";
     snprintf(text, sizeof text, "p%d a%d s%d r%d c%d x%d", (int)gofer_info_int(info, "pending", -1),
         (int)gofer_info_int(info, "active", -1), (int)gofer_info_int(info, "scheduled", -1),
@@ -432,7 +457,7 @@ const char *queue_counts(gf_broker *b, const char *queue)
 int64_t task_number(gf_broker *b, const char *queue, const char *id, const char *field)
 {
     gofer_info *info;
-    if (b->ops->inspect->task(b, queue, id, &info) != GOFER_OK)
+    if (!seen(b, look_task, queue, id, &info))
         return -1;
     int64_t value = gofer_info_int(info, field, -2);
     gofer_info_free(info);
@@ -444,7 +469,7 @@ const char *task_text(gf_broker *b, const char *queue, const char *id, const cha
     static char text[1024];
     gofer_info *info;
     *text = '\0';
-    if (b->ops->inspect->task(b, queue, id, &info) != GOFER_OK)
+    if (!seen(b, look_task, queue, id, &info))
         return text;
     const char *value = gofer_info_text(info, field);
     snprintf(text, sizeof text, "%s", value ? value : "");
