@@ -1,8 +1,8 @@
 """queues - what is measured: gofer, the raw limits of its stores, and its peers, each set up as its
 own documentation advises for many short tasks.
 
-Most are programs with the same modes (bench.c, go/main.go, node/main.js); those in Python are
-measured by python/run.py. What a queue needs is made ready once, or it is passed over.
+Most are programs with the same modes (bench.c, go/main.go, node/main.js, ruby/main.rb); those in
+Python are measured by python/run.py. What a queue needs is made ready once, or it is passed over.
 """
 
 from __future__ import annotations
@@ -95,6 +95,13 @@ def node(queue: Queue, build: Path) -> None:
     queue.program = [words[0], str(folder / "main.js")]
 
 
+def ruby(queue: Queue, build: Path) -> None:
+    """Of the packages of this Ruby, as gem or the system has installed them."""
+    asked = ["-e", "require 'sidekiq'; puts Sidekiq::VERSION"]
+    queue.version = run_quietly([needed("ruby"), *asked], build)
+    queue.program = ["ruby", str(HERE / "ruby" / "main.rb")]
+
+
 class InPython:
     """A peer in Python by way of python/run.py, whose figures are those of these phases."""
 
@@ -159,6 +166,8 @@ QUEUES = (
           MORE - {"kept"},
           "without its log; a connection for each slot; a loop for many", "redis"),
     Queue("bullmq", "redis", node, MORE, "removeOnComplete; addBulk for many", "redis"),
+    Queue("sidekiq", "redis", ruby, MORE - {"timed", "kept"},
+          "no retries; push_bulk for many; a process, ten threads", "redis"),
     Queue("celery", "redis", InPython("celery"), PYTHON, broker="redis"),
     Queue("dramatiq", "redis", InPython("dramatiq"), PYTHON, broker="redis"),
     Queue("taskiq", "redis", InPython("taskiq stream"), PYTHON, broker="redis"),
