@@ -481,6 +481,12 @@ static size_t in_line(gf_sq_store *s)
     return count;
 }
 
+static void await_line(gf_sq_store *s, size_t count)
+{
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS; in_line(s) < count && gf_mono_ms() < end;)
+        gf_sleep_us(200);
+}
+
 typedef struct gathering {
     pthread_t threads[2];
     crashed  *recovery;
@@ -491,11 +497,9 @@ static gofer_status gather(gf_sq_txn *t, void *arg)
 {
     gathering *g = arg;
     bool ok = pthread_create(&g->threads[0], NULL, recover_one, g->recovery) == 0;
-    for (int64_t end = gf_mono_ms() + PATIENCE_MS; in_line(t->store) < 1 && gf_mono_ms() < end;)
-        gf_sleep_us(200);
+    await_line(t->store, 1);
     ok = pthread_create(&g->threads[1], NULL, add_spoiler, NULL) == 0 && ok;
-    for (int64_t end = gf_mono_ms() + PATIENCE_MS; in_line(t->store) < 2 && gf_mono_ms() < end;)
-        gf_sleep_us(200);
+    await_line(t->store, 2);
     CHECK(ok);
     return GOFER_OK;
 }
@@ -536,6 +540,85 @@ static void a_recovery_that_is_run_again_begins_anew(void)
     store_check_sound();
 }
 
+// ---- a connection that is given up ----------------------------------------------------------------
+
+static int refuse_rollback(void *arg, int what, const char *word, const char *b, const char *d,
+    const char *e)
+{
+    (void)arg, (void)b, (void)d, (void)e;
+    return what == SQLITE_TRANSACTION && strcmp(word, "ROLLBACK") == 0 ? SQLITE_DENY : SQLITE_OK;
+}
+
+// Fails so that its transaction cannot be undone, as without any memory.
+static gofer_status lose(gf_sq_txn *t, void *arg)
+{
+    gf_sq_conn *c = t->conn;
+    (void)arg;
+    sqlite3_finalize(c->stmts[GF_SQL_ROLLBACK]);
+    c->stmts[GF_SQL_ROLLBACK] = NULL;
+    CHECK_INT(sqlite3_set_authorizer(c->db, refuse_rollback, NULL), SQLITE_OK);
+    gf_sq_conn_note(c, SQLITE_NOMEM);
+    return GOFER_OK;
+}
+
+static void *write_lost(void *arg)
+{
+    gf_sq_op op = { .run = lose, .tasks = 1 };
+    *(gofer_status *)arg = gf_sq_write(rerun.store, &op);
+    return NULL;
+}
+
+static void *put_beside(void *arg)
+{
+    *(gofer_status *)arg = put_one(&rerun.store->base);
+    return NULL;
+}
+
+typedef struct company {
+    pthread_t    threads[2];
+    gofer_status put, lost;
+} company;
+
+// Leads, until the put and the one who loses its connection stand in line behind it.
+static gofer_status keep_company(gf_sq_txn *t, void *arg)
+{
+    company *c = arg;
+    bool ok = pthread_create(&c->threads[0], NULL, put_beside, &c->put) == 0;
+    await_line(t->store, 1);
+    ok = pthread_create(&c->threads[1], NULL, write_lost, &c->lost) == 0 && ok;
+    await_line(t->store, 2);
+    CHECK(ok);
+    return GOFER_OK;
+}
+
+// Each runs alone after the group has failed, and the connection is lost after the put's commit:
+// that is synced by another one before it is acknowledged.
+static void a_lost_connection_takes_nobody_with_it(void)
+{
+    shim_begin();
+    store_close(store_open());
+    gf_broker *b = store_again();
+    rerun.store = (gf_sq_store *)b;
+    company c = { .put = GOFER_EBROKER };
+    gf_sq_op op = { .run = keep_company, .arg = &c, .tasks = 1 };
+    int before = fault.syncs;
+    CHECK_OK(gf_sq_write(rerun.store, &op));
+    for (size_t i = 0; i < COUNT(c.threads); i++)
+        CHECK_INT(pthread_join(c.threads[i], NULL), 0);
+    CHECK_OK(c.put);
+    CHECK_STATUS(c.lost, GOFER_ENOMEM);
+    CHECK(fault.syncs > before);
+    CHECK_INT(queue_number(b, "q", "pending"), 1);
+    c.lost = GOFER_OK;
+    write_lost(&c.lost);                                // and one by itself
+    CHECK_STATUS(c.lost, GOFER_ENOMEM);
+    CHECK_OK(put_one(b));
+    CHECK_INT(queue_number(b, "q", "pending"), 2);
+    gf_broker_close(b);
+    shim_end();
+    store_check_sound();
+}
+
 static const check_test tests[] = {
     TEST(a_write_that_fails_is_never_acknowledged),
     TEST(a_sync_that_fails_is_never_acknowledged),
@@ -545,6 +628,7 @@ static const check_test tests[] = {
     TEST(who_looks_neither_writes_nor_syncs),
     TEST(much_is_handed_in_step_by_step),
     TEST(a_recovery_that_is_run_again_begins_anew),
+    TEST(a_lost_connection_takes_nobody_with_it),
     TEST(a_want_of_memory_locks_nobody_out),
     TEST(after_a_want_of_memory_what_is_acknowledged_is_synced),
 };

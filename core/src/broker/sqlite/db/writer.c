@@ -310,7 +310,11 @@ gofer_status gf_sq_file_check(gf_sq_store *s, gf_sq_conn *c)
         return gf_fail(GOFER_EBROKER,
             "'%s' had an I/O error or is damaged: nothing is written until it is opened again",
             s->path);
-    if (sqlite3_file_control(c->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK || moved)
+    if (!c->db)                              // given up for want of memory, see roll_back
+        moved = !gf_sq_hold_is_of(s->hold, s->path);
+    else if (sqlite3_file_control(c->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK)
+        moved = 1;
+    if (moved)
         return gf_fail(GOFER_EBROKER, "'%s' was moved, replaced or deleted: open it again",
             s->path);
     if (gf_sq_sidecar_gone(&s->sidecar))
@@ -391,6 +395,14 @@ static void fail_unsynced(gf_sq_store *s, gf_sq_op *first)
     gf_sq_conn_clear(&s->writer);
 }
 
+static bool sync_wal(gf_sq_store *s)
+{
+    if (s->writer.db)
+        return gf_sq_wal_sync(&s->writer);
+    gf_sq_conn_note(&s->writer, SQLITE_NOMEM);
+    return false;
+}
+
 // What has to be on the disk before the callers of a committed group are told. The lock is free
 // but when a checkpoint follows.
 static void settle_group(gf_sq_store *s, gf_sq_op *first)
@@ -398,7 +410,7 @@ static void settle_group(gf_sq_store *s, gf_sq_op *first)
     gf_sq_page *page = s->sidecar.page;
     bool syncs = s->due.sync && s->path && !gf_sq_settled(s, s->due.ticket);
     gf_sq_reach reach = gf_sq_sync_begin(s);
-    if (syncs && !gf_sq_wal_sync(&s->writer)) {
+    if (syncs && !sync_wal(s)) {
         fail_unsynced(s, first);
         return;
     }
@@ -468,6 +480,8 @@ static void write_group(gf_sq_store *s)
         tidy |= (op->flags & GF_SQ_TIDIES) != 0;
     s->due = (gf_sq_due){ 0 };
     run_group(s, group);
+    if (s->due.sync)                     // by another connection, if this one was given up after
+        (void)gf_sq_writer_ready(s);     //   what others of the group have committed
     bool checkpoints = checkpoint_is_due(s, tidy);
     if (!checkpoints)
         gf_sq_sidecar_unlock(&s->sidecar);
