@@ -60,8 +60,9 @@ def _start(folder):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     made = webdriver.Chrome(options, webdriver.ChromeService(server))
-    made.command_executor.client_config.timeout = 2 * PATIENCE
-    made.set_page_load_timeout(PATIENCE)
+    # A browser that gets no core stands still at times, for longer than a page is waited for.
+    made.command_executor.client_config.timeout = 4 * PATIENCE
+    made.set_page_load_timeout(3 * PATIENCE)
     made.set_script_timeout(PATIENCE)
     return made
 
