@@ -71,6 +71,7 @@ static void structs(void)
     FIELD(gofer_flow_options, deadline_ms);
     FIELD(gofer_flow_options, retention_ms);
     FIELD(gofer_flow_options, on_dead);
+    FIELD(gofer_enqueue_options, tenant);
 
     STRUCT(gofer_limit_options);
     FIELD(gofer_limit_options, size);

@@ -283,6 +283,15 @@ void set_priority(gf_message *m, int priority, char room[64])
     m->headers_size = priority ? (size_t)size : 0;
 }
 
+void set_tenant(gf_message *m, const char *tenant, char room[TENANT_ROOM])
+{
+    size_t used = m->headers == room ? m->headers_size : 0;
+    used += (size_t)snprintf(room + used, TENANT_ROOM - used, "%s%c%s", GF_HEADER_TENANT, '\0',
+                tenant) + 1;
+    m->headers = room;
+    m->headers_size = used;
+}
+
 void set_limit_keys(gf_message *m, const char *keys, int cost, char room[LIMIT_ROOM])
 {
     int size = snprintf(room, LIMIT_ROOM, "%s%c%s", GF_HEADER_LIMITS, '\0', keys) + 1;

@@ -62,6 +62,9 @@ void file_check_sound(const char *path);
 gf_message message(const char *queue, const char *id);
 // 0: none. Good for as long as room is.
 void set_priority(gf_message *m, int priority, char room[64]);
+// Its tenant, behind what set_priority has set if this is its room. Good for as long as room is.
+enum { TENANT_ROOM = 400 };
+void set_tenant(gf_message *m, const char *tenant, char room[TENANT_ROOM]);
 // The keys (one in a line) that it counts for. Good for as long as room is.
 enum { LIMIT_ROOM = 1200 };
 void set_limit_keys(gf_message *m, const char *keys, int cost, char room[LIMIT_ROOM]);

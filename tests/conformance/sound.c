@@ -56,10 +56,16 @@ void file_check_sound(const char *file)
         ("SELECT CASE WHEN EXISTS(SELECT 1 FROM held h WHERE NOT EXISTS(SELECT 1 FROM ready r WHERE"
          " r.seq = h.seq) OR NOT EXISTS(SELECT 1 FROM limit_key k WHERE k.lid = h.lid))"
          " OR (SELECT count(*) FROM held) <> (SELECT count(*) FROM ready"
-         " WHERE (seq & ((1 << 40) - 1)) >= (1 << 39) + (201 << 31))"
+         " WHERE (seq & ((1 << 40) - 1)) BETWEEN (1 << 39) + (201 << 31)"
+         " AND (1 << 39) + (228 << 31) - 1)"
          " OR EXISTS(SELECT 1 FROM held h JOIN queue q ON q.qid = h.seq >> 40 WHERE NOT q.limited)"
          " OR EXISTS(SELECT 1 FROM holds h WHERE NOT EXISTS(SELECT 1 FROM active a"
          " WHERE a.seq = h.seq AND a.token = h.token)) THEN 'limits' ELSE 'ok' END"),
+        // Tenants' tasks that wait are those of the last numbers, and their queues know of them.
+        ("SELECT CASE WHEN EXISTS(SELECT seq FROM ready WHERE (seq & ((1 << 40) - 1)) >= (1 << 39)"
+         " + (228 << 31) EXCEPT SELECT seq FROM fair) OR EXISTS(SELECT seq FROM fair EXCEPT"
+         " SELECT seq FROM ready) OR EXISTS(SELECT 1 FROM fair f JOIN queue q USING(qid)"
+         " WHERE NOT q.fair OR f.seq >> 40 <> qid) THEN 'tenants' ELSE 'ok' END"),
         ("SELECT ifnull((SELECT 'empty group ' || name FROM task_group g WHERE set_id IS NULL"
          " AND NOT EXISTS(SELECT 1 FROM member m WHERE m.gid = g.gid)), 'ok')"),
     };

@@ -228,8 +228,12 @@ typedef struct gofer_enqueue_options {
                                         one if it waits; 0: GOFER_EEXIST */
     int32_t           *effect;       /* NULL, or receives a GOFER_EFFECT_ value with GOFER_OK */
     int32_t            plain;        /* 1: not encrypted, whatever keys the client has */
+    const char        *tenant;       /* whose it is: tenants share their queue's line
+                                        (gofer_client_tenant_put), 1 to 255 bytes of UTF-8;
+                                        NULL: nobody's */
 } gofer_enqueue_options;
 
+enum { GOFER_TENANT_WEIGHT_MAX = 100 };
 /* Of a task's priority, and as far below 0. */
 enum { GOFER_PRIORITY_MAX = 100 };
 enum {
@@ -608,7 +612,7 @@ GOFER_API gofer_status gofer_client_tasks(gofer_client *client, const char *queu
  *  progress_total, progress_text (active), orphaned (1: active, but its lease has run out: nobody
  *  works on it, and it will be recovered; of gofer_client_task alone), completed_at_ms,
  *  expires_at_ms (completed), archived_at_ms (archived), group (aggregating), start_by_ms (dropped
- *  if not started by then), priority, limits (keys, one in a line), limit_cost, ordered,
+ *  if not started by then), priority, tenant, limits (keys, one in a line), limit_cost, ordered,
  *  ordered_dead ("block"), waits_for (pending: the key that has no room for it), retry (policy),
  *  on_dead, on_dead_queue, schedule (the cron entry it comes from), unique (text: what its lock
  *  lives for), snoozes, cancel_requested (0/1), checkpoint_size, sealed_for (what its encrypted
@@ -1020,6 +1024,31 @@ GOFER_API gofer_status gofer_client_flow_wait(gofer_client *client, const char *
  *  done), GOFER_EINVAL, GOFER_EUNSUPPORTED. */
 GOFER_API gofer_status gofer_client_flow_result(gofer_client *client, const char *id,
     const char *step, void **bytes, size_t *size);
+/** How large the share of a tenant in a queue is: of what waits there of all its tenants
+ *  (gofer_enqueue_options.tenant) weight tasks of this one are taken while one is of a tenant
+ *  without a weight. Holds for all that get in line from now on; the queue is made if it is new.
+ *
+ *  queue   NULL: "default"
+ *  tenant  1 to 255 bytes of UTF-8
+ *  weight  1 to GOFER_TENANT_WEIGHT_MAX
+ *
+ *  Errors: GOFER_EINVAL, GOFER_EUNSUPPORTED (the store has no fair lines). */
+GOFER_API gofer_status gofer_client_tenant_put(gofer_client *client, const char *queue,
+    const char *tenant, int32_t weight);
+/** Its weight is 1 again, as that of all others. Errors: GOFER_ENOTFOUND (it had none). */
+GOFER_API gofer_status gofer_client_tenant_remove(gofer_client *client, const char *queue,
+    const char *tenant);
+/** A page of a queue's tenants that have a weight or tasks that wait, in the order of their names.
+ *  cursor NULL: the first; else the list's field next_cursor, which is missing on the last page.
+ *  limit 1 to 1000; 0: 100. Fields: tenant, queue, weight, waiting (about how many of its tasks
+ *  wait: it is told by the order they are in). Errors: GOFER_EINVAL, GOFER_ENOTFOUND (no such
+ *  queue). */
+GOFER_API gofer_status gofer_client_tenants(gofer_client *client, const char *queue,
+    const char *cursor, int32_t limit, gofer_info **out);
+/** A list of one: this tenant, as above. Errors: GOFER_ENOTFOUND (it has neither a weight nor a
+ *  task that waits). */
+GOFER_API gofer_status gofer_client_tenant(gofer_client *client, const char *queue,
+    const char *tenant, gofer_info **out);
 
 /* ---- The audit: who did what ------------------------------------------------ */
 

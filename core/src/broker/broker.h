@@ -23,6 +23,7 @@
 #include "broker/live.h"
 #include "broker/shards.h"
 #include "broker/tasks.h"
+#include "broker/tenants.h"
 #include "broker/transfer.h"
 #include "broker/types.h"
 #include "broker/upkeep.h"
@@ -63,6 +64,7 @@ typedef struct gf_broker_ops {
     const gf_shards_ops   *shards;
     const gf_limits_ops   *limits;
     const gf_flows_ops    *flows;
+    const gf_tenants_ops  *tenants;
 } gf_broker_ops;
 
 // Every broker begins with this.

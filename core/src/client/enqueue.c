@@ -249,6 +249,19 @@ static gofer_status set_priority(const gofer_enqueue_options *o, gf_task_options
     return GOFER_OK;
 }
 
+static gofer_status set_tenant(const gofer_client *client, const gofer_enqueue_options *o,
+    gf_task_options *own)
+{
+    if (!o->tenant)
+        return GOFER_OK;
+    gofer_status st = gf_check_name("tenant", o->tenant);
+    if (st == GOFER_OK && client && client->broker && !client->broker->ops->tenants)
+        st = gf_fail(GOFER_EUNSUPPORTED, "tenant: the store '%s' has no fair lines",
+            client->url.scheme);
+    own->tenant = o->tenant;
+    return st;
+}
+
 // *keys: as they go into a header, gf_free.
 static gofer_status set_limits(const gofer_client *client, const gofer_enqueue_options *o,
     gf_task_options *own, char **keys)
@@ -297,7 +310,8 @@ static bool is_plain(const gofer_enqueue_options *o)
                        o->expires_ms | o->priority | o->limit_cost | o->ordered_dead |
                        o->debounce_ms | o->max_wait_ms | o->debounce_mode | o->replace) != 0;
     return !numbers && !o->unique_key && !o->group && !o->retry && !o->on_dead &&
-        !o->on_dead_queue && !o->limits && !o->ordered && !o->debounce_key;
+        !o->on_dead_queue && !o->limits && !o->ordered && !o->debounce_key &&
+        !o->tenant;
 }
 
 static gofer_status set_own(gf_draft *d, const gofer_client *client, const gofer_enqueue_options *o)
@@ -309,6 +323,8 @@ static gofer_status set_own(gf_draft *d, const gofer_client *client, const gofer
         st = set_expiry(d, o, &own);
     if (st == GOFER_OK)
         st = set_priority(o, &own);
+    if (st == GOFER_OK)
+        st = set_tenant(client, o, &own);
     if (st == GOFER_OK)
         st = set_policies(o, &own);
     if (st == GOFER_OK)

@@ -149,6 +149,8 @@ FIELD(task, start_by_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0",
     "It is dropped unless it has started by then.")
 FIELD(task, priority, INT, none, MAYBE, BOTH, "0.1.0",
     "From -100 to 100: it is taken before tasks of its queue with a lower one; missing: 0.")
+FIELD(task, tenant, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "Whose it is: with whose tasks it shares its queue's line.")
 FIELD(task, limits, TEXT, none, MAYBE, BOTH, "0.1.0",
     "The limit keys that it counts for, one in a line.")
 FIELD(task, limit_cost, INT, count, MAYBE, BOTH, "0.1.0",
@@ -337,6 +339,13 @@ FIELD(limit, over, TEXT, none, ALWAYS, BOTH, "0.1.0",
     "What becomes of a task that has no room: wait, refuse or cancel-oldest.")
 FIELD(limit, scope, TEXT, none, ALWAYS, BOTH, "0.1.0",
     "What is counted together: store (all queues) or queue (each by itself).")
+
+KIND(tenant, "gofer_client_tenants gofer_client_tenant", "How tenants share a queue.")
+FIELD(tenant, tenant, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its name.")
+FIELD(tenant, queue, TEXT, none, ALWAYS, BOTH, "0.1.0", "The queue.")
+FIELD(tenant, weight, INT, count, ALWAYS, BOTH, "0.1.0",
+    "So many of its tasks are taken in a round.")
+FIELD(tenant, waiting, INT, count, ALWAYS, BOTH, "0.1.0", "About so many of its tasks wait.")
 
 KIND(limit_key, "gofer_client_limit_keys gofer_client_limit_key",
     "A key that tasks run for or wait for, with the numbers of its limit.")

@@ -380,7 +380,8 @@ static int set_options(gofer_info *info, const gf_message *m)
         gf_info_set_text(info, "schedule", o.schedule) |
         gf_info_set_text(info, "unique", o.unique) |
         gf_info_set_text(info, "sealed_for", o.sealed_for) |
-        set_unless_zero(info, "priority", o.priority) | gf_info_set_text(info, "limits", o.limits) |
+        set_unless_zero(info, "priority", o.priority) | gf_info_set_text(info, "tenant", o.tenant) |
+        gf_info_set_text(info, "limits", o.limits) |
         set_unless_zero(info, "limit_cost", o.cost) | set_ordered(info, &o) |
         set_unless_zero(info, "snoozes", o.snoozes);
 }

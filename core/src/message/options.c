@@ -11,6 +11,7 @@
 
 #include "util/alloc.h"
 #include "util/error.h"
+#include "util/text.h"
 
 // Of these numbers alone one may be negative.
 static int64_t priority_of(const char *text)
@@ -54,6 +55,7 @@ static const known all[] = {
     TEXT(GF_HEADER_ON_DEAD_QUEUE, on_dead_queue),
     TEXT(GF_HEADER_UNIQUE, unique),
     { GF_HEADER_PRIORITY, SIZE_MAX, offsetof(gf_task_options, priority), priority_of },
+    TEXT(GF_HEADER_TENANT, tenant),
     TEXT(GF_HEADER_LIMITS, limits),
     NUMBER(GF_HEADER_COST, cost),
     TEXT(GF_HEADER_ORDERED, ordered),
@@ -98,11 +100,27 @@ int32_t gf_priority_of(const gf_message *m)
     return 0;
 }
 
+static bool is_tenant(const char *name)
+{
+    size_t size = strlen(name);
+    return size > 0 && size <= GF_NAME_MAX;
+}
+
+const char *gf_tenant_of(const gf_message *m)
+{
+    const char *key, *value;
+    for (size_t at = 0; gf_headers_next(m->headers, m->headers_size, &at, &key, &value);)
+        if (strcmp(key, GF_HEADER_TENANT) == 0)
+            return is_tenant(value) ? value : NULL;
+    return NULL;
+}
+
 bool gf_is_plain(const gf_message *m)
 {
     const char *key, *value;
     for (size_t at = 0; gf_headers_next(m->headers, m->headers_size, &at, &key, &value);)
         if (strcmp(key, GF_HEADER_LIMITS) == 0 || strcmp(key, GF_HEADER_ORDERED) == 0 ||
+            (strcmp(key, GF_HEADER_TENANT) == 0 && is_tenant(value)) ||
             (strcmp(key, GF_HEADER_PRIORITY) == 0 && priority_of(value) != 0))
             return false;
     return true;

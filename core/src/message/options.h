@@ -22,6 +22,7 @@
 #define GF_HEADER_UNIQUE        "gofer-unique"      // "start": its unique lock lives until it
                                                     //   starts; "ttl": until its time is over
 #define GF_HEADER_PRIORITY      "gofer-priority"    // from -100 to 100: its place in the queue
+#define GF_HEADER_TENANT        "gofer-tenant"      // with whose tasks it shares its queue's line
 #define GF_HEADER_LIMITS        "gofer-limit"       // keys it counts for (limit_keys.h)
 #define GF_HEADER_COST          "gofer-cost"        // what its start takes of their rates
 #define GF_HEADER_ORDERED       "gofer-ordered"     // "ordered:" and the key of those that run one
@@ -46,6 +47,7 @@ typedef struct gf_task_options {
     int64_t     snoozes;
     int64_t     checkpoint;
     int64_t     priority;          // 0: none
+    const char *tenant;
     const char *limits;            // as in its header
     int64_t     cost;              // 0: 1
     const char *ordered, *ordered_dead;    // as in their headers
@@ -59,7 +61,10 @@ enum { GF_PRIORITY_MAX = GOFER_PRIORITY_MAX };  // and as far below 0
 bool gf_task_options_read(const gf_message *m, gf_task_options *out);
 // Only its priority: 0 if it has none that can be.
 int32_t gf_priority_of(const gf_message *m);
-// It has neither a priority nor keys: where it stands, and when it runs, is as it comes.
+// Only its tenant, borrowed from the headers: NULL if it has none that can be.
+const char *gf_tenant_of(const gf_message *m);
+// It has neither a priority, nor a tenant, nor keys: where it stands, and when it runs, is as it
+// comes.
 bool gf_is_plain(const gf_message *m);
 // Append what is set to packed headers (gf_alloc; NULL: none yet), which must hold none of
 // it. ENOMEM leaves them.

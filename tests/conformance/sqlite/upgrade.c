@@ -7,7 +7,7 @@
 #include "suites.h"
 #include "util/clock.h"
 
-// The tables as versions 1 to 9 made them.
+// The tables as versions 1 to 10 made them.
 #define BODY \
     "bid INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL, enqueued_ms INTEGER NOT NULL, " \
     "timeout_ms INTEGER NOT NULL, deadline_ms INTEGER NOT NULL, retention_ms INTEGER NOT NULL, " \
@@ -140,6 +140,25 @@ static const char version_9[] =
     "CREATE UNIQUE INDEX debounce_key ON debounce(qid, key);"
     "CREATE INDEX debounce_until ON debounce(until_ms);"
     "PRAGMA user_version = 9;";
+static const char version_10[] =
+    "CREATE TABLE flow(fid INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+    "  hash BLOB NOT NULL, state INTEGER NOT NULL, on_dead INTEGER NOT NULL,"
+    "  stop INTEGER NOT NULL DEFAULT 0, total INTEGER NOT NULL, remaining INTEGER NOT NULL,"
+    "  failed INTEGER NOT NULL DEFAULT 0, created_ms INTEGER NOT NULL,"
+    "  ended_ms INTEGER NOT NULL DEFAULT 0, deadline_ms INTEGER NOT NULL,"
+    "  retention_ms INTEGER NOT NULL, wake_ms INTEGER NOT NULL DEFAULT 0,"
+    "  cancel_from INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE INDEX flow_wake ON flow(wake_ms) WHERE wake_ms > 0;"
+    "CREATE TABLE step(sid INTEGER PRIMARY KEY, state INTEGER NOT NULL, open INTEGER NOT NULL,"
+    "  broken INTEGER NOT NULL DEFAULT 0, asks INTEGER NOT NULL, run_at_ms INTEGER NOT NULL,"
+    "  delay_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL DEFAULT 0, fid INTEGER NOT NULL,"
+    "  name TEXT NOT NULL, queue TEXT NOT NULL, why TEXT, " BODY ", result BLOB) STRICT;"
+    "CREATE UNIQUE INDEX step_name ON step(fid, name);"
+    "CREATE INDEX step_ready ON step(sid) WHERE state = 1;"
+    "CREATE TABLE dep(parent INTEGER NOT NULL, child INTEGER NOT NULL, rule INTEGER NOT NULL,"
+    "  PRIMARY KEY(parent, child)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX dep_child ON dep(child);"
+    "PRAGMA user_version = 10;";
 
 // Of queue 1, and of one that is gone.
 static const char ticks[] =
@@ -225,6 +244,8 @@ static void begin_with(int version)
         run_sql(version_8);
     if (version >= 9)
         run_sql(version_9);
+    if (version >= 10)
+        run_sql(version_10);
 }
 
 static void everything_is_there(gf_broker *b)
@@ -411,6 +432,25 @@ static void a_file_of_version_9_is_brought_up_to_date(void)
     const gf_flow_plan plan = { .id = "f", .steps = steps, .count = 2, .retention_ms = 60000 };
     CHECK_OK(b->ops->flows->start(b, &plan));
     drain_expecting(b, "fresh", "f:0 f:1");
+    gf_broker_close(b);
+    store_check_sound();
+}
+
+// Tenants share a queue from then on.
+static void a_file_of_version_10_is_brought_up_to_date(void)
+{
+    static const char *const tenants[] = { "a", "a", "b" }, *const ids[] = { "a1", "a2", "b1" };
+    an_older_file_is_brought_up_to_date(10);
+    gf_broker *b = store_again();
+    worker_register(b, "w");
+    put(b, "fresh", "plain");
+    for (size_t i = 0; i < COUNT(ids); i++) {
+        char room[TENANT_ROOM];
+        gf_message m = message("fresh", ids[i]);
+        set_tenant(&m, tenants[i], room);
+        CHECK_OK(put_message(b, &m, 0));
+    }
+    drain_expecting(b, "fresh", "plain a1 b1 a2");
     gf_broker_close(b);
     store_check_sound();
 }
@@ -716,6 +756,7 @@ static const check_test tests[] = {
     TEST(a_file_of_version_7_is_brought_up_to_date),
     TEST(a_file_of_version_8_is_brought_up_to_date),
     TEST(a_file_of_version_9_is_brought_up_to_date),
+    TEST(a_file_of_version_10_is_brought_up_to_date),
     TEST(several_may_bring_it_up_to_date_at_once),
     TEST(a_copy_without_a_wal_is_opened),
     TEST(a_sound_store_has_nothing_to_tell),

@@ -413,6 +413,13 @@ static const gf_flows_ops flows = {
     .result = gf_sq_flow_result,
 };
 
+static const gf_tenants_ops tenants = {
+    .put = gf_sq_tenant_put,
+    .drop = gf_sq_tenant_drop,
+    .list = gf_sq_tenants,
+    .tenant = gf_sq_tenant,
+};
+
 const gf_broker_ops gf_sqlite_ops = {
     .schemes = schemes,
     .open = open_store,
@@ -432,4 +439,5 @@ const gf_broker_ops gf_sqlite_ops = {
     .audit = &audit,
     .limits = &limits,
     .flows = &flows,
+    .tenants = &tenants,
 };

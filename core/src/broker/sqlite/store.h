@@ -239,6 +239,7 @@ typedef struct gf_sq_queue {
     int64_t  qid, tail, paused_ms;
     bool     ranked;                     // it has had a task with a priority
     bool     limited;                    // it has had one with limit keys, or a limit of its own
+    bool     fair;                       // tenants' tasks may wait in it
     int64_t  count[GF_STATE_COUNT];      // with the changes
     int64_t  change[GF_STATE_COUNT];
     int64_t  processed, failed;          // changes only
@@ -320,27 +321,43 @@ enum { GF_SQ_QID_MAX = (1 << 23) - 2 };  // 23 bits, and there is a number behin
 static inline int64_t gf_sq_qid_of(int64_t seq) { return seq >> GF_SQ_SEQ_BITS; }
 static inline int64_t gf_sq_first_seq(int64_t qid) { return qid << GF_SQ_SEQ_BITS; }
 
-// Behind all lanes stand those that wait for a limit's key.
-static inline bool gf_sq_is_held(int64_t seq)
+// Behind all lanes stand those that wait for a limit's key, and in the last numbers tenants' tasks
+// whose turn it is not yet (limit/fair.c).
+enum { GF_SQ_LANES_FAIR = 228 };
+static inline bool gf_sq_is_behind(int64_t seq, int32_t lane)
 {
-    return gf_sq_is_ranked(seq) &&
-        (seq & (GF_SQ_RANKED - 1)) >= (int64_t)GF_SQ_LANES << GF_SQ_LANE_BITS;
+    return gf_sq_is_ranked(seq) && (seq & (GF_SQ_RANKED - 1)) >= (int64_t)lane << GF_SQ_LANE_BITS;
 }
+static inline bool gf_sq_is_held(int64_t seq) { return gf_sq_is_behind(seq, GF_SQ_LANES); }
+static inline bool gf_sq_is_fair(int64_t seq) { return gf_sq_is_behind(seq, GF_SQ_LANES_FAIR); }
 
-// A queue's tasks that wait, in the order in which they are taken: those with a priority above 0,
-// the plain ones, those with one below; and those that are not taken: they wait for a key.
+// A queue's tasks that wait, in the order in which they are taken: those with a priority above 0
+// and, before the plain ones, tenants' whose turn it was; the plain ones; those with one below; and
+// those that are not taken where they are: they wait for a key, or for their tenant's turn.
 enum { GF_SQ_SPANS = 3, GF_SQ_SPAN_HELD = GF_SQ_SPANS, GF_SQ_SPANS_ALL };
 typedef struct gf_sq_span { int64_t first, last; } gf_sq_span;
 gf_sq_span gf_sq_span_of(int64_t qid, int which);
-// A task of this priority has come to the queue, whatever it waits for: from now on all that get in
-// line there are asked for theirs.
-void gf_sq_lane_expect(gf_sq_txn *t, gf_sq_queue *q, int32_t priority);
+gf_sq_span gf_sq_lanes_span(int64_t qid, int32_t first, int32_t last);     // of lanes alone
+// What a task's place in line depends on.
+typedef struct gf_sq_standing {
+    int32_t priority;
+    char    tenant[GF_NAME_MAX + 1];     // "": none
+} gf_sq_standing;
+static const gf_sq_standing gf_sq_plain = { 0 };
+void gf_sq_standing_of(const gf_message *m, gf_sq_standing *out);
+bool gf_sq_stands_plain(const gf_sq_standing *s);
+// One that stands so has come to the queue, whatever it waits for: from now on all that get in line
+// there are asked for theirs.
+void gf_sq_lane_expect(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_standing *s);
 // The lane of a number; the plain line's is GF_SQ_LANE_PLAIN.
 int32_t gf_sq_lane_of(int64_t seq);
-// A fresh seq at the end of the priority's line; 0 is gf_sq_queue_next.
-int64_t gf_sq_line_next(gf_sq_txn *t, gf_sq_queue *q, int32_t priority);
+// The last number of a lane that is taken, or the lane's first.
+int64_t gf_sq_lane_end(gf_sq_txn *t, int64_t qid, int32_t lane);
+// A fresh seq for one that gets in line, at the end of its priority's or by its tenant's turn.
+int64_t gf_sq_line_next(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_standing *s);
 // Of a row of ready or later; without looking where the queue has never had any.
-int32_t gf_sq_row_priority(gf_sq_txn *t, const gf_sq_queue *q, gf_state state, int64_t seq);
+void gf_sq_row_standing(gf_sq_txn *t, const gf_sq_queue *q, gf_state state, int64_t seq,
+    gf_sq_standing *out);
 // A row has come to later: it leaves its lane, or those who wait for a key. Its seq from now on.
 int64_t gf_sq_lane_leave(gf_sq_txn *t, gf_sq_queue *q, int64_t seq);
 
@@ -720,6 +737,8 @@ void gf_sq_release_all(gf_sq_txn *t);
 int64_t gf_sq_release_some(gf_sq_txn *t, gf_sq_gate *g, int64_t most);
 // One that waited is gone from the line.
 void gf_sq_unpark(gf_sq_txn *t, int64_t seq);
+// A row of ready, and what leads to it, has another number. False: there is no such row.
+bool gf_sq_renumber(gf_sq_txn *t, int64_t from, int64_t to);
 // forward's part: gates whose time has come, at most limit. How many.
 size_t  gf_sq_gates_look(gf_sq_txn *t, size_t limit);
 int64_t gf_sq_gates_next(gf_sq_conn *c);         // when the next one's time comes; GF_NONE_DUE
@@ -769,6 +788,35 @@ void gf_sq_flows_flush(gf_sq_txn *t);
 size_t gf_sq_flow_advance(gf_sq_txn *t, int64_t fid, size_t limit);
 // A put of a step's task.
 gofer_status gf_sq_put_step(gf_sq_txn *t, const gf_message *m, int64_t run_at_ms, int64_t sid);
+// ---- tenants (limit/fair.c, limit/tenants.c) ----------------------------------------------------
+
+// A fresh seq for a tenant's task (or "", of a priority) that gets in line, and its turn.
+int64_t gf_sq_fair_add(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_standing *s);
+// The first lane from this one on in which tenants' tasks wait; GF_SQ_LANES: none.
+int32_t gf_sq_fair_lane(gf_sq_txn *t, const gf_sq_queue *q, int32_t from);
+// A line that tenants share, as a take goes along it.
+typedef struct gf_sq_fair_line {
+    int32_t lane;
+    int64_t now, plain;                  // the tag of the latest; the next of the plain line
+    size_t  drawn;
+} gf_sq_fair_line;
+void gf_sq_fair_begin(gf_sq_txn *t, const gf_sq_queue *q, int32_t lane, gf_sq_fair_line *out);
+// Who is next, of `most` at the most: that many of the plain line, of which so many wait, or (0)
+// `drawn` tenants' tasks, which are at the end of the line's lane from now on.
+typedef struct gf_sq_fair_turn {
+    size_t plain, drawn;
+} gf_sq_fair_turn;
+gf_sq_fair_turn gf_sq_fair_next(gf_sq_txn *t, gf_sq_queue *q, gf_sq_fair_line *line, size_t plain,
+    size_t most);
+void gf_sq_fair_save(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_fair_line *line);
+// If no tenant's task waits in the queue any more, its takes are as before from now on.
+void gf_sq_fair_look(gf_sq_txn *t, gf_sq_queue *q);
+void gf_sq_tenants_drop(gf_sq_txn *t, int64_t qid);      // with their queue
+gofer_status gf_sq_tenant_put(gf_broker *b, const char *queue, const char *name, int64_t weight);
+gofer_status gf_sq_tenant_drop(gf_broker *b, const char *queue, const char *name);
+gofer_status gf_sq_tenants(gf_broker *b, const char *queue, const char *after, size_t limit,
+    gofer_info **out);
+gofer_status gf_sq_tenant(gf_broker *b, const char *queue, const char *name, gofer_info **out);
 
 // ---- groups (group.c, set.c) --------------------------------------------------------------------
 

@@ -14,7 +14,9 @@
 
 static void to_tail(gf_sq_txn *t, gf_sq_queue *q, int64_t seq)
 {
-    int64_t at_tail = gf_sq_line_next(t, q, gf_sq_row_priority(t, q, GF_RETRY, seq));
+    gf_sq_standing standing;
+    gf_sq_row_standing(t, q, GF_RETRY, seq, &standing);
+    int64_t at_tail = gf_sq_line_next(t, q, &standing);
     GF_SQ_RUN(t->conn, GF_SQL_LATER_TO_READY, seq, at_tail, t->now_ms);
     GF_SQ_RUN(t->conn, GF_SQL_LATER_ID_MOVE, seq, at_tail);
     GF_SQ_RUN(t->conn, GF_SQL_LATER_DROP, seq);

@@ -105,6 +105,7 @@ static void drop_rest(gf_sq_txn *t, int64_t qid)
     gf_sq_gates_flush(t);
     gf_sq_gates_forget(t->gates);
     GF_SQ_RUN(t->conn, GF_SQL_KEY_DROP_QUEUE, qid);
+    gf_sq_tenants_drop(t, qid);
     gf_sq_counts_flush(t);               // before the row goes, and nothing of it is kept
     gf_sq_counts_forget(t->counts);
     GF_SQ_RUN(t->conn, GF_SQL_QUEUE_DROP, qid);

@@ -58,7 +58,9 @@ static void set_payload(gf_sq_txn *t, gf_state state, int64_t seq, const editing
 
 static void to_tail(gf_sq_txn *t, gf_sq_queue *q, int64_t seq)
 {
-    int64_t at_tail = gf_sq_line_next(t, q, gf_sq_row_priority(t, q, GF_PENDING, seq));
+    gf_sq_standing standing;
+    gf_sq_row_standing(t, q, GF_PENDING, seq, &standing);
+    int64_t at_tail = gf_sq_line_next(t, q, &standing);
     GF_SQ_RUN(t->conn, GF_SQL_READY_TO_TAIL, seq, at_tail, t->now_ms);
     GF_SQ_RUN(t->conn, GF_SQL_READY_ID_MOVE, seq, at_tail);
     GF_SQ_RUN(t->conn, GF_SQL_READY_DROP_RANGE, seq, seq);

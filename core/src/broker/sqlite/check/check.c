@@ -52,11 +52,18 @@ enum {
     "AND seq < (q.qid + 1) << 40)"
 // Rows behind all lanes wait for a limit's key, which `held` names (limit/admit.c).
 #define BEHIND "(seq & 1099511627775) >= 549755813888 + (201 << 31)"
-#define UNHELD "seq IN (SELECT seq FROM ready r WHERE " BEHIND \
+#define FAIR "(seq & 1099511627775) >= 549755813888 + (228 << 31)"
+#define UNHELD "seq IN (SELECT seq FROM ready r WHERE " BEHIND " AND NOT " FAIR \
                " AND NOT EXISTS(SELECT 1 FROM held h WHERE h.seq = r.seq))"
 #define HELD_BY_NOBODY \
     "NOT EXISTS(SELECT 1 FROM ready r WHERE r.seq = held.seq) OR lid NOT IN (SELECT lid FROM " \
     "limit_key)"
+// The last of these are tenants' whose turn it is not yet (limit/fair.c).
+#define NO_TURN "seq IN (SELECT seq FROM ready r WHERE " FAIR \
+                " AND NOT EXISTS(SELECT 1 FROM fair f WHERE f.seq = r.seq))"
+#define TURN_OF_NOBODY \
+    "NOT EXISTS(SELECT 1 FROM ready r WHERE r.seq = fair.seq) OR qid <> seq >> 40"
+#define UNFAIR "q.fair = 0 AND EXISTS(SELECT 1 FROM fair f WHERE f.qid = q.qid)"
 // Their own places are not known any more: the end of the line.
 #define LOST_KEY "(SELECT lid FROM limit_key WHERE key = '{lost}' AND qid = 0)"
 #define NEW_PLACE \
@@ -137,6 +144,21 @@ static const defect defects[] = {
         "INSERT INTO held(lid, lane, since_ms, place, seq) SELECT " LOST_KEY
         ", 100, since_ms, " NEW_PLACE ", seq FROM ready WHERE " UNHELD "; "
         "UPDATE queue AS q SET tail = " LAST_PLACE " WHERE tail < " LAST_PLACE },
+    { { "turn-left", GF_WARNING, "tasks that are gone still have their tenant's turn",
+          "--repair strikes them off" },
+        "SELECT seq, qid FROM fair WHERE " TURN_OF_NOBODY,
+        "DELETE FROM fair WHERE seq IN (SELECT seq FROM fair WHERE " TURN_OF_NOBODY ")" },
+    { { "turn-lost", GF_ERROR, "tenants' tasks have no turn: they never run",
+          "--repair lets them be next of their queues' tenants" },
+        "SELECT id, seq >> 40 FROM ready WHERE " NO_TURN,
+        "UPDATE queue SET fair = 1, ranked = 1 WHERE fair = 0 AND qid IN (SELECT seq >> 40 "
+        "FROM ready WHERE " NO_TURN "); "
+        "INSERT INTO fair(qid, lane, tag, seq) SELECT seq >> 40, 100, 0, seq FROM ready WHERE "
+        NO_TURN },
+    { { "turns-unknown", GF_ERROR, "queues have tenants and do not know of it: these never run",
+          "--repair tells the queues" },
+        "SELECT q.name, q.qid FROM queue q WHERE " UNFAIR,
+        "UPDATE queue AS q SET fair = 1, ranked = 1 WHERE " UNFAIR },
     { { "hold-left", GF_NOTE, "claims that have ended are still noted for limits",
           "they count no more: --repair strikes them off" },
         "SELECT seq, seq >> 40 FROM holds WHERE " NO_CLAIM,

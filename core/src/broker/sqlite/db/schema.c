@@ -5,7 +5,7 @@
 #include "broker/sqlite/store.h"
 #include "util/error.h"
 
-enum { APPLICATION_ID = 0x676F6672, SCHEMA_VERSION = 10 };
+enum { APPLICATION_ID = 0x676F6672, SCHEMA_VERSION = 11 };
 
 #define BODY \
     "bid INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL, enqueued_ms INTEGER NOT NULL, " \
@@ -191,10 +191,25 @@ static const char version_10[] =
     "  PRIMARY KEY(parent, child)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX dep_child ON dep(child);";
 
+// Tenants that share a queue's lines (limit/fair.c): their weights, when each line's tenants are
+// through, what the time of each line is, and of the tasks that wait the tags.
+static const char version_11[] =
+    "ALTER TABLE queue ADD COLUMN fair INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE tenant(qid INTEGER NOT NULL, name TEXT NOT NULL, weight INTEGER NOT NULL,"
+    "  PRIMARY KEY(qid, name)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE fair_tenant(qid INTEGER NOT NULL, name TEXT NOT NULL, lane INTEGER NOT NULL,"
+    "  finish INTEGER NOT NULL, PRIMARY KEY(qid, name, lane)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX fair_tenant_finish ON fair_tenant(qid, lane, finish);"
+    "CREATE TABLE fair_line(qid INTEGER NOT NULL, lane INTEGER NOT NULL, now INTEGER NOT NULL,"
+    "  plain INTEGER NOT NULL, PRIMARY KEY(qid, lane)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE fair(qid INTEGER NOT NULL, lane INTEGER NOT NULL, tag INTEGER NOT NULL,"
+    "  seq INTEGER NOT NULL, PRIMARY KEY(qid, lane, tag, seq)) STRICT, WITHOUT ROWID;"
+    "CREATE UNIQUE INDEX fair_seq ON fair(seq);";
+
 // steps[n] turns version n into n + 1. The first makes everything.
 static const char *const steps[SCHEMA_VERSION] = {
     version_1, version_2, version_3, version_4, version_5, version_6, version_7,
-    version_8, version_9, version_10,
+    version_8, version_9, version_10, version_11,
 };
 
 gofer_status gf_sq_schema_check(gf_sq_conn *c, const char *path, bool *is_new)

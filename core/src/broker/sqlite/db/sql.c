@@ -12,7 +12,7 @@
 // The states as broker.h numbers them: 2 scheduled, 3 retry, 4 completed, 5 archived, 6
 // aggregating. They are literals here so that the partial indexes of `later` match.
 #define QUEUE_COLUMNS \
-    "qid, tail, paused_ms, ranked, limited, pending, active, scheduled, retry, completed, " \
+    "qid, tail, paused_ms, ranked, limited, fair, pending, active, scheduled, retry, completed, " \
     "archived, aggregating, name"
 
 #define WORKER_COLUMNS \
@@ -90,6 +90,17 @@
     "AND NOT (" IS_QUEUES ") AND NOT EXISTS(SELECT 1 FROM held h WHERE h.lid = k.lid) " \
     "AND NOT EXISTS(SELECT 1 FROM holds r WHERE r.lid = k.lid)"
 
+// Of a name n its weight, and how far it is ahead in its lines.
+#define TENANT_COLUMNS \
+    "n.name, coalesce((SELECT t.weight FROM tenant t WHERE t.qid = ?1 AND t.name = n.name), 1), " \
+    "(SELECT sum(max(" BOUNDED("f.finish") " - coalesce(l.now, 0), 0)) FROM fair_tenant f " \
+    "LEFT JOIN fair_line l USING(qid, lane) WHERE f.qid = ?1 AND f.name = n.name) "
+
+// Nobody is ahead of the line's time any more.
+#define LINES_AHEAD \
+    "UPDATE fair_line SET now = max(now, coalesce((SELECT max(f.finish) FROM fair_tenant f " \
+    "WHERE f.qid = fair_line.qid AND f.lane = fair_line.lane), 0)) WHERE qid = ?1"
+
 const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_BEGIN] = "BEGIN IMMEDIATE",
     [GF_SQL_BEGIN_READ] = "BEGIN",
@@ -108,6 +119,7 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_QUEUE_PAUSE] = "UPDATE queue SET paused_ms = ?2 WHERE qid = ?1",
     [GF_SQL_QUEUE_RANKED] = "UPDATE queue SET ranked = 1 WHERE qid = ?1",
     [GF_SQL_QUEUE_LIMITED] = "UPDATE queue SET limited = 1 WHERE qid = ?1",
+    [GF_SQL_QUEUE_FAIR] = "UPDATE queue SET ranked = 1, fair = ?2 WHERE qid = ?1",
     [GF_SQL_QUEUE_DROP] = "DELETE FROM queue WHERE qid = ?1",
     [GF_SQL_QUEUE_DOOM] =
         "UPDATE queue SET name = '{deleted}' || qid, paused_ms = 1 WHERE qid = ?1",
@@ -706,4 +718,44 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
                         "WHERE d.child = ?1 ORDER BY d.parent",
     [GF_SQL_DEPS_DROP] = "DELETE FROM dep WHERE parent BETWEEN ?1 AND ?2",
     [GF_SQL_EXTRA_ENSURE] = "INSERT OR IGNORE INTO extra(xid) VALUES(?1)",
+    [GF_SQL_TENANT_SET] = "INSERT INTO tenant(qid, name, weight) VALUES(?1, ?2, ?3) "
+                          "ON CONFLICT(qid, name) DO UPDATE SET weight = ?3",
+    [GF_SQL_TENANT_DROP] = "DELETE FROM tenant WHERE qid = ?1 AND name = ?2",
+    [GF_SQL_TENANT_WEIGHT] = "SELECT weight FROM tenant WHERE qid = ?1 AND name = ?2",
+    [GF_SQL_TENANT_LIST] =
+        "SELECT " TENANT_COLUMNS
+        "FROM (SELECT name FROM tenant WHERE qid = ?1 AND name > ?2 UNION SELECT f.name "
+        "FROM fair_tenant f LEFT JOIN fair_line l USING(qid, lane) WHERE f.qid = ?1 "
+        "AND f.name > ?2 AND f.finish > coalesce(l.now, 0) ORDER BY 1 LIMIT ?3) n",
+    [GF_SQL_TENANT_ONE] =
+        "SELECT " TENANT_COLUMNS "FROM (SELECT ?2 AS name) n WHERE EXISTS(SELECT 1 FROM tenant t "
+        "WHERE t.qid = ?1 AND t.name = ?2) OR EXISTS(SELECT 1 FROM fair_tenant f "
+        "LEFT JOIN fair_line l USING(qid, lane) WHERE f.qid = ?1 AND f.name = ?2 "
+        "AND f.finish > coalesce(l.now, 0))",
+    [GF_SQL_TENANTS_DROP_QUEUE] = "DELETE FROM tenant WHERE qid = ?1",
+    [GF_SQL_FAIR_CHARGE] =
+        "INSERT INTO fair_tenant(qid, name, lane, finish) VALUES(?1, ?2, ?3, ?4 + ?5) "
+        "ON CONFLICT(qid, name, lane) DO UPDATE SET finish = max(" BOUNDED("finish") ", ?4) + ?5 "
+        "RETURNING finish",
+    [GF_SQL_FAIR_FORGET] =
+        "DELETE FROM fair_tenant WHERE (qid, name, lane) IN (SELECT qid, name, lane FROM "
+        "fair_tenant WHERE qid = ?1 AND lane = ?2 AND finish <= ?3 ORDER BY finish LIMIT ?4)",
+    [GF_SQL_FAIR_FINISHES_DROP_QUEUE] = "DELETE FROM fair_tenant WHERE qid = ?1",
+    [GF_SQL_FAIR_LINE] = "SELECT now, plain FROM fair_line WHERE qid = ?1 AND lane = ?2",
+    [GF_SQL_FAIR_LINE_SET] = "INSERT INTO fair_line(qid, lane, now, plain) VALUES(?1, ?2, ?3, ?4) "
+                             "ON CONFLICT(qid, lane) DO UPDATE SET now = ?3, plain = ?4",
+    [GF_SQL_FAIR_LINE_DROP] = "DELETE FROM fair_line WHERE qid = ?1 AND lane = ?2",
+    [GF_SQL_FAIR_LINE_AHEAD] = LINES_AHEAD " AND lane = ?2",
+    [GF_SQL_FAIR_LINES_AHEAD] = LINES_AHEAD,
+    [GF_SQL_FAIR_LINES_DROP_QUEUE] = "DELETE FROM fair_line WHERE qid = ?1",
+    [GF_SQL_FAIR_ADD] = "INSERT INTO fair(qid, lane, tag, seq) VALUES(?1, ?2, ?3, ?4)",
+    [GF_SQL_FAIR_DROP] = "DELETE FROM fair WHERE seq = ?1",
+    [GF_SQL_FAIR_DROP_QUEUE] = "DELETE FROM fair WHERE qid = ?1",
+    [GF_SQL_FAIR_LANE] =
+        "SELECT lane FROM fair WHERE qid = ?1 AND lane >= ?2 ORDER BY lane LIMIT 1",
+    [GF_SQL_FAIR_HEADS] = "SELECT tag, seq FROM fair WHERE qid = ?1 AND lane = ?2 "
+                          "ORDER BY tag, seq LIMIT ?3",
+    [GF_SQL_FAIR_LAST] = "SELECT max(seq) FROM ready WHERE seq BETWEEN ?1 AND ?2",
+    [GF_SQL_READY_SOME] =
+        "SELECT count(*) FROM (SELECT 1 FROM ready WHERE seq BETWEEN ?1 AND ?2 LIMIT ?3)",
 };

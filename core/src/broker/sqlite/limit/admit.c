@@ -107,7 +107,7 @@ void gf_sq_hold_run(gf_sq_txn *t, const gf_sq_decision *d, int64_t token)
 // 0: all numbers behind the lanes are taken.
 static int64_t number_behind(gf_sq_txn *t, const gf_sq_queue *q)
 {
-    gf_sq_span span = gf_sq_span_of(q->qid, GF_SQ_SPAN_HELD);
+    gf_sq_span span = gf_sq_lanes_span(q->qid, GF_SQ_LANES, GF_SQ_LANES_FAIR - 1);
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_HELD_LAST);
     gf_sq_bind_int(t->conn, s, 1, span.first);
     gf_sq_bind_int(t->conn, s, 2, span.last);
@@ -116,8 +116,7 @@ static int64_t number_behind(gf_sq_txn *t, const gf_sq_queue *q)
     return last < span.last ? last + 1 : 0;
 }
 
-// The row of ready, and what leads to it.
-static bool renumber(gf_sq_txn *t, int64_t from, int64_t to)
+bool gf_sq_renumber(gf_sq_txn *t, int64_t from, int64_t to)
 {
     GF_SQ_RUN(t->conn, GF_SQL_READY_ID_MOVE, from, to);
     return GF_SQ_RUN(t->conn, GF_SQL_READY_RENUMBER, from, to) == 1;
@@ -142,7 +141,7 @@ void gf_sq_park(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_decision *d)
 {
     gf_sq_gate *g = d->gates[d->full];
     int64_t behind = number_behind(t, q);
-    if (!behind || !gf_sq_gate_row(t, g) || !renumber(t, d->seq, behind)) {
+    if (!behind || !gf_sq_gate_row(t, g) || !gf_sq_renumber(t, d->seq, behind)) {
         gf_sq_conn_note(t->conn, SQLITE_CORRUPT);      // a row that was read is not there, or there
         return;                                        //   is no end of those who wait
     }
@@ -157,7 +156,7 @@ void gf_sq_park(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_decision *d)
 
 void gf_sq_unpark(gf_sq_txn *t, int64_t seq)
 {
-    GF_SQ_RUN(t->conn, GF_SQL_HELD_DROP, seq);
+    GF_SQ_RUN(t->conn, gf_sq_is_fair(seq) ? GF_SQL_FAIR_DROP : GF_SQL_HELD_DROP, seq);
 }
 
 // ---- who is brought back ------------------------------------------------------------------------
@@ -191,7 +190,7 @@ int64_t gf_sq_release_some(gf_sq_txn *t, gf_sq_gate *g, int64_t most)
     while (done < most && gf_sq_gate_open(t, &ahead, 1, &opens_ms) && first_waiter(t, g, &w)) {
         gf_sq_unpark(t, w.seq);
         gf_sq_queue *q = gf_sq_queue_numbered(t, gf_sq_qid_of(w.place));
-        if (!q || !renumber(t, w.seq, w.place))
+        if (!q || !gf_sq_renumber(t, w.seq, w.place))
             continue;
         t->wakeups |= q->bit;
         charge(t, &ahead, 1);

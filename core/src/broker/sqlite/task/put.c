@@ -54,6 +54,12 @@ static int64_t lock(gf_sq_txn *t, const gf_sq_queue *q, const gf_put *item, cons
     return item->unique_life == GF_UNTIL_TTL ? 0 : gf_sq_extra_add(t->conn, key->bytes, key->size);
 }
 
+static bool is_there(gf_sq_txn *t, const gf_sq_queue *q, const gf_put *item)
+{
+    gf_sq_place place;
+    return !item->fresh && gf_sq_find(t->conn, q->qid, item->message->id, &place);
+}
+
 // xid: of a flow's step; 0.
 static gofer_status put_one(gf_sq_txn *t, gf_put *item, const gf_sq_key *key, int64_t xid)
 {
@@ -71,11 +77,15 @@ static gofer_status put_one(gf_sq_txn *t, gf_put *item, const gf_sq_key *key, in
         return st;
 
     bool now = item->run_at_ms <= t->now_ms, grouped = now && item->group;
-    int32_t its = m->headers_size ? gf_priority_of(m) : 0, priority = now && !grouped ? its : 0;
-    gf_sq_lane_expect(t, q, its);
+    gf_sq_standing standing;
+    gf_sq_standing_of(m, &standing);
+    gf_sq_lane_expect(t, q, &standing);
     gf_sq_limit_expect(t, q, m);
-    int64_t seq = priority ? gf_sq_line_next(t, q, priority)
-                           : gf_sq_first_seq(q->qid) + q->tail + 1;
+    bool ranked = now && !grouped && !gf_sq_stands_plain(&standing);
+    if (ranked && is_there(t, q, item))        // nobody is charged for a repeat
+        return compare(t, q->qid, item);
+    int64_t seq = ranked ? gf_sq_line_next(t, q, &standing)
+                         : gf_sq_first_seq(q->qid) + q->tail + 1;
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_ID_ADD);
     gf_sq_bind_int(t->conn, s, 1, q->qid);
     gf_sq_bind_text(t->conn, s, 2, m->id);
@@ -84,7 +94,7 @@ static gofer_status put_one(gf_sq_txn *t, gf_put *item, const gf_sq_key *key, in
         return compare(t, q->qid, item);
     gf_sq_begun(t, q->qid, m->id);
 
-    gf_sq_new_row row = { .seq = priority ? seq : gf_sq_queue_next(q), .message = m, .xid = xid };
+    gf_sq_new_row row = { .seq = ranked ? seq : gf_sq_queue_next(q), .message = m, .xid = xid };
     if (m->payload_size > GF_SQ_INLINE)
         row.bid = gf_sq_blob_put(t->conn, m->payload, m->payload_size);
     if (item->unique_ms > 0)

@@ -3,8 +3,9 @@
 // The id stays and, unless another time was asked for, the place: the row's number and its time.
 // All else is the new task's: what the old one had beside its row goes, with its unique lock.
 // Nobody who waits for the task's end is told anything, for it has not come to one.
+#include <string.h>
+
 #include "broker/sqlite/store.h"
-#include "message/options.h"
 
 // Behind the body's columns of GF_SQL_ITEM_READY and GF_SQL_ITEM_LATER.
 enum { SORT = GF_SQ_BODY_COUNT };
@@ -69,7 +70,9 @@ void gf_sq_row_replace(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_place *place, c
     int64_t due_ms)
 {
     gf_sq_new_row row = { .seq = place->seq, .message = m };
-    gf_sq_lane_expect(t, q, gf_priority_of(m));
+    gf_sq_standing standing;
+    gf_sq_standing_of(m, &standing);
+    gf_sq_lane_expect(t, q, &standing);
     gf_sq_limit_expect(t, q, m);
     int64_t was_ms = take_out(t, q, place, m->id, &row.xid);
     if (gf_sq_is_ranked(row.seq)) {
@@ -80,19 +83,21 @@ void gf_sq_row_replace(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_place *place, c
 }
 
 // At its place, if it is in the right line and was not told to run now; else at the end of its
-// line, as one that waits for a limit's key.
+// line, as one that waits for a limit's key or for its tenant's turn.
 static void replace_pending(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_place *place,
     const gf_message *m, bool stays)
 {
-    int32_t priority = gf_priority_of(m);
+    gf_sq_standing standing, was;
     gf_sq_new_row row = { .seq = place->seq, .message = m };
-    stays = stays && !gf_sq_is_held(place->seq) &&
-        gf_sq_row_priority(t, q, place->state, place->seq) == priority;
-    gf_sq_lane_expect(t, q, priority);
+    gf_sq_standing_of(m, &standing);
+    gf_sq_row_standing(t, q, place->state, place->seq, &was);
+    stays = stays && !gf_sq_is_held(place->seq) && was.priority == standing.priority &&
+        strcmp(was.tenant, standing.tenant) == 0;
+    gf_sq_lane_expect(t, q, &standing);
     gf_sq_limit_expect(t, q, m);
     int64_t was_ms = take_out(t, q, place, m->id, &row.xid);
     if (!stays) {
-        row.seq = gf_sq_line_next(t, q, priority);
+        row.seq = gf_sq_line_next(t, q, &standing);
         renumber(t, q->qid, m->id, row.seq);
     }
     put_in(t, q, &row, GF_PENDING, stays ? was_ms : t->now_ms);

@@ -212,6 +212,92 @@ static bool own_gate(gf_sq_txn *t, const gf_sq_queue *q, gf_sq_gate **out)
 
 // ---- queues -------------------------------------------------------------------------------------
 
+// One queue as it is taken from.
+typedef struct head {
+    gf_sq_queue *queue;
+    gf_sq_gate  *own;
+    size_t       max;
+} head;
+
+static size_t wanted(const taking *x, const head *h)
+{
+    size_t taken = x->take->count - x->before;
+    return taken < h->max && x->take->count < x->room ? h->max - taken : 0;
+}
+
+// False: no more of this queue now.
+static bool take_some(gf_sq_txn *t, taking *x, const head *h, gf_sq_span span, size_t max)
+{
+    max = gf_min_size(max, wanted(x, h));
+    if (!max)
+        return false;
+    return h->queue->limited ? take_limited(t, x, h->queue, h->own, &span, max)
+                             : take_span(t, x, h->queue, &span, max);
+}
+
+// ---- where tenants share (limit/fair.c) ---------------------------------------------------------
+
+static size_t count_plain(gf_sq_txn *t, const gf_sq_span *plain, size_t most)
+{
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_READY_SOME);
+    gf_sq_bind_int(t->conn, s, 1, plain->first);
+    gf_sq_bind_int(t->conn, s, 2, plain->last);
+    gf_sq_bind_int(t->conn, s, 3, (int64_t)most);
+    size_t count = gf_sq_row(t->conn, s) ? (size_t)sqlite3_column_int64(s, 0) : 0;
+    gf_sq_done(s);
+    return count;
+}
+
+// Tenants' tasks of a lane and, beside those without a priority, the plain line.
+static bool take_shared(gf_sq_txn *t, taking *x, const head *h, int32_t lane)
+{
+    gf_sq_queue *q = h->queue;
+    gf_sq_span drawn = gf_sq_lanes_span(q->qid, lane, lane), plain = gf_sq_span_of(q->qid, 1);
+    gf_sq_fair_line line;
+    bool goes_on = true;
+    size_t want;
+    gf_sq_fair_begin(t, q, lane, &line);
+    while (goes_on && (want = wanted(x, h)) > 0 && t->conn->rc == SQLITE_OK) {
+        size_t beside = lane == GF_SQ_LANE_PLAIN ? count_plain(t, &plain, want) : 0;
+        gf_sq_fair_turn turn = gf_sq_fair_next(t, q, &line, beside, want);
+        if (!turn.drawn && !turn.plain)
+            break;
+        goes_on = turn.drawn ? take_some(t, x, h, drawn, turn.drawn)
+                             : take_some(t, x, h, plain, turn.plain);
+    }
+    gf_sq_fair_save(t, q, &line);
+    return goes_on;
+}
+
+// From one lane to another, both included: what has a number there, and the plain line if it is
+// between them.
+static bool take_lanes(gf_sq_txn *t, taking *x, const head *h, int32_t from, int32_t to)
+{
+    int64_t qid = h->queue->qid;
+    if (from > GF_SQ_LANE_PLAIN || to <= GF_SQ_LANE_PLAIN)
+        return take_some(t, x, h, gf_sq_lanes_span(qid, from, to), SIZE_MAX);
+    return take_some(t, x, h, gf_sq_lanes_span(qid, from, GF_SQ_LANE_PLAIN), SIZE_MAX) &&
+        take_some(t, x, h, gf_sq_span_of(qid, 1), SIZE_MAX) &&
+        take_some(t, x, h, gf_sq_lanes_span(qid, GF_SQ_LANE_PLAIN + 1, to), SIZE_MAX);
+}
+
+static void take_fair(gf_sq_txn *t, taking *x, const head *h)
+{
+    bool goes_on = true;
+    for (int32_t from = 0; from < GF_SQ_LANES && goes_on && t->conn->rc == SQLITE_OK;) {
+        int32_t lane = gf_sq_fair_lane(t, h->queue, from);
+        if (from == 0 && lane == GF_SQ_LANES)
+            gf_sq_fair_look(t, h->queue);
+        int32_t last = lane < GF_SQ_LANES ? lane : GF_SQ_LANES - 1;
+        goes_on = take_lanes(t, x, h, from, last);
+        if (goes_on && lane < GF_SQ_LANES)
+            goes_on = take_shared(t, x, h, lane);
+        from = last + 1;
+    }
+}
+
+// ---- a queue ------------------------------------------------------------------------------------
+
 // Up to `max` from the head of one queue.
 static void take_from(gf_sq_txn *t, taking *x, const char *queue, size_t max)
 {
@@ -227,15 +313,14 @@ static void take_from(gf_sq_txn *t, taking *x, const char *queue, size_t max)
         take_span(t, x, q, &all, max);
         return;
     }
-    bool goes_on = true;
-    for (int i = 0; i < GF_SQ_SPANS && goes_on; i++) {
-        size_t taken = x->take->count - x->before;
-        gf_sq_span span = gf_sq_span_of(q->qid, i);
-        if (taken >= max || x->take->count >= x->room)
-            return;
-        goes_on = q->limited ? take_limited(t, x, q, own, &span, max - taken)
-                             : take_span(t, x, q, &span, max - taken);
+    head h = { q, own, max };
+    if (q->fair) {
+        take_fair(t, x, &h);
+        return;
     }
+    bool goes_on = true;
+    for (int i = 0; i < GF_SQ_SPANS && goes_on; i++)
+        goes_on = take_some(t, x, &h, gf_sq_span_of(q->qid, i), max);
 }
 
 void gf_sq_take_all(gf_sq_txn *t, gf_take *take, size_t room, int64_t wid)

@@ -225,10 +225,11 @@ static gofer_status import_one(gf_sq_txn *t, gf_sq_queue *q, gf_item *item)
         item->repeated = gf_sq_same(t->conn, &place, &m);
         return item->repeated ? GOFER_OK : GOFER_EEXIST;
     }
-    int32_t priority = gf_priority_of(&item->message);
-    gf_sq_lane_expect(t, q, priority);
+    gf_sq_standing standing;
+    gf_sq_standing_of(&item->message, &standing);
+    gf_sq_lane_expect(t, q, &standing);
     gf_sq_limit_expect(t, q, &item->message);
-    int64_t seq = gf_sq_line_next(t, q, item->state == GF_PENDING ? priority : 0);
+    int64_t seq = gf_sq_line_next(t, q, item->state == GF_PENDING ? &standing : &gf_sq_plain);
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_ID_ADD);
     gf_sq_bind_int(t->conn, s, 1, q->qid);
     gf_sq_bind_text(t->conn, s, 2, m.id);

@@ -79,7 +79,9 @@ static void forward_one(gf_sq_txn *t, int64_t seq, gf_state state, int64_t due_m
     gf_sq_queue *q = gf_sq_queue_numbered(t, gf_sq_qid_of(seq));
     if (!q || (state != GF_SCHEDULED && state != GF_RETRY))
         return;
-    int64_t at_tail = gf_sq_line_next(t, q, gf_sq_row_priority(t, q, state, seq));
+    gf_sq_standing standing;
+    gf_sq_row_standing(t, q, state, seq, &standing);
+    int64_t at_tail = gf_sq_line_next(t, q, &standing);
     GF_SQ_RUN(t->conn, GF_SQL_LATER_TO_READY, seq, at_tail, due_ms);
     GF_SQ_RUN(t->conn, GF_SQL_LATER_ID_MOVE, seq, at_tail);
     GF_SQ_RUN(t->conn, GF_SQL_LATER_DROP, seq);

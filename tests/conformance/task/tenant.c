@@ -1,0 +1,465 @@
+// tenant.c - tenants that share a queue: in which order their tasks are taken, whatever is done
+// with them.
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/tenants.h"
+#include "fixture.h"
+#include "suites.h"
+#include "util/clock.h"
+
+enum { HOUR_MS = 3600000 };
+
+typedef struct one {
+    const char *id, *tenant;               // tenant NULL: none
+    int         priority;
+} one;
+
+static void fill(gf_message *m, const one *o, char room[TENANT_ROOM])
+{
+    *m = message("q", o->id);
+    if (o->priority)
+        set_priority(m, o->priority, room);
+    if (o->tenant)
+        set_tenant(m, o->tenant, room);
+}
+
+static void put_one_at(gf_broker *b, one o, int64_t run_at_ms)
+{
+    char room[TENANT_ROOM];
+    gf_message m;
+    fill(&m, &o, room);
+    CHECK_OK(put_message(b, &m, run_at_ms));
+}
+
+static void put_of(gf_broker *b, const char *tenant, const char *id)
+{
+    put_one_at(b, (one){ id, tenant, 0 }, 0);
+}
+
+// "a1 a2 b1": each of the tenant of its first letter; - is nobody's.
+static void put_named(gf_broker *b, const char *ids)
+{
+    char id[16], tenant[2] = "";
+    for (int size; sscanf(ids, " %15s%n", id, &size) == 1; ids += size) {
+        tenant[0] = id[0];
+        put_of(b, id[0] == '-' ? NULL : tenant, id);
+    }
+}
+
+static void weigh(gf_broker *b, const char *tenant, int64_t weight)
+{
+    CHECK_OK(b->ops->tenants->put(b, "q", tenant, weight));
+}
+
+static void end(gf_broker *b)
+{
+    CHECK(take_one(b, "q") == NULL);
+    store_close(b);
+    store_check_sound();
+}
+
+// ---- order --------------------------------------------------------------------------------------
+
+static void tenants_take_turns(void)
+{
+    gf_broker *b = store_open();
+    put_named(b, "a1 a2 a3 a4 b1 b2 c1");
+    CHECK_STR(queue_counts(b, "q"), "p7 a0 s0 r0 c0 x0");
+    CHECK_STR(task_text(b, "q", "b1", "tenant"), "b");
+    CHECK_STR(task_state(b, "q", "b1"), "pending");
+    drain_expecting(b, "q", "a1 b1 c1 a2 b2 a3 a4");
+    end(b);
+}
+
+static void each_is_taken_by_itself_in_that_order(void)
+{
+    static const char *const order[] = { "a1", "b1", "c1", "a2", "b2", "a3", "a4" };
+    gf_broker *b = store_open();
+    put_named(b, "a1 a2 a3 a4 b1 b2 c1");
+    for (size_t i = 0; i < COUNT(order); i++)
+        done(b, need_one(b, "q", order[i]));
+    end(b);
+}
+
+static void one_with_many_does_not_delay_one_with_few(void)
+{
+    enum { MANY = 2000, FEW = 10, STEP = 100 };
+    static char ids[STEP][16], rooms[STEP][TENANT_ROOM];
+    static gf_message messages[STEP];
+    static gf_put items[STEP];
+    char id[16];
+    gf_claim *claims[2 * FEW];
+    gf_broker *b = store_open();
+    for (int i = 0; i < MANY; i += STEP) {
+        for (int k = 0; k < STEP; k++) {
+            snprintf(ids[k], sizeof ids[k], "large-%d", i + k);
+            fill(&messages[k], &(one){ ids[k], "large", 0 }, rooms[k]);
+            items[k] = (gf_put){ .message = &messages[k] };
+        }
+        CHECK_OK(b->ops->tasks->put(b, items, STEP));
+    }
+    for (int i = 0; i < FEW; i++) {
+        snprintf(id, sizeof id, "small-%d", i);
+        put_of(b, "small", id);
+    }
+    REQUIRE(take(b, "q", 2 * FEW, claims) == 2 * FEW);
+    for (int i = 0; i < FEW; i++) {
+        snprintf(id, sizeof id, "small-%d", i);
+        CHECK_STR(claims[2 * i + 1]->message.id, id);
+        snprintf(id, sizeof id, "large-%d", i);
+        CHECK_STR(claims[2 * i]->message.id, id);
+    }
+    for (int i = 0; i < 2 * FEW; i++)
+        done(b, claims[i]);
+    // One that comes now is not paid for what it did not use before.
+    put_of(b, "late", "late-0");
+    put_of(b, "late", "late-1");
+    done(b, need_one(b, "q", "late-0"));
+    done(b, need_one(b, "q", "large-10"));
+    done(b, need_one(b, "q", "late-1"));
+    done(b, need_one(b, "q", "large-11"));
+    store_close(b);
+    store_check_sound();
+}
+
+static void weights_are_shares(void)
+{
+    gf_broker *b = store_open();
+    weigh(b, "b", 2);
+    weigh(b, "c", 4);
+    put_named(b, "a1 a2 a3 b1 b2 b3 b4 b5 b6 c1 c2 c3 c4 c5 c6 c7 c8 c9 c10 c11 c12");
+    for (int round = 1; round <= 3; round++) {
+        int counts[3] = { 0 };
+        gf_claim *claims[7];
+        REQUIRE(take(b, "q", 7, claims) == 7);
+        for (int i = 0; i < 7; i++) {
+            counts[claims[i]->message.id[0] - 'a']++;
+            done(b, claims[i]);
+        }
+        CHECK_INT(counts[0], 1);
+        CHECK_INT(counts[1], 2);
+        CHECK_INT(counts[2], 4);
+    }
+    end(b);
+}
+
+static void what_is_nobodys_shares_as_one(void)
+{
+    gf_broker *b = store_open();
+    put_named(b, "-1 -2 -3 -4 a1 a2 b1");
+    drain_expecting(b, "q", "-1 a1 b1 -2 a2 -3 -4");
+    put_named(b, "a1 a2 a3 a4 -1 -2 b1");
+    drain_expecting(b, "q", "-1 a1 b1 -2 a2 a3 a4");
+    put_named(b, "-1 -2");                     // alone, as ever
+    drain_expecting(b, "q", "-1 -2");
+    end(b);
+}
+
+static void nobodys_tasks_that_keep_coming_starve_no_tenant(void)
+{
+    gf_broker *b = store_open();
+    char id[16];
+    int taken = 0;
+    put_named(b, "a1 a2 a3 a4 a5");
+    for (int i = 0; i < 12; i++) {
+        snprintf(id, sizeof id, "-%d", i);
+        put(b, "q", id);
+        gf_claim *claim = take_one(b, "q");
+        REQUIRE(claim != NULL);
+        taken += claim->message.id[0] == 'a';
+        done(b, claim);
+    }
+    CHECK_INT(taken, 5);
+    store_close(b);
+    store_check_sound();
+}
+
+static void priority_comes_first(void)
+{
+    gf_broker *b = store_open();
+    put_named(b, "a1 a2 b1");
+    put_one_at(b, (one){ "x1", "a", 5 }, 0);
+    put_one_at(b, (one){ "x2", "a", 5 }, 0);
+    put_one_at(b, (one){ "y1", "b", 5 }, 0);
+    put_one_at(b, (one){ "z1", NULL, 5 }, 0);
+    put_one_at(b, (one){ "l1", "a", -5 }, 0);
+    put_one_at(b, (one){ "l2", "a", -5 }, 0);
+    put_one_at(b, (one){ "m1", "b", -5 }, 0);
+    put(b, "q", "p1");
+    drain_expecting(b, "q", "x1 y1 z1 x2 p1 a1 b1 a2 l1 m1 l2");
+    end(b);
+}
+
+static void an_empty_line_begins_anew(void)
+{
+    gf_broker *b = store_open();
+    put_named(b, "a1 a2 a3 a4 a5 b1");
+    drain_expecting(b, "q", "a1 b1 a2 a3 a4 a5");
+    put_named(b, "a6 b2 b3 a7");
+    drain_expecting(b, "q", "a6 b2 b3 a7");
+    end(b);
+}
+
+static void a_repeat_is_not_charged(void)
+{
+    gf_broker *b = store_open();
+    put_named(b, "a1 a1 a1 a1 a2 b1 b2");
+    CHECK_STR(queue_counts(b, "q"), "p4 a0 s0 r0 c0 x0");
+    drain_expecting(b, "q", "a1 b1 a2 b2");
+    end(b);
+}
+
+// ---- back, and again ----------------------------------------------------------------------------
+
+static void put_back_it_is_next(void)
+{
+    gf_broker *b = store_open();
+    put_named(b, "a1 a2 b1 b2");
+    CHECK_OK(finish(b, need_one(b, "q", "a1"), (gf_finish){ .outcome = GF_REQUEUE }));
+    put(b, "q", "plain");
+    CHECK_STR(task_state(b, "q", "a1"), "pending");
+    done(b, need_one(b, "q", "a1"));
+    crash(b, "q", "plain", 3, NULL);           // at the head of its line, whose turn it has been
+    crash(b, "q", "b1", 3, NULL);
+    CHECK_STR(task_text(b, "q", "b1", "tenant"), "b");
+    done(b, need_one(b, "q", "b1"));
+    drain_expecting(b, "q", "plain a2 b2");
+    end(b);
+}
+
+static void forward_all(gf_broker *b)
+{
+    size_t moved = 0;
+    int64_t next_ms;
+    for (int64_t until_ms = gf_now_ms() + 20000; gf_now_ms() < until_ms;) {
+        CHECK_OK(b->ops->upkeep->forward(b, 100, &moved, &next_ms));
+        if (queue_number(b, "q", "scheduled") + queue_number(b, "q", "retry") == 0)
+            return;
+        gf_sleep_us(20000);
+    }
+    CHECK(!"nothing came to be due");
+}
+
+static void what_is_tried_again_gets_in_line(void)
+{
+    gf_broker *b = store_open();
+    put_named(b, "a1 a2 a3 b1 b2");
+    CHECK_OK(finish(b, need_one(b, "q", "a1"), (gf_finish){
+        .outcome = GF_RETRY_AT, .is_failure = true, .at_ms = gf_now_ms(), .error = "no" }));
+    forward_all(b);
+    CHECK_STR(task_text(b, "q", "a1", "tenant"), "a");
+    drain_expecting(b, "q", "b1 a2 b2 a3 a1");
+    end(b);
+}
+
+static void what_is_scheduled_gets_in_line_when_it_is_due(void)
+{
+    gf_broker *b = store_open();
+    put_one_at(b, (one){ "b0", "b", 0 }, gf_now_ms() + 1000);
+    put_named(b, "a1 a2 a3");
+    CHECK_STR(task_state(b, "q", "b0"), "scheduled");
+    forward_all(b);
+    put_named(b, "b1");
+    drain_expecting(b, "q", "a1 b0 a2 b1 a3");
+    end(b);
+}
+
+static void deleted_they_leave_no_hole(void)
+{
+    gf_broker *b = store_open();
+    gofer_status status;
+    put_named(b, "a1 a2 a3 b1 b2 -1");
+    CHECK_OK(b->ops->act->tasks_act(b, "q", GF_ACT_DELETE, &(const char *){ "b1" }, 1,
+        &status));
+    CHECK_OK(b->ops->act->tasks_act(b, "q", GF_ACT_ARCHIVE, &(const char *){ "a2" }, 1,
+        &status));
+    CHECK_STR(task_state(b, "q", "a2"), "archived");
+    CHECK_STR(queue_counts(b, "q"), "p4 a0 s0 r0 c0 x1");
+    drain_expecting(b, "q", "-1 a1 b2 a3");
+    end(b);
+}
+
+// ---- tenants ------------------------------------------------------------------------------------
+
+static const char *names_of(gf_broker *b, const char *after, size_t limit)
+{
+    static char text[200];
+    gofer_info *list = NULL;
+    size_t used = 0;
+    text[0] = '\0';
+    CHECK_OK(b->ops->tenants->list(b, "q", after, limit, &list));
+    for (size_t i = 0; list && i < gofer_info_count(list); i++) {
+        const gofer_info *t = gofer_info_at(list, i);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s %d %d", i ? ", " : "",
+            gofer_info_text(t, "tenant"), (int)gofer_info_int(t, "weight", -1),
+            (int)gofer_info_int(t, "waiting", -1));
+    }
+    if (list && gofer_info_has(list, "next_cursor"))
+        snprintf(text + used, sizeof text - used, " > %s", gofer_info_text(list, "next_cursor"));
+    gofer_info_free(list);
+    return text;
+}
+
+static void tenants_are_listed(void)
+{
+    gf_broker *b = store_open();
+    gofer_info *list = NULL;
+    CHECK_INT(b->ops->tenants->list(b, "q", "", 10, &list), GOFER_ENOTFOUND);
+    weigh(b, "b", 3);
+    weigh(b, "d", 100);
+    weigh(b, "d", 7);
+    put_named(b, "c1 a1 a2 a3 b1 b2");
+    put_one_at(b, (one){ "a4", "a", 4 }, 0);
+    CHECK_STR(names_of(b, "", 10), "a 1 4, b 3 2, c 1 1, d 7 0");
+    CHECK_STR(names_of(b, "", 2), "a 1 4, b 3 2 > b");
+    CHECK_STR(names_of(b, "b", 2), "c 1 1, d 7 0");
+    CHECK_OK(b->ops->tenants->tenant(b, "q", "b", &list));
+    CHECK_INT((int)gofer_info_count(list), 1);
+    gofer_info_free(list);
+    list = NULL;
+    CHECK_OK(b->ops->tenants->tenant(b, "q", "nobody", &list));
+    CHECK_INT((int)gofer_info_count(list), 0);
+    gofer_info_free(list);
+    CHECK_OK(b->ops->tenants->drop(b, "q", "d"));
+    CHECK_INT(b->ops->tenants->drop(b, "q", "d"), GOFER_ENOTFOUND);
+    CHECK_STR(names_of(b, "", 10), "a 1 4, b 3 2, c 1 1");
+    store_close(b);
+    store_check_sound();
+}
+
+static void any_name_is_a_tenant(void)
+{
+    static char large[GF_NAME_MAX + 1];
+    static const char *const names[] = { "a b", "100", "{q}", "\xc3\xa9", "x\ny", "%", large };
+    gf_broker *b = store_open();
+    char id[8];
+    memset(large, 'x', GF_NAME_MAX);
+    for (size_t i = 0; i < 2 * COUNT(names); i++) {
+        snprintf(id, sizeof id, "%d", (int)i);
+        put_of(b, names[i / 2], id);
+    }
+    CHECK_STR(task_text(b, "q", "13", "tenant"), large);
+    drain_expecting(b, "q", "0 2 4 6 8 10 12 1 3 5 7 9 11 13");
+    end(b);
+}
+
+// ---- in any history -----------------------------------------------------------------------------
+
+// Start-time fair queueing, small: of one line, tenants 0 (nobody) to 3.
+enum { TENANTS = 4, MOST = 400 };
+typedef struct model {
+    int64_t now, finish[TENANTS], plain;
+    struct { int64_t tag; int tenant, number; bool waits; } tasks[MOST];
+    int     count, waiting;                    // waiting: tenants' tasks
+} model;
+static const int weights[TENANTS] = { 1, 1, 2, 4 };
+
+static void model_put(model *m, int tenant)
+{
+    int64_t tag = m->finish[tenant] > m->now ? m->finish[tenant] : m->now;
+    m->tasks[m->count].tag = tag;
+    m->tasks[m->count].tenant = tenant;
+    m->tasks[m->count].waits = true;
+    m->finish[tenant] = tag + GF_FAIR_ROUND / weights[tenant];
+    m->count++;
+    m->waiting++;
+}
+
+// Nobody's tasks have the tag that the first of them gets when it is looked at.
+static int model_take(model *m)
+{
+    int best = -1, plain = -1;
+    for (int i = 0; i < m->count; i++) {
+        if (!m->tasks[i].waits)
+            continue;
+        if (m->tasks[i].tenant == 0)
+            plain = plain < 0 ? i : plain;
+        else if (best < 0 || m->tasks[i].tag < m->tasks[best].tag)
+            best = i;
+    }
+    if (best < 0) {
+        best = plain;                          // nothing is shared
+    } else {
+        m->plain = m->plain > m->now ? m->plain : m->now;
+        if (plain >= 0 && m->plain <= m->tasks[best].tag) {
+            best = plain;
+            m->now = m->plain;
+            m->plain += GF_FAIR_ROUND;
+        } else {
+            m->now = m->tasks[best].tag > m->now ? m->tasks[best].tag : m->now;
+        }
+    }
+    if (best >= 0)
+        m->tasks[best].waits = false;
+    if (best >= 0 && m->tasks[best].tenant && --m->waiting == 0) {
+        memset(m->finish, 0, sizeof m->finish);
+        m->now = m->plain = 0;                 // all begins anew
+    }
+    return best;
+}
+
+static unsigned next_random(unsigned *state)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return *state >> 16;
+}
+
+static void order_is_that_of_the_model(void)
+{
+    static const char *const names[TENANTS] = { NULL, "one", "two", "four" };
+    static model m;
+    unsigned state = 7;
+    char id[16];
+    gf_broker *b = store_open();
+    m = (model){ .now = 0 };
+    weigh(b, "two", 2);
+    weigh(b, "four", 4);
+    while (m.count < MOST) {
+        bool puts = next_random(&state) % 100 < (m.count < MOST / 2 ? 60 : 45);
+        int tenant = (int)(next_random(&state) % TENANTS);
+        snprintf(id, sizeof id, "%d", m.count);
+        if (puts && tenant == 0) {
+            m.tasks[m.count].tenant = 0;
+            m.tasks[m.count++].waits = true;
+            put(b, "q", id);
+        } else if (puts) {
+            model_put(&m, tenant);
+            put_of(b, names[tenant], id);
+        } else {
+            int expected = model_take(&m);
+            gf_claim *claim = take_one(b, "q");
+            snprintf(id, sizeof id, "%d", expected);
+            REQUIRE((claim != NULL) == (expected >= 0));
+            if (claim) {
+                CHECK_STR(claim->message.id, id);
+                done(b, claim);
+            }
+        }
+    }
+    store_close(b);
+    store_check_sound();
+}
+
+suite suite_tenant(void)
+{
+    static const check_test tests[] = {
+        TEST(tenants_take_turns),
+        TEST(each_is_taken_by_itself_in_that_order),
+        TEST(one_with_many_does_not_delay_one_with_few),
+        TEST(weights_are_shares),
+        TEST(what_is_nobodys_shares_as_one),
+        TEST(nobodys_tasks_that_keep_coming_starve_no_tenant),
+        TEST(priority_comes_first),
+        TEST(an_empty_line_begins_anew),
+        TEST(a_repeat_is_not_charged),
+        TEST(put_back_it_is_next),
+        TEST(what_is_tried_again_gets_in_line),
+        TEST(what_is_scheduled_gets_in_line_when_it_is_due),
+        TEST(deleted_they_leave_no_hole),
+        TEST(tenants_are_listed),
+        TEST(any_name_is_a_tenant),
+        TEST(order_is_that_of_the_model),
+    };
+    return (suite){ tests, COUNT(tests) };
+}
