@@ -5,9 +5,10 @@
 // - Each priority of a queue is a line of its own. It knows a time, which is the tag of the task
 //   that was last taken, and of each tenant when its last task will be through (its finish).
 // - A task of a tenant gets the tag max(time, finish), and the finish is GF_FAIR_ROUND / weight
-//   behind that. The smallest tag is next; of equal ones, who came first. So between any two
-//   tenants that have tasks waiting the counts of what was taken, by their weights, never differ by
-//   more than one task of each.
+//   behind that. The smallest tag is next; of equal ones who came first, or (Redis) whose id is
+//   less: ids that gofer makes are in the order of their time. So between any two tenants that have
+//   tasks waiting the counts of what was taken, by their weights, never differ by more than one
+//   task of each.
 // - Tasks without a tenant share as one tenant of weight 1. Those without a priority stay in the
 //   plain line, and cost nothing: what would be their next tag is kept beside the time. Those with
 //   a priority get tags where tenants wait in the queue.

@@ -62,8 +62,10 @@ void gf_rd_lane_of(const gf_message *m, char out[GF_RD_LANE_TEXT])
 {
     int32_t priority = m->headers_size ? gf_priority_of(m) : 0;
     *out = '\0';
-    if (priority)
-        snprintf(out, GF_RD_LANE_TEXT, "%d", GF_PRIORITY_MAX - (int)priority);
+    const char *tenant = m->headers_size ? gf_tenant_of(m) : NULL;
+    if (priority || tenant)
+        snprintf(out, GF_RD_LANE_TEXT, "%d%s%s", GF_PRIORITY_MAX - (int)priority,
+            tenant ? " " : "", tenant ? tenant : "");
 }
 
 gofer_status gf_rd_lock_of(gf_rd_store *s, const char *queue, const char *type, const void *payload,

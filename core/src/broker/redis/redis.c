@@ -319,6 +319,13 @@ static const gf_limits_ops limits = {
     .pause = gf_rd_limit_pause,
 };
 
+static const gf_tenants_ops tenants = {
+    .put = gf_rd_tenant_put,
+    .drop = gf_rd_tenant_drop,
+    .list = gf_rd_tenant_list,
+    .tenant = gf_rd_tenant,
+};
+
 const gf_broker_ops gf_redis_ops = {
     .schemes = schemes,
     .open = open_store,
@@ -339,4 +346,5 @@ const gf_broker_ops gf_redis_ops = {
     .audit = &audit,
     .shards = &shards,
     .limits = &limits,
+    .tenants = &tenants,
 };

@@ -17,7 +17,7 @@
 //   so often in turn its
 //                              set was taken and did not come back; the latest, and who took it
 //   hash field gofer:attempts  records of the latest attempts, a line each (util/record.h)
-//   hash field gofer:lane      100 less its priority, if it has one; gofer:rank its place in
+//   hash field gofer:lane      100 less its priority, and its tenant; gofer:rank its place in
 //                              gofer:line while it waits there (scripts/lib/rejoin.lua)
 //   hash field gofer:log       the latest lines of its log
 //   hash field gofer:ckpt      its checkpoint
@@ -27,6 +27,7 @@
 //   gofer:waits, gofer:end:<id>    who waits for the end of which task, and what ended it (ends.c)
 //   gofer:line                 tasks with a priority that wait, in the order they are taken in,
 //                              and those that wait for a limit key, behind a lane of their own
+//   gofer:fair, gofer:fair:<lane>, gofer:weights    how far tenants are (scripts/lib/enline.lua)
 //   hash fields gofer:limit    its cost and limit keys (limit/limit.h); gofer:held for which it
 //                              waits (a letter, q: of the queue, s: of all; empty: it was brought
 //                              back)
@@ -220,8 +221,9 @@ typedef struct gf_rd_key {
     char text[sizeof "asynq:{}:" + GF_NAME_MAX + GF_RD_REST_MAX];
 } gf_rd_key;
 
-// Of a task's line (scripts/lib/rejoin.lua): its lane, as text; "": it has no priority.
-#define GF_RD_LANE_TEXT 12
+// Of a task's line (scripts/lib/rejoin.lua): its lane and, behind a space, its tenant, as text; "":
+// it has neither a priority nor a tenant.
+#define GF_RD_LANE_TEXT (GF_NAME_MAX + 12)
 void    gf_rd_lane_of(const gf_message *m, char out[GF_RD_LANE_TEXT]);
 void    gf_rd_key_of(gf_rd_key *out, const char *queue, const char *rest);   // "pending", "t:", …
 int32_t gf_rd_queue_slot(const char *queue);
@@ -451,7 +453,12 @@ gofer_status gf_rd_audit_page(gf_broker *b, int64_t before, size_t limit, gf_nam
 // check.c
 gofer_status gf_rd_check_store(gf_broker *b, bool repair, gf_report_finding report, void *arg);
 
-// limit/limits.c, limit/keys.c
+// limit/tenants.c, limit/limits.c, limit/keys.c
+gofer_status gf_rd_tenant_put(gf_broker *b, const char *queue, const char *name, int64_t weight);
+gofer_status gf_rd_tenant_drop(gf_broker *b, const char *queue, const char *name);
+gofer_status gf_rd_tenant_list(gf_broker *b, const char *queue, const char *after, size_t limit,
+    gofer_info **out);
+gofer_status gf_rd_tenant(gf_broker *b, const char *queue, const char *name, gofer_info **out);
 gofer_status gf_rd_limit_put(gf_broker *b, const gf_limit *limit);
 gofer_status gf_rd_limit_drop(gf_broker *b, const char *name);
 gofer_status gf_rd_limit_list(gf_broker *b, const char *after, size_t limit, gofer_info **out);

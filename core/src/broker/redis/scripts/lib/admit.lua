@@ -65,7 +65,7 @@ local function place_of(it, id, lane, since, held)
   if has then return has end
   local raw = math.max(0, math.floor((tonumber(since or '') or now_us * 1000) / 32000) -
     54240300000000)
-  local first = tonumber(lane or 100) * 35184372088832
+  local first = string.match(lane or '100', '^%d+') * 35184372088832
   local low, width = first + raw, 8192
   if held == '' then return low end
   if it.ordered then width = 35184372088831 else first = low end

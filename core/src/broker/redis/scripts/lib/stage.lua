@@ -1,7 +1,10 @@
 -- stage(tasks, least, under, limit, where): the first of the line between two scores come to
 -- pending: to its head, to its end, or by `ring`. Places that mean nothing are dropped on the way,
 -- ten thousand at most. With the key pending.
-local function stage(tasks, least, under, limit, where)
+-- first_of(tasks, least, under, limit, where): the same, not put there yet: in their order. heads:
+-- of each lane the highest score that left the line.
+local heads = {}
+local function first_of(tasks, least, under, limit, where)
   local ready, look, more, round = {}, limit, true, 0
   while more and round <= 10 do
     local found = redis.call('ZRANGEBYSCORE', line, least, under, 'WITHSCORES', 'LIMIT', 0, look)
@@ -14,6 +17,7 @@ local function stage(tasks, least, under, limit, where)
       if meant then
         redis.call('HSET', tasks .. one, 'state', 'pending')
         ready[#ready + 1] = one
+        heads[math.floor(found[i + 1] / 17592186044416)] = tonumber(found[i + 1])
       end
       if not away and (where ~= 'ring' or not meant) then redis.call('ZREM', line, one) end
       if away or #ready == limit then
@@ -23,10 +27,15 @@ local function stage(tasks, least, under, limit, where)
     end
     look = 1000
   end
+  return ready
+end
+local function stage(tasks, least, under, limit, where)
+  local ready = first_of(tasks, least, under, limit, where)
   if where == 'head' then
     for i = 1, #ready / 2 do ready[i], ready[#ready + 1 - i] = ready[#ready + 1 - i], ready[i] end
   end
-  if #ready == 0 then return end
+  if #ready == 0 then return 0 end
   if where == 'head' then redis.call('RPUSH', pending, unpack(ready))
   else redis.call('LPUSH', pending, unpack(ready)) end
+  return #ready
 end

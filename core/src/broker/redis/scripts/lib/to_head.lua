@@ -8,7 +8,7 @@ local function to_head(home, id, lane, time)
     redis.call('RPUSH', home .. 'pending', id)
     return
   end
-  local low = lane * 17592186044416
+  local low = string.match(lane, '^%d+') * 17592186044416
   local first = redis.call('ZRANGEBYSCORE', home .. 'gofer:line', string.format('%.0f', low),
     string.format('(%.0f', low + 17592186044416), 'WITHSCORES', 'LIMIT', 0, 1)
   local rank = first[2] and first[2] - 1 or low + 8796093022208
