@@ -58,6 +58,7 @@ static int fill_ordered(cli *c, const enqueue_args *args, gofer_enqueue_options 
     if (args->ordered_dead && !args->ordered)
         return cli_fail(c, CLI_USAGE, "%s: --ordered-dead needs --ordered", c->command->name);
     out->ordered = args->ordered;
+    out->tenant = args->tenant;
     if (args->ordered_dead)
         out->ordered_dead = ordered_dead_of(args->ordered_dead);
     return CLI_OK;

@@ -16,6 +16,7 @@ typedef struct enqueue_args {
     cli_number  limit_cost;
     cli_list    limits;
     const char *ordered, *ordered_dead;
+    const char *tenant;
     cli_list    headers;
     int         batch, return_existing, replace, plain;
 } enqueue_args;

@@ -123,6 +123,7 @@ void task_line_free(task_line *line)
     free(line->retry_policy);
     free(line->on_dead);
     free(line->ordered);
+    free(line->tenant);
     for (size_t i = 0; line->headers[i]; i++)
         free(line->headers[i]);
     for (size_t i = 0; line->limits[i]; i++)
@@ -356,7 +357,7 @@ static bool take_life(task_line *line, const char *key, gf_json value, char *why
         { "debounce_key", &line->debounce_key, &o->debounce_key },
         { "retry_policy", &line->retry_policy, &o->retry },
         { "on_dead", &line->on_dead, &o->on_dead },
-        { "ordered", &line->ordered, &o->ordered },
+        { "ordered", &line->ordered, &o->ordered }, { "tenant", &line->tenant, &o->tenant },
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (strcmp(key, texts[i].key) == 0) {
@@ -442,7 +443,7 @@ static uint32_t member_bit(const char *name, char *why)
         "timeout", "deadline", "retention", "headers", "unique", "unique_key", "unique_until",
         "return_existing", "group", "expires", "retry_policy", "on_dead",
         "priority", "limits", "limit_cost", "debounce", "max_wait", "debounce_key",
-        "debounce_mode", "replace", "ordered", "ordered_dead" };
+        "debounce_mode", "replace", "ordered", "ordered_dead", "tenant" };
     enum { KNOWN = sizeof known / sizeof *known };
     _Static_assert(KNOWN <= 32, "a bit for each");
     for (size_t i = 0; i < KNOWN; i++)

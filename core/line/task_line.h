@@ -20,6 +20,7 @@ typedef struct task_line {
     char  *headers[2 * TASK_LINE_HEADERS + 1];
     char  *limits[GOFER_LIMIT_KEYS + 1];
     char  *ordered;
+    char  *tenant;
     gofer_enqueue_options opts;     // borrows from the texts above, and from the defaults
     int32_t effect;                 // out: what putting it in has done
     bool   says_in, says_at;

@@ -28,6 +28,9 @@ static const cli_option options[] = {
       "from -100 to 100: it runs before the waiting tasks of its queue with a lower one "
       "(default: 0)",
       -GOFER_PRIORITY_MAX, GOFER_PRIORITY_MAX },
+    { "tenant", 0, CLI_TEXT, offsetof(enqueue_args, tenant), "NAME",
+      "whose it is: of what waits in its queue each tenant's tasks have their share (gofer tenant "
+      "put)", 0, 0 },
     { "limit", 0, CLI_LIST, offsetof(enqueue_args, limits), "KEY",
       "it counts for this key, whose limit says how many run (gofer limit put); may be "
       "given four times", 0, 0 },
@@ -300,7 +303,8 @@ const cli_command cmd_enqueue = {
         "environment (TRACEPARENT, TRACESTATE) goes along in its headers, unless --header names "
         "one.\n"
         "With --batch each line of standard input is an object with the members type and, as "
-        "wanted, payload, queue, id, in, at, priority, retry, timeout, deadline, retention, "
+        "wanted, payload, queue, id, in, at, priority, tenant, retry, timeout, deadline, "
+        "retention, "
         "headers, unique, unique_key, unique_until, return_existing, debounce, max_wait, "
         "debounce_key, debounce_mode, replace, group, expires, retry_policy, on_dead, limits (a "
         "list of keys), limit_cost, ordered and ordered_dead; the options of the command line are "

@@ -60,6 +60,7 @@ static const struct { const char *field, *label; field_kind kind; } fields[] = {
     { "start_by_ms", "start by", FIELD_TIME },
     { "retention_ms", "retention", FIELD_DURATION },
     { "priority", "priority", FIELD_COUNT },
+    { "tenant", "tenant", FIELD_TEXT },
     { "limits", "limits", FIELD_LINES },
     { "limit_cost", "limit cost", FIELD_COUNT },
     { "ordered", "ordered", FIELD_TEXT },
