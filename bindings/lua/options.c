@@ -134,6 +134,7 @@ const gofer_lua_setting gofer_lua_task_options[] = {
     { "expires",         GOFER_LUA_DURATION, PLACE(expires_ms), NULL },
     { "expires_at",      GOFER_LUA_TIME,     PLACE(expires_at_ms), NULL },
     { "on_dead",         GOFER_LUA_DEAD,     0, NULL },
+    { "tenant",          GOFER_LUA_TEXT,     PLACE(tenant), NULL },
     { "limits",          GOFER_LUA_KEYS,     PLACE(limits), NULL },
     { "limit_cost",      GOFER_LUA_BYTES,    PLACE(limit_cost), NULL },
     { "effect",          GOFER_LUA_LATER,    0, NULL },

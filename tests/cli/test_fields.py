@@ -91,6 +91,13 @@ def act_on_entries(run, folder):
     run("cron rm", "nightly", "none", code=3)
 
 
+def act_on_tenants(run):
+    run("tenant put", "acme", "--weight", "2")
+    run("tenant ls")
+    run("tenant show", "acme")
+    run("tenant rm", "acme", "none", code=3)
+
+
 def act_on_limits(run):
     """On a store that has them."""
     if run.gofer("limit", "ls", code=None).code:
@@ -203,6 +210,7 @@ def test_what_every_command_prints(store, tmp_path):
     act_on_limits(run)
     act_on_flows(run)
     rekey(run)
+    act_on_tenants(run)
     store.enqueue("ok", "--queue", "brief")
     assert run("worker", "--drain", "--queue", "brief", "--exec", "*=true")["processed"] == 1
     there = f"sqlite:{tmp_path / 'there.db'}"
