@@ -104,14 +104,27 @@ static gofer_status make_record(const gf_put *item, char **out)
     return *out ? GOFER_OK : gf_fail_nomem("a key");
 }
 
+static gofer_status make_lane(const gf_message *m, char **out)
+{
+    char lane[GF_RD_LANE_TEXT];
+    if (!m->headers_size)
+        return GOFER_OK;
+    gf_rd_lane_of(m, lane);
+    if (!*lane)
+        return GOFER_OK;
+    *out = gf_strdup(lane);
+    return *out ? GOFER_OK : gf_fail_nomem("a lane");
+}
+
 gofer_status gf_rd_new_make(gf_rd_store *s, gf_rd_new *out, gf_put *item)
 {
     const gf_message *m = item->message;
     *out = (gf_rd_new){ .item = item };
-    gf_rd_lane_of(m, out->lane);
     out->at_ms = item->run_at_ms > 0 ? item->run_at_ms : 0;      // whether that is over, the
                                                                  //   server's clock says
     gofer_status st = make_key(out);
+    if (st == GOFER_OK)
+        st = make_lane(m, &out->lane);
     if (st == GOFER_OK)
         st = gf_rd_limit_of(m, &out->limit);
     if (st == GOFER_OK && item->unique_ms > 0) {
@@ -139,9 +152,10 @@ void gf_rd_new_clear(gf_rd_new *n)
     gf_bytes_clear(&n->message);
     gf_free(n->key);
     gf_free(n->lock);
+    gf_free(n->lane);
     gf_free(n->limit);
     gf_free(n->record);
-    n->key = n->lock = n->limit = n->record = NULL;
+    n->key = n->lock = n->lane = n->limit = n->record = NULL;
 }
 
 // NULL: no memory. Commands borrow keys of the pieces, so they are begun when no
@@ -180,7 +194,7 @@ static bool sort_into_pieces(putting *p)
         n->piece = (size_t)(its - p->pieces);
         its->count++;
         its->bytes += n->message.size;
-        its->any |= n->at_ms || n->lock || n->item->group || *n->lane || n->limit;
+        its->any |= n->at_ms || n->lock || n->item->group || n->lane || n->limit;
         its->rising &= strcmp(its->last, n->item->message->id) < 0;
         its->last = n->item->message->id;
     }
@@ -322,7 +336,7 @@ static void add_over(gf_rd_args *a, const gf_rd_new *n)
         gf_rd_add_int(a, n->at_ms);
     else
         gf_rd_add(a, "");
-    gf_rd_add(a, n->lane);
+    gf_rd_add(a, n->lane ? n->lane : "");
     gf_rd_add(a, n->limit ? n->limit : "");
 }
 

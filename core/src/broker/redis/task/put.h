@@ -15,7 +15,7 @@ typedef struct gf_rd_new {
     int64_t  lock_s;                       // from when it may run
     int64_t  at_ms;                        // Unix ms; 0: now
     char    *record;                       // of the key it is debounced by; NULL: it is not
-    char     lane[GF_RD_LANE_TEXT];        // "": it has no priority
+    char    *lane;                         // NULL: it has neither a priority nor a tenant
     char    *limit;                        // its cost and limit keys; NULL: none
     size_t   piece;                        // put.c's own
 } gf_rd_new;
