@@ -38,8 +38,8 @@ static void put_of(gf_broker *b, const char *tenant, const char *id)
 // "a1 a2 b1": each of the tenant of its first letter; - is nobody's.
 static void put_named(gf_broker *b, const char *ids)
 {
-    char id[16], tenant[2] = "";
-    for (int size; sscanf(ids, " %15s%n", id, &size) == 1; ids += size) {
+    char id[32], tenant[2] = "";
+    for (int size; sscanf(ids, " %31s%n", id, &size) == 1; ids += size) {
         tenant[0] = id[0];
         put_of(b, id[0] == '-' ? NULL : tenant, id);
     }
@@ -83,10 +83,10 @@ static void each_is_taken_by_itself_in_that_order(void)
 static void one_with_many_does_not_delay_one_with_few(void)
 {
     enum { MANY = 2000, FEW = 10, STEP = 100 };
-    static char ids[STEP][16], rooms[STEP][TENANT_ROOM];
+    static char ids[STEP][32], rooms[STEP][TENANT_ROOM];
     static gf_message messages[STEP];
     static gf_put items[STEP];
-    char id[16];
+    char id[32];
     gf_claim *claims[2 * FEW];
     gf_broker *b = store_open();
     for (int i = 0; i < MANY; i += STEP) {
@@ -157,7 +157,7 @@ static void what_is_nobodys_shares_as_one(void)
 static void nobodys_tasks_that_keep_coming_starve_no_tenant(void)
 {
     gf_broker *b = store_open();
-    char id[16];
+    char id[32];
     int taken = 0;
     put_named(b, "a1 a2 a3 a4 a5");
     for (int i = 0; i < 12; i++) {
@@ -331,7 +331,7 @@ static void any_name_is_a_tenant(void)
     static char large[GF_NAME_MAX + 1];
     static const char *const names[] = { "a b", "100", "{q}", "\xc3\xa9", "x\ny", "%", large };
     gf_broker *b = store_open();
-    char id[8];
+    char id[32];
     memset(large, 'x', GF_NAME_MAX);
     for (size_t i = 0; i < 2 * COUNT(names); i++) {
         snprintf(id, sizeof id, "%02d", (int)i);
@@ -408,7 +408,7 @@ static void order_is_that_of_the_model(void)
     static const char *const names[TENANTS] = { NULL, "one", "two", "four" };
     static model m;
     unsigned state = 7;
-    char id[16];
+    char id[32];
     gf_broker *b = store_open();
     m = (model){ .now = 0 };
     weigh(b, "two", 2);
