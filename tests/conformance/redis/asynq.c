@@ -685,6 +685,59 @@ static void a_line_of_another_type_is_none(void)
     store_close(b);
 }
 
+// ---- tasks of tenants -------------------------------------------------------------------------
+
+static void put_of(gf_broker *b, const char *id)
+{
+    char room[TENANT_ROOM], tenant[2] = { *id, '\0' };
+    gf_message m = message("q", id);
+    set_tenant(&m, tenant, room);
+    CHECK_OK(put_message(b, &m, 0));
+}
+
+// Go's forwarder brings them when their times come; what they had of turns is nobody's then.
+static void gos_programs_alone_drain_what_tenants_have(void)
+{
+    static const char *const order[] = { "a1", "a2", "a3", "b1" };
+    gf_broker *b = store_open();
+    for (size_t i = 0; i < COUNT(order); i++)
+        put_of(b, order[i]);
+    go_take("q", "a1", gf_now_ms() / 1000 + 30);
+    for (size_t i = 1; i < COUNT(order); i++) {
+        raw_run("ZREM asynq:{q}:scheduled %s", order[i]);
+        raw_run("HSET asynq:{q}:t:%s state pending", order[i]);
+        raw_run("LPUSH asynq:{q}:pending %s", order[i]);
+        go_take("q", order[i], gf_now_ms() / 1000 + 30);
+    }
+    for (size_t i = 0; i < COUNT(order); i++) {
+        raw_run("LREM asynq:{q}:active 0 %s", order[i]);
+        raw_run("ZREM asynq:{q}:lease %s", order[i]);
+        raw_run("DEL asynq:{q}:t:%s", order[i]);
+    }
+    CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c0 x0");
+    put_of(b, "b2");
+    drain_expecting(b, "q", "b2");
+    CHECK_INT(raw_int("EXISTS asynq:{q}:gofer:line"), 0);
+    store_check_sound();
+    store_close(b);
+}
+
+// Who waits keeps its place; who comes then begins beside the first.
+static void a_lost_time_is_that_of_who_is_next(void)
+{
+    gf_broker *b = store_open();
+    for (const char *const *id = (const char *const[]){ "a1", "a2", "a3", "a4", NULL }; *id; id++)
+        put_of(b, *id);
+    done(b, need_one(b, "q", "a1"));
+    done(b, need_one(b, "q", "a2"));
+    raw_run("DEL asynq:{q}:gofer:fair asynq:{q}:gofer:fair:100");
+    for (const char *const *id = (const char *const[]){ "b1", "b2", NULL }; *id; id++)
+        put_of(b, *id);
+    drain_expecting(b, "q", "a3 b1 a4 b2");
+    store_check_sound();
+    store_close(b);
+}
+
 // ---- debounced tasks --------------------------------------------------------------------
 
 #define RECORD "asynq:{q}:gofer:key:t:email:welcome"
@@ -827,6 +880,8 @@ static const check_test tests[] = {
     TEST(a_go_worker_takes_what_is_to_wake_others),
     TEST(places_without_a_task_stop_nobody),
     TEST(a_line_of_another_type_is_none),
+    TEST(gos_programs_alone_drain_what_tenants_have),
+    TEST(a_lost_time_is_that_of_who_is_next),
     TEST(a_debounced_task_is_a_plain_one_for_go),
     TEST(a_record_is_not_believed_once_go_has_moved_its_task),
     TEST(a_record_goes_with_its_task),

@@ -668,6 +668,85 @@ static void those_who_wait_for_a_key_are_not_lost(void)
     }
 }
 
+// Of tenants: mended, each has its turn.
+static void tenants_turns_are_not_lost(void)
+{
+    static const struct { const char *sql, *codes; } cases[] = {
+        { "DELETE FROM fair", "turn-lost" },
+        { "DELETE FROM fair; UPDATE queue SET fair = 0", "turn-lost" },
+        { "UPDATE queue SET fair = 0", "turns-unknown" },
+        { "INSERT INTO fair VALUES(1, 100, 5, (1 << 40) + 7777)", "turn-left" },
+        { "DELETE FROM fair_line", "" },
+        { "DELETE FROM fair_tenant", "" },
+    };
+    char room[TENANT_ROOM], id[16];
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_broker *b = store_open();
+        for (int n = 0; n < 4; n++) {
+            snprintf(id, sizeof id, "%d", n);
+            gf_message m = message("q", id);
+            set_tenant(&m, n % 2 ? "a" : "b", room);
+            CHECK_OK(put_message(b, &m, 0));
+        }
+        CHECK_STR(check_codes(b, false, NULL), "");
+        run_sql(cases[i].sql);
+        CHECK_STR(check_codes(b, false, NULL), cases[i].codes);
+        check_codes(b, true, NULL);
+        CHECK_STR(check_codes(b, false, NULL), "");
+        int all = 0;
+        for (gf_claim *next; (next = take_one(b, "q")) != NULL; all++)
+            done(b, next);
+        CHECK_INT(all, 4);
+        store_close(b);
+        store_check_sound();
+        store_remove();
+    }
+}
+
+static int64_t count_rows(const char *table)
+{
+    char sql[100];
+    sqlite3 *db;
+    sqlite3_stmt *s;
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", table);
+    REQUIRE(sqlite3_open(store_path(), &db) == SQLITE_OK);
+    REQUIRE(sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK);
+    REQUIRE(sqlite3_step(s) == SQLITE_ROW);
+    int64_t count = sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    CHECK_INT(sqlite3_close(db), SQLITE_OK);
+    return count;
+}
+
+// More than a take forgets at a time, by housekeeping.
+static void tenants_that_are_through_are_forgotten(void)
+{
+    enum { TENANTS = 1500 };
+    char room[TENANT_ROOM], name[16];
+    gf_broker *b = store_open();
+    for (int n = 0; n < TENANTS; n++) {
+        snprintf(name, sizeof name, "%d", n);
+        gf_message m = message("q", name);
+        set_tenant(&m, name, room);
+        CHECK_OK(put_message(b, &m, 0));
+    }
+    done(b, need_one(b, "q", "0"));
+    for (int n = 1; n < TENANTS; n++) {
+        snprintf(name, sizeof name, "%d", n);
+        CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, name));
+    }
+    CHECK(take_one(b, "q") == NULL);
+    CHECK(count_rows("fair_tenant") > 1000);
+    for (int i = 0; i < 3; i++) {
+        size_t purged;
+        CHECK_OK(b->ops->upkeep->purge(b, 1000, &purged));
+    }
+    CHECK_INT(count_rows("fair_tenant"), 0);
+    CHECK_INT(count_rows("fair_line"), 0);
+    store_close(b);
+    store_check_sound();
+}
+
 static void a_finding_of_one_queue_names_it(void)
 {
     static const struct { const char *sql, *codes, *queues; } cases[] = {
@@ -762,6 +841,8 @@ static const check_test tests[] = {
     TEST(a_sound_store_has_nothing_to_tell),
     TEST(defects_are_found_and_mended),
     TEST(those_who_wait_for_a_key_are_not_lost),
+    TEST(tenants_turns_are_not_lost),
+    TEST(tenants_that_are_through_are_forgotten),
     TEST(a_finding_of_one_queue_names_it),
     TEST(tasks_of_no_queue_hold_up_no_other),
 };

@@ -5,6 +5,7 @@
 
 #include "broker/tenants.h"
 #include "fixture.h"
+#include "message/options.h"
 #include "suites.h"
 #include "util/clock.h"
 
@@ -33,6 +34,24 @@ static void put_one_at(gf_broker *b, one o, int64_t run_at_ms)
 static void put_of(gf_broker *b, const char *tenant, const char *id)
 {
     put_one_at(b, (one){ id, tenant, 0 }, 0);
+}
+
+// So many of one tenant; their ids are "<tenant>-<number>".
+static void put_many(gf_broker *b, const char *tenant, int count)
+{
+    enum { STEP = 100 };
+    static char ids[STEP][32], rooms[STEP][TENANT_ROOM];
+    static gf_message messages[STEP];
+    static gf_put items[STEP];
+    for (int i = 0; i < count; i += STEP) {
+        int some = count - i < STEP ? count - i : STEP;
+        for (int k = 0; k < some; k++) {
+            snprintf(ids[k], sizeof ids[k], "%s-%d", tenant, i + k);
+            fill(&messages[k], &(one){ ids[k], tenant, 0 }, rooms[k]);
+            items[k] = (gf_put){ .message = &messages[k] };
+        }
+        CHECK_OK(b->ops->tasks->put(b, items, (size_t)some));
+    }
 }
 
 // "a1 a2 b1": each of the tenant of its first letter; - is nobody's.
@@ -82,25 +101,12 @@ static void each_is_taken_by_itself_in_that_order(void)
 
 static void one_with_many_does_not_delay_one_with_few(void)
 {
-    enum { MANY = 2000, FEW = 10, STEP = 100 };
-    static char ids[STEP][32], rooms[STEP][TENANT_ROOM];
-    static gf_message messages[STEP];
-    static gf_put items[STEP];
+    enum { MANY = 2000, FEW = 10 };
     char id[32];
     gf_claim *claims[2 * FEW];
     gf_broker *b = store_open();
-    for (int i = 0; i < MANY; i += STEP) {
-        for (int k = 0; k < STEP; k++) {
-            snprintf(ids[k], sizeof ids[k], "large-%d", i + k);
-            fill(&messages[k], &(one){ ids[k], "large", 0 }, rooms[k]);
-            items[k] = (gf_put){ .message = &messages[k] };
-        }
-        CHECK_OK(b->ops->tasks->put(b, items, STEP));
-    }
-    for (int i = 0; i < FEW; i++) {
-        snprintf(id, sizeof id, "small-%d", i);
-        put_of(b, "small", id);
-    }
+    put_many(b, "large", MANY);
+    put_many(b, "small", FEW);
     REQUIRE(take(b, "q", 2 * FEW, claims) == 2 * FEW);
     for (int i = 0; i < FEW; i++) {
         snprintf(id, sizeof id, "small-%d", i);
@@ -276,6 +282,180 @@ static void deleted_they_leave_no_hole(void)
     CHECK_STR(queue_counts(b, "q"), "p4 a0 s0 r0 c0 x1");
     drain_expecting(b, "q", "-1 a1 b2 a3");
     end(b);
+}
+
+// Those that went were not taken: who is left, and who comes, begins as if they had never been.
+static void deleted_all_begins_anew(void)
+{
+    gf_broker *b = store_open();
+    char id[32];
+    for (int i = 0; i < 5; i++) {
+        snprintf(id, sizeof id, "gone-%d", i);
+        put_of(b, "a", id);
+    }
+    for (int i = 0; i < 5; i++) {
+        snprintf(id, sizeof id, "gone-%d", i);
+        CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, id));
+    }
+    CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c0 x0");
+    put_named(b, "a1 b1 b2 b3");
+    drain_expecting(b, "q", "a1 b1 b2 b3");
+    end(b);
+}
+
+// ---- beside what else says when a task runs -----------------------------------------------------
+
+// Also counts for the limit key `keys`, or (no keys) is one of the order `ordered`; NULL: neither.
+static void put_also(gf_broker *b, one o, const char *keys, const char *ordered)
+{
+    char room[LIMIT_ROOM];
+    gf_message m = message("q", o.id);
+    if (keys)
+        set_limit_keys(&m, keys, 1, room);
+    if (ordered)
+        set_ordered(&m, ordered, false, room);
+    size_t used = m.headers_size;
+    used += (size_t)snprintf(room + used, sizeof room - used, "%s%c%s", GF_HEADER_TENANT, '\0',
+                o.tenant) + 1;
+    m.headers = room;
+    m.headers_size = used;
+    CHECK_OK(put_message(b, &m, 0));
+}
+
+// Takes all that may start now: these, in this order.
+static size_t take_these(gf_broker *b, gf_claim **claims, const char *ids)
+{
+    char taken[200] = "";
+    size_t count = take(b, "q", 10, claims), used = 0;
+    for (size_t i = 0; i < count; i++)
+        used += (size_t)snprintf(taken + used, sizeof taken - used, "%s%s", i ? " " : "",
+            claims[i]->message.id);
+    CHECK_STR(taken, ids);
+    return count;
+}
+
+static void done_all(gf_broker *b, gf_claim **claims, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        done(b, claims[i]);
+}
+
+// Who has to wait for a key has had its turn, and comes first when there is room.
+static void a_tenant_at_its_limit_holds_up_no_other(void)
+{
+    static const char *const ids[] = { "a1", "a2", "a3" };
+    const gf_limit limit = { .name = "k", .concurrency = 1 };
+    gf_broker *b = store_open();
+    gf_claim *claims[10], *more[10];
+    CHECK_OK(b->ops->limits->put(b, &limit));
+    for (size_t i = 0; i < COUNT(ids); i++)
+        put_also(b, (one){ ids[i], "a", 0 }, "k", NULL);
+    put_named(b, "b1 b2 b3 -1");
+    size_t count = take_these(b, claims, "-1 a1 b1 b2 b3");
+    CHECK_STR(task_text(b, "q", "a2", "waits_for"), "k");
+    CHECK_STR(task_text(b, "q", "a2", "tenant"), "a");
+    put_named(b, "b4 c1");
+    done(b, claims[1]);
+    claims[1] = claims[--count];
+    size_t others = take_these(b, more, "a2 b4 c1");
+    done_all(b, more, others);
+    done_all(b, claims, count);
+    done(b, need_one(b, "q", "a3"));
+    end(b);
+}
+
+static void a_tenants_order_holds_up_no_other(void)
+{
+    gf_broker *b = store_open();
+    if (!b->ops->limits || !b->ops->limits->orders) {
+        store_close(b);
+        OMIT("the store keeps no order of keys");
+    }
+    gf_claim *claims[10];
+    put_also(b, (one){ "a1", "a", 0 }, NULL, "k");
+    put_also(b, (one){ "a2", "a", 0 }, NULL, "k");
+    put_also(b, (one){ "b1", "b", 0 }, NULL, "l");
+    put_named(b, "c1 c2 a3");
+    size_t count = take_these(b, claims, "a1 b1 c1 c2 a3");
+    put_named(b, "c3");
+    done(b, claims[0]);
+    done(b, need_one(b, "q", "a2"));
+    done_all(b, claims + 1, count - 1);
+    done(b, need_one(b, "q", "c3"));
+    end(b);
+}
+
+static void a_debounced_one_gets_in_line_when_it_is_due(void)
+{
+    const gf_debounce how = { .key = "k", .delay_ms = 3600000, .max_wait_ms = 0 };
+    gf_broker *b = store_open();
+    char room[TENANT_ROOM];
+    put_named(b, "a1 a2 b1");
+    for (int i = 0; i < 2; i++) {          // the second call is of the first one's task
+        gf_message m = message("q", i ? "d2" : "d1");
+        set_tenant(&m, "b", room);
+        CHECK_OK(put_as(b, (gf_put){ .message = &m, .debounce = &how }));
+    }
+    CHECK_STR(task_text(b, "q", "d1", "tenant"), "b");
+    CHECK_STR(task_state(b, "q", "d1"), "scheduled");
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_RUN, "d1"));
+    drain_expecting(b, "q", "a1 b1 a2 d1");
+    end(b);
+}
+
+static void moved_to_another_queue_they_keep_their_tenants(void)
+{
+    static const char *const ids[] = { "a1", "a2", "b1" };
+    gf_broker *b = store_open();
+    gf_item items[COUNT(ids)];
+    memset(items, 0, sizeof items);
+    put_named(b, "a1 a2 b1");
+    REQUIRE_OK(b->ops->transfer->export_items(b, "q", ids, COUNT(ids), items));
+    REQUIRE_OK(b->ops->transfer->import_items(b, "r", items, COUNT(ids)));
+    REQUIRE_OK(b->ops->transfer->drop_items(b, "q", items, COUNT(ids)));
+    for (size_t i = 0; i < COUNT(ids); i++)
+        gf_item_clear(&items[i]);
+    CHECK_STR(task_text(b, "r", "b1", "tenant"), "b");
+    drain_expecting(b, "r", "a1 b1 a2");
+    end(b);
+}
+
+// ---- one against many ---------------------------------------------------------------------------
+
+// Counted in tasks taken: of a hundred tenants each has every hundredth turn.
+static void of_a_hundred_tenants_none_waits_for_the_large_one(void)
+{
+    enum { LARGE = 20000, SMALL = 99, EACH = 10, STEP = 100, BEFORE = 500 };
+    static int left[SMALL];
+    gf_claim *claims[STEP];
+    char tenant[16];
+    gf_broker *b = store_open();
+    int taken = 0, late = 0, missing = SMALL;
+    put_many(b, "large", LARGE);
+    for (int i = 0; i < BEFORE; i += STEP) {
+        REQUIRE(take(b, "q", STEP, claims) == STEP);
+        for (int k = 0; k < STEP; k++)
+            gf_claim_free(claims[k]);
+    }
+    for (int i = 0; i < SMALL; i++) {
+        snprintf(tenant, sizeof tenant, "%d", i);
+        put_many(b, tenant, EACH);
+        left[i] = EACH;
+    }
+    while (missing && taken < 4 * EACH * (SMALL + 1)) {
+        REQUIRE(take(b, "q", STEP, claims) == STEP);
+        for (int k = 0; k < STEP; k++, taken++) {
+            int of = -1;
+            if (sscanf(claims[k]->message.id, "%d-", &of) == 1 && --left[of] == 0) {
+                missing--;
+                late += taken >= 2 * EACH * (SMALL + 1);
+            }
+            gf_claim_free(claims[k]);
+        }
+    }
+    CHECK_INT(missing, 0);
+    CHECK_INT(late, 0);
+    store_close(b);
 }
 
 // ---- tenants ------------------------------------------------------------------------------------
@@ -455,6 +635,12 @@ suite suite_tenant(void)
         TEST(what_is_tried_again_gets_in_line),
         TEST(what_is_scheduled_gets_in_line_when_it_is_due),
         TEST(deleted_they_leave_no_hole),
+        TEST(deleted_all_begins_anew),
+        TEST(a_tenant_at_its_limit_holds_up_no_other),
+        TEST(a_tenants_order_holds_up_no_other),
+        TEST(a_debounced_one_gets_in_line_when_it_is_due),
+        TEST(moved_to_another_queue_they_keep_their_tenants),
+        TEST(of_a_hundred_tenants_none_waits_for_the_large_one),
         TEST(tenants_are_listed),
         TEST(any_name_is_a_tenant),
         TEST(order_is_that_of_the_model),

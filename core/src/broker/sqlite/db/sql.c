@@ -96,6 +96,11 @@
     "(SELECT sum(max(" BOUNDED("f.finish") " - coalesce(l.now, 0), 0)) FROM fair_tenant f " \
     "LEFT JOIN fair_line l USING(qid, lane) WHERE f.qid = ?1 AND f.name = n.name) "
 
+// Those who are through, in one line after the other.
+#define THROUGH \
+    "fair_line l CROSS JOIN fair_tenant f ON f.qid = l.qid AND f.lane = l.lane " \
+    "AND f.finish <= l.now"
+
 // Nobody is ahead of the line's time any more.
 #define LINES_AHEAD \
     "UPDATE fair_line SET now = max(now, coalesce((SELECT max(f.finish) FROM fair_tenant f " \
@@ -745,7 +750,17 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_FAIR_LINE_SET] = "INSERT INTO fair_line(qid, lane, now, plain) VALUES(?1, ?2, ?3, ?4) "
                              "ON CONFLICT(qid, lane) DO UPDATE SET now = ?3, plain = ?4",
     [GF_SQL_FAIR_LINE_DROP] = "DELETE FROM fair_line WHERE qid = ?1 AND lane = ?2",
-    [GF_SQL_FAIR_LINE_AHEAD] = LINES_AHEAD " AND lane = ?2",
+    [GF_SQL_FAIR_LINE_AHEAD] =
+        "INSERT INTO fair_line(qid, lane, now, plain) SELECT ?1, ?2, max(finish), 0 "
+        "FROM fair_tenant WHERE qid = ?1 AND lane = ?2 HAVING max(finish) IS NOT NULL "
+        "ON CONFLICT(qid, lane) DO UPDATE SET now = max(now, excluded.now)",
+    [GF_SQL_FAIR_OLD] = "SELECT 1 FROM " THROUGH " LIMIT 1",
+    [GF_SQL_FAIR_PURGE] = "DELETE FROM fair_tenant WHERE (qid, name, lane) IN "
+                          "(SELECT f.qid, f.name, f.lane FROM " THROUGH " LIMIT ?1)",
+    [GF_SQL_FAIR_LINE_PURGE] =
+        "DELETE FROM fair_line AS l WHERE NOT EXISTS(SELECT 1 FROM fair f WHERE f.qid = l.qid "
+        "AND f.lane = l.lane) AND NOT EXISTS(SELECT 1 FROM fair_tenant f WHERE f.qid = l.qid "
+        "AND f.lane = l.lane)",
     [GF_SQL_FAIR_LINES_AHEAD] = LINES_AHEAD,
     [GF_SQL_FAIR_LINES_DROP_QUEUE] = "DELETE FROM fair_line WHERE qid = ?1",
     [GF_SQL_FAIR_ADD] = "INSERT INTO fair(qid, lane, tag, seq) VALUES(?1, ?2, ?3, ?4)",

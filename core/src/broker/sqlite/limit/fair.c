@@ -71,6 +71,16 @@ static int64_t number_behind(gf_sq_txn *t, const gf_sq_queue *q)
     return last < span.last ? gf_max(last + 1, span.first) : 0;
 }
 
+// Nobody waits in the line any more: all begins anew. What is too much for one step counts as if it
+// were gone.
+static void end_line(gf_sq_txn *t, const gf_sq_queue *q, int32_t lane)
+{
+    if (GF_SQ_RUN(t->conn, GF_SQL_FAIR_FORGET, q->qid, lane, INT64_MAX, FORGET) < FORGET)
+        GF_SQ_RUN(t->conn, GF_SQL_FAIR_LINE_DROP, q->qid, lane);
+    else
+        GF_SQ_RUN(t->conn, GF_SQL_FAIR_LINE_AHEAD, q->qid, lane);
+}
+
 int64_t gf_sq_fair_add(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_standing *s)
 {
     int32_t lane = GF_SQ_LANE_PLAIN - s->priority;
@@ -80,6 +90,8 @@ int64_t gf_sq_fair_add(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_standing *s)
     if (!q->fair)
         GF_SQ_RUN(t->conn, GF_SQL_QUEUE_FAIR, q->qid, 1);
     q->fair = q->ranked = true;
+    if (gf_sq_fair_lane(t, q, lane) != lane)         // those before may have been deleted
+        end_line(t, q, lane);
     GF_SQ_RUN(t->conn, GF_SQL_FAIR_ADD, q->qid, lane, charge(t, q, s->tenant, lane), seq);
     return seq;
 }
@@ -144,16 +156,6 @@ gf_sq_fair_turn gf_sq_fair_next(gf_sq_txn *t, gf_sq_queue *q, gf_sq_fair_line *l
         line->plain += GF_FAIR_ROUND;
     }
     return (gf_sq_fair_turn){ .plain = turns };
-}
-
-// Nobody waits in the line any more: all begins anew. What is too much for one step counts as if it
-// were gone.
-static void end_line(gf_sq_txn *t, const gf_sq_queue *q, int32_t lane)
-{
-    if (GF_SQ_RUN(t->conn, GF_SQL_FAIR_FORGET, q->qid, lane, INT64_MAX, FORGET) < FORGET)
-        GF_SQ_RUN(t->conn, GF_SQL_FAIR_LINE_DROP, q->qid, lane);
-    else
-        GF_SQ_RUN(t->conn, GF_SQL_FAIR_LINE_AHEAD, q->qid, lane);
 }
 
 void gf_sq_fair_save(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_fair_line *line)

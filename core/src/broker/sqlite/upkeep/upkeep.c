@@ -167,6 +167,7 @@ static gofer_status look_at_expired(gf_sq_conn *c, void *arg)
         is_any(c, GF_SQL_AWAITED_OLD, mono_ms, mono_ms + GF_SQ_LEASE_HORIZON_MS) ||
         is_any(c, GF_SQL_TICK_OLD, now_ms - TICKS_MS, 0) || is_any(c, GF_SQL_COMMAND_OLD, 0, 0) ||
         is_any(c, GF_SQL_KEY_OLD, now_ms, d->key_from = some_key(c)) ||
+        is_any(c, GF_SQL_FAIR_OLD, 0, 0) ||
         (d->quiet && is_any(c, GF_SQL_EVENT_OLD, 1, 0));
     return GOFER_OK;
 }
@@ -199,6 +200,8 @@ static gofer_status purge(gf_sq_txn *t, void *arg)
     GF_SQ_RUN(t->conn, GF_SQL_TICK_PURGE, t->now_ms - TICKS_MS);
     gf_sq_run(t->conn, gf_sq_stmt(t->conn, GF_SQL_COMMAND_PURGE));
     GF_SQ_RUN(t->conn, GF_SQL_KEY_PURGE, t->now_ms, d->key_from);
+    GF_SQ_RUN(t->conn, GF_SQL_FAIR_PURGE, (int64_t)d->limit);
+    gf_sq_run(t->conn, gf_sq_stmt(t->conn, GF_SQL_FAIR_LINE_PURGE));
     if (d->quiet)                        // the last one stays, so that numbers go on
         GF_SQ_RUN(t->conn, GF_SQL_EVENT_TRIM, 1);
     return GOFER_OK;

@@ -1,10 +1,9 @@
--- stage(tasks, least, under, limit, where): the first of the line between two scores come to
+-- stage(tasks, least, under, limit, where, heads): the first of the line between two scores come to
 -- pending: to its head, to its end, or by `ring`. Places that mean nothing are dropped on the way,
--- ten thousand at most. With the key pending.
--- first_of(tasks, least, under, limit, where): the same, not put there yet: in their order. heads:
--- of each lane the highest score that left the line.
-local heads = {}
-local function first_of(tasks, least, under, limit, where)
+-- ten thousand at most. With the key pending. heads: none, or a table that gets of each lane the
+-- highest score that left the line.
+-- first_of(tasks, least, under, limit, where, heads): the same, not put there yet: in their order.
+local function first_of(tasks, least, under, limit, where, heads)
   local ready, look, more, round = {}, limit, true, 0
   while more and round <= 10 do
     local found = redis.call('ZRANGEBYSCORE', line, least, under, 'WITHSCORES', 'LIMIT', 0, look)
@@ -17,7 +16,7 @@ local function first_of(tasks, least, under, limit, where)
       if meant then
         redis.call('HSET', tasks .. one, 'state', 'pending')
         ready[#ready + 1] = one
-        heads[math.floor(found[i + 1] / 17592186044416)] = tonumber(found[i + 1])
+        if heads then heads[math.floor(found[i + 1] / 17592186044416)] = tonumber(found[i + 1]) end
       end
       if not away and (where ~= 'ring' or not meant) then redis.call('ZREM', line, one) end
       if away or #ready == limit then
@@ -29,8 +28,8 @@ local function first_of(tasks, least, under, limit, where)
   end
   return ready
 end
-local function stage(tasks, least, under, limit, where)
-  local ready = first_of(tasks, least, under, limit, where)
+local function stage(tasks, least, under, limit, where, heads)
+  local ready = first_of(tasks, least, under, limit, where, heads)
   if where == 'head' then
     for i = 1, #ready / 2 do ready[i], ready[#ready + 1 - i] = ready[#ready + 1 - i], ready[i] end
   end
