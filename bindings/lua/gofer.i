@@ -138,6 +138,7 @@
 %typemap(in) int32_t paused "$1 = lua_isnil(L, $input) || lua_toboolean(L, $input);"
 %typemap(in) int32_t limit, int32_t hours, int32_t minutes
     "$1 = lua_isnil(L, $input) ? 0 : gofer_lua_int32(L, $input, \"$1_name\");"
+%typemap(in) int32_t weight "$1 = gofer_lua_int32(L, $input, \"the weight\");"
 %typemap(in) int32_t force "$1 = lua_toboolean(L, $input);"
 %typemap(in) int32_t days "$1 = lua_isnil(L, $input) ? 7 : gofer_lua_int32(L, $input, \"days\");"
 

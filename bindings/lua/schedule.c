@@ -170,6 +170,7 @@ void gofer_lua_push_entry(lua_State *L, const gofer_lua_entry *entry)
         lua_pushinteger(L, t->priority);
         lua_setfield(L, -2, "priority");
     }
+    set_text(L, "tenant", t->tenant);
     set_limits(L, t);
     set_text(L, "ordered", t->ordered);
     set_text(L, "ordered_dead", t->ordered_dead == GOFER_ORDERED_BLOCK ? "block" : NULL);

@@ -57,6 +57,12 @@ void web_api_limit_delete(web_call *call);
 void web_api_limit_pause(web_call *call);
 void web_api_limit_unpause(web_call *call);
 
+// ---- api_tenants.c
+void web_api_tenants(web_call *call);
+void web_api_tenant(web_call *call);
+void web_api_tenant_put(web_call *call);
+void web_api_tenant_delete(web_call *call);
+
 // ---- api_audit.c
 void web_api_audit(web_call *call);
 

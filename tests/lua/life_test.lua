@@ -174,6 +174,39 @@ function tests.tasks_name_keys(folder)
   check.equal(app:schedule("n").ordered_dead, "block")
 end
 
+-- ---- Tenants
+
+function tests.tenants_have_weights_and_take_turns(folder)
+  local app <close> = open(folder)
+  app:tenant_put(nil, "a", 4)
+  app:tenant_put("mail", "a", 7)
+  local id = app:enqueue("t", "", { tenant = "b" })
+  check.equal(app:task(id).tenant, "b")
+  check.equal(app:tenants(), {
+    { tenant = "a", queue = "default", weight = 4, waiting = 0 },
+    { tenant = "b", queue = "default", weight = 1, waiting = 1 },
+  })
+  local page = app:tenants(nil, { limit = 1 })
+  check.equal(#page, 1)
+  check.equal(app:tenants(nil, { cursor = page.next_cursor })[1].tenant, "b")
+  check.equal(app:tenant("mail", "a")[1].weight, 7)
+  app:tenant_remove(nil, "a")
+  check.fails("ENOTFOUND: ", app.tenant_remove, app, nil, "a")
+  check.fails("ENOTFOUND: ", app.tenant, app, nil, "a")
+  check.fails("ENOTFOUND: ", app.tenants, app, "no such queue")
+  for _, weight in ipairs { 0, 101, 1.5, 2 ^ 40 } do
+    check.fails("EINVAL: ", app.tenant_put, app, nil, "a", weight)
+  end
+  check.fails("EINVAL: ", app.tenant_put, app, nil, "", 1)
+  check.fails("EINVAL: ", app.enqueue, app, "t", "", { tenant = "" })
+  local entry = { name = "n", spec = "@daily", type = "t", task = { tenant = "c" } }
+  app:schedule(entry)
+  check.equal(app:schedule("n").tenant, "c")
+  app:schedule_remove("n")
+  app:schedules_sync("file", { entry })
+  check.equal(app:schedule("n").tenant, "c")
+end
+
 -- ---- Groups
 
 function tests.groups_are_listed(folder)

@@ -157,6 +157,7 @@ static void put_entry(const cli *c, const gofer_info *entry)
         snprintf(number, sizeof number, "%" PRId64, gofer_info_int(entry, "priority", 0));
         put_line(c, "priority", number);
     }
+    put_line(c, "tenant", gofer_info_text(entry, "tenant"));
     put_limits(c, entry);
     put_line(c, "ordered", gofer_info_text(entry, "ordered"));
     put_line(c, "when dead", gofer_info_text(entry, "ordered_dead"));

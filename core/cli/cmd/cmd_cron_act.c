@@ -44,6 +44,9 @@ static const cli_option add_options[] = {
       "from -100 to 100: they run before the waiting tasks of their queue with a lower one "
       "(default: 0)",
       -GOFER_PRIORITY_MAX, GOFER_PRIORITY_MAX },
+    { "tenant", 0, CLI_TEXT, offsetof(add_args, task.tenant), "NAME",
+      "whose they are: of what waits in their queue each tenant's tasks have their share (gofer "
+      "tenant put)", 0, 0 },
     { "limit", 0, CLI_LIST, offsetof(add_args, task.limits), "KEY",
       "its tasks count for this key, whose limit says how many run (gofer limit put); may be "
       "given four times", 0, 0 },

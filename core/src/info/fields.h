@@ -428,6 +428,8 @@ FIELD(entry, expires_ms, INT, ms, MAYBE, BOTH, "0.1.0",
     "Each is dropped unless it has started so long after its tick.")
 FIELD(entry, priority, INT, none, MAYBE, BOTH, "0.1.0",
     "Their priority, from -100 to 100; missing: 0.")
+FIELD(entry, tenant, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "With whose tasks they share their queue.")
 FIELD(entry, limits, TEXT, none, MAYBE, BOTH, "0.1.0",
     "The limit keys that they count for, one in a line.")
 FIELD(entry, limit_cost, INT, count, MAYBE, BOTH, "0.1.0",

@@ -1,5 +1,5 @@
 // queue.js - one queue: why it is as slow as it is.
-import { at, get, post, remove } from "./api.js";
+import { at, get, post, put, remove } from "./api.js";
 import { h, refill, say } from "./dom.js";
 import { count, duration, many } from "./format.js";
 import { ask, button, facts, moment, STATES, Table } from "./parts.js";
@@ -9,6 +9,7 @@ import { link, path } from "./route.js";
 import { series } from "./series.js";
 
 const GROUPS = 50; // that are shown
+const TENANTS = 50;
 
 /** All tasks of a queue, kept ones too. @param {any} q */
 const all = (q) => q.size + q.completed + q.archived;
@@ -99,6 +100,32 @@ export default function queue({ words, may, leave }) {
         ],
         (g) => g.group,
     );
+    /** @param {any} t */
+    async function weigh(t) {
+        const input = /** @type {HTMLInputElement} */ (
+            h("input", { type: "number", min: 1, max: 100, value: String(t.weight) })
+        );
+        const text = h("label", {}, "So many of its tasks for one of another: ", input);
+        if (!(await ask(`The share of ${t.tenant}?`, text, "Set it"))) return undefined;
+        await put(at`queues/${name}/tenants/${t.tenant}`, { weight: Number(input.value) });
+        await view.again();
+        return `${t.tenant} has the weight ${input.value}`;
+    }
+    const tenants = new Table(
+        "Tenants",
+        [
+            { title: "Tenant", class: "id", show: (t) => t.tenant },
+            { title: "Weight", number: true, show: (t) => count(t.weight) },
+            { title: "Waiting", number: true, show: (t) => count(t.waiting) },
+            {
+                title: "",
+                show: (t) => may("operate", name) && button("Change", async () => weigh(t)),
+            },
+        ],
+        (t) => t.tenant,
+    );
+    const tenantFoot = h("p", { class: "foot" });
+    const tenantPart = h("div", { hidden: true }, h("h2", {}, "Tenants"), tenants.node, tenantFoot);
     // Where a store is one place there is nothing to spread.
     const spreads = may("admin", name)
         ? get("settings").then(
@@ -119,12 +146,13 @@ export default function queue({ words, may, leave }) {
 
     async function look() {
         const seen = await get(at`queues/${name}`); // if there is none, nothing more is asked
-        const [workers, wanted, stats, history, grouped, sharding, by] = await Promise.all([
+        const [workers, wanted, stats, history, grouped, shared, sharding, by] = await Promise.all([
             workersNow(),
             get("scale", { queue: name }),
             get("stats", { queue: name }),
             get(at`queues/${name}/history`, { days: 30 }),
             get(at`queues/${name}/groups`, { limit: GROUPS }),
+            get(at`queues/${name}/tenants`, { limit: TENANTS }),
             spreads,
             seen.paused && seen.paused_at_ms && may("operate", name)
                 ? pausedBy(seen.paused_at_ms)
@@ -162,6 +190,9 @@ export default function queue({ words, may, leave }) {
         groups.show(grouped.items);
         say(groupFoot, grouped.next_cursor ? `The first ${GROUPS} of ${count(seen.groups)}.` : "");
         groupPart.hidden = grouped.items.length === 0;
+        tenants.show(shared.items);
+        say(tenantFoot, shared.next_cursor ? `The first ${TENANTS} by name.` : "");
+        tenantPart.hidden = shared.items.length === 0;
         refill(days, attempts(history.items));
         refill(
             acts,
@@ -208,6 +239,7 @@ export default function queue({ words, may, leave }) {
             h("h2", {}, "Types, in the last hour"),
             types.node,
             groupPart,
+            tenantPart,
         ),
         refresh: look,
     };

@@ -77,6 +77,7 @@ function kept(e) {
     return {
         headers: e.headers,
         priority: e.priority,
+        tenant: e.tenant,
         limits: e.limits?.split("\n"),
         limit_cost: e.limit_cost,
         ordered: e.ordered,

@@ -134,6 +134,7 @@ export default function tasks({ query, may, everywhere, signal }) {
             { title: "Enqueued", more: true, show: (t) => moment(t.enqueued_at_ms) },
             { title: "Failed", more: true, show: (t) => moment(t.last_failed_at_ms) },
             { title: "Priority", more: true, number: true, show: (t) => t.priority ?? "" },
+            { title: "Tenant", more: true, show: (t) => t.tenant ?? "" },
             { title: "Waits for", more: true, show: (t) => t.waits_for ?? "" },
             { title: "Group", more: true, show: (t) => t.group ?? "" },
             {

@@ -32,6 +32,7 @@ static const struct {
     { "expires_ms", NUMBER, offsetof(gofer_enqueue_options, expires_ms) },
     { "max_retry", SMALL_NUMBER, offsetof(gofer_enqueue_options, max_retry) },
     { "priority", SMALL_NUMBER, offsetof(gofer_enqueue_options, priority) },
+    { "tenant", TEXT, offsetof(gofer_enqueue_options, tenant) },
     { "limit_cost", NUMBER, offsetof(gofer_enqueue_options, limit_cost) },
     { "ordered", TEXT, offsetof(gofer_enqueue_options, ordered) },
     { "ordered_dead", SMALL_NUMBER, offsetof(gofer_enqueue_options, ordered_dead) },
