@@ -49,6 +49,7 @@
 %rename(client_delete_all) gofer_client_tasks_delete;
 %rename(client_pause) gofer_client_queue_pause;
 %rename(client_unpause) gofer_client_queue_unpause;
+%rename(client_bound) gofer_client_queue_bound;
 %rename(client_delete_queue) gofer_client_queue_delete;
 %rename(client_shard) gofer_client_queue_shard;
 %rename(client_shards) gofer_client_queue_shards;

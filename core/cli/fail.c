@@ -27,6 +27,7 @@ int cli_exit_code(gofer_status status)
     case GOFER_EEXIST:
     case GOFER_EDUPLICATE:
     case GOFER_ESTATE:
+    case GOFER_EFULL:
         return CLI_CONFLICT;
     case GOFER_EBROKER:
     case GOFER_EUNCERTAIN:

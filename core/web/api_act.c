@@ -117,6 +117,15 @@ void web_api_queue_unpause(web_call *call)
     web_reply_done(call, gofer_client_queue_unpause(call->client, web_path_word(call, "queue")));
 }
 
+void web_api_queue_bound(web_call *call)
+{
+    web_member length = { .name = "max_length" };
+    int32_t most = 0;
+    if (web_body_read(call, &length, 1) && web_member_whole(call, &length, INT32_MAX, &most))
+        web_reply_done(call,
+            gofer_client_queue_bound(call->client, web_path_word(call, "queue"), most));
+}
+
 void web_api_queue_shard(web_call *call)
 {
     web_member shards = { .name = "shards" };

@@ -97,6 +97,8 @@ int web_http_of(gofer_status status)
         return 409;
     case GOFER_ETOOBIG:
         return 413;
+    case GOFER_EFULL:
+        return 429;
     case GOFER_ENOSPACE:
         return 507;
     default:

@@ -137,6 +137,9 @@ const web_route web_routes[] = {
       "Let workers leave a queue alone.", "queue.pause" },
     { "POST", API "queues/{queue}/unpause", WEB_OPERATE, 0, NULL, web_api_queue_unpause,
       "Let workers take from a queue again.", "queue.unpause" },
+    { "POST", API "queues/{queue}/bound", WEB_OPERATE, WEB_TAKES_BODY, NULL, web_api_queue_bound,
+      "Refuse tasks (429) while a queue has so many pending: {\"max_length\": N}; without, any "
+      "number may be.", "queue.bound" },
     { "POST", API "queues/{queue}/shard", WEB_ADMIN, WEB_TAKES_BODY, NULL, web_api_queue_shard,
       "Spread a queue over the primaries of a Redis Cluster: {\"shards\": N}; with 1 it is one "
       "again.", "queue.shard" },

@@ -110,6 +110,12 @@ class NoSpace(GoferError, OSError):
     status: int = lib.GOFER_ENOSPACE
 
 
+class QueueFull(GoferError):
+    """The queue has as many pending tasks as it may."""
+
+    status: int = lib.GOFER_EFULL
+
+
 class TooBig(GoferError, ValueError):
     """The payload, result or batch is over the limit."""
 
@@ -151,7 +157,7 @@ _by_status: dict[int, type[GoferError]] = {
     for kind in (
         InvalidArgument, NoMemory, BrokerError, Uncertain, Timeout, TaskExists, Duplicate, NotFound,
         WrongState, Stale, Forked, Unsupported, NoSpace, TooBig, VersionMismatch, Denied, Corrupt,
-        Empty, HandlerFailed,
+        Empty, HandlerFailed, QueueFull,
     )
 }  # fmt: skip
 

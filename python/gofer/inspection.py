@@ -42,6 +42,8 @@ class QueueInfo:
     queue: str = text_of("queue")
     paused: bool = flag_of("paused")
     paused_at: Optional[datetime] = time_if("paused_at_ms")
+    max_length: Optional[int] = number_if("max_length")
+    """How many may be pending; None: any number."""
     pending: int = number_of("pending")
     scheduled: int = number_of("scheduled")
     active: int = number_of("active")
@@ -663,6 +665,13 @@ class Inspector:
     def unpause(self, queue: str) -> None:
         with self._client() as client:
             client.queue_unpause(queue)
+
+    def bound(self, queue: str, max_length: int | None) -> None:
+        """Refuse (QueueFull) what is enqueued while a queue, which may be new, has so many pending
+        tasks; None: any number may be. It is kept in the broker and holds for all of gofer's
+        producers at once. Repeating is fine. Unsupported: the queue is sharded."""
+        with self._client() as client:
+            client.queue_bound(queue, max_length or 0)
 
     def delete_queue(self, queue: str, *, force: bool = False) -> None:
         """Remove a queue. WrongState: it has active tasks or, without `force`, any."""

@@ -35,6 +35,7 @@ NUMBERS: dict[str, int] = {
     "GOFER_ECORRUPT": -17,
     "GOFER_EEMPTY": -18,
     "GOFER_EHANDLER": -19,
+    "GOFER_EFULL": -20,
     "GOFER_DONE": 0,
     "GOFER_REQUEUE": 4,
     "GOFER_NO_RETRY": -1,

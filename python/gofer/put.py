@@ -201,7 +201,7 @@ def fit(name: str, value: int) -> int:
     """The number, if its C type holds it; the library checks the range that makes sense."""
     if not isinstance(value, int):
         raise TypeError(f"{name} must be a whole number, not {type(value).__name__}")
-    bits = 63 if name.endswith("_ms") or name == "max_payload" else 31
+    bits = 63 if name.endswith("_ms") or name in ("max_payload", "max_length") else 31
     if not -(2**bits) <= value < 2**bits:
         raise InvalidArgument(f"{name} is {value}: out of range")
     return value

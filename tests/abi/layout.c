@@ -158,6 +158,7 @@ static void statuses(void)
     CONSTANT(GOFER_ECORRUPT);
     CONSTANT(GOFER_EEMPTY);
     CONSTANT(GOFER_EHANDLER);
+    CONSTANT(GOFER_EFULL);
 }
 
 static void other_constants(void)

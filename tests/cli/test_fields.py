@@ -40,6 +40,8 @@ def look(run):
     run("queue show", "default")
     run("queue ls", "--shards", options="--shards")
     run("queue shard", "default", "1")
+    run("queue bound", "default", "1000")
+    run("queue show", "default")
     run("doctor", code=None)
     for task in run("task ls", "--limit", "100")["items"]:
         run("task show", task["id"])

@@ -20,6 +20,7 @@ suite suite_ordered(void);  // tasks that run one after the other: on every brok
 suite suite_flow(void);     // steps that come after one another: on every broker that has flows
 suite suite_suspects(void); // who is charged with the death of a worker: on every broker
 suite suite_act(void);      // inspection, and acting on tasks and queues: on every broker
+suite suite_guards(void);   // what keeps a store from harm: on every broker
 suite suite_audit(void);    // who did what: on every broker
 suite suite_cancel(void);   // requests to stop a running task: on every broker
 suite suite_items(void);    // from store to store: on every broker

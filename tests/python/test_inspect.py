@@ -166,6 +166,17 @@ def test_pause(app: gofer.Gofer) -> None:
     assert not app.inspect.queue("new").paused
 
 
+def test_a_bounded_queue_refuses(app: gofer.Gofer) -> None:
+    app.inspect.bound("new", 1)
+    assert app.inspect.queue("new").max_length == 1
+    app.enqueue("t", queue="new")
+    with pytest.raises(gofer.QueueFull, match="1 of at most 1 tasks"):
+        app.enqueue("t", queue="new")
+    app.inspect.bound("new", None)
+    assert app.inspect.queue("new").max_length is None
+    app.enqueue("t", queue="new")
+
+
 def test_a_file_has_one_shard(app: gofer.Gofer) -> None:
     app.enqueue("t", queue="mail")
     app.inspect.shard("mail", 1)

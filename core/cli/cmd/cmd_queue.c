@@ -178,6 +178,10 @@ static void print_queue(const cli *c, const gofer_info *queue)
         table_cell(rows, STYLE_PLAIN, counts[i].label);
         table_cellf(rows, STYLE_PLAIN, "%" PRId64, gofer_info_int(queue, counts[i].field, 0));
     }
+    if (gofer_info_has(queue, "max_length")) {
+        table_cell(rows, STYLE_PLAIN, "pending at the most");
+        table_cellf(rows, STYLE_PLAIN, "%" PRId64, gofer_info_int(queue, "max_length", 0));
+    }
     table_cell(rows, STYLE_PLAIN, "oldest pending");
     table_cell(rows, STYLE_PLAIN, latency ? cli_human_duration(text, latency) : NULL);
     table_print(rows, c->color);
@@ -234,6 +238,12 @@ static gofer_status delete_one(gofer_client *client, const char *queue, const vo
     return gofer_client_queue_delete(client, queue, args->force);
 }
 
+static gofer_status bound_one(gofer_client *client, const char *queue, const void *user)
+{
+    const int64_t *max_length = user;
+    return gofer_client_queue_bound(client, queue, *max_length);
+}
+
 typedef struct shard_args {
     int32_t shards;
 } shard_args;
@@ -265,18 +275,34 @@ static int unpause_queues(cli *c, const void *args)
     return act(c, "unpaused", "queue.unpause", unpause_one, args);
 }
 
-// NAME SHARDS: the number is the last word, and what is acted on is the first.
+// NAME NUMBER: what is acted on is the first word. False: the second is no such number.
+static bool take_number(cli *c, long long least, long long most, long long *out)
+{
+    char *end;
+    errno = 0;
+    *out = strtoll(c->words[1], &end, 10);
+    c->word_count = 1;
+    return end != c->words[1] && !*end && !errno && *out >= least && *out <= most;
+}
+
 static int shard_queue(cli *c, const void *args)
 {
     (void)args;
-    char *end;
-    errno = 0;
-    long number = strtol(c->words[1], &end, 10);
-    if (end == c->words[1] || *end || errno || number < 1 || number > INT32_MAX)
+    long long number;
+    if (!take_number(c, 1, INT32_MAX, &number))
         return cli_fail(c, CLI_USAGE, "'%s' is not a number of shards", c->words[1]);
     const shard_args its = { (int32_t)number };
-    c->word_count = 1;
     return act(c, "sharded", "queue.shard", shard_one, &its);
+}
+
+static int bound_queue(cli *c, const void *args)
+{
+    (void)args;
+    long long number;
+    if (!take_number(c, 0, INT64_MAX, &number))
+        return cli_fail(c, CLI_USAGE, "'%s' is not a number of tasks", c->words[1]);
+    const int64_t max_length = number;
+    return act(c, number ? "bounded" : "unbounded", "queue.bound", bound_one, &max_length);
 }
 
 static int delete_queues(cli *c, const void *args)
@@ -322,6 +348,21 @@ const cli_command cmd_queue_shard = {
     .words_min = 2,
     .words_max = 2,
     .run = shard_queue,
+};
+
+const cli_command cmd_queue_bound = {
+    .name = "queue bound",
+    .summary = "refuse tasks while a queue has so many pending",
+    .usage = "NAME LENGTH",
+    .about =
+        "Of more pending tasks than LENGTH the enqueuing is refused with exit code 4 (EFULL); of a "
+        "batch those go in that fit. It holds for all of gofer's producers at once, and not for "
+        "those of Go. Never refused: tasks for later and of groups, retries, and the tasks of cron "
+        "entries, flows and --on-dead. 0: any number. 'gofer queue show' tells it.",
+    .examples = "gofer queue bound mail 10000\ngofer queue bound mail 0",
+    .words_min = 2,
+    .words_max = 2,
+    .run = bound_queue,
 };
 
 const cli_command cmd_queue_pause = {

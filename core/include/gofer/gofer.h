@@ -74,7 +74,8 @@ enum {
     GOFER_EDENIED = -16,     /* permission or password refused */
     GOFER_ECORRUPT = -17,    /* the store or message is damaged, or not gofer's */
     GOFER_EEMPTY = -18,      /* nothing there now */
-    GOFER_EHANDLER = -19     /* a callback given by the host failed */
+    GOFER_EHANDLER = -19,    /* a callback given by the host failed */
+    GOFER_EFULL = -20        /* the queue has as many pending tasks as it may */
 };
 
 enum { GOFER_NO_RETRY = -1, GOFER_NO_TIMEOUT = -1 };
@@ -771,6 +772,13 @@ GOFER_API gofer_status gofer_client_tasks_delete(gofer_client *client, const cha
  *  that it can be paused ahead of its first task). Repeating is fine. */
 GOFER_API gofer_status gofer_client_queue_pause(gofer_client *client, const char *queue);
 GOFER_API gofer_status gofer_client_queue_unpause(gofer_client *client, const char *queue);
+/** How many tasks of a queue (which is made if it is new) may be pending: of more, enqueuing says
+ *  GOFER_EFULL. It is kept in the store and holds for all gofer's producers at once, those of Go
+ *  excepted. Not bounded: tasks for later, in a group or debounced, replacements, retries, the
+ *  tasks of cron entries, flows and on_dead, and what is moved or imported. max_length 0: any
+ *  number. Repeating is fine. Errors: GOFER_EINVAL, GOFER_EUNSUPPORTED (the queue is sharded). */
+GOFER_API gofer_status gofer_client_queue_bound(gofer_client *client, const char *queue,
+    int64_t max_length);
 /** Remove a queue with all its tasks, in bounded steps. Cut off in the middle: on SQLite the
  *  queue is gone since the first step, and housekeeping deletes the rest of its tasks; on Redis
  *  what is left of it is paused, until it is removed again. Errors: GOFER_ENOTFOUND,

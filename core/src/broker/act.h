@@ -13,6 +13,9 @@
 
 typedef enum gf_act { GF_ACT_RUN, GF_ACT_ARCHIVE, GF_ACT_DELETE, GF_ACT_CANCEL } gf_act;
 
+// More than that no queue can have pending.
+#define GF_MAX_LENGTH (INT64_C(1) << 40)
+
 // Another payload in place of the one that was read.
 typedef struct gf_rewrite {
     const void *was, *payload;     // neither is NULL
@@ -43,6 +46,9 @@ typedef struct gf_act_ops {
     gofer_status (*task_rewrite)(gf_broker *b, const char *queue, const char *id,
         const gf_rewrite *r);
     gofer_status (*queue_pause)(gf_broker *b, const char *queue, bool paused);
+    // max_length: at most GF_MAX_LENGTH. From now on a put of one more pending task than this is
+    // EFULL; 0: of none is. Again: yes. EUNSUPPORTED: the queue is sharded.
+    gofer_status (*queue_bound)(gf_broker *b, const char *queue, int64_t max_length);
     // Refuses (ESTATE) with active tasks, or with any task unless force. In bounded steps inside.
     gofer_status (*queue_delete)(gf_broker *b, const char *queue, bool force);
 } gf_act_ops;

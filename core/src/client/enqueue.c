@@ -400,8 +400,10 @@ static gf_put put_of(const gf_draft *d, char *holder)
 }
 
 // Why the store refused this one, for one that the call as a whole did not fail for.
-static gofer_status say_refused(const gf_draft *d, gofer_status status, const char *holder)
+static gofer_status say_refused(const gf_draft *d, const gf_put *item)
 {
+    gofer_status status = item->status;
+    const char *holder = item->holder;
     switch (status) {
     case GOFER_EEXIST:
         return gf_fail(status, "the id '%s' is taken by another task in queue '%s'", d->message.id,
@@ -413,6 +415,9 @@ static gofer_status say_refused(const gf_draft *d, gofer_status status, const ch
         return gf_fail(status, "the task '%s' in queue '%s' does not wait: one that is active or "
                                "aggregating, or has ended and is kept, is not replaced",
             d->message.id, d->message.queue);
+    case GOFER_EFULL:
+        return gf_fail(status, "the queue '%s' is full: %lld of at most %lld tasks are pending",
+            d->message.queue, (long long)item->length, (long long)item->max_length);
     case GOFER_EUNSUPPORTED:
         return gf_fail(status, "the store has no %s", d->unique_ms ? "unique locks" : "groups");
     case GOFER_ETOOBIG:
@@ -474,7 +479,7 @@ gofer_status gofer_client_enqueue(gofer_client *client, const char *type, const 
         if (st == GOFER_EUNCERTAIN)
             st = gf_fail_add(st, "task id '%s' (repeat with it)", d.message.id);
         else if (st == GOFER_OK && !went_well(&d, &item, id))
-            st = say_refused(&d, item.status, holder);
+            st = say_refused(&d, &item);
     }
     gf_draft_clear(&d);
     if (st == GOFER_OK && id_out)
@@ -555,7 +560,7 @@ static void put_drafts(batch *b)
         if (went_well(&b->drafts[i], &items[k], b->ids ? b->ids[b->offset + i] : NULL))
             b->statuses[i] = GOFER_OK;
         else if (b->bad > i) {
-            say_refused(&b->drafts[i], items[k].status, items[k].holder);
+            say_refused(&b->drafts[i], &items[k]);
             note_failure(b, i, false);
         }
     }

@@ -271,6 +271,19 @@ gofer_status gofer_client_queue_unpause(gofer_client *client, const char *queue)
     return set_paused(client, "gofer_client_queue_unpause", queue, false);
 }
 
+gofer_status gofer_client_queue_bound(gofer_client *client, const char *queue, int64_t max_length)
+{
+    gofer_status st = gf_client_check(client, "gofer_client_queue_bound");
+    if (st == GOFER_OK)
+        st = gf_check_queue(queue);
+    if (st == GOFER_OK && (max_length < 0 || max_length > GF_MAX_LENGTH))
+        return gf_fail(GOFER_EINVAL, "max_length is %lld: it must be from 1 to %lld, or 0 (any)",
+            (long long)max_length, (long long)GF_MAX_LENGTH);
+    return st == GOFER_OK
+        ? client->broker->ops->act->queue_bound(client->broker, queue, max_length)
+        : st;
+}
+
 gofer_status gofer_client_queue_delete(gofer_client *client, const char *queue, int32_t force)
 {
     gofer_status st = gf_client_check(client, "gofer_client_queue_delete");

@@ -36,6 +36,7 @@ static const struct {
     { GOFER_ECORRUPT,     "ECORRUPT",     "damaged, or not gofer's" },
     { GOFER_EEMPTY,       "EEMPTY",       "nothing there now" },
     { GOFER_EHANDLER,     "EHANDLER",     "a callback of the host failed" },
+    { GOFER_EFULL,        "EFULL",        "the queue is as long as it may be" },
 };
 
 const char *gofer_status_name(gofer_status status)

@@ -112,6 +112,11 @@ class Acting(Opened):
     def queue_unpause(self, queue: str) -> None:
         self._call(lib.gofer_client_queue_unpause, text_or_null(queue, "queue"))
 
+    def queue_bound(self, queue: str, max_length: int) -> None:
+        """0: any number. Errors: InvalidArgument, Unsupported (it is sharded)."""
+        length = fit("max_length", max_length)
+        self._call(lib.gofer_client_queue_bound, text_or_null(queue, "queue"), length)
+
     def queue_delete(self, queue: str, force: bool = False) -> None:
         """Errors: NotFound, WrongState (active tasks; without force: any task)."""
         self._call(lib.gofer_client_queue_delete, text_or_null(queue, "queue"), int(force))

@@ -160,6 +160,20 @@ static const char version_10[] =
     "CREATE INDEX dep_child ON dep(child);"
     "PRAGMA user_version = 10;";
 
+static const char version_11[] =
+    "ALTER TABLE queue ADD COLUMN fair INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE tenant(qid INTEGER NOT NULL, name TEXT NOT NULL, weight INTEGER NOT NULL,"
+    "  PRIMARY KEY(qid, name)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE fair_tenant(qid INTEGER NOT NULL, name TEXT NOT NULL, lane INTEGER NOT NULL,"
+    "  finish INTEGER NOT NULL, PRIMARY KEY(qid, name, lane)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX fair_tenant_finish ON fair_tenant(qid, lane, finish);"
+    "CREATE TABLE fair_line(qid INTEGER NOT NULL, lane INTEGER NOT NULL, now INTEGER NOT NULL,"
+    "  plain INTEGER NOT NULL, PRIMARY KEY(qid, lane)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE fair(qid INTEGER NOT NULL, lane INTEGER NOT NULL, tag INTEGER NOT NULL,"
+    "  seq INTEGER NOT NULL, PRIMARY KEY(qid, lane, tag, seq)) STRICT, WITHOUT ROWID;"
+    "CREATE UNIQUE INDEX fair_seq ON fair(seq);"
+    "PRAGMA user_version = 11;";
+
 // Of queue 1, and of one that is gone.
 static const char ticks[] =
     "INSERT INTO entry VALUES('e', 'spec=1');"
@@ -246,6 +260,8 @@ static void begin_with(int version)
         run_sql(version_9);
     if (version >= 10)
         run_sql(version_10);
+    if (version >= 11)
+        run_sql(version_11);
 }
 
 static void everything_is_there(gf_broker *b)
@@ -451,6 +467,20 @@ static void a_file_of_version_10_is_brought_up_to_date(void)
         CHECK_OK(put_message(b, &m, 0));
     }
     drain_expecting(b, "fresh", "plain a1 b1 a2");
+    gf_broker_close(b);
+    store_check_sound();
+}
+
+// Queues are bounded from then on.
+static void a_file_of_version_11_is_brought_up_to_date(void)
+{
+    an_older_file_is_brought_up_to_date(11);
+    gf_broker *b = store_again();
+    gf_message m = message("q", "fits"), n = message("q", "over");
+    CHECK_INT(queue_number(b, "q", "max_length"), -2);
+    CHECK_OK(b->ops->act->queue_bound(b, "q", 1));
+    CHECK_OK(put_message(b, &m, 0));
+    CHECK_STATUS(put_message(b, &n, 0), GOFER_EFULL);
     gf_broker_close(b);
     store_check_sound();
 }
@@ -836,6 +866,7 @@ static const check_test tests[] = {
     TEST(a_file_of_version_8_is_brought_up_to_date),
     TEST(a_file_of_version_9_is_brought_up_to_date),
     TEST(a_file_of_version_10_is_brought_up_to_date),
+    TEST(a_file_of_version_11_is_brought_up_to_date),
     TEST(several_may_bring_it_up_to_date_at_once),
     TEST(a_copy_without_a_wal_is_opened),
     TEST(a_sound_store_has_nothing_to_tell),

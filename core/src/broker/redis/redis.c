@@ -286,6 +286,7 @@ static const gf_act_ops act = {
     .task_edit = gf_rd_sharded_edit,
     .task_rewrite = gf_rd_sharded_rewrite,
     .queue_pause = gf_rd_sharded_pause,
+    .queue_bound = gf_rd_sharded_bound,
     .queue_delete = gf_rd_sharded_delete,
 };
 

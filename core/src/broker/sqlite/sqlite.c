@@ -376,6 +376,7 @@ static const gf_act_ops act = {
     .task_edit = gf_sq_task_edit,
     .task_rewrite = gf_sq_task_rewrite,
     .queue_pause = gf_sq_queue_pause,
+    .queue_bound = gf_sq_queue_bound,
     .queue_delete = gf_sq_queue_delete,
 };
 

@@ -237,6 +237,7 @@ gofer_status gf_sq_schema_make(gf_sq_conn *c, const char *path);   // in a trans
 typedef struct gf_sq_queue {
     gf_link  by_name, by_qid;            // the first is the first member
     int64_t  qid, tail, paused_ms;
+    int64_t  max_length;                 // of pending tasks; 0: any number
     bool     ranked;                     // it has had a task with a priority
     bool     limited;                    // it has had one with limit keys, or a limit of its own
     bool     fair;                       // tenants' tasks may wait in it
@@ -307,6 +308,7 @@ gf_sq_queue *gf_sq_queue_made(gf_sq_txn *t, const char *name);     // made if it
 gf_sq_queue *gf_sq_queue_numbered(gf_sq_txn *t, int64_t qid);
 void         gf_sq_queue_count(gf_sq_queue *q, gf_state state, int64_t change);
 bool         gf_sq_queue_has_room(const gf_sq_queue *q, size_t count);  // for so many more seqs
+int64_t      gf_sq_queue_admits(const gf_sq_queue *q);       // pending tasks, by its max_length
 int64_t      gf_sq_queue_next(gf_sq_queue *q);                     // a fresh seq at its tail
 void         gf_sq_counts_flush(gf_sq_txn *t);
 void         gf_sq_counts_forget(gf_sq_queue_counts *counts);
@@ -606,8 +608,10 @@ typedef struct gf_sq_new_row {
 // A row of `later`; of a group: its member, too.
 void gf_sq_later_add(gf_sq_txn *t, const gf_sq_new_row *row, gf_state state, int64_t sort_ms);
 void gf_sq_ready_add(gf_sq_txn *t, const gf_sq_new_row *row, int64_t since_ms);
-// Puts a message in, as gf_sq_put does.
+// Puts a message in, as gf_sq_put does, however long its queue is.
 gofer_status gf_sq_put_message(gf_sq_txn *t, const gf_message *m, int64_t run_at_ms);
+// One that needs no lock, within gf_sq_put's transaction.
+gofer_status gf_sq_put_new(gf_sq_txn *t, gf_put *item);
 
 // ---- what few tasks have: checkpoint, history, log, lock (extra.c, lock.c) ----------------------
 
@@ -890,6 +894,7 @@ gofer_status gf_sq_tasks_move(gf_broker *b, const char *queue, gf_state from, gf
     size_t limit, size_t *done);                                                   // act.c
 // act_queue.c
 gofer_status gf_sq_queue_pause(gf_broker *b, const char *queue, bool paused);
+gofer_status gf_sq_queue_bound(gf_broker *b, const char *queue, int64_t max_length);
 gofer_status gf_sq_queue_delete(gf_broker *b, const char *queue, bool force);
 // Moves a row, with its id, its queue's counts, its lock and who waits for it. to: GF_PENDING,
 // GF_ARCHIVED or GF_STATE_COUNT (deleted, with all it has). end: what those are told who

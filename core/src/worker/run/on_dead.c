@@ -121,7 +121,7 @@ static gofer_status put_one(gofer_worker *w, const char *type, const char *queue
     gofer_status st = gf_draft_make(&d, w->client, type, payload, strlen(payload), &o);
     gf_carry_end();
     if (st == GOFER_OK) {
-        gf_put item = { .message = &d.message };
+        gf_put item = { .message = &d.message, .unbounded = true };
         st = gf_put_and_publish(w->broker, &item, 1);
         // EEXIST: of an earlier archiving with another error. Told already.
         if (st == GOFER_OK && item.status != GOFER_OK && item.status != GOFER_EEXIST)

@@ -1,4 +1,4 @@
-// act_queue.c - acting on queues: pause, resume, delete.
+// act_queue.c - acting on queues: pause, resume, bound, delete.
 #include <stdio.h>
 #include <string.h>
 
@@ -51,6 +51,30 @@ gofer_status gf_rd_queue_pause(gf_broker *b, const char *queue, bool paused)
         paused ? 1 : 2);
     if (!paused)
         cmds[1].key_count = 0;           // a plain command
+    st = gf_rd_run(s->net, cmds, 2, gf_rd_timeout(s));
+    gf_rd_cmd_clear(&cmds[0]);
+    gf_rd_cmd_clear(&cmds[1]);
+    return st;
+}
+
+// ---- length -----------------------------------------------------------------------------------
+
+// A plain number, which the scripts that put tasks ask for.
+gofer_status gf_rd_queue_bound(gf_broker *b, const char *queue, int64_t max_length)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    gf_rd_key key;
+    gf_rd_cmd cmds[2];
+    gofer_status st = gf_rd_check(s);
+    if (st != GOFER_OK)
+        return st;
+    add_to_queues(&cmds[0], "SADD", queue);
+    cmds[1] = (gf_rd_cmd){ .slot = gf_rd_queue_slot(queue), .repeatable = true };
+    gf_rd_key_of(&key, queue, "gofer:length");
+    gf_rd_add(&cmds[1].args, max_length ? "SET" : "DEL");
+    gf_rd_add(&cmds[1].args, key.text);
+    if (max_length)
+        gf_rd_add_int(&cmds[1].args, max_length);
     st = gf_rd_run(s->net, cmds, 2, gf_rd_timeout(s));
     gf_rd_cmd_clear(&cmds[0]);
     gf_rd_cmd_clear(&cmds[1]);

@@ -91,6 +91,7 @@ enum {
     Q_NOW,
     Q_EXISTS,
     Q_RUNS,
+    Q_MAX_LENGTH,
     Q_COUNT
 };
 
@@ -164,6 +165,8 @@ static gofer_info *show_queue(const redisReply *r, const char *queue)
     int bad = gf_info_set_text(info, "queue", queue) | gf_info_set_bool(info, "paused", paused);
     if (paused && paused_s > 0 && paused_s < INT64_C(1) << 40)
         bad |= gf_info_set_int(info, "paused_at_ms", paused_s * 1000);
+    if (number_at(r, Q_MAX_LENGTH) > 0)
+        bad |= gf_info_set_int(info, "max_length", number_at(r, Q_MAX_LENGTH));
     bad |= gf_info_set_int(info, "pending", number_at(r, Q_PENDING)) |
         gf_info_set_int(info, "scheduled", number_at(r, Q_SCHEDULED)) |
         gf_info_set_int(info, "active", number_at(r, Q_ACTIVE)) |

@@ -80,10 +80,10 @@ end
 local ours = { ['gofer:waits'] = 'zset', ['gofer:serving'] = 'zset', ['gofer:end:'] = 'list',
   ['gofer:cron:'] = 'hash', ['gofer:set:'] = 'string', ['gofer:key:'] = 'string',
   ['gofer:stats:'] = 'hash', ['gofer:trimmed'] = 'string', ['gofer:removing'] = 'string',
-  ['gofer:line'] = 'zset', ['gofer:limited'] = 'string', ['gofer:limits'] = 'hash',
-  ['gofer:limits:'] = 'hash', ['gofer:run:'] = 'zset', ['gofer:held:'] = 'zset',
-  ['gofer:rate:'] = 'hash', ['gofer:keys'] = 'zset', ['gofer:paused'] = 'zset',
-  ['gofer:wakes'] = 'zset', ['gofer:turns'] = 'hash' }
+  ['gofer:line'] = 'zset', ['gofer:limited'] = 'string', ['gofer:length'] = 'string',
+  ['gofer:limits'] = 'hash', ['gofer:limits:'] = 'hash', ['gofer:run:'] = 'zset',
+  ['gofer:held:'] = 'zset', ['gofer:rate:'] = 'hash', ['gofer:keys'] = 'zset',
+  ['gofer:paused'] = 'zset', ['gofer:wakes'] = 'zset', ['gofer:turns'] = 'hash' }
 for i, key in ipairs(KEYS) do
   local rest, kind = key:sub(#base + 1), redis.call('TYPE', key).ok
   local front = rest:match('^%a+:') or ''

@@ -1,28 +1,37 @@
 -- put.lua - put tasks that are to run now.
 -- KEYS: pending, then the hashes of the new tasks.
--- ARGV: where the id begins in those, 1: no id comes twice, then of each its message.
--- Answer: 0: all are in; else of each 1, or what stands there under its id (nil: something
--- unreadable). The ids are nearly always new, which one EXISTS for all tells. LPUSH comes before
--- the hashes because it is what can fail: where the list is something else, or where memory is
--- full.
+-- ARGV: where the id begins in those, what is known (r: no id comes twice; u: they go in however
+-- long the queue is), then of each its message.
+-- Answer: 0: all are in; else of each 1, a list of how many are pending and how many may be (it is
+-- not in), or what stands there under its id (nil: something unreadable). The ids are nearly always
+-- new and the queue has room for any number, which one EXISTS for all tells. LPUSH comes before the
+-- hashes because it is what can fail: where the list is something else, or where memory is full.
 -- Cost: O(1) for each task.
 
---@use refusal
+--@use refusal room
 --@keys pending ...
---@args id_at rising
+--@args id_at known
 --@each message
 local K, A, call, sub, ids = KEYS, ARGV, redis.call, string.sub, {}
 local from, n, now, fresh = tonumber(id_at), #K - FIXED_KEYS, call('TIME'), true
 local since = now[1] .. string.format('%06d', now[2]) .. '000'
 for i = 1, n do ids[i] = sub(K[i + FIXED_KEYS], from) end
-if rising ~= '1' then
+if sub(known, 1, 1) ~= 'r' then
   local seen = {}
   for i = 1, n do
     if seen[ids[i]] then fresh = false end
     seen[ids[i]] = true
   end
 end
-if fresh and call('EXISTS', unpack(K, FIXED_KEYS + 1)) == 0 then
+local home = sub(pending, 1, -8)
+local bound = home .. (sub(known, -1) == 'u' and 'gofer:unbounded' or 'gofer:length')
+local there, most = call('EXISTS', bound, unpack(K, FIXED_KEYS + 1)), nil
+local left = there == 0 and n
+if there > 0 then
+  left, most = room(home, bound)
+  if most then there = there - 1 end
+end
+if fresh and there == 0 and left >= n then
   local l = redis.pcall('LPUSH', pending, unpack(ids))
   if type(l) == 'table' then return refusal(l, 'LPUSH', pending, unpack(ids)) end
   for i = 1, n do
@@ -41,6 +50,8 @@ for i = 1, n do
   if call('EXISTS', K[i + FIXED_KEYS]) == 1 then
     local msg = redis.pcall('HGET', K[i + FIXED_KEYS], 'msg')
     out[i] = type(msg) == 'string' and msg
+  elseif left < 1 then
+    out[i] = { most - left, most }
   else
     local l = redis.pcall('LPUSH', pending, ids[i])
     if type(l) == 'table' then return refusal(l, 'LPUSH', pending, ids[i]) end
@@ -50,7 +61,7 @@ for i = 1, n do
       call('LTRIM', pending, 1, -1)
       return refusal(e, 'HSET', K[i + FIXED_KEYS], 'msg', A[i + MESSAGE])
     end
-    out[i] = 1
+    out[i], left = 1, left - 1
   end
 end
 return out

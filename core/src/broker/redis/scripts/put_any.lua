@@ -1,19 +1,21 @@
 -- put_any.lua - put tasks of all kinds.
 -- KEYS: pending, scheduled, groups, the line, which limits count, then the hashes of the new tasks.
--- ARGV: where the id begins, the front of a group's key, which hash the limits are in, then of each
--- task: the message, when (Unix ms; 0: now), the group (or empty), the unique lock (or empty), its
--- seconds from then on, and what stands in it before the id (empty: the task knows it), its lane
--- (empty: it has no priority), its cost and limit keys (empty: none).
--- Answer: of each 1, a list of who holds the lock, 3: the group's key is something else, or what
--- stands there. The id is looked at before the lock, so that a conflict leaves no lock behind
--- (unlike Asynq). Groups and locks, whose keys are not among KEYS, are looked at before the first
--- write. What is refused all the same takes back what was written.
+-- ARGV: where the id begins, the front of a group's key, which hash the limits are in, u: they go
+-- in however long the queue is, then of each task: the message, when (Unix ms; 0: now), the group
+-- (or empty), the unique lock (or empty), its seconds from then on, and what stands in it before
+-- the id (empty: the task knows it), its lane (empty: it has no priority), its cost and limit keys
+-- (empty: none).
+-- Answer: of each 1, a list of who holds the lock, 3: the group's key is something else, a list of
+-- how many are pending and how many may be (it is not in), or what stands there. The id is looked
+-- at before the lock, so that a conflict leaves no lock behind (unlike Asynq). Groups and locks,
+-- whose keys are not among KEYS, are looked at before the first write. What is refused all the same
+-- takes back what was written.
 -- Cost: O(log n) for each task.
 
 --@use refusal
 --@keys pending scheduled groups line=gofer:line limited=gofer:limited ...
---@use enline ring flag
---@args id_at group_front limits
+--@use enline ring flag room
+--@args id_at group_front limits known
 --@each message run_at group lock lock_s lock_front lane limit
 local back, refused = {}, nil
 local function write(undo, name, ...)
@@ -27,7 +29,9 @@ redis.call('LLEN', pending)
 redis.call('ZCARD', scheduled)
 redis.call('SCARD', groups)
 redis.call('ZCARD', line)
-redis.call('EXISTS', limited)
+local home, left, most = string.sub(pending, 1, -8), math.huge, nil
+local bound = home .. (known == 'u' and 'gofer:unbounded' or 'gofer:length')
+if redis.call('EXISTS', limited, bound) > 0 then left, most = room(home, bound) end
 local lanes, sizes = {}, {}
 for i = 1, #KEYS - FIXED_KEYS do
   local group, lock = ARGV[EACH * i + GROUP], ARGV[EACH * i + LOCK]
@@ -48,6 +52,9 @@ for i = 1, #KEYS - FIXED_KEYS do
     out[i] = type(there) == 'string' and there
   elseif type(group_size) ~= 'number' then
     out[i] = 3
+  elseif left < 1 and at == '0' and group == '' and
+      (lock == '' or redis.call('EXISTS', lock) == 0) then
+    out[i] = { most - left, most }
   elseif lock ~= '' and not redis.call('SET', lock, ARGV[a + LOCK_FRONT] .. id, 'NX', 'EX',
       string.format('%.0f', ARGV[a + LOCK_S] + math.max(0, at - now[1]))) then
     out[i] = { redis.pcall('GET', lock) }
@@ -64,6 +71,7 @@ for i = 1, #KEYS - FIXED_KEYS do
       write(nil, 'SADD', groups, group)
     else
       write(hash, 'HSET', key, 'msg', msg, 'state', 'pending', 'pending_since', since)
+      left = left - 1
       if lane == '' then ready[#ready + 1] = id else lanes[#lanes + 1] = { id, lane } end
     end
     if lane ~= '' then write(nil, 'HSET', key, 'gofer:lane', lane) end

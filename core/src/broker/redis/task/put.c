@@ -49,6 +49,7 @@ typedef struct piece {
     kind        kind;                      // OVER: of one task alone
     size_t      count, bytes;
     bool        any;                       // put_any
+    bool        unbounded;                 // all its tasks are
     bool        rising;                    // each id is greater than the one before,
                                            //   as those we make are
     const char *last;                      // id
@@ -160,35 +161,45 @@ void gf_rd_new_clear(gf_rd_new *n)
 
 // NULL: no memory. Commands borrow keys of the pieces, so they are begun when no
 // piece comes any more.
-static piece *new_piece(putting *p, const char *queue, kind what)
+static piece *new_piece(putting *p, const gf_put *item)
 {
+    kind what = kind_of(item);
     if (!gf_grow(p->pieces, p->piece_room, p->piece_count + 1))
         return NULL;
     piece *new = &p->pieces[p->piece_count++];
-    *new = (piece){ .queue = queue, .kind = what, .rising = true, .last = "" };
+    *new = (piece){ .queue = item->message->queue,
+        .kind = what,
+        .unbounded = item->unbounded,
+        .rising = true,
+        .last = "" };
     if (what == OVER && !(new->over = gf_alloc((OVER_KEYS + 1) * sizeof *new->over)))
         return NULL;
     return new;
 }
 
+static bool has_room_for(const piece *its, const gf_put *item, size_t bytes)
+{
+    return its->kind != OVER && its->kind == kind_of(item) && its->unbounded == item->unbounded &&
+        its->count < GF_RD_CHUNK && its->bytes + bytes <= GF_PIECE_BYTES;
+}
+
 // The latest piece of its queue if it has room, or a new one; NULL: no memory.
-static piece *piece_for(putting *p, const char *queue, kind what, size_t bytes)
+static piece *piece_for(putting *p, const gf_put *item, size_t bytes)
 {
     for (size_t i = p->piece_count; i-- > 0;)
-        if (strcmp(p->pieces[i].queue, queue) == 0) {
-            if (what != OVER && p->pieces[i].kind == what && p->pieces[i].count < GF_RD_CHUNK &&
-                p->pieces[i].bytes + bytes <= GF_PIECE_BYTES)
+        if (strcmp(p->pieces[i].queue, item->message->queue) == 0) {
+            if (has_room_for(&p->pieces[i], item, bytes))
                 return &p->pieces[i];
             break;                         // an earlier one would change the order
         }
-    return new_piece(p, queue, what);
+    return new_piece(p, item);
 }
 
 static bool sort_into_pieces(putting *p)
 {
     for (size_t i = 0; i < p->count; i++) {
         gf_rd_new *n = p->tasks[i];
-        piece *its = piece_for(p, n->item->message->queue, kind_of(n->item), n->message.size);
+        piece *its = piece_for(p, n->item, n->message.size);
         if (!its)
             return false;
         n->piece = (size_t)(its - p->pieces);
@@ -275,13 +286,15 @@ static void add_args(putting *p, size_t number)
             [ID_AT] = id_at,
             [GROUP_FRONT] = gf_rd_arg_text(its->group.text),
             [LIMITS] = gf_rd_arg_text(its->limits.text),
+            [KNOWN] = gf_rd_arg_text(its->unbounded ? "u" : ""),
         };
         gf_rd_add_all(&cmd->args, words, COUNT);
     } else {
         enum { GF_RD_ARGS_PUT(GF_RD_ARG) COUNT };
         const gf_rd_arg words[COUNT] = {
             [ID_AT] = id_at,
-            [RISING] = gf_rd_arg_text(its->rising ? "1" : "0"),
+            [KNOWN] = gf_rd_arg_text(its->rising ? its->unbounded ? "ru" : "r"
+                                                 : its->unbounded ? "u" : ""),
         };
         gf_rd_add_all(&cmd->args, words, COUNT);
     }
@@ -386,14 +399,28 @@ static void make_commands(putting *p)
                 : its->kind == DEBOUNCED ? add_debounced
                 : its->any               ? add_any
                                          : add_now)(&p->cmds[n->piece].args, n);
-        if (its->kind == OVER)
+        if (its->kind == OVER) {
             gf_rd_add(&p->cmds[n->piece].args, its->limits.text);
+            gf_rd_add(&p->cmds[n->piece].args, its->unbounded ? "u" : "");
+        }
     }
     p->cmd_count = p->piece_count;
     add_and_ask(p);
 }
 
 // ---- the answers --------------------------------------------------------------------------------
+
+// { how many are pending, how many may be }. False: that is not what was answered.
+static bool refused(const gf_rd_new *n, const redisReply *answer)
+{
+    const redisReply *length = gf_rd_reply_at(answer, 0, REDIS_REPLY_INTEGER),
+                     *most = gf_rd_reply_at(answer, 1, REDIS_REPLY_INTEGER);
+    if (!length || !most)
+        return false;
+    n->item->length = gf_rd_reply_int(length, 0);
+    n->item->max_length = gf_rd_reply_int(most, 0);
+    return true;
+}
 
 // Something is there under the id: the same task again (the caller lost our
 // answer), or another one.
@@ -441,6 +468,8 @@ static gofer_status replaced(const gf_rd_new *n, const redisReply *reply)
         n->item->effect = GF_REPLACED;
         return GOFER_OK;
     }
+    if (refused(n, reply))
+        return GOFER_EFULL;
     if (!what)                             // a new one, or 0: it is being aggregated
         return gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), 0) == 1
             ? GOFER_OK
@@ -456,6 +485,8 @@ static gofer_status status_of(const gf_rd_new *n, const redisReply *answer)
         return GOFER_EBROKER;
     if (n->record && answer && answer->type == REDIS_REPLY_ARRAY)
         return debounced(n, answer);
+    if (refused(n, answer))
+        return GOFER_EFULL;
     if (answer && answer->type == REDIS_REPLY_ARRAY) {
         const redisReply *holder = gf_rd_reply_at(answer, 0, REDIS_REPLY_STRING);
         bool alone =

@@ -1,4 +1,4 @@
-// act_queue.c - acting on queues: pause, remove.
+// act_queue.c - acting on queues: pause, bound, remove.
 //
 // Removing is one step that renames the queue out of sight, and many that delete its tasks, a
 // bounded number in each transaction; housekeeping finishes what a client that died has begun. All
@@ -37,6 +37,31 @@ gofer_status gf_sq_queue_pause(gf_broker *b, const char *queue, bool paused)
 {
     pausing p = { queue, paused };
     gf_sq_op op = { .run = pause_queue, .arg = &p, .flags = GF_SQ_DURABLE, .tasks = 1 };
+    return gf_sq_write((gf_sq_store *)b, &op);
+}
+
+// ---- length -----------------------------------------------------------------------------------
+
+typedef struct bounding {
+    const char *queue;
+    int64_t     max_length;
+} bounding;
+
+static gofer_status bound_queue(gf_sq_txn *t, void *arg)
+{
+    bounding *l = arg;
+    gf_sq_queue *q = gf_sq_queue_made(t, l->queue);
+    if (!q)
+        return GOFER_OK;                 // SQL has failed: the status will not be seen
+    GF_SQ_RUN(t->conn, GF_SQL_QUEUE_LENGTH, q->qid, l->max_length);
+    q->max_length = l->max_length;
+    return GOFER_OK;
+}
+
+gofer_status gf_sq_queue_bound(gf_broker *b, const char *queue, int64_t max_length)
+{
+    bounding l = { queue, max_length };
+    gf_sq_op op = { .run = bound_queue, .arg = &l, .flags = GF_SQ_DURABLE, .tasks = 1 };
     return gf_sq_write((gf_sq_store *)b, &op);
 }
 

@@ -54,6 +54,7 @@ static gf_sq_queue *read_queue(gf_sq_txn *t, sqlite3_stmt *s)
         q->ranked = sqlite3_column_int(s, 3) != 0;
         q->limited = sqlite3_column_int(s, 4) != 0;
         q->fair = sqlite3_column_int(s, 5) != 0;
+        q->max_length = gf_sq_number(s, 6);
         for (int i = 0; i < GF_STATE_COUNT; i++)
             q->count[i] = gf_sq_number(s, GF_SQ_QUEUE_COUNTS + i);
         const char *name = gf_sq_name(s, GF_SQ_QUEUE_COUNTS + GF_STATE_COUNT);
@@ -123,6 +124,12 @@ void gf_sq_queue_count(gf_sq_queue *q, gf_state state, int64_t change)
 bool gf_sq_queue_has_room(const gf_sq_queue *q, size_t count)
 {
     return (int64_t)count <= tail_max - q->tail;
+}
+
+int64_t gf_sq_queue_admits(const gf_sq_queue *q)
+{
+    int64_t room = q->max_length - q->count[GF_PENDING];
+    return q->max_length <= 0 ? INT64_MAX : room > 0 ? room : 0;
 }
 
 int64_t gf_sq_queue_next(gf_sq_queue *q)

@@ -50,7 +50,7 @@ enum {
 
 // In GF_SQL_QUEUE_NAMED and _NUMBERED the first of the counts, which are in the
 // order of the states.
-enum { GF_SQ_QUEUE_COUNTS = 6 };
+enum { GF_SQ_QUEUE_COUNTS = 7 };
 
 typedef enum gf_sql {
     GF_SQL_BEGIN,
@@ -63,6 +63,7 @@ typedef enum gf_sql {
     GF_SQL_QUEUE_ADD,
     GF_SQL_QUEUE_SAVE,
     GF_SQL_QUEUE_PAUSE,
+    GF_SQL_QUEUE_LENGTH,
     GF_SQL_QUEUE_RANKED,
     GF_SQL_QUEUE_LIMITED,
     GF_SQL_QUEUE_FAIR,

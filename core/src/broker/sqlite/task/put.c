@@ -34,12 +34,17 @@ static gofer_status compare(gf_sq_txn *t, int64_t qid, gf_put *item)
     return gf_sq_same(t->conn, &place, m) ? GOFER_OK : GOFER_EEXIST;
 }
 
+static bool is_there(gf_sq_txn *t, const gf_sq_queue *q, const gf_put *item)
+{
+    gf_sq_place unused;
+    return !item->fresh && gf_sq_find(t->conn, q->qid, item->message->id, &unused);
+}
+
 // OK: nobody holds the lock.
 static gofer_status look_at_lock(gf_sq_txn *t, const gf_sq_queue *q, const gf_put *item,
     const gf_sq_key *key)
 {
-    gf_sq_place place;
-    if (gf_sq_find(t->conn, q->qid, item->message->id, &place))
+    if (is_there(t, q, item))
         return GOFER_OK;                 // a repeat is compared, whoever holds the lock
     return gf_sq_lock_held(t, q->qid, key, item->holder) ? GOFER_EDUPLICATE : GOFER_OK;
 }
@@ -54,10 +59,12 @@ static int64_t lock(gf_sq_txn *t, const gf_sq_queue *q, const gf_put *item, cons
     return item->unique_life == GF_UNTIL_TTL ? 0 : gf_sq_extra_add(t->conn, key->bytes, key->size);
 }
 
-static bool is_there(gf_sq_txn *t, const gf_sq_queue *q, const gf_put *item)
+// The queue is as long as it may be.
+static gofer_status refuse(const gf_sq_queue *q, gf_put *item)
 {
-    gf_sq_place place;
-    return !item->fresh && gf_sq_find(t->conn, q->qid, item->message->id, &place);
+    item->length = q->count[GF_PENDING];
+    item->max_length = q->max_length;
+    return GOFER_EFULL;
 }
 
 // xid: of a flow's step; 0.
@@ -77,6 +84,8 @@ static gofer_status put_one(gf_sq_txn *t, gf_put *item, const gf_sq_key *key, in
         return st;
 
     bool now = item->run_at_ms <= t->now_ms, grouped = now && item->group;
+    if (now && !grouped && !item->unbounded && !gf_sq_queue_admits(q) && !is_there(t, q, item))
+        return refuse(q, item);
     gf_sq_standing standing;
     gf_sq_standing_of(m, &standing);
     gf_sq_lane_expect(t, q, &standing);
@@ -115,13 +124,18 @@ static gofer_status put_one(gf_sq_txn *t, gf_put *item, const gf_sq_key *key, in
 
 gofer_status gf_sq_put_message(gf_sq_txn *t, const gf_message *m, int64_t run_at_ms)
 {
-    gf_put item = { .message = m, .run_at_ms = run_at_ms };
+    gf_put item = { .message = m, .run_at_ms = run_at_ms, .unbounded = true };
     return put_one(t, &item, NULL, 0);
+}
+
+gofer_status gf_sq_put_new(gf_sq_txn *t, gf_put *item)
+{
+    return put_one(t, item, NULL, 0);
 }
 
 gofer_status gf_sq_put_step(gf_sq_txn *t, const gf_message *m, int64_t run_at_ms, int64_t sid)
 {
-    gf_put item = { .message = m, .run_at_ms = run_at_ms };
+    gf_put item = { .message = m, .run_at_ms = run_at_ms, .unbounded = true };
     gofer_status st = put_one(t, &item, NULL, -sid);
     return st == GOFER_OK && item.effect != GF_CREATED ? GOFER_EEXIST : st;
 }
@@ -172,7 +186,7 @@ static bool put_batch(gf_sq_txn *t, gf_put *items, size_t count)
     if (count < BATCH_LEAST)
         return false;
     gf_sq_queue *q = gf_sq_queue_made(t, items[0].message->queue);
-    if (!q || !gf_sq_queue_has_room(q, count))
+    if (!q || !gf_sq_queue_has_room(q, count) || gf_sq_queue_admits(q) < (int64_t)count)
         return false;
     gf_sq_batch batch = {
         .items = items, .count = count, .first_seq = gf_sq_first_seq(q->qid) + q->tail + 1

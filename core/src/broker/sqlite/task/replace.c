@@ -115,8 +115,13 @@ gofer_status gf_sq_put_over(gf_sq_txn *t, gf_put *item)
     gf_sq_queue *q = gf_sq_queue_made(t, m->queue);
     if (!q)
         return GOFER_EBROKER;            // SQL has failed: the status will not be seen
-    if (!gf_sq_find(t->conn, q->qid, m->id, &place))
-        return gf_sq_put_message(t, m, item->run_at_ms);
+    if (!gf_sq_find(t->conn, q->qid, m->id, &place)) {
+        gf_put new = { .message = m, .run_at_ms = item->run_at_ms, .unbounded = item->unbounded };
+        gofer_status st = gf_sq_put_new(t, &new);
+        item->length = new.length;
+        item->max_length = new.max_length;
+        return st;
+    }
     if (waits(place.state)) {
         bool stays = item->run_at_ms == 0;
         if (stays ? place.state == GF_PENDING : item->run_at_ms <= t->now_ms)

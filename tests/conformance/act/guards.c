@@ -1,0 +1,207 @@
+// guards.c - what keeps a store from harm: queues that are bounded.
+#include <stdio.h>
+#include <string.h>
+
+#include "fixture.h"
+#include "suites.h"
+#include "util/clock.h"
+
+enum { HOUR_MS = 3600000, MANY = 12 };
+
+// ---- queues that are bounded --------------------------------------------------------------------
+
+static void bound(gf_broker *b, const char *queue, int64_t max_length)
+{
+    CHECK_OK(b->ops->act->queue_bound(b, queue, max_length));
+}
+
+static gofer_status try_put(gf_broker *b, const char *id)
+{
+    gf_message m = message("q", id);
+    return put_message(b, &m, 0);
+}
+
+static void of_more_than_its_length_a_put_is_refused(void)
+{
+    gf_broker *b = store_open();
+    gf_message m = message("q", "c");
+    bound(b, "q", 2);
+    put(b, "q", "a");
+    put(b, "q", "b");
+    gf_put item = { .message = &m };
+    REQUIRE_OK(b->ops->tasks->put(b, &item, 1));
+    CHECK_STATUS(item.status, GOFER_EFULL);
+    CHECK_INT(item.length, 2);
+    CHECK_INT(item.max_length, 2);
+    CHECK_STR(task_state(b, "q", "c"), "");
+    CHECK_STR(queue_counts(b, "q"), "p2 a0 s0 r0 c0 x0");
+    put(b, "other", "c");                                // of this queue alone
+    gf_claim *a = need_one(b, "q", "a");
+    CHECK_OK(try_put(b, "c"));                           // what runs does not count
+    CHECK_STATUS(try_put(b, "d"), GOFER_EFULL);
+    done(b, a);
+    drain_expecting(b, "q", "b c");
+    store_close(b);
+}
+
+static void of_a_batch_those_go_in_that_fit(void)
+{
+    static const char *const ids[MANY] = { "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11",
+        "12" };
+    static const struct { int64_t most; int in; } cases[] = {
+        { 0, MANY }, { 1, 1 }, { 5, 5 }, { MANY - 1, MANY - 1 }, { MANY, MANY }, { 100, MANY },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_broker *b = store_open();
+        gf_message m[MANY];
+        gf_put items[MANY];
+        int in = 0;
+        bound(b, "q", cases[i].most);
+        for (size_t k = 0; k < MANY; k++) {
+            m[k] = message("q", ids[k]);
+            items[k] = (gf_put){ .message = &m[k] };
+        }
+        REQUIRE_OK(b->ops->tasks->put(b, items, MANY));
+        for (size_t k = 0; k < MANY; k++) {
+            CHECK_STATUS(items[k].status, (int)k < cases[i].in ? GOFER_OK : GOFER_EFULL);
+            in += items[k].status == GOFER_OK;
+        }
+        CHECK_INT(in, cases[i].in);
+        CHECK_INT(queue_number(b, "q", "pending"), cases[i].in);
+        store_close(b);
+    }
+}
+
+// The same task again is in already, and one that has its lock is told.
+static void a_repeat_is_fine_in_a_full_queue(void)
+{
+    gf_broker *b = store_open();
+    char holder[GF_ID_MAX + 1] = "";
+    gf_message m = message("q", "a"), twin = message("q", "b"), third = message("q", "c");
+    third.payload = "{\"to\":2}";
+    bound(b, "q", 1);
+    gf_put item = { .message = &m, .unique_ms = HOUR_MS };
+    CHECK_OK(put_as(b, item));
+    CHECK_OK(put_as(b, item));
+    CHECK_STATUS(put_as(b, (gf_put){ .message = &twin, .unique_ms = HOUR_MS, .holder = holder }),
+        GOFER_EDUPLICATE);
+    CHECK_STR(holder, "a");
+    CHECK_STATUS(put_as(b, (gf_put){ .message = &third, .unique_ms = HOUR_MS }), GOFER_EFULL);
+    drain_expecting(b, "q", "a");
+    CHECK_OK(put_as(b, (gf_put){ .message = &third, .unique_ms = HOUR_MS }));  // left no lock
+    store_close(b);
+}
+
+static void all_that_waits_in_line_counts(void)
+{
+    char room[LIMIT_ROOM];
+    gf_broker *b = store_open();
+    gf_claim *claims[3];
+    gf_message low = message("q", "low"), held[2] = { message("q", "h1"), message("q", "h2") };
+    set_priority(&low, -5, room);
+    CHECK_OK(put_message(b, &low, 0));
+    size_t limited = b->ops->limits ? 2 : 0;
+    for (size_t i = 0; i < limited; i++) {
+        set_limit_keys(&held[i], "k", 1, room);
+        CHECK_OK(put_message(b, &held[i], 0));
+    }
+    if (limited) {
+        CHECK_OK(b->ops->limits->put(b,
+            &(gf_limit){ .name = "k", .concurrency = 1, .per_queue = true }));
+        REQUIRE(take(b, "q", 1, claims) == 1);           // "h1"; and "h2" is looked at
+        CHECK_INT((int64_t)take(b, "q", 1, claims + 1), 1);
+        CHECK_STR(claims[1]->message.id, "low");
+        done(b, claims[1]);
+        CHECK_INT(queue_number(b, "q", "pending"), 1);
+    }
+    bound(b, "q", 1);
+    CHECK_STATUS(try_put(b, "a"), GOFER_EFULL);
+    gf_message high = message("q", "high");
+    set_priority(&high, 5, room);
+    CHECK_STATUS(put_message(b, &high, 0), GOFER_EFULL);
+    bound(b, "q", 2);
+    CHECK_OK(put_message(b, &high, 0));
+    CHECK_STATUS(try_put(b, "a"), GOFER_EFULL);
+    if (limited)
+        done(b, claims[0]);
+    store_close(b);
+}
+
+static void what_is_not_in_line_is_not_refused(void)
+{
+    gf_broker *b = store_open();
+    gf_message later = message("q", "later"), on_dead = message("q", "dead"),
+               debounced = message("q", "debounced"), grouped = message("q", "grouped");
+    gf_debounce d = { .delay_ms = HOUR_MS };
+    put(b, "q", "a");
+    bound(b, "q", 1);
+    CHECK_OK(put_message(b, &later, gf_now_ms() + HOUR_MS));
+    CHECK_OK(put_as(b, (gf_put){ .message = &debounced, .debounce = &d }));
+    if (b->ops->groups)
+        CHECK_OK(put_as(b, (gf_put){ .message = &grouped, .group = "g" }));
+    CHECK_STATUS(try_put(b, "b"), GOFER_EFULL);
+    CHECK_OK(put_as(b, (gf_put){ .message = &on_dead, .unbounded = true }));
+    CHECK_STATUS(try_put(b, "b"), GOFER_EFULL);
+    // What comes back is in already.
+    gf_claim *claim = need_one(b, "q", "a");
+    CHECK_OK(finish(b, claim, (gf_finish){ .outcome = GF_REQUEUE }));
+    CHECK_INT(queue_number(b, "q", "pending"), 2);
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_RUN, "later"));
+    CHECK_INT(queue_number(b, "q", "pending"), 3);
+    store_close(b);
+}
+
+static void what_replaces_is_not_one_more(void)
+{
+    gf_broker *b = store_open();
+    gf_message a = message("q", "a"), c = message("q", "c");
+    put(b, "q", "a");
+    bound(b, "q", 1);
+    a.payload = "{\"to\":3}";
+    CHECK_OK(put_as(b, (gf_put){ .message = &a, .replaces = true }));
+    gf_put item = { .message = &c, .replaces = true };
+    REQUIRE_OK(b->ops->tasks->put(b, &item, 1));
+    CHECK_STATUS(item.status, GOFER_EFULL);
+    CHECK_INT(item.length, 1);
+    CHECK_INT(item.max_length, 1);
+    item.run_at_ms = gf_now_ms() + HOUR_MS;
+    CHECK_OK(put_as(b, item));
+    drain_expecting(b, "q", "a");
+    store_close(b);
+}
+
+static void a_length_is_shown_and_taken_back(void)
+{
+    gf_broker *b = store_open();
+    bound(b, "q", INT64_C(1) << 40);
+    CHECK_INT(queue_number(b, "q", "max_length"), INT64_C(1) << 40);
+    bound(b, "q", 1);
+    CHECK_INT(queue_number(b, "q", "max_length"), 1);
+    put(b, "q", "a");
+    CHECK_STATUS(try_put(b, "b"), GOFER_EFULL);
+    bound(b, "q", 0);
+    bound(b, "q", 0);
+    CHECK_INT(queue_number(b, "q", "max_length"), -2);
+    CHECK_OK(try_put(b, "b"));
+    // It goes with the queue.
+    bound(b, "q", 1);
+    CHECK_OK(b->ops->act->queue_delete(b, "q", true));
+    CHECK_OK(try_put(b, "a"));
+    CHECK_OK(try_put(b, "b"));
+    store_close(b);
+}
+
+static const check_test tests[] = {
+    TEST(of_more_than_its_length_a_put_is_refused),
+    TEST(of_a_batch_those_go_in_that_fit),
+    TEST(a_repeat_is_fine_in_a_full_queue),
+    TEST(all_that_waits_in_line_counts),
+    TEST(what_is_not_in_line_is_not_refused),
+    TEST(what_replaces_is_not_one_more),
+    TEST(a_length_is_shown_and_taken_back),
+};
+
+suite suite_guards(void)
+{
+    return (suite){ tests, COUNT(tests) };
+}
