@@ -129,6 +129,10 @@ typedef struct gf_flows_ops {
     // Called by: housekeeping. Waits. Again: yes.
     gofer_status (*relay)(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms);
 
+    // Has this process ended steps since the latest relay, so that the next one is worth a call of
+    // its own? Called by: fetcher, after an exchange. Never waits. Again: yes.
+    bool         (*rung)(gf_broker *b);
+
     // A flow: a record, with its steps as the field `steps` if they are asked for. ENOTFOUND.
     // Called by: client. Waits. Again: yes.
     gofer_status (*show)(gf_broker *b, const char *id, bool steps, gofer_info **out);

@@ -831,38 +831,38 @@ FIELD(web_token, token, TEXT, none, MAYBE, BOTH, "0.1.0",
     "The token itself, when it is added; only then.")
 
 KIND(flow, "gofer_client_flow", "A flow: steps that run after one another.")
-FIELD(flow, id, TEXT, none, ALWAYS, SQLITE, "0.1.0", "Its id.")
-FIELD(flow, state, TEXT, none, ALWAYS, SQLITE, "0.1.0",
+FIELD(flow, id, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its id.")
+FIELD(flow, state, TEXT, none, ALWAYS, BOTH, "0.1.0",
     "running, paused, done, failed, cancelled or expired.")
-FIELD(flow, on_dead, TEXT, none, ALWAYS, SQLITE, "0.1.0",
+FIELD(flow, on_dead, TEXT, none, ALWAYS, BOTH, "0.1.0",
     "What a failed step makes of the others: stop, cancel or continue.")
-FIELD(flow, total, INT, count, ALWAYS, SQLITE, "0.1.0", "Its steps.")
-FIELD(flow, ended, INT, count, ALWAYS, SQLITE, "0.1.0",
+FIELD(flow, total, INT, count, ALWAYS, BOTH, "0.1.0", "Its steps.")
+FIELD(flow, ended, INT, count, ALWAYS, BOTH, "0.1.0",
     "Steps that have ended, or were skipped.")
-FIELD(flow, failed, INT, count, ALWAYS, SQLITE, "0.1.0", "Steps that have ended badly.")
-FIELD(flow, created_at_ms, INT, unix_ms, ALWAYS, SQLITE, "0.1.0", "When it was started.")
-FIELD(flow, ended_at_ms, INT, unix_ms, MAYBE, SQLITE, "0.1.0", "When it ended.")
-FIELD(flow, deadline_ms, INT, unix_ms, MAYBE, SQLITE, "0.1.0",
+FIELD(flow, failed, INT, count, ALWAYS, BOTH, "0.1.0", "Steps that have ended badly.")
+FIELD(flow, created_at_ms, INT, unix_ms, ALWAYS, BOTH, "0.1.0", "When it was started.")
+FIELD(flow, ended_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When it ended.")
+FIELD(flow, deadline_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0",
     "It is cancelled if it has not ended by then.")
-FIELD(flow, expires_at_ms, INT, unix_ms, MAYBE, SQLITE, "0.1.0", "Until then it is kept.")
-FIELD(flow, steps, LIST(flow_step), none, MAYBE, SQLITE, "0.1.0",
+FIELD(flow, expires_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "Until then it is kept.")
+FIELD(flow, steps, LIST(flow_step), none, MAYBE, BOTH, "0.1.0",
     "Its steps, in the order of the plan; only of one that is looked at by itself.")
 
 KIND(flow_step, "gofer_client_flow", "A step of a flow.")
-FIELD(flow_step, name, TEXT, none, ALWAYS, SQLITE, "0.1.0", "Its name.")
-FIELD(flow_step, state, TEXT, none, ALWAYS, SQLITE, "0.1.0",
+FIELD(flow_step, name, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its name.")
+FIELD(flow_step, state, TEXT, none, ALWAYS, BOTH, "0.1.0",
     "waiting, ready (of a paused flow), the state of its task, how that ended, or skipped.")
-FIELD(flow_step, id, TEXT, none, ALWAYS, SQLITE, "0.1.0", "The id of its task.")
-FIELD(flow_step, type, TEXT, none, ALWAYS, SQLITE, "0.1.0", "The type of its task.")
-FIELD(flow_step, queue, TEXT, none, ALWAYS, SQLITE, "0.1.0", "The queue of its task.")
-FIELD(flow_step, after, TEXT, none, MAYBE, SQLITE, "0.1.0",
+FIELD(flow_step, id, TEXT, none, ALWAYS, BOTH, "0.1.0", "The id of its task.")
+FIELD(flow_step, type, TEXT, none, ALWAYS, BOTH, "0.1.0", "The type of its task.")
+FIELD(flow_step, queue, TEXT, none, ALWAYS, BOTH, "0.1.0", "The queue of its task.")
+FIELD(flow_step, after, TEXT, none, MAYBE, BOTH, "0.1.0",
     "The names of the steps that it comes after, one in a line, with :failure or :always.")
-FIELD(flow_step, error, TEXT, none, MAYBE, SQLITE, "0.1.0", "Why it failed.")
-FIELD(flow_step, ended_at_ms, INT, unix_ms, MAYBE, SQLITE, "0.1.0", "When it ended.")
-FIELD(flow_step, result_size, INT, bytes, MAYBE, SQLITE, "0.1.0", "Of its result, if it has one.")
+FIELD(flow_step, error, TEXT, none, MAYBE, BOTH, "0.1.0", "Why it failed.")
+FIELD(flow_step, ended_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When it ended.")
+FIELD(flow_step, result_size, INT, bytes, MAYBE, BOTH, "0.1.0", "Of its result, if it has one.")
 
 KIND(flow_id, "", "A flow that was started.")
-FIELD(flow_id, id, TEXT, none, ALWAYS, SQLITE, "0.1.0", "Its id.")
+FIELD(flow_id, id, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its id.")
 
 KIND(failure, "", "What any command prints on standard error if it fails.")
 FIELD(failure, error, RECORD(error), none, ALWAYS, BOTH, "0.1.0", "The error.")

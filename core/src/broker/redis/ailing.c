@@ -5,6 +5,7 @@
 // Locks: the store's lock, for the list.
 #include <string.h>
 
+#include "broker/redis/flow/flow.h"
 #include "broker/redis/task/exchange.h"
 #include "util/alloc.h"
 #include "util/clock.h"
@@ -131,6 +132,8 @@ gofer_status gf_rd_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf
         ails = gf_rd_ails(s, take->queues[i].queue);
     for (size_t i = 0; i < done_count && !ails; i++)
         ails = gf_rd_ails(s, gf_rd_claim_queue(done[i].claim));
-    return ails ? exchange_rest(s, done, done_count, take)
-                : gf_rd_exchange_all(s, done, done_count, take);
+    st = ails ? exchange_rest(s, done, done_count, take)
+              : gf_rd_exchange_all(s, done, done_count, take);
+    gf_rd_flow_ring(s, done, done_count);
+    return st;
 }

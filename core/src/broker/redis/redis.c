@@ -1,6 +1,7 @@
 // redis.c - the Redis broker: its table, and how a store is opened and closed.
 #include <stdio.h>
 
+#include "broker/redis/flow/flow.h"
 #include "broker/redis/shard/shard.h"
 #include "util/alloc.h"
 #include "util/clock.h"
@@ -281,13 +282,13 @@ static const gf_inspect_ops inspect = {
 };
 
 static const gf_act_ops act = {
-    .tasks_move = gf_rd_sharded_move,
-    .tasks_act = gf_rd_sharded_act,
+    .tasks_move = gf_rd_flow_tasks_move,
+    .tasks_act = gf_rd_flow_tasks_act,
     .task_edit = gf_rd_sharded_edit,
     .task_rewrite = gf_rd_sharded_rewrite,
     .queue_pause = gf_rd_sharded_pause,
     .queue_bound = gf_rd_sharded_bound,
-    .queue_delete = gf_rd_sharded_delete,
+    .queue_delete = gf_rd_flow_queue_delete,
 };
 
 static const gf_transfer_ops transfer = {
@@ -327,6 +328,16 @@ static const gf_tenants_ops tenants = {
     .tenant = gf_rd_tenant,
 };
 
+static const gf_flows_ops flows = {
+    .start = gf_rd_flow_start,
+    .relay = gf_rd_flow_relay,
+    .rung = gf_rd_flow_rung,
+    .show = gf_rd_flow_show,
+    .list = gf_rd_flow_list,
+    .act = gf_rd_flow_act,
+    .result = gf_rd_flow_result,
+};
+
 const gf_broker_ops gf_redis_ops = {
     .schemes = schemes,
     .open = open_store,
@@ -348,4 +359,5 @@ const gf_broker_ops gf_redis_ops = {
     .shards = &shards,
     .limits = &limits,
     .tenants = &tenants,
+    .flows = &flows,
 };

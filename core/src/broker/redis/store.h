@@ -162,6 +162,8 @@ typedef struct gf_rd_store {
     _Atomic int     ailing_count;
     _Atomic int64_t shards_tidied_ms;          // monotonic; 0: never
 
+    _Atomic int     flow_rung;                 // steps were ended here, and no relay has looked
+
     // events.c
     _Atomic int64_t listened_ms;               // when we looked whether anybody listens,
                                                //   monotonic; 0: never

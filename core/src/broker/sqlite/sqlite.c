@@ -408,6 +408,7 @@ static const gf_limits_ops limits = {
 static const gf_flows_ops flows = {
     .start = gf_sq_flow_start,
     .relay = gf_sq_flow_relay,
+    .rung = gf_sq_flow_rung,
     .show = gf_sq_flow_show,
     .list = gf_sq_flow_list,
     .act = gf_sq_flow_act,

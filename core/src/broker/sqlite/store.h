@@ -982,6 +982,7 @@ gofer_status gf_sq_audit_add(gf_broker *b, const char *record, int64_t keep);
 // flow/
 gofer_status gf_sq_flow_start(gf_broker *b, const gf_flow_plan *plan);
 gofer_status gf_sq_flow_relay(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms);
+bool         gf_sq_flow_rung(gf_broker *b);
 gofer_status gf_sq_flow_show(gf_broker *b, const char *id, bool steps, gofer_info **out);
 gofer_status gf_sq_flow_list(gf_broker *b, gf_flow_state state, const char *cursor, size_t limit,
     gofer_info **out);

@@ -155,6 +155,8 @@ static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
         w->ops->tasks->exchange(w->broker, f->finishes, count, want ? &take : NULL));
     if (st != GOFER_OK)
         return st;
+    if (count && w->ops->flows && w->ops->flows->rung(w->broker))
+        gf_housekeeping_ask_flows(w);
     // New tasks first: the slots start on them while the rest is put away.
     bool all_asked = take.no_suspects && !take.suspect,
          all = all_asked && take.count < want && !take.left;

@@ -130,6 +130,15 @@ static void leave(gofer_worker *w, const foreign *f)
             "worker", w->id, "#tasks", tasks, "types", types, NULL);
 }
 
+// What comes after steps that have ended is to be drained, too.
+static gofer_status carry_flows(gofer_worker *w, size_t *done)
+{
+    int64_t next_ms;
+    *done = 0;
+    return w->ops->flows ? w->ops->flows->relay(w->broker, GF_DUTY_BATCH, done, &next_ms)
+                         : GOFER_OK;
+}
+
 // Two looks must agree: a single one does not see all at one moment.
 static gofer_status look_at_rest(gofer_worker *w, const gf_queue_set *set, bool agreed, bool *ends)
 {
@@ -173,7 +182,10 @@ gofer_status gf_duty_drain(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
     bool busy = gf_aggregate_busy(w);
     gofer_status st = look_for_queues(w, &changed);
     gf_queue_set *set = gf_subscriber_take(&w->subscriber);
+    size_t carried = 0;
     if (st == GOFER_OK && !changed)
+        st = carry_flows(w, &carried);
+    if (st == GOFER_OK && !changed && !carried)
         st = count_left(w, set, &left);
     // What an aggregator makes meanwhile is a task to be run.
     bool still = st == GOFER_OK && !changed && !busy && gf_aggregate_turns(w) == turns;

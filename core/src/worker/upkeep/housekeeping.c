@@ -111,6 +111,8 @@ static void take_over_for_rest(gofer_worker *w, int64_t now_ms)
         k->due_ms[QUEUES] = gf_min(k->due_ms[QUEUES], now_ms);
     if (atomic_exchange(&k->queues_asked, 0))
         k->due_ms[QUEUES] = gf_min(k->due_ms[QUEUES], gf_max(now_ms, k->queues_soonest_ms));
+    if (atomic_exchange(&k->flows_asked, 0))
+        k->due_ms[FLOWS] = gf_min(k->due_ms[FLOWS], now_ms);
     if (gf_scheduling_take_over(w))
         k->due_ms[SCHEDULES] = gf_min(k->due_ms[SCHEDULES], now_ms);
     if (atomic_exchange(&k->drain_asked, 0))
@@ -350,6 +352,11 @@ void gf_housekeeping_ask_drain(gofer_worker *w)
 void gf_housekeeping_ask_queues(gofer_worker *w)
 {
     ask(w, &w->upkeep.housekeeping.queues_asked);
+}
+
+void gf_housekeeping_ask_flows(gofer_worker *w)
+{
+    ask(w, &w->upkeep.housekeeping.flows_asked);
 }
 
 void gf_housekeeping_ask_progress(gofer_worker *w)

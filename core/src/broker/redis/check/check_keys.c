@@ -33,8 +33,16 @@ typedef struct chunk {
 } chunk;
 
 static const char front[] = "asynq:{";
-// Of limit keys that all queues count for; no queue has such a name in its keys.
-static const char limits[] = "asynq:{gofer-limits}:";
+// Of limit keys that all queues count for, and of flows; no queue has such a name in its keys.
+static const char *const others[] = { "asynq:{gofer-limits}:", "asynq:{gofer-flows:" };
+
+static bool is_other(const redisReply *key)
+{
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        if (strncmp(key->str, others[i], strlen(others[i])) == 0)
+            return true;
+    return false;
+}
 
 // The queue's name in a key: between "asynq:{" and the first "}:". 0: it is none of a queue's.
 static size_t name_in(const redisReply *key)
@@ -43,7 +51,7 @@ static size_t name_in(const redisReply *key)
     if (key->type != REDIS_REPLY_STRING || (size_t)key->len < skip ||
         memcmp(key->str, front, skip) != 0)
         return 0;
-    if ((size_t)key->len >= sizeof limits - 1 && memcmp(key->str, limits, sizeof limits - 1) == 0)
+    if (is_other(key))
         return 0;
     for (size_t i = skip; i + 1 < (size_t)key->len; i++)
         if (key->str[i] == '}' && key->str[i + 1] == ':')

@@ -83,7 +83,9 @@ local ours = { ['gofer:waits'] = 'zset', ['gofer:serving'] = 'zset', ['gofer:end
   ['gofer:line'] = 'zset', ['gofer:limited'] = 'string', ['gofer:length'] = 'string',
   ['gofer:limits'] = 'hash', ['gofer:limits:'] = 'hash', ['gofer:run:'] = 'zset',
   ['gofer:held:'] = 'zset', ['gofer:rate:'] = 'hash', ['gofer:keys'] = 'zset',
-  ['gofer:paused'] = 'zset', ['gofer:wakes'] = 'zset', ['gofer:turns'] = 'hash' }
+  ['gofer:paused'] = 'zset', ['gofer:wakes'] = 'zset', ['gofer:turns'] = 'hash',
+  ['gofer:steps'] = 'hash', ['gofer:flow:'] = 'list', ['gofer:fair'] = 'hash',
+  ['gofer:fair:'] = 'zset', ['gofer:weights'] = 'hash' }
 for i, key in ipairs(KEYS) do
   local rest, kind = key:sub(#base + 1), redis.call('TYPE', key).ok
   local front = rest:match('^%a+:') or ''

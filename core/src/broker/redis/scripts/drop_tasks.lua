@@ -1,16 +1,18 @@
 -- drop_tasks.lua - delete tasks that were moved elsewhere.
--- KEYS: pending, scheduled, retry, completed, archived, active, lease, groups, the line, then the
--- hashes.
+-- KEYS: pending, scheduled, retry, completed, archived, active, lease, groups, the line, the
+-- steps of flows, then the hashes.
 -- ARGV: the tasks' prefix, then the SHA-1 of each one's message. Answer of each: 1: it is gone, 0:
 -- it is active, or being aggregated.
 -- Cost: for each task O(n) of pending from its tail, O(log n) of the others.
 
 --@use drop
---@keys pending scheduled retry completed archived active lease groups line=gofer:line ...
+--@keys pending scheduled retry completed archived active lease groups line=gofer:line
+--@keys steps=gofer:steps ...
 --@args prefix
 --@each sha1
 local out, found = {}, {}
 local zsets = { scheduled, retry, completed, archived, line }
+redis.call('HLEN', steps)
 for i = 1, #KEYS - FIXED_KEYS do
   local f = redis.pcall('HMGET', KEYS[i + FIXED_KEYS], 'msg', 'state', 'group')
   if f.err and not string.find(f.err, 'WRONGTYPE', 1, true) then return redis.error_reply(f.err) end

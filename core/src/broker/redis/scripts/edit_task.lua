@@ -5,7 +5,7 @@
 -- all others to scheduled.
 -- Cost: O(n) of the list it is in, O(log n) of a sorted set.
 
---@use one_task enline ring unhold find
+--@use one_task enline ring unhold find tell_flow
 local at, from, new, now = ARGV[6], ARGV[4], ARGV[5], redis.call('TIME')
 if at ~= '' then
   local later = tonumber(at) > now[1] * 1000 + now[2] / 1000
@@ -17,6 +17,7 @@ if place == 'active' or place == 'completed' or place == 'lost' or at ~= '' and
   return { 0, place }
 end
 if new ~= '' and redis.call('HGET', task, 'msg') ~= from then return { 2, '' } end
+redis.call('HLEN', steps)
 if at ~= '' then redis.call('ZCARD', line) end
 if at == '0' then redis.call('LLEN', pending)
 elseif at ~= '' then redis.call('ZCARD', zsets[place == 'retry' and place or 'scheduled']) end
@@ -24,6 +25,7 @@ if new ~= '' then redis.call('HSET', task, 'msg', new) end
 if at == '' then return { 1, '' } end
 --@use remove
 unhold(prefix, id)
+if place == 'archived' then tell_flow(prefix:sub(1, -3), id, 'again') end
 redis.call('HDEL', task, 'gofer:claim', 'gofer:worker', 'gofer:progress', 'gofer:cancel',
     'gofer:error')
 if at == '0' then

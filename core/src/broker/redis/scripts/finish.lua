@@ -1,6 +1,6 @@
 -- finish.lua - outcomes that write a task again.
 -- KEYS: pending, active, lease, processed, failed, retry, archived, completed, who waits for ends,
--- scheduled, the line, which limits count.
+-- scheduled, the line, which limits count, the steps of flows.
 -- ARGV: the tasks' prefix, how many to trim; then of each item eleven: what (completed c, with a
 -- result C, r, a, cancelled x, put back q), id, token, the lease's score as known and how far it
 -- may be above, the new score or the retention, 1: a failure, the message (empty: as it is), the
@@ -17,7 +17,7 @@
 
 --@use count unlock free trim keep notify
 --@keys pending active lease processed failed retry archived completed waits=gofer:waits
---@keys scheduled line=gofer:line limited=gofer:limited
+--@keys scheduled line=gofer:line limited=gofer:limited steps=gofer:steps
 --@use enline ring
 local now, base = redis.call('TIME'), string.sub(ARGV[1], 1, -3)
 local lost, successes, cancelled, failures, archives = {}, 0, 0, 0, 0
@@ -30,7 +30,7 @@ redis.call('ZCARD', scheduled)
 redis.call('ZCARD', line)
 local claims, asked, lanes, keys, items, at = {}, {}, {}, {}, {}, 3
 local limits, counted, texts = redis.call('GET', limited), {}, {}
-local waited, lined = redis.call('EXISTS', waits) == 1, false
+local waited, lined = redis.call('EXISTS', waits, steps) > 0, false
 while at < #ARGV do
   local task = redis.pcall('HMGET', ARGV[1] .. ARGV[at + 1], 'gofer:claim', 'gofer:cancel',
     'gofer:lane', 'gofer:limit')

@@ -11,13 +11,14 @@
 
 --@use count free keep notify
 --@keys pending active lease scheduled retry completed archived processed failed
---@keys line=gofer:line limited=gofer:limited
+--@keys line=gofer:line limited=gofer:limited steps=gofer:steps
 --@use enline ring
 --@use elsewhere
 local now, all = redis.call('TIME'), {}
 local limits, counted, texts = redis.call('GET', limited), {}, {}
 redis.call('LLEN', active)
 redis.call('ZCARD', line)
+redis.call('HLEN', steps)
 for a = 2, #ARGV, 9 do
   local id = ARGV[a + 1]
   if redis.call('ZSCORE', lease, id) == ARGV[a + 2] then

@@ -34,6 +34,7 @@ if redis.call('EXISTS', limited, bound) > 0 and not here and not later then
   local left, most = room(home, bound)
   if left < 1 then return { most - left, most } end
 end
+redis.call('EXISTS', steps)
 -- What comes first needs memory, and nothing after it fails.
 local e = redis.pcall('HSET', task, 'msg', old[3] or msg)
 if type(e) == 'table' then return refusal(e, 'HSET', task, 'msg', msg) end

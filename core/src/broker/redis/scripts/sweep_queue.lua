@@ -1,9 +1,9 @@
 -- sweep_queue.lua - sweep a queue.
 -- KEYS: keys of the queue that a scan found.
 -- ARGV: "asynq:{q}:", how long the ticks of cron entries are kept (s).
--- Deletes those that nothing needs: hashes in no list, locks without their
--- task, counters, and whatever else bears the queue's name. A zset of a group whose name is not
--- among the groups is emptied with its tasks.
+-- Notices of ends, for flows, stay. Deletes those that nothing needs: hashes in no list, locks
+-- without their task, counters, and whatever else bears the queue's name. A zset of a group whose
+-- name is not among the groups is emptied with its tasks.
 -- The latest ticks of cron entries end by and by, as when their entry is removed: a worker that has
 -- yet to look at the tick of this minute shall not put it a second time.
 -- Returns how much is still to do.
@@ -13,7 +13,8 @@
 local base, todo = ARGV[1], 0
 local kept = { pending = 1, active = 1, scheduled = 1, retry = 1, completed = 1, archived = 1,
     lease = 1,
-  groups = 1, aggregation_sets = 1, paused = 1, processed = 1, failed = 1, ['gofer:removing'] = 1 }
+  groups = 1, aggregation_sets = 1, paused = 1, processed = 1, failed = 1, ['gofer:removing'] = 1,
+  ['gofer:steps'] = 1, ['gofer:flow:ended'] = 1 }
 local function listed(id)
   for _, name in ipairs({ 'scheduled', 'retry', 'completed', 'archived', 'lease' }) do
     if redis.call('ZSCORE', base .. name, id) then return true end

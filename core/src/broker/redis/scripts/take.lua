@@ -1,6 +1,6 @@
 -- take.lua - end tasks, then take new ones: the hot path.
--- KEYS: pending, active, lease, processed, paused, the line, scheduled, which limits count, then
--- the hashes of the tasks to end, then who waits for ends.
+-- KEYS: pending, active, lease, processed, paused, the line, scheduled, which limits count, the
+-- steps of flows, then the hashes of the tasks to end, then who waits for ends.
 -- ARGV: the tasks' prefix, how far a lease's score may be above what is known, how many to take,
 -- the lease in ms, the token, "<Unix ms> <worker>", 1: tell what is left (+ 2: a suspect may be
 -- taken, alone), how many locks, the lowest and the highest score known of the tasks to end, how
@@ -31,12 +31,14 @@
 -- Cost: O(log n) for each task.
 
 --@use lease_end count unlock
---@keys pending active lease processed paused line=gofer:line scheduled limited=gofer:limited ...
+--@keys pending active lease processed paused line=gofer:line scheduled limited=gofer:limited
+--@keys steps=gofer:steps ...
 --@args prefix reach want lease_ms claim worker flags locks lowest highest bytes longest
 local try, K, A, call, pcall = pcall, KEYS, ARGV, redis.call, redis.pcall
 local now, most, ends, lost = call('TIME'), tonumber(want), #K - FIXED_KEYS - 1, {}
 local asked = most
-local either, waited = call('EXISTS', paused, line, limited, K[#K]) > 0, false
+local either, waited = call('EXISTS', paused, line, limited, steps, K[#K]) > 0, false
+local of_flow = {}
 local limits, gate = either and pcall('GET', limited), nil
 if type(limits) == 'string' then
   local base = string.sub(prefix, 1, -3)
@@ -50,7 +52,7 @@ if ends > 0 then
   local above, lock_words = tonumber(reach), 2 * locks
   for i = 1, ends do ids[i] = sub(K[FIXED_KEYS + i], from) end
   if either then
-    waited = pcall('ZMSCORE', K[#K], unpack(ids))
+    waited, of_flow = pcall('ZMSCORE', K[#K], unpack(ids)), pcall('HMGET', steps, unpack(ids))
     for i = 1, #waited do
       if waited[i] then call('EXISTS', sub(prefix, 1, -3) .. 'gofer:end:' .. ids[i]) end
     end
@@ -131,7 +133,9 @@ if ends > 0 then
         how[i], results[i] = A[e + 1], A[e + 1] == 'done' and A[e + 2]
       end
       for i = 1, ends do
-        if ended[i] and waited[i] then notify(base, ids[i], how[i] or 'done', results[i]) end
+        if ended[i] and (waited[i] or of_flow[i]) then
+          notify(base, ids[i], how[i] or 'done', results[i])
+        end
       end
     end
     if #counted > 0 then try(gate.settle_all, counted, texts) end

@@ -25,7 +25,8 @@ gf_rd_part *gf_rd_part_new(const char *queue)
         [GF_RD_PROCESSED] = "processed", [GF_RD_PAUSED] = "paused", [GF_RD_FAILED] = "failed",
         [GF_RD_RETRY] = "retry", [GF_RD_ARCHIVED] = "archived", [GF_RD_COMPLETED] = "completed",
         [GF_RD_WAITS] = "gofer:waits", [GF_RD_LINE] = "gofer:line", [GF_RD_SCHEDULED] = "scheduled",
-        [GF_RD_LIMITED] = "gofer:limited", [GF_RD_TASK] = "t:",
+        [GF_RD_LIMITED] = "gofer:limited", [GF_RD_STEPS] = "gofer:steps",
+        [GF_RD_TASK] = "t:",
     };
     gf_rd_key front;
     gf_rd_key_of(&front, queue, "");

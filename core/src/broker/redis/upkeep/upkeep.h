@@ -9,7 +9,9 @@
 #include "broker/redis/store.h"
 #include "redis_scripts.h"
 
-typedef enum gf_rd_duty { GF_RD_FORWARD, GF_RD_RECOVER, GF_RD_PURGE, GF_RD_DUTIES } gf_rd_duty;
+typedef enum gf_rd_duty {
+    GF_RD_FORWARD, GF_RD_RECOVER, GF_RD_PURGE, GF_RD_RELAY, GF_RD_DUTIES
+} gf_rd_duty;
 
 // The queues of one call: those that this process serves, then the others, from where the last call
 // left off when they are too many for one.

@@ -2,8 +2,8 @@
 -- has been seen before; how many are not mere ids, and how many the archive's limits have deleted
 -- for it. gofer's fields of an earlier run go, so that no worker still takes the task for its own.
 -- What has a priority goes to its line. What is set aside frees its lock, and who waits for its end
--- is told (how). The trim keeps up with a chunk.
---@use free trim notify enline ring unhold end_turn
+-- is told (how), and its flow, also of what is run by hand. The trim keeps up with a chunk.
+--@use free trim tell_flow notify enline ring unhold end_turn
 local function into(ids, to, prefix, how)
   local now, kept, lined, texts = redis.call('TIME'), {}, 0, {}
   local since = now[1] .. string.format('%06d', now[2]) .. '000'
@@ -14,6 +14,7 @@ local function into(ids, to, prefix, how)
       redis.pcall('HDEL', key, 'gofer:claim', 'gofer:worker', 'gofer:progress', 'gofer:begun')
       if to == 'pending' then
         redis.pcall('HDEL', key, 'gofer:cancel', 'gofer:error')
+        tell_flow(prefix:sub(1, -3), id, 'again')
         redis.pcall('HSET', key, 'state', to, 'pending_since', since)
         local lane = redis.pcall('HGET', key, 'gofer:lane')
         if type(lane) == 'string' then

@@ -1,2 +1,2 @@
 -- The keys of scripts on all tasks of a state.
---@keys source pending archived scheduled line=gofer:line
+--@keys source pending archived scheduled line=gofer:line steps=gofer:steps

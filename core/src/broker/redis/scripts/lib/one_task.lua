@@ -1,3 +1,3 @@
 -- The keys of scripts on one task.
 --@keys task pending scheduled retry completed archived active lease groups aggregation_sets
---@keys line=gofer:line
+--@keys line=gofer:line steps=gofer:steps

@@ -12,6 +12,7 @@ if place == to or (place == 'active' and here) or (place == 'completed' and to ~
   return { 0, place }
 end
 redis.call('ZCARD', line)
+redis.call('HLEN', steps)
 if to == 'pending' then redis.call('LLEN', pending) elseif to ~= '' then
   redis.call('ZCARD', archived) end
 --@use remove

@@ -8,6 +8,7 @@
 --@use many_tasks need draw
 local prefix, from, to, n = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local key, ids, group = source, {}, false
+redis.call('HLEN', steps)
 if to == 'pending' then redis.call('LLEN', pending) elseif to ~= '' then
   redis.call('ZCARD', archived) end
 local lined, last = redis.call('ZCARD', line) > 0, false
