@@ -92,8 +92,8 @@ static const gf_rd_script close_script = {
     // Of all the scripts that follow, too: what cannot be done to the end is not begun.
     .rights =
         "TIME SET GET DEL UNLINK TYPE EXISTS LLEN LPOS LRANGE LTRIM RPUSH PTTL EXPIRE PEXPIRE "
-        "HGET HMGET HSET HDEL HEXISTS SADD SREM SRANDMEMBER ZADD ZCARD ZRANGE ZRANGEBYSCORE ZREM "
-        "ZREMRANGEBYRANK ZSCORE SCAN",
+        "HGET HMGET HSET HDEL HEXISTS HINCRBY SADD SREM SRANDMEMBER ZADD ZCARD ZRANGE "
+        "ZRANGEBYSCORE ZREM ZREMRANGEBYRANK ZSCORE SCAN",
     .text = gf_rd_lua_close_queue,
     .allow_oom = true,
 };
