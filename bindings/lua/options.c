@@ -140,6 +140,7 @@ const gofer_lua_setting gofer_lua_task_options[] = {
     { "effect",          GOFER_LUA_LATER,    0, NULL },
     { "ordered",         GOFER_LUA_TEXT,     PLACE(ordered), NULL },
     { "ordered_dead",    GOFER_LUA_WORD,     PLACE(ordered_dead), ordered_words },
+    { "plain",           GOFER_LUA_TRUTH,    PLACE(plain), NULL },
     { NULL, GOFER_LUA_TEXT, 0, NULL },
 };
 
@@ -156,6 +157,7 @@ static const gofer_lua_setting dead_settings[] = {
 static const gofer_lua_setting client_settings[] = {
     { "timeout",     GOFER_LUA_DURATION, offsetof(gofer_client_options, timeout_ms), NULL },
     { "max_payload", GOFER_LUA_BYTES,    offsetof(gofer_client_options, max_payload), NULL },
+    { "keys",        GOFER_LUA_TEXT,     offsetof(gofer_client_options, keys), NULL },
     { NULL, GOFER_LUA_TEXT, 0, NULL },
 };
 

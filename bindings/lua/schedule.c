@@ -174,6 +174,10 @@ void gofer_lua_push_entry(lua_State *L, const gofer_lua_entry *entry)
     set_limits(L, t);
     set_text(L, "ordered", t->ordered);
     set_text(L, "ordered_dead", t->ordered_dead == GOFER_ORDERED_BLOCK ? "block" : NULL);
+    if (t->plain) {
+        lua_pushboolean(L, 1);
+        lua_setfield(L, -2, "plain");
+    }
     set_count(L, "max_retry", t->max_retry);
     set_duration(L, "timeout", t->timeout_ms);
     set_duration(L, "retention", t->retention_ms);

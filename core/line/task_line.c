@@ -430,6 +430,8 @@ static bool take_member(task_line *line, const char *key, gf_json value, char *w
         return take_cost(value, &line->opts.limit_cost, why);
     if (strcmp(key, "ordered_dead") == 0)
         return take_word(value, key, &line->opts.ordered_dead, why);
+    if (strcmp(key, "plain") == 0)
+        return take_flag(value, key, &line->opts.plain, why);
     if (strcmp(key, "headers") == 0)
         return take_headers(line, value, why);
     return take_when(line, key, value, why);
@@ -443,7 +445,7 @@ static uint32_t member_bit(const char *name, char *why)
         "timeout", "deadline", "retention", "headers", "unique", "unique_key", "unique_until",
         "return_existing", "group", "expires", "retry_policy", "on_dead",
         "priority", "limits", "limit_cost", "debounce", "max_wait", "debounce_key",
-        "debounce_mode", "replace", "ordered", "ordered_dead", "tenant" };
+        "debounce_mode", "replace", "ordered", "ordered_dead", "tenant", "plain" };
     enum { KNOWN = sizeof known / sizeof *known };
     _Static_assert(KNOWN <= 32, "a bit for each");
     for (size_t i = 0; i < KNOWN; i++)

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, overload
 
 from .carry import carried
-from .connection import Connection
+from .connection import Connection, Keys, keys_text
 from .context import running
 from .depends import named
 from .errors import GoferError, InvalidArgument
@@ -75,6 +75,9 @@ class Gofer(Hooks):
     timeout      the longest wait for the store in one call; None: 5 seconds
     max_payload  bytes per payload and per result; None: 16 MiB
     codec        how arguments become payloads, and results bytes; None: JsonCodec()
+    keys         encryption keys (docs/encryption.md): the path of their file, or they themselves,
+                 "ID:BASE64 ID:BASE64"; the first encrypts, all decrypt. A str that is a path begins
+                 with "/" or "."; None: $GOFER_KEYS; "": none
     eager        True: for tests; tasks run at once, where they are enqueued, as in app.eager()
 
     As a context manager it closes itself at the end. Errors come at the first use, not here.
@@ -88,12 +91,13 @@ class Gofer(Hooks):
         timeout: Duration | None = None,
         max_payload: int | None = None,
         codec: Codec | None = None,
+        keys: Keys = None,
         eager: bool = False,
     ) -> None:
         super().__init__()
         self.name = name
         timeout_ms = 0 if timeout is None else duration_ms(timeout, "timeout")
-        self._connection = Connection(url, timeout_ms, max_payload or 0)
+        self._connection = Connection(url, timeout_ms, max_payload or 0, keys_text(keys))
         self._codec: Codec = codec or JsonCodec()
         self._batcher: Batcher | None = None
         self._making = Turn()
@@ -144,6 +148,13 @@ class Gofer(Hooks):
         """Check that the store answers. Errors: as Client."""
         with self._connection.use() as client:
             client.ping()
+
+    def reload_keys(self) -> None:
+        """Read the file of its keys again, for a key was added or removed. For a key that is not
+        known this is done by itself, once a second. InvalidArgument, Denied: the file cannot be
+        used, and the keys stay as they are."""
+        with self._connection.use() as client:
+            client.keys_reload()
 
     def close(self) -> None:
         """Close the store. What aenqueue has been given is put in first. The next use opens it

@@ -18,7 +18,7 @@ import os
 import threading
 import time
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Union
 
 from .client import Client
 from .errors import GoferError
@@ -29,6 +29,14 @@ if TYPE_CHECKING:
 
 # How long fork waits for other threads' calls. After that it goes ahead, and the store stays open.
 FORK_PATIENCE_S = 10.0
+
+
+Keys = Union[str, "os.PathLike[str]", None]
+
+
+def keys_text(keys: Keys) -> str | None:
+    """Encryption keys as the library takes them: a path begins with "/" there."""
+    return keys if keys is None or isinstance(keys, str) else os.path.abspath(keys)
 
 
 class Fork:
@@ -46,10 +54,13 @@ class Fork:
 class Connection:
     """The open client of an application, if it is open. Arguments: as Client."""
 
-    def __init__(self, url: str | None, timeout_ms: int, max_payload: int) -> None:
+    def __init__(
+        self, url: str | None, timeout_ms: int, max_payload: int, keys: str | None = None
+    ) -> None:
         self._url = url
         self._timeout_ms = timeout_ms
         self._max_payload = max_payload
+        self._keys = keys
         self._start()
         self._waits: Waits | None = None
         _all.add(self)
@@ -65,9 +76,12 @@ class Connection:
         """The client, if it may be used without a hold: by Client.try_put, which counts itself."""
         self._pid = os.getpid()
 
-    def configure(self, url: str | None, timeout_ms: int, max_payload: int) -> None:
+    def configure(
+        self, url: str | None, timeout_ms: int, max_payload: int, keys: str | None = None
+    ) -> None:
         """Other arguments, for the next opening. Threads: before the first use."""
         self._url, self._timeout_ms, self._max_payload = url, timeout_ms, max_payload
+        self._keys = keys
 
     @property
     def given(self) -> str | None:
@@ -118,8 +132,9 @@ class Connection:
         with self._opening.take():
             if self._client is None:
                 client = Client(
-                    self._url, timeout_ms=self._timeout_ms, max_payload=self._max_payload
-                )
+                    self._url, timeout_ms=self._timeout_ms, max_payload=self._max_payload,
+                    keys=self._keys,
+                )  # fmt: skip
                 self._opened.add(client)
                 if self._client is None:  # else a signal handler has opened one meanwhile
                     self._client = client

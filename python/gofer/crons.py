@@ -112,6 +112,7 @@ def _options(put: Put) -> dict[str, Any]:
         "priority": put.priority or None,
         "limits": list(put.limits) if put.limits else None, "limit_cost": put.limit_cost or None,
         "ordered": put.ordered, "ordered_dead": "block" if put.ordered_dead else None,
+        "plain": True if put.plain else None,
         "max_retry": 0 if put.max_retry == NO_RETRY else put.max_retry or None,
         "timeout": 0 if put.timeout_ms == NO_TIMEOUT_MS else _ms(put.timeout_ms),
         "retention": _ms(put.retention_ms), "expires": _ms(put.expires_ms),

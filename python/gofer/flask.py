@@ -13,8 +13,8 @@
         gofer.init_app(app)
         return app
 
-GOFER_URL, GOFER_TIMEOUT and GOFER_MAX_PAYLOAD of the config are Gofer's own arguments; those given
-to Gofer win. Threads: as gofer.Gofer; init_app while the app is made.
+GOFER_URL, GOFER_TIMEOUT, GOFER_MAX_PAYLOAD and GOFER_KEYS of the config are Gofer's own arguments;
+those given to Gofer win. Threads: as gofer.Gofer; init_app while the app is made.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from typing import Any, Optional
 from flask import Flask
 
 from .app import Gofer as Application
+from .connection import Keys, keys_text
 from .context import Context
 from .payload import Codec
 from .times import Duration, duration_ms
@@ -41,9 +42,12 @@ class Gofer(Application):
         timeout: Optional[Duration] = None,
         max_payload: Optional[int] = None,
         codec: Optional[Codec] = None,
+        keys: Keys = None,
     ) -> None:
-        super().__init__(url, timeout=timeout, max_payload=max_payload, codec=codec)
-        self._given: dict[str, Any] = {"URL": url, "TIMEOUT": timeout, "MAX_PAYLOAD": max_payload}
+        super().__init__(url, timeout=timeout, max_payload=max_payload, codec=codec, keys=keys)
+        self._given: dict[str, Any] = {
+            "URL": url, "TIMEOUT": timeout, "MAX_PAYLOAD": max_payload, "KEYS": keys,
+        }  # fmt: skip
         self._flask: Optional[Flask] = None
         self.middleware(self._in_app_context)
         if app is not None:
@@ -63,6 +67,7 @@ class Gofer(Application):
             settings["URL"],
             0 if timeout is None else duration_ms(timeout, "GOFER_TIMEOUT"),
             settings["MAX_PAYLOAD"] or 0,
+            keys_text(settings["KEYS"]),
         )
         self._flask = app
         app.extensions["gofer"] = self

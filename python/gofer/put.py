@@ -69,6 +69,7 @@ class Put:
     replace: int = 0
     ordered: Optional[str] = None
     ordered_dead: int = 0
+    plain: int = 0
 
     @classmethod
     def of(cls, type: str, payload: bytes, given: Mapping[str, Any]) -> Put:
@@ -89,7 +90,7 @@ _NUMBERS = {
     "run_at_ms", "delay_ms", "timeout_ms", "deadline_ms", "retention_ms", "max_retry", "unique_ms",
     "unique_until", "unique_conflict", "expires_at_ms", "expires_ms",
     "priority", "limit_cost", "debounce_ms", "max_wait_ms", "debounce_mode", "replace",
-    "ordered_dead",
+    "ordered_dead", "plain",
 }  # fmt: skip
 
 

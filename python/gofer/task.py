@@ -127,6 +127,8 @@ class TaskOptions(TypedDict, total=False):
     """Tasks of this queue with the same key run one after the other, through retries (SQLite)."""
     ordered_dead: Literal["continue", "block"]
     """Archived, it lets the next ones run, or holds them up. Default: "continue"."""
+    plain: bool
+    """Not encrypted, whatever keys the application has."""
 
 
 class Options(TaskOptions, total=False):
@@ -292,6 +294,7 @@ _NUMBERS: dict[str, tuple[str, Callable[[Any, str], int]]] = {
     "max_wait": ("max_wait_ms", duration_ms),
     "debounce_mode": ("debounce_mode", functools.partial(word_of, DEBOUNCE_MODE)),
     "replace": ("replace", _flag),
+    "plain": ("plain", _flag),
     "expires": ("expires_ms", duration_ms),
     "expires_at": ("expires_at_ms", moment_ms),
 }

@@ -201,6 +201,16 @@ def test_batch_takes_defaults_from_the_command_line(gofer):
     assert show(gofer, ids[0])["max_retry"] == 2
 
 
+def test_a_line_of_a_batch_may_be_plain(gofer):
+    gofer.env["GOFER_KEYS"] = "k1:" + "A" * 43 + "="
+    ids = batch(
+        gofer, [{"type": "t", "payload": "p"}, {"type": "t", "payload": "p", "plain": True}]
+    ).out.split()
+    del gofer.env["GOFER_KEYS"]
+    payloads = [gofer("task", "show", id, "--payload").raw for id in ids]
+    assert payloads[0].startswith(b"gfe1k1\0") and payloads[1] == b"p"
+
+
 def test_batch_is_large_and_in_order(gofer):
     lines = [{"type": "t", "id": f"n{i}"} for i in range(2500)]
     assert batch(gofer, lines).out.split() == [f"n{i}" for i in range(2500)]

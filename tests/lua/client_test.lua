@@ -26,6 +26,32 @@ function tests.a_table_goes_in_as_json_and_a_string_as_it_is(folder)
   check.equal(app:task(app:enqueue("none")).payload, "")
 end
 
+function tests.payloads_are_encrypted_with_keys(folder)
+  local keys = "k1:" .. ("AAAA"):rep(10) .. "AAA="
+  local file <close> = assert(io.open(folder .. "/keys", "w"))
+  assert(file:write(keys))
+  file:close()
+  assert(os.execute("chmod 600 '" .. folder .. "/keys'"))
+  local url = "sqlite:" .. folder .. "/tasks.db"
+  local app <close> = gofer.open(url, { keys = keys })
+  local stranger <close> = gofer.open(url, { keys = "" })
+  local by_file <close> = gofer.open(url, { keys = folder .. "/keys" })
+  local id, open = app:enqueue("t", "secret"), app:enqueue("t", "open", { plain = true })
+  check.equal(app:task(id).payload, "secret")
+  check.equal(by_file:task(id).payload, "secret")
+  check.equal(stranger:task(id).payload:sub(1, 6), "gfe1k1")
+  check.equal(stranger:task(open).payload, "open")
+  by_file:keys_reload()
+  app:schedules_sync("file", {
+    { name = "open", spec = "@daily", type = "t", payload = "x", task = { plain = true } },
+    { name = "secret", spec = "@daily", type = "t", payload = "x" },
+  })
+  check.equal(stranger:schedule("open").payload, "x")
+  check.equal(stranger:schedule("secret").payload:sub(1, 4), "gfe1")
+  check.fails("EINVAL: ", app.enqueue, app, "t", "x", { plain = 1 })
+  check.fails("EINVAL: ", gofer.open, url, { keys = "k1" })
+end
+
 -- The rows of tests/local_times.txt, each zone in an interpreter of its own.
 function tests.local_times_are_what_they_are_everywhere()
   local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."

@@ -307,8 +307,8 @@ const cli_command cmd_enqueue = {
         "retention, "
         "headers, unique, unique_key, unique_until, return_existing, debounce, max_wait, "
         "debounce_key, debounce_mode, replace, group, expires, retry_policy, on_dead, limits (a "
-        "list of keys), limit_cost, ordered and ordered_dead; the options of the command line are "
-        "the defaults. A payload that is a string stands for its characters, {\"base64\": "
+        "list of keys), limit_cost, ordered, ordered_dead and plain; the options of the command "
+        "line are the defaults. A payload that is a string stands for its characters, {\"base64\": "
         "\"...\"} for bytes, any other value for its own JSON text. Each line has its own fate; "
         "refused ones are told with their number, and the exit code is the first's.",
     .examples =

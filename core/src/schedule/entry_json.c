@@ -210,20 +210,25 @@ static gofer_status read_timeout(reading *r, gf_json value)
     return st;
 }
 
-static gofer_status read_paused(reading *r, gf_json value)
+static gofer_status read_flag(reading *r, const char *key, gf_json value, int32_t *out)
 {
     if (value.kind != GF_JSON_TRUE && value.kind != GF_JSON_FALSE)
-        return bad(r, "paused", "true or false");
-    r->schedule.paused = value.kind == GF_JSON_TRUE;
-    r->says_paused = true;
+        return bad(r, key, "true or false");
+    *out = value.kind == GF_JSON_TRUE;
     return GOFER_OK;
+}
+
+static gofer_status read_paused(reading *r, gf_json value)
+{
+    r->says_paused = true;
+    return read_flag(r, "paused", value, &r->schedule.paused);
 }
 
 static const char *const keys[] = {
     "name", "spec", "tz", "type", "payload", "queue", "retry", "max_retry", "timeout", "retention",
     "expires", "on_dead", "on_dead_queue", "headers", "missed", "missed_max", "overlap", "jitter",
     "paused", "priority",
-    "limits", "limit_cost", "ordered", "ordered_dead", "tenant",
+    "limits", "limit_cost", "ordered", "ordered_dead", "tenant", "plain",
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 
@@ -255,6 +260,8 @@ static gofer_status read_key(reading *r, const char *key, gf_json value)
     if (strcmp(key, "ordered_dead") == 0)
         return read_word(r, key, value, ordered_dead_of, "\"continue\" or \"block\"",
             &r->task.ordered_dead);
+    if (strcmp(key, "plain") == 0)
+        return read_flag(r, key, value, &r->task.plain);
     if (strcmp(key, "timeout") == 0)
         return read_timeout(r, value);
     if (strcmp(key, "retention") == 0)

@@ -34,8 +34,10 @@ class Client(Putting, Looking, Acting, Scheduling, Limiting):
                  user's state folder
     timeout_ms   the longest wait for the store in one call; 0: 5000
     max_payload  bytes per payload and per result; 0: 16 MiB
+    keys         encryption keys: a file, whose path begins with "/" or ".", or "ID:BASE64 ...";
+                 None: $GOFER_KEYS; "": none
 
-    Errors: InvalidArgument (malformed URL), Unsupported (unknown scheme), Denied, Corrupt (not a
+    Errors: InvalidArgument (malformed URL or keys), Unsupported (unknown scheme), Denied, Corrupt (not a
     gofer database), VersionMismatch (newer schema), BrokerError, NoMemory.
     """
 
@@ -44,6 +46,11 @@ class Client(Putting, Looking, Acting, Scheduling, Limiting):
     def ping(self) -> None:
         """Check that the store answers. Errors: as opening."""
         self._call(lib.gofer_client_ping)
+
+    def keys_reload(self) -> None:
+        """Read the file of its keys again. Errors: InvalidArgument (what is wrong with it; the keys
+        stay as they are), Denied."""
+        self._call(lib.gofer_client_keys_reload)
 
     def wait(self, task_id: str, queue: str | None = None, timeout_ms: int = -1) -> Info:
         """Block until a task has come to its end; negative: for ever. A signal is noticed only

@@ -34,12 +34,15 @@ class Opened:
     """What every client has: see Client."""
 
     def __init__(
-        self, url: str | None = None, *, timeout_ms: int = 0, max_payload: int = 0
-    ) -> None:
+        self, url: str | None = None, *, timeout_ms: int = 0, max_payload: int = 0,
+        keys: str | None = None,
+    ) -> None:  # fmt: skip
         options = ffi.new("gofer_client_options *")
         lib.gofer_client_options_init(options)
         options.timeout_ms = fit("timeout_ms", timeout_ms)
         options.max_payload = fit("max_payload", max_payload)
+        held = ffi.NULL if keys is None else ffi.new("char[]", c_text(keys, "keys"))
+        options.keys = held
         self._owned = owned("gofer_py_gate **", lib.gofer_py_gate_free)
         status = lib.gofer_py_gate_open(self._owned, text_or_null(url, "url"), options)
         if status == lib.GOFER_PY_NO_MEMORY:

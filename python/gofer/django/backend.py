@@ -53,6 +53,7 @@ DEFAULTS: dict[str, Any] = {
     "URL": None,
     "TIMEOUT": None,
     "MAX_PAYLOAD": None,
+    "KEYS": None,
     "ENQUEUE": ON_COMMIT,
     "DATABASE": "default",
     "RETENTION": "1d",
@@ -84,11 +85,12 @@ class GoferBackend(BaseTaskBackend):
     @property
     def app(self) -> Gofer:
         """The application that tasks are put in by."""
-        words = ("URL", "TIMEOUT", "MAX_PAYLOAD")
+        words = ("URL", "TIMEOUT", "MAX_PAYLOAD", "KEYS")
         key = (self.alias, *(self.settings[word] for word in words))
         if key not in _apps:
-            url, timeout, max_payload = key[1:]
-            _apps.setdefault(key, Gofer(url, timeout=timeout, max_payload=max_payload))
+            url, timeout, max_payload, keys = key[1:]
+            made = Gofer(url, timeout=timeout, max_payload=max_payload, keys=keys)
+            _apps.setdefault(key, made)
         return _apps[key]
 
     def validate_task(self, task: Any) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _NUMBERS = (
     "run_at_ms", "delay_ms", "timeout_ms", "deadline_ms", "retention_ms", "expires_at_ms",
     "expires_ms", "max_retry", "priority", "limit_cost",
-    "ordered_dead",
+    "ordered_dead", "plain",
 )  # fmt: skip
 _TEXTS = ("retry", "on_dead", "on_dead_queue", "ordered")
 

@@ -36,6 +36,7 @@ static const struct {
     { "limit_cost", NUMBER, offsetof(gofer_enqueue_options, limit_cost) },
     { "ordered", TEXT, offsetof(gofer_enqueue_options, ordered) },
     { "ordered_dead", SMALL_NUMBER, offsetof(gofer_enqueue_options, ordered_dead) },
+    { "plain", SMALL_NUMBER, offsetof(gofer_enqueue_options, plain) },
     { "retry", TEXT, offsetof(gofer_enqueue_options, retry) },
     { "on_dead", TEXT, offsetof(gofer_enqueue_options, on_dead) },
     { "on_dead_queue", TEXT, offsetof(gofer_enqueue_options, on_dead_queue) },
