@@ -246,7 +246,8 @@ part_examples() { # the quickstart, from nothing; then what the documentation sh
         docs/python-asyncio.md \
         docs/python-testing.md docs/from-celery.md docs/from-rq.md docs/from-dramatiq.md \
         docs/from-taskiq-arq.md docs/c.md docs/groups.md docs/children.md docs/children.md:Groups \
-        docs/python-workers.md:Groups docs/web.md docs/metrics.md: docs/events.md:Events
+        docs/python-workers.md:Groups docs/flows.md:Python \
+        docs/web.md docs/metrics.md: docs/events.md:Events
     if python_environment "$build_root/venv" msgpack; then
         python3 tests/examples/shown.py --build "$build_root" docs/python-payloads.md:
     else

@@ -37,7 +37,7 @@ from .errors import (
     WrongState,
 )
 from .events import Event, Events, Outcome
-from .flow import (
+from .control import (
     Drop, GiveUp, LimitPause, RetryIn, Snooze, TaskCancelled, TaskControl, TaskTimeout,
 )  # fmt: skip
 from .groups import GroupedTask
@@ -52,6 +52,7 @@ from .times import Duration, Moment
 
 if TYPE_CHECKING:
     from .counts import CallFigures, TimeCount, TypeFigures, WorkerFigures, WorkerStats
+    from .flows import FlowHandle, FlowInfo, Flows, FlowState, FlowStep, OnDead
     from .inspection import (
         Action,
         Attempt,
@@ -89,28 +90,34 @@ if TYPE_CHECKING:
         cron_check,
     )
 
+    from .workflows import Plan, Rule, Step, chain, flow, group, step
+
     version: str
     """Version of the library in use, "0.1.0"."""
     __version__: str
 
 # What most programs never need: loaded when one is first asked for.
-_LATE = ("logs", "msgpack", "pages", "inspection", "schedules", "counts", "limits")
+_LATE = (
+    "logs", "msgpack", "pages", "inspection", "schedules", "counts", "limits", "flows",
+    "workflows",
+)  # fmt: skip
 
 __all__ = [
     "Action", "Attempt", "AuditRecord", "Batch", "BatchError", "binary", "BrokerError",
-    "BytesCodec", "CallFigures", "ChildProcess", "Client", "Codec", "Context", "Corrupt",
+    "BytesCodec", "CallFigures", "chain", "ChildProcess", "Client", "Codec", "Context", "Corrupt",
     "cron_check", "CronInfo", "current", "DayInfo", "Denied", "Depends", "Drop", "Duplicate",
     "Duration", "Empty", "Enqueuer", "Entry", "EntryOption", "Event", "Events", "Figures",
-    "Filter", "Finding", "Forked", "GiveUp", "Gofer", "GoferError", "GroupedTask", "GroupInfo",
-    "Handle", "HandlerFailed", "Info", "INJECTED", "Inspector", "InvalidArgument", "Item",
-    "JsonCodec", "Limit", "LimitKey", "LimitPause", "Limits", "Listener", "LogLine", "Missed",
-    "Moment", "MsgpackCodec", "NO_TIMEOUT", "NoMemory", "NoSpace", "NotFound", "NoTimeout",
-    "Options", "Outcome", "Over", "Overlap", "Page", "PayloadMismatch", "Progress", "Put",
-    "QueueFull", "QueueInfo", "Result", "RetryIn", "RunningTask", "Schedules", "Scope", "Severity",
-    "Snooze", "Stale", "State", "StepFigures", "StoreInfo", "Synced", "Task", "TaskCancelled",
-    "TaskControl", "TaskExists", "TaskFailed", "TaskFilter", "TaskInfo", "TaskLogHandler",
-    "TaskOptions", "TaskProgress", "TaskTimeout", "Tick", "Ticked", "TimeCount", "Timeout",
-    "TooBig", "TypeFigures", "Uncertain", "Unsupported", "version", "VersionMismatch",
+    "Filter", "Finding", "flow", "FlowHandle", "FlowInfo", "Flows", "FlowState", "FlowStep",
+    "Forked", "GiveUp", "Gofer", "GoferError", "group", "GroupedTask", "GroupInfo", "Handle",
+    "HandlerFailed", "Info", "INJECTED", "Inspector", "InvalidArgument", "Item", "JsonCodec",
+    "Limit", "LimitKey", "LimitPause", "Limits", "Listener", "LogLine", "Missed", "Moment",
+    "MsgpackCodec", "NO_TIMEOUT", "NoMemory", "NoSpace", "NotFound", "NoTimeout", "OnDead",
+    "Options", "Outcome", "Over", "Overlap", "Page", "PayloadMismatch", "Plan", "Progress", "Put",
+    "QueueFull", "QueueInfo", "Result", "RetryIn", "Rule", "RunningTask", "Schedules", "Scope",
+    "Severity", "Snooze", "Stale", "State", "Step", "step", "StepFigures", "StoreInfo", "Synced",
+    "Task", "TaskCancelled", "TaskControl", "TaskExists", "TaskFailed", "TaskFilter", "TaskInfo",
+    "TaskLogHandler", "TaskOptions", "TaskProgress", "TaskTimeout", "Tick", "Ticked", "TimeCount",
+    "Timeout", "TooBig", "TypeFigures", "Uncertain", "Unsupported", "version", "VersionMismatch",
     "WorkerFigures", "WorkerInfo", "WorkerStats", "WrongState",
 ]  # fmt: skip
 

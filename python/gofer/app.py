@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
     from .aio import Batcher
     from .crons import Cron
+    from .flows import Flows
     from .inspection import Inspector
     from .limits import Limits
     from .schedules import Missed, Overlap, Schedules, Synced
@@ -135,6 +136,13 @@ class Gofer(Hooks):
         from .limits import Limits
 
         return Limits(self._connection.use)
+
+    @cached_property
+    def flows(self) -> Flows:
+        """Plans of steps that run after one another."""
+        from .flows import Flows
+
+        return Flows(self._connection.use, self)
 
     # ---- the store -------------------------------------------------------------
 

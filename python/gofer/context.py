@@ -11,28 +11,46 @@ lasts.
 from __future__ import annotations
 
 import json
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NoReturn, Optional
+from typing import TYPE_CHECKING, Any, NoReturn, Optional, TypeVar, overload
 
-from .flow import Drop, GiveUp, LimitPause, RetryIn, Snooze
+from .control import Drop, GiveUp, LimitPause, RetryIn, Snooze
+from .errors import WrongState
 from .running.delivery import LEVELS, Control, Delivery
 
 if TYPE_CHECKING:
+    from .app import Gofer
+    from .payload import Codec
+    from .task import Task
     from datetime import datetime
 
     from .times import Duration
+
+T = TypeVar("T")
+
+
+def _in_a_loop() -> bool:
+    """Whether this thread runs an asyncio loop, which nothing may hold up. Imports nothing: without
+    asyncio there is none."""
+    asyncio = sys.modules.get("asyncio")
+    try:
+        return asyncio is not None and asyncio.get_running_loop() is not None
+    except RuntimeError:
+        return False
 
 
 class Context:
     """One attempt of a task: what it is, and what it can tell the worker."""
 
-    __slots__ = ("_control", "_delivery")
+    __slots__ = ("_app", "_control", "_delivery")
 
-    def __init__(self, delivery: Delivery, control: Control) -> None:
+    def __init__(self, delivery: Delivery, control: Control, app: Gofer | None = None) -> None:
         self._delivery = delivery
         self._control = control
+        self._app = app
 
     def __repr__(self) -> str:
         return f"<gofer.Context {self.type} {self.id}, attempt {self.attempt}>"
@@ -90,6 +108,61 @@ class Context:
         """What an earlier start has saved, decoded; None: nothing."""
         data = self._delivery.checkpoint
         return json.loads(data) if data else None
+
+    # ---- the flow that it is a step of ----------------------------------------------
+
+    @overload
+    def parent(self, step: str, task: Task[..., Coroutine[Any, Any, T]]) -> T: ...
+
+    @overload
+    def parent(self, step: str, task: Task[..., T]) -> T: ...
+
+    @overload
+    def parent(self, step: str) -> Any: ...
+
+    def parent(self, step: str, task: Any = None) -> Any:
+        """What another step of this task's flow has returned. Asks the store, through the worker.
+
+        step  its name
+        task  its task, by which it is read: as the function's annotation says; None: as the
+              application's codec gives it
+
+        WrongState: the task is of no flow, or the step is not done; or this is an async task, which
+        awaits aparent. NotFound: there is no such step, or it has left nothing. InvalidArgument:
+        what it left cannot be read.
+        """
+        if not self._control.thread and _in_a_loop():
+            raise WrongState("in an async task it is `await ctx.aparent(...)`")
+        return self._parent(step, task)
+
+    @overload
+    async def aparent(self, step: str, task: Task[..., Coroutine[Any, Any, T]]) -> T: ...
+
+    @overload
+    async def aparent(self, step: str, task: Task[..., T]) -> T: ...
+
+    @overload
+    async def aparent(self, step: str) -> Any: ...
+
+    async def aparent(self, step: str, task: Any = None) -> Any:
+        """The same in an async task, whose loop goes on meanwhile."""
+        import asyncio
+
+        return await asyncio.to_thread(self._parent, step, task)
+
+    def _parent(self, step: str, task: Any) -> Any:
+        from .results import result_of
+
+        data = self._control.channel.parent(self._control.ref, step)
+        codec: Codec = task.codec if task is not None else self._codec()
+        return result_of(data, task, codec, (f"step '{step}'", "gofer flow result"))
+
+    def _codec(self) -> Codec:
+        if self._app is not None:
+            return self._app.codec_of("")
+        from .payload import JsonCodec
+
+        return JsonCodec()
 
     # ---- what it tells ----------------------------------------------------------
 

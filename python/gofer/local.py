@@ -27,7 +27,7 @@ from .child.interrupt import interrupt, kind_of, settle
 from .client import version
 from .context import Context
 from .errors import WrongState
-from .flow import TaskCancelled, TaskTimeout
+from .control import TaskCancelled, TaskTimeout
 from .pull import Pull
 from .running.delivery import Control, Delivery, Ending
 from .running.runner import Runner
@@ -463,3 +463,6 @@ class _GroupLine:
     def log(self, ref: int, level: int, text: str) -> None: ...
 
     def checkpoint(self, ref: int, data: Optional[bytes]) -> None: ...
+
+    def parent(self, ref: int, step: str) -> Optional[bytes]:
+        raise WrongState("an aggregator is of no flow")

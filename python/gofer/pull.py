@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import functools
 import itertools
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional, Protocol
 
 from .client import Client
+from .client.flowing import taken
 from .errors import BrokerError, Empty, Timeout, WrongState, check
 from .holds import Turn
 from .info import Info, py_text
@@ -78,6 +80,7 @@ class Pull:
         self._freed = False
         self._lock = Turn()  # tasks are interrupted at any line, and their calls with them
         self._tasks: dict[int, Any] = {}
+        self._asking: dict[int, int] = {}  # calls of parent under way, by task
         self._refs = itertools.count(1)
         self._taken = ffi.new("gofer_task *[]", MOST)  # for who takes: one thread
         self._count = ffi.new("size_t *")
@@ -132,6 +135,8 @@ class Pull:
         """Report what came of it."""
         with self._lock.take():
             task = self._tasks.pop(ref)
+        while ref in self._asking:  # a thread that its function has left behind
+            time.sleep(0.001)
         outcome = _outcome(task, ending)
         check(
             lib.gofer_worker_finish(
@@ -158,6 +163,22 @@ class Pull:
             task = self._tasks.get(ref)
             if task is not None:
                 check(lib.gofer_task_checkpoint(task, data or b"", len(data or b"")))
+
+    def parent(self, ref: int, step: str) -> Optional[bytes]:
+        with self._lock.take():
+            task = self._tasks.get(ref)
+            if task is None:
+                raise WrongState("the task has ended")
+            self._asking[ref] = self._asking.get(ref, 0) + 1
+        out, size = ffi.new("void **"), ffi.new("size_t *")
+        try:
+            check(lib.gofer_task_parent(task, c_text(step, "name of a step"), out, size))
+            return taken(out[0], size[0])
+        finally:
+            with self._lock.take():
+                self._asking[ref] -= 1
+                if not self._asking[ref]:
+                    del self._asking[ref]
 
     # ---- its life ---------------------------------------------------------------
 

@@ -89,21 +89,35 @@ def value_of(outcome: Outcome, type: str, task: Task[..., Any] | None, codec: Co
         )
     if not outcome.ok:
         raise TaskFailed(outcome, type)
+    what = f"task {outcome.id} ({type})"
+    return result_of(outcome.result, task, codec, (what, "wait().result"))
+
+
+def result_of(
+    data: bytes | None, task: Task[..., Any] | None, codec: Codec, told: tuple[str, str]
+) -> Any:
+    """What these bytes are, as the task's function says; None: there were none.
+
+    told  what errors call it, and what has the bytes
+
+    NotFound: the function returns no None, and there are none; InvalidArgument: they cannot be
+    read.
+    """
+    what, at_hand = told
     try:
         read, takes_none = _reader_of(task)
     except Unevaluated as error:
-        raise error.within(f"task '{type}'")
-    if not outcome.result and takes_none:
+        raise error.within(f"task '{task.name if task else ''}'")
+    if not data and takes_none:
         return None
-    if not outcome.result and not isinstance(codec, BytesCodec):  # where it may be b""
-        raise NotFound(f"task {outcome.id} ({type}) is done and left no result")
-    result = outcome.result or b""
+    if not data and not isinstance(codec, BytesCodec):  # where it may be b""
+        raise NotFound(f"{what} is done and left no result")
     try:
-        return read(codec.decode(result))
+        return read(codec.decode(data or b""))
     except ValueError as error:
         raise InvalidArgument(
-            f"the result of task {outcome.id} ({type}), {len(result)} bytes, cannot be"
-            f" read: {error}; wait().result has the bytes"
+            f"the result of {what}, {len(data or b'')} bytes, cannot be read: {error}; {at_hand}"
+            " has the bytes"
         ) from error
 
 

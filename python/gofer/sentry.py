@@ -158,7 +158,7 @@ def _facts(ctx: Context) -> dict[str, Any]:
 
 
 def _report(integration: GoferIntegration, ctx: Context, error: BaseException) -> None:
-    from .flow import TaskControl
+    from .control import TaskControl
 
     if isinstance(error, TaskControl):
         return

@@ -203,6 +203,9 @@ class Eager:
 
     def checkpoint(self, ref: int, data: Optional[bytes]) -> None: ...
 
+    def parent(self, ref: int, step: str) -> Optional[bytes]:
+        raise WrongState("a task that runs where it is enqueued is of no flow")
+
 
 class Record:
     """What is known of a task that was put in here."""

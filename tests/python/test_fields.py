@@ -24,6 +24,7 @@ from typing import Any
 import gofer
 import pytest
 from gofer._gofer import ffi, lib
+from gofer.put import Mold
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "redis"), str(ROOT / "tests" / "fields")]
@@ -46,9 +47,10 @@ CLASSES: dict[type, str] = {
     gofer.WorkerStats: "worker_counts", gofer.WorkerFigures: "worker_figures",
     gofer.TypeFigures: "worker_type", gofer.CallFigures: "worker_call",
     gofer.TimeCount: "time_count", gofer.Limit: "limit", gofer.LimitKey: "limit_key",
+    gofer.FlowInfo: "flow", gofer.FlowStep: "flow_step",
 }  # fmt: skip
-# Python has a generic page of its own, does not migrate, and has no flows yet.
-WITHOUT_CLASS = {"task_page", "migrated", "migrated_entries", "flow", "flow_step", "rekeyed"}
+# Python has a generic page of its own, does not migrate and does not rekey.
+WITHOUT_CLASS = {"task_page", "migrated", "migrated_entries", "rekeyed"}
 SNAPSHOTS = {name: kind for name, kind in schema.KINDS.items() if kind["x-functions"]}
 READ_BY_HANDLERS = {"dead_task", "grouped_task"}
 # What need not be seen here: losses, sums, what takes a worker's death or a Go scheduler, what is
@@ -78,7 +80,7 @@ def form(field: dict[str, Any]) -> str:
 
 
 # Texts of several lines, of which Python makes tuples.
-LINES = {"limits"}
+LINES = {"limits", "after"}
 
 
 def python_type(name: str, field: dict[str, Any]) -> type:
@@ -333,23 +335,15 @@ def see_limits(client: gofer.Client, seen: Seen) -> None:
 
 def see_flows(client: gofer.Client, seen: Seen) -> None:
     """On a store that has them: one that is cancelled."""
-    options, steps = ffi.new("gofer_flow_options *"), ffi.new("gofer_flow_step[2]")
-    lib.gofer_flow_options_init(options)
-    texts = [ffi.new("char[]", text) for text in (b"flow", b"a", b"b", b"t")]
-    after = ffi.new("char *[2]", [texts[1], ffi.NULL])
-    options.flow_id, options.deadline_ms = texts[0], int(time.time() * 1000) + 3600_000
-    for number, step in enumerate(steps):
-        lib.gofer_flow_step_init(ffi.addressof(step))
-        step.name, step.type = texts[1 + number], texts[3]
-    steps[1].after = ffi.cast("char **", after)
-    pointers = ffi.new("gofer_flow_step *[2]", [ffi.addressof(step) for step in steps])
+    mold = Mold("t", {})
+    steps: list[Any] = [("a", mold, b"", []), ("b", mold, b"", [("a", 0)])]
     try:
-        client._call(lib.gofer_client_flow_start, 2, pointers, options, ffi.NULL)
+        client.flow_start(steps, flow_id="flow", deadline_ms=int(time.time() * 1000) + 3600_000)
     except gofer.Unsupported:
         return
-    client._call(lib.gofer_client_flow_act, b"flow", ffi.NULL, lib.GOFER_FLOW_ABORT)
-    until(lambda: client._look(lib.gofer_client_flow, b"flow").has("ended_at_ms"))
-    seen.one("flow", client._look(lib.gofer_client_flow, b"flow"))
+    client.flow_act("flow", lib.GOFER_FLOW_ABORT)
+    until(lambda: client.flow("flow").has("ended_at_ms"))
+    seen.one("flow", client.flow("flow"))
 
 
 SLOW = """echo checkpoint-text 7 >&3

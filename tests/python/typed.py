@@ -145,7 +145,21 @@ app.schedule("n", "@daily", "t", missed="never")  # type: ignore[arg-type]
 app.inspect.act("explode")  # type: ignore[arg-type]
 
 
+plan = gofer.chain(send.item("a"), gofer.group(send.item(each) for each in "bc"))
+assert_type(plan, gofer.Plan)
+assert_type(app.flows.start(plan, on_dead="continue").wait("1m"), gofer.FlowInfo)
+gofer.step(send.item("a"), rule="sometimes")  # type: ignore[arg-type]
+gofer.chain(send)  # type: ignore[arg-type]
+
+
+@app.task
+def joined(*, ctx: gofer.Context) -> int:
+    assert_type(ctx.parent("send", send), int)
+    return ctx.parent("send", send)
+
+
 async def waiting() -> None:
+    assert_type(await app.flows.astart(plan), gofer.FlowHandle)
     assert_type(await send.enqueue("ann").wait_async(), gofer.Outcome)
     async for event in app.events(timeout=5):
         assert_type(event, gofer.Event)

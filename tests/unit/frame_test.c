@@ -42,6 +42,9 @@ static void a_whole_frame_is_read(void)
             { .kind = 'c', .ref = 2, .bytes = "\0\1", .bytes_size = 2, .delay_ms = -1 } },
         { "log", BYTES("\0\0\0\x08l\0\0\0\0\2hi"),
             { .kind = 'l', .level = 2, .text = "hi", .text_size = 2, .delay_ms = -1 } },
+        { "parent", BYTES("\0\0\0\x0cq\0\0\0\2\0\0\1\1abc"),
+            { .kind = 'q', .ref = 2, .number = 257, .text = "abc", .text_size = 3,
+              .delay_ms = -1 } },
         { "hello", BYTES("\0\0\0\3hab"),
             { .kind = 'h', .text = "ab", .text_size = 2, .delay_ms = -1 } },
     };
@@ -57,6 +60,7 @@ static void a_whole_frame_is_read(void)
         CHECK_INT(got.kind, want->kind);
         CHECK_INT(got.ref, want->ref);
         CHECK_INT(got.want, want->want);
+        CHECK_INT(got.number, want->number);
         CHECK_INT(got.outcome, want->outcome);
         CHECK_INT(got.delay_ms, want->delay_ms);
         CHECK_INT(got.done, want->done);
@@ -218,6 +222,19 @@ static void small_frames_are_written_as_documented(void)
     gf_outgoing_clear(&o);
 }
 
+static void an_answer_says_whether_there_is_a_result(void)
+{
+    static const char want[] = "\0\0\0\x10Q\0\0\0\7\0\0\0\1\0\0\0\0\1ab"
+        "\0\0\0\x0eQ\0\0\0\7\0\0\0\2\0\0\0\0\0"
+        "\0\0\0\x10Q\0\0\0\7\0\0\0\3\xff\xff\xff\xf8\1no";
+    gf_outgoing o = { 0 };
+    REQUIRE(gf_frame_put_answer(&o, 7, 1, GOFER_OK, "ab", 2) &&
+        gf_frame_put_answer(&o, 7, 2, GOFER_OK, NULL, 0) &&
+        gf_frame_put_answer(&o, 7, 3, GOFER_ENOTFOUND, "no", 2));
+    CHECK_MEM(o.bytes, o.size, want, sizeof want - 1);
+    gf_outgoing_clear(&o);
+}
+
 static void what_is_sent_makes_room(void)
 {
     gf_outgoing o = { 0 };
@@ -312,6 +329,7 @@ static const check_test tests[] = {
     TEST(a_combined_task_is_read),
     TEST(a_combined_task_that_is_wrong_says_why),
     TEST(small_frames_are_written_as_documented),
+    TEST(an_answer_says_whether_there_is_a_result),
     TEST(what_is_sent_makes_room),
     TEST(a_hello_says_what_the_child_can),
     TEST(a_hello_that_is_wrong_says_why),

@@ -29,6 +29,8 @@ _END = struct.Struct(">IBIBqI")
 _PROGRESS = struct.Struct(">IBIqq")
 _LOG = struct.Struct(">IBIB")
 _REF = struct.Struct(">I")
+_ASK = struct.Struct(">IBII")
+_ANSWER = struct.Struct(">IIiB")
 
 _I64 = (1 << 63) - 1
 _tuple = tuple.__new__
@@ -159,6 +161,27 @@ def cancel_of(body: bytes) -> tuple[int, str]:
     return _REF.unpack_from(body)[0], _REASONS.get(body[4], "asked")
 
 
+class Answer(NamedTuple):
+    """What another step of a flow has left, or why there is nothing to tell."""
+
+    ref: int
+    number: int
+    """Of the question."""
+    status: int
+    """0: data is the result; else it is the error's text."""
+    data: Optional[bytes]
+    """None: it has no result."""
+
+
+def answer_of(body: bytes) -> Answer:
+    """The body of a `Q` frame. BadFrame: it is shorter than it is to be."""
+    try:
+        ref, number, status, has = _ANSWER.unpack_from(body)
+    except struct.error:
+        raise BadFrame("an answer that is too short") from None
+    return Answer(ref, number, status, body[_ANSWER.size :] if has else None)
+
+
 def ending_of(body: bytes) -> Ending:
     """The body of an `e` frame."""
     outcome, delay_ms, size = struct.unpack_from(">BqI", body, 4)
@@ -208,6 +231,11 @@ def progress(ref: int, done: int, total: int, text: str) -> bytes:
 def checkpoint(ref: int, data: Optional[bytes]) -> bytes:
     held = data or b""
     return _BEGIN.pack(5 + len(held), 0x63, ref) + held
+
+
+def parent(ref: int, number: int, step: str) -> bytes:
+    told = step.encode("utf-8", "replace")
+    return _ASK.pack(9 + len(told), 0x71, ref, number) + told
 
 
 def log(ref: int, level: int, text: str) -> bytes:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ..flow import TaskCancelled, TaskTimeout
+from ..control import TaskCancelled, TaskTimeout
 from ..running.delivery import Control
 
 

@@ -118,6 +118,14 @@ class Isolated:
         for ref in list(self._pairs):
             self._tell(ref, frames.stop())
 
+    def answered(self, body: bytes) -> bool:
+        """Pass an answer on to the task that has asked; False: it is none of these."""
+        ref = frames.answer_of(body).ref
+        if ref not in self._pairs:
+            return False
+        self._tell(ref, _SIZE.pack(1 + len(body)) + b"Q" + body)
+        return True
+
     def _tell(self, ref: int, frame: bytes) -> None:
         with self._lock:
             pair = self._pairs.get(ref)
@@ -281,6 +289,8 @@ def _start_reader(line: Line, control: Control, cancel: Any) -> None:
             for kind, body in reader.feed(data):
                 if kind == 0x53:
                     line.stopping = True
+                elif kind == 0x51:
+                    line.answered(body)
                 elif kind == 0x43 and control.reason is None:
                     cancel(frames.cancel_of(body)[1])
 

@@ -7,20 +7,25 @@ speak for the child, and what returns there into the child's own code ends.
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import select
 import socket
 import sys
 import threading
 from collections.abc import Container
+from queue import Empty, SimpleQueue
 from typing import NoReturn, Optional
 
 from . import frames
+from ..errors import WrongState, error_of
 
 CHUNK = 1 << 18
 # The socket moves up here, where a task that closes files, and then opens others, does not put one
 # of its own in its place.
 _ABOVE = 200
+# Who waits for an answer looks so often whether the task was interrupted.
+LOOK_S = 0.25
 
 
 class Line:
@@ -35,6 +40,10 @@ class Line:
         self.socket: socket.socket = socket.socket(fileno=moved)
         self.socket.setblocking(True)
         self.stopping: bool = False
+        self.over: bool = False
+        """The worker has closed."""
+        self._numbers = itertools.count(1)
+        self._asked: dict[int, SimpleQueue[frames.Answer]] = {}
         self.running: Container[int] = ()
         """The tasks that have begun and whose end is not said; set by the child."""
         self._lock = threading.Lock()  # one frame after the other
@@ -99,6 +108,32 @@ class Line:
 
     def checkpoint(self, ref: int, data: Optional[bytes]) -> None:
         self._tell(ref, frames.checkpoint(ref, data))
+
+    def parent(self, ref: int, step: str) -> Optional[bytes]:
+        box: SimpleQueue[frames.Answer] = SimpleQueue()
+        number = next(self._numbers) & 0xFFFFFFFF
+        self._asked[number] = box
+        try:
+            self._tell(ref, frames.parent(ref, number, step))
+            while True:
+                try:
+                    answer = box.get(timeout=LOOK_S)
+                    break
+                except Empty:
+                    if self.over or self._forked or ref not in self.running:
+                        raise WrongState("the task has ended, or is another process's") from None
+        finally:
+            self._asked.pop(number, None)
+        if answer.status:
+            raise error_of(answer.status, (answer.data or b"").decode("utf-8", "replace"))
+        return answer.data
+
+    def answered(self, body: bytes) -> None:
+        """The answer to a question of a task here has come; nobody may wait for it any more."""
+        answer = frames.answer_of(body)
+        box = self._asked.get(answer.number)
+        if box is not None:
+            box.put(answer)
 
     def _tell(self, ref: int, frame: bytes) -> None:
         if self._forked:  # a forked process says nothing, and goes on

@@ -198,6 +198,8 @@ class Child:
             self._pass_on(plain, asynchronous)
             if kind == 0x43:  # C
                 self._cancel(*frames.cancel_of(body))
+            elif kind == 0x51:  # Q
+                self._answered(body)
             elif kind in (0x52, 0x53):  # R, S
                 if kind == 0x53:
                     self.line.stopping = True
@@ -257,8 +259,12 @@ class Child:
         if self.tasks is not None:
             self.tasks.post_recall()
 
+    def _answered(self, body: bytes) -> None:
+        if self.isolated is None or not self.isolated.answered(body):
+            self.line.answered(body)
+
     def _end(self) -> None:
-        self.over = True
+        self.over = self.line.over = True
         if self.threads is not None:
             self.threads.close()
         if self.tasks is not None:

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..flow import TaskCancelled, TaskTimeout
+from ..control import TaskCancelled, TaskTimeout
 from ..running.delivery import Control, Delivery
 from . import frames
 from .interrupt import settle

@@ -17,6 +17,7 @@ from ..native import lib
 from ..put import fit
 from .acting import Acting, Progress
 from .filters import Filter
+from .flowing import Flowing
 from .limiting import Limiting
 from .looking import Looking
 from .opened import text_or_null
@@ -27,7 +28,7 @@ from .telling import EndWaits, Listener
 __all__ = ["Client", "EndWaits", "Filter", "Listener", "Progress", "cron_check", "version"]
 
 
-class Client(Putting, Looking, Acting, Scheduling, Limiting):
+class Client(Putting, Looking, Acting, Scheduling, Limiting, Flowing):
     """An open store. Use it as a context manager, or close it; a forgotten one closes itself.
 
     url          "sqlite:PATH", "redis://host", "memory:", None: $GOFER_URL, else a file in the
@@ -37,8 +38,8 @@ class Client(Putting, Looking, Acting, Scheduling, Limiting):
     keys         encryption keys: a file, whose path begins with "/" or ".", or "ID:BASE64 ...";
                  None: $GOFER_KEYS; "": none
 
-    Errors: InvalidArgument (malformed URL or keys), Unsupported (unknown scheme), Denied, Corrupt (not a
-    gofer database), VersionMismatch (newer schema), BrokerError, NoMemory.
+    Errors: InvalidArgument (malformed URL or keys), Unsupported (unknown scheme), Denied, Corrupt
+    (not a gofer database), VersionMismatch (newer schema), BrokerError, NoMemory.
     """
 
     _ends: Optional[EndWaits] = None

@@ -43,8 +43,8 @@ STATUS = {
 
 # What an attempt that left no exception of its own is told as.
 CLASSES = {
-    "timeout": "gofer.flow.TaskTimeout",
-    "cancelled": "gofer.flow.TaskCancelled",
+    "timeout": "gofer.control.TaskTimeout",
+    "cancelled": "gofer.control.TaskCancelled",
     "crashed": "gofer.errors.HandlerFailed",
     "lost": "gofer.errors.HandlerFailed",
 }

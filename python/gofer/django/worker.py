@@ -28,7 +28,7 @@ from django.utils.module_loading import autodiscover_modules
 
 from ..app import Gofer
 from ..context import Context
-from ..flow import GiveUp
+from ..control import GiveUp
 from ..running.final import is_final
 from .backend import GoferBackend, backend_of
 from .contract import (

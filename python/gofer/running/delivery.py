@@ -72,6 +72,9 @@ class Channel(Protocol):
     def checkpoint(self, ref: int, data: Optional[bytes]) -> None:
         """None: removed."""
 
+    def parent(self, ref: int, step: str) -> Optional[bytes]:
+        """What another step of the task's flow has left; None: nothing. Waits for the store."""
+
 
 class Control:
     """One attempt under way, as the worker's side sees it: whether it should end, and the line.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..context import Context
 from ..convert import PayloadMismatch
-from ..flow import Drop, GiveUp, Snooze
+from ..control import Drop, GiveUp, Snooze
 
 
 def is_failure(context: Context, error: BaseException) -> bool:

@@ -38,6 +38,9 @@ class Grouping(Context):
     def save(self, value: Any) -> NoReturn:
         raise WrongState("an aggregator has no checkpoint: only tasks have")
 
+    def parent(self, step: str, task: Any = None) -> NoReturn:
+        raise WrongState("an aggregator is of no flow: only tasks are")
+
 
 class Aggregating:
     """An aggregator with all that can be known before its first call."""

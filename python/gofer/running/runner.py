@@ -21,7 +21,7 @@ from ..context import Context, running
 from ..convert import PayloadMismatch, converter_of
 from ..depends import Plan, Provider, Scope, plan_of
 from ..hints import Unevaluated, Unknown
-from ..flow import (
+from ..control import (
     Drop, GiveUp, LimitPause, RetryIn, Snooze, TaskCancelled, TaskTimeout,
 )  # fmt: skip
 from ..payload import BytesCodec, encoded
@@ -151,7 +151,7 @@ class Runner:
             prepared = self.prepared(delivery.type)
         if prepared is None:
             return REQUEUE
-        context = Context(delivery, control)
+        context = Context(delivery, control, self._app)
         return copy_context().run(self._run, prepared, context, delivery.payload)
 
     def _run(self, prepared: Prepared, context: Context, payload: bytes) -> Ending:
@@ -224,7 +224,7 @@ class Runner:
             prepared = self.prepared(delivery.type)
         if prepared is None:
             return REQUEUE
-        context = Context(delivery, control)
+        context = Context(delivery, control, self._app)
         running.set(context)
         app = self._app
         try:

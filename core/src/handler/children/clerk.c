@@ -1,5 +1,6 @@
-// clerk.c - the threads beside a crew's own: ask the store for checkpoints, and decide what becomes
-// of tasks where that may mean to ask it, to wait for what is being told to it, or to call hooks.
+// clerk.c - the threads beside a crew's own: ask the store for checkpoints and for what steps of
+// flows have left, and decide what becomes of tasks where that may mean to ask it, to wait for what
+// is being told to it, or to call hooks.
 //
 // May touch: tasks, worker/run/decide.h. Locks: its own, not held while it works.
 #include "handler/children/clerk.h"
@@ -50,7 +51,8 @@ static void *clerk_main(void *arg);
 // Locks: clerk->lock held, in all of these. What could be done now?
 static size_t todo(const gf_clerk *c)
 {
-    return c->errands.undecided.count + (c->fetching < FETCHING_MAX ? c->errands.bare.count : 0);
+    size_t slow = c->errands.bare.count + c->errands.asked.count;
+    return c->errands.undecided.count + (c->fetching < FETCHING_MAX ? slow : 0);
 }
 
 // Somebody for what is to be done, besides those that are at something.
@@ -89,6 +91,18 @@ static void fetch_next(gf_clerk *c)
     gf_batch_push(&c->errands.fetched, task);
 }
 
+static void ask_next(gf_clerk *c)
+{
+    gf_question *q = gf_questions_pop(&c->errands.asked);
+    c->fetching++;
+    call_one(c);
+    pthread_mutex_unlock(&c->lock);
+    gf_question_ask(q);
+    pthread_mutex_lock(&c->lock);
+    c->fetching--;
+    gf_questions_push(&c->errands.answered, q);
+}
+
 // Decisions first: what they are about has run. False: there is nothing to do.
 static bool work(gf_clerk *c)
 {
@@ -96,9 +110,16 @@ static bool work(gf_clerk *c)
         return false;
     if (c->errands.undecided.count)
         decide_next(c);
+    else if (c->errands.asked.count)
+        ask_next(c);               // its task runs, and waits
     else
         fetch_next(c);
     return true;
+}
+
+static size_t finished(const gf_clerk *c)
+{
+    return c->errands.fetched.count + c->errands.decided.count + c->errands.answered.count;
 }
 
 static void *clerk_main(void *arg)
@@ -111,7 +132,7 @@ static void *clerk_main(void *arg)
             c->idle++;
             gf_cond_wait(&c->changed, &c->lock, -1);
             c->idle--;
-        } else if (c->errands.fetched.count + c->errands.decided.count == 1) {
+        } else if (finished(c) == 1) {
             gf_wake_fd_set(c->wake);           // the first: the crew takes all
         }
     }
@@ -128,19 +149,30 @@ static void move(gf_batch *to, gf_batch *from)
         gf_batch_push(to, task);
 }
 
+static void move_questions(gf_questions *to, gf_questions *from)
+{
+    gf_question *q;
+    while ((q = gf_questions_pop(from)))
+        gf_questions_push(to, q);
+}
+
 void gf_clerk_swap(gf_clerk *c, gf_errands *e, bool stopping)
 {
     c->count += e->bare.count + e->undecided.count;
-    if (c->count == 0)
+    c->questions += e->asked.count;
+    if (c->count + c->questions == 0)
         return;
     pthread_mutex_lock(&c->lock);
     c->hurries = stopping;
     move(&c->errands.bare, &e->bare);
     move(&c->errands.undecided, &e->undecided);
+    move_questions(&c->errands.asked, &e->asked);
     call_one(c);
     while (c->thread_count == 0 && work(c))
         ;
     c->count -= c->errands.fetched.count + c->errands.decided.count;
+    c->questions -= c->errands.answered.count;
+    move_questions(&e->answered, &c->errands.answered);
     move(&e->fetched, &c->errands.fetched);
     move(&e->decided, &c->errands.decided);
     pthread_mutex_unlock(&c->lock);

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "handler/children/question.h"
 #include "util/wake_fd.h"
 #include "worker/run/lane.h"
 
@@ -19,6 +20,7 @@ typedef struct gf_errands {
     gf_batch undecided;            // in: task->end and task->answer say how their children left
                                    //   them; what becomes of them is to be decided
     gf_batch fetched, decided;     // out
+    gf_questions asked, answered;  // in and out
 } gf_errands;
 
 enum { GF_CLERK_THREADS = 8 };
@@ -27,12 +29,13 @@ typedef struct gf_clerk {
     const gf_wake_fd *wake;        // the crew's
     size_t            stack_size;  // of its threads
     size_t            count;       // has so many, or they wait to be fetched back; the crew's
+    size_t            questions;   // likewise
 
     pthread_mutex_t lock;
     pthread_cond_t  changed;
     pthread_t       threads[GF_CLERK_THREADS]; // under the lock, as is all that follows
     size_t          thread_count, idle;
-    size_t          fetching;      // so many of them
+    size_t          fetching;      // so many of them, or asking
     gf_errands      errands;
     bool            hurries;       // the worker stops: nothing is fetched any more
     bool            quits;

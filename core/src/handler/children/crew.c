@@ -197,7 +197,21 @@ static void count_room(gf_crew *c, int64_t now_ns)
 static bool has_news(const gf_crew *c)
 {
     return c->turn.done.count > 0 || c->turn.back.count > 0 || c->turn.undecided.count > 0 ||
-        c->errands.bare.count > 0;
+        c->errands.bare.count > 0 || c->errands.asked.count > 0;
+}
+
+// Who has asked may be gone.
+static void tell_answers(gf_crew *c)
+{
+    gf_question *q;
+    while ((q = gf_questions_pop(&c->errands.answered))) {
+        gf_mate *m = c->mates;
+        while (m && m->proc.pid != q->child)
+            m = m->next;
+        if (m)
+            gf_mate_answer(m, q);
+        gf_question_free(q);
+    }
 }
 
 // To the clerk and back, after a turn with the pool, which has seen what has begun.
@@ -211,6 +225,7 @@ static void swap_errands(gf_crew *c)
     for (task = c->errands.bare.first; task; task = task->crew_next)
         c->with_clerk[task->track]++;
     gf_clerk_swap(&c->clerk, &c->errands, c->turn.stopping);
+    tell_answers(c);
     for (task = c->errands.fetched.first; task; task = task->crew_next)
         c->with_clerk[task->track]--;
     while ((task = gf_batch_pop(&c->errands.decided))) {
@@ -302,7 +317,8 @@ static void wait(gf_crew *c, int64_t next_ms)
 
 static bool is_over(const gf_crew *c)
 {
-    return gf_crew_quits(c) && !c->mates && !has_news(c) && c->clerk.count == 0;
+    return gf_crew_quits(c) && !c->mates && !has_news(c) &&
+        c->clerk.count + c->clerk.questions == 0;
 }
 
 void *gf_crew_main(void *arg)

@@ -48,6 +48,7 @@ static const shape shapes[] = {
     { GF_FRAME_PROGRESS, true, true, 20 },     // ref, done, total
     { GF_FRAME_CHECKPOINT, true, true, 4 },
     { GF_FRAME_LOG, true, true, 5 },           // ref, level
+    { GF_FRAME_PARENT, true, true, 8 },        // ref, number
 };
 
 static const shape *shape_of(uint8_t kind)
@@ -100,6 +101,9 @@ static gf_frame_found read_body(const uint8_t *body, size_t size, const shape *s
     case GF_FRAME_CHECKPOINT:
         out->bytes = body + 4;
         out->bytes_size = size - 4;
+        break;
+    case GF_FRAME_PARENT:
+        out->number = read_u32(body + 4);
         break;
     case GF_FRAME_LOG:
         out->level = body[4];
@@ -262,6 +266,20 @@ bool gf_frame_put_cancel(gf_outgoing *o, uint32_t ref, int32_t why)
         return false;
     put_number(o, ref, 4);
     put_number(o, (uint64_t)why, 1);
+    return true;
+}
+
+bool gf_frame_put_answer(gf_outgoing *o, uint32_t ref, uint32_t number, gofer_status status,
+    const void *bytes, size_t size)
+{
+    enum { FIXED = 3 * 4 + 1 };
+    if (!put_head(o, GF_FRAME_ANSWER, FIXED + size))
+        return false;
+    put_number(o, ref, 4);
+    put_number(o, number, 4);
+    put_number(o, (uint64_t)(int64_t)status, 4);
+    put_number(o, bytes != NULL, 1);
+    put_bytes(o, bytes, size);
     return true;
 }
 

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "gofer/gofer.h"
+
 enum { GF_FRAME_HEAD = 5, GF_FRAME_MIN = 1, GF_FRAME_NO_REF = 0 };
 
 // From the child: small letters; to it: capitals.
@@ -22,11 +24,13 @@ typedef enum gf_frame_kind {
     GF_FRAME_PROGRESS = 'p',
     GF_FRAME_CHECKPOINT = 'c',
     GF_FRAME_LOG = 'l',
+    GF_FRAME_PARENT = 'q',
 
     GF_FRAME_WELCOME = 'H',
     GF_FRAME_TASK = 'T',
     GF_FRAME_GROUP = 'G',
     GF_FRAME_CANCEL = 'C',
+    GF_FRAME_ANSWER = 'Q',
     GF_FRAME_RECALL = 'R',
     GF_FRAME_STOP = 'S'
 } gf_frame_kind;
@@ -36,7 +40,7 @@ typedef enum gf_frame_kind {
 typedef struct gf_frame {
     uint8_t     kind;
     uint32_t    ref;               // GF_FRAME_NO_REF: none, or not known yet
-    uint32_t    want;
+    uint32_t    want, number;
     int32_t     outcome;           // a GOFER_DONE... value
     int64_t     delay_ms;          // -1: none of its own
     int64_t     done, total;
@@ -108,6 +112,9 @@ bool gf_frame_put_welcome(gf_outgoing *o, const char *text);
 bool gf_frame_put_task(gf_outgoing *o, const gf_frame_task *task);
 bool gf_frame_put_group(gf_outgoing *o, const gf_frame_group *group);
 bool gf_frame_put_cancel(gf_outgoing *o, uint32_t ref, int32_t why);
+// Of a 'parent': a result, NULL if there is none; with another status the error's text.
+bool gf_frame_put_answer(gf_outgoing *o, uint32_t ref, uint32_t number, gofer_status status,
+    const void *bytes, size_t size);
 bool gf_frame_put_recall(gf_outgoing *o);
 bool gf_frame_put_stop(gf_outgoing *o, int64_t grace_ms);
 

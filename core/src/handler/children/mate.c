@@ -40,7 +40,8 @@ enum {
 
 // ---- life ---------------------------------------------------------------------------------------
 
-gf_mate *gf_mate_new(gofer_worker *w, gf_sets *sets, const char *what, int number)
+gf_mate *gf_mate_new(gofer_worker *w, gf_sets *sets, gf_questions *asked, const char *what,
+    int number)
 {
     gf_mate *m = gf_calloc(1, sizeof *m);
     if (!m)
@@ -48,6 +49,7 @@ gf_mate *gf_mate_new(gofer_worker *w, gf_sets *sets, const char *what, int numbe
     size_t result = (size_t)gf_worker_result_limit(w), least = GF_CHECKPOINT_MAX;
     m->worker = w;
     m->crew_sets = sets;
+    m->crew_asked = asked;
     m->what = what;
     m->number = number;
     m->born_ms = gf_now_ms();
@@ -317,6 +319,13 @@ bool gf_mate_give(gf_mate *m, gofer_task *task, int64_t now_ns)
     *g = (gf_given){ .task = task, .ref = ref, .order = m->orders++ };
     m->held++;
     return true;
+}
+
+void gf_mate_answer(gf_mate *m, const gf_question *q)
+{
+    m->questions--;
+    if (!m->shut && !gf_frame_put_answer(&m->out, q->ref, q->number, q->status, q->bytes, q->size))
+        (void)gf_frame_put_answer(&m->out, q->ref, q->number, GOFER_ENOMEM, NULL, 0);
 }
 
 void gf_mate_begun(gf_mate *m, gf_lane_turn *turn)

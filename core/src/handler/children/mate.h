@@ -13,6 +13,7 @@
 #include "handler/children/frame.h"
 #include "handler/children/hello.h"
 #include "handler/children/process.h"
+#include "handler/children/question.h"
 #include "handler/children/sets.h"
 #include "handler/printed.h"
 #include "util/log.h"
@@ -68,6 +69,9 @@ typedef struct gf_mate {
     size_t    fresh_count;
     uint64_t  ended;               // tasks, ever
 
+    gf_questions *crew_asked;      // for the clerk
+    size_t        questions;       // of it, that are not answered
+
     gf_sets     *crew_sets;
     gf_given_set sets[GF_ROUNDS];
     size_t       sets_held, sets_begun;
@@ -101,7 +105,8 @@ typedef struct gf_mate {
 } gf_mate;
 
 // NULL: no memory. what: the crew's name.
-gf_mate *gf_mate_new(gofer_worker *w, gf_sets *sets, const char *what, int number);
+gf_mate *gf_mate_new(gofer_worker *w, gf_sets *sets, gf_questions *asked, const char *what,
+    int number);
 void     gf_mate_free(gf_mate *m);                     // its process is buried, and it has no task
 
 // Its socket and output are ready. True: frames came.
@@ -126,6 +131,8 @@ static inline bool gf_mate_has_room(const gf_mate *m, size_t track)
 }
 // Gives it a task; false: no memory, and the task is still the caller's.
 bool gf_mate_give(gf_mate *m, gofer_task *task, int64_t now_ns);
+// What it has asked. Without memory for that it waits until its task is over.
+void gf_mate_answer(gf_mate *m, const gf_question *q);
 void gf_mate_begun(gf_mate *m, gf_lane_turn *turn);    // those that have begun since the last turn
 // Cancels are told, and who does not heed them ends. Answers when to look again.
 int64_t gf_mate_tick(gf_mate *m, int64_t now_ms);

@@ -201,6 +201,18 @@ static void on_note(gf_given *g, const gf_frame *f)
     gf_free(text);
 }
 
+static const char *on_parent(gf_mate *m, const gf_given *g, const gf_frame *f)
+{
+    if (m->questions >= GF_QUESTIONS_MAX)
+        return "more than 1000 questions that are not answered";
+    gf_question *q = gf_question_new(g->task, m->proc.pid, f);
+    if (!q)
+        return "no memory for a question of it";
+    m->questions++;
+    gf_questions_push(m->crew_asked, q);
+    return NULL;
+}
+
 // What it printed before an 'end' is of what ends.
 static void read_output_before(gf_mate *m, const gf_frame *f)
 {
@@ -242,6 +254,8 @@ static const char *on_frame(gf_mate *m, const gf_frame *f, gf_lane_turn *turn, i
     }
     if (!g->begun)
         return "a frame of a task that has not begun";
+    if (f->kind == GF_FRAME_PARENT)
+        return on_parent(m, g, f);
     on_note(g, f);
     return NULL;
 }

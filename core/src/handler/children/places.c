@@ -99,7 +99,7 @@ static gofer_status launch(gf_crew *c, gf_mate *m)
 
 static gf_mate *make_mate(gf_crew *c, int number, int64_t now_ms)
 {
-    gf_mate *m = gf_mate_new(c->lane.worker, &c->sets, c->name, number);
+    gf_mate *m = gf_mate_new(c->lane.worker, &c->sets, &c->errands.asked, c->name, number);
     if (!m) {
         (void)gf_fail_nomem("a child");
         return NULL;

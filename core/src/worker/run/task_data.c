@@ -313,8 +313,8 @@ gofer_status gofer_task_resume(gofer_task *task, const void **bytes, size_t *siz
     return GOFER_OK;
 }
 
-// The id of the flow that the task is of, from its header; false: it is of none.
-static bool flow_of(const gofer_task *task, char id[GF_ID_MAX + 1])
+// From its header.
+bool gf_task_flow(const gofer_task *task, char id[GF_ID_MAX + 1])
 {
     gf_task_options own;
     if (!gf_task_options_read(&task->claim->message, &own) || !own.flow)
@@ -327,19 +327,27 @@ static bool flow_of(const gofer_task *task, char id[GF_ID_MAX + 1])
     return true;
 }
 
+gofer_status gf_worker_parent(gofer_worker *w, const char *flow, const char *step, void **bytes,
+    size_t *size)
+{
+    gofer_status st = gf_check_name("name of a step", step);
+    if (st != GOFER_OK)
+        return st;
+    if (!*flow || !w->ops->flows)
+        return gf_fail(GOFER_ESTATE, "the task is of no flow");
+    if (gf_worker_abandoned(w))
+        return gf_fail(GOFER_ESTALE, "gofer_task_parent: the worker is gone");
+    return gf_flow_result_opened(w->client, flow, step, bytes, size);
+}
+
 gofer_status gofer_task_parent(gofer_task *task, const char *step, void **bytes, size_t *size)
 {
     char id[GF_ID_MAX + 1];
     if (!task || !bytes || !size)
         return gf_fail(GOFER_EINVAL, "gofer_task_parent: task, bytes and size must not be NULL");
-    gofer_status st = gf_check_name("name of a step", step);
-    if (st != GOFER_OK)
-        return st;
-    if (!flow_of(task, id) || !task->worker->ops->flows)
-        return gf_fail(GOFER_ESTATE, "the task '%s' is of no flow", gofer_task_id(task));
-    if (gf_worker_abandoned(task->worker))
-        return gf_fail(GOFER_ESTALE, "gofer_task_parent: the worker is gone");
-    return gf_flow_result_opened(task->worker->client, id, step, bytes, size);
+    if (!gf_task_flow(task, id))
+        id[0] = '\0';
+    return gf_worker_parent(task->worker, id, step, bytes, size);
 }
 
 // ---- on the way to the store ---------------------------------------------------------------

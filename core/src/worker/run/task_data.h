@@ -28,6 +28,12 @@ typedef struct gf_task_data {
     size_t          checkpoint_size;
 } gf_task_data;
 
+// The id of the flow that it is a step of; false: of none.
+bool gf_task_flow(const struct gofer_task *task, char id[GF_ID_MAX + 1]);
+// As gofer_task_parent, of a task of this flow; "": it is of none.
+gofer_status gf_worker_parent(gofer_worker *w, const char *flow, const char *step, void **bytes,
+    size_t *size);
+
 void gf_task_data_free(gf_task_data *data);     // NULL is fine
 // The handler is out: tell how many lines were left out.
 void gf_task_data_end_log(struct gofer_task *task);

@@ -1,4 +1,4 @@
-"""flow - the exceptions by which a task says what becomes of it, and those that end it.
+"""control - the exceptions by which a task says what becomes of it, and those that end it.
 
 A task that raises one of the first kind has not failed unexpectedly: it has decided. The second
 kind is raised in a task from outside; they are no `Exception`s, so that `except Exception` lets

@@ -1,0 +1,236 @@
+"""workflows - plans of steps that run after one another, as they are written down: chain, group,
+flow.
+
+    plan = gofer.chain(
+        fetch.item("https://example.org/sales.csv"),
+        gofer.group(count.item(part) for part in range(3)),
+        total.item(),
+        gofer.step(mail.item("ann@example.org"), rule="always"),
+    )
+    app.flows.start(plan, id="sales-2027-01-01")
+
+Nothing here asks the store: `app.flows` does (flows.py). docs/flows.md has the rules. Threads: any;
+plans do not change.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Optional, Union
+
+from .errors import InvalidArgument
+from .native import lib
+from .put import Mold
+from .task import Item, word_of
+
+Rule = Literal["success", "failure", "always"]
+"""How a step must have ended for one that comes after it to run."""
+After = Union[str, Sequence[str], Mapping[str, Rule], None]
+
+RULES: dict[str, int] = {
+    "success": lib.GOFER_AFTER_SUCCESS, "failure": lib.GOFER_AFTER_FAILURE,
+    "always": lib.GOFER_AFTER_ALWAYS,
+}  # fmt: skip
+NAME_BYTES = 100
+"""Of a name that is made here, without its number; a name may have 128."""
+
+
+class Step(NamedTuple):
+    """A task to be, and what it comes after: see step()."""
+
+    item: Item
+    name: Optional[str]
+    after: Mapping[str, Rule]
+    rule: Rule
+
+
+def step(
+    item: Item, name: str | None = None, *, after: After = None, rule: Rule = "success"
+) -> Step:
+    """A step of a plan.
+
+    item   the task: task.item(...), app.item(...). It has no id, unique lock, group and debounce
+           of its own
+    name   what it is told apart by; None: as its function is called, and with a number if several
+           are: "count-1", "count-2"
+    after  the names of the steps that it comes after, "part-*" for all that begin so, or a mapping
+           of names to rules: "success" (the default), "failure", "always". In a chain it comes
+           after the part before it, too
+    rule   the rule for what it comes after by its place in a chain
+
+    InvalidArgument: there is no such rule.
+    """
+    if isinstance(after, str):
+        after = {after: "success"}
+    elif not isinstance(after, Mapping):
+        after = {each: "success" for each in after or ()}
+    for each in (rule, *after.values()):
+        word_of(RULES, each, "rule")
+    return Step(item, name, after, rule)
+
+
+class Placed(NamedTuple):
+    """A step as the store is given it."""
+
+    name: str
+    mold: Mold
+    payload: bytes
+    after: Mapping[str, Rule]
+
+
+class _Node(NamedTuple):
+    step: Step
+    after: tuple[tuple[int, Rule], ...]
+    """Steps of the same plan, by their place."""
+
+    def moved(self, by: int, more: Iterable[tuple[int, Rule]] = ()) -> _Node:
+        return _Node(self.step, (*((at + by, rule) for at, rule in self.after), *more))
+
+
+class Plan:
+    """Steps that run after one another. Made by chain, group and flow, which take plans, too."""
+
+    __slots__ = ("_nodes",)
+
+    def __init__(self, nodes: Sequence[_Node]) -> None:
+        self._nodes = tuple(nodes)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def __repr__(self) -> str:
+        return f"<gofer.Plan of {len(self)} steps>"
+
+    def first(self) -> set[int]:
+        """Those that come after no other of the plan."""
+        named = self._named()
+        return {
+            at for at, node in enumerate(self._nodes)
+            if not node.after and not any(_meets(each, named) for each in node.step.after)
+        }  # fmt: skip
+
+    def last(self) -> list[int]:
+        """Those that no other of the plan comes after."""
+        before = {at for node in self._nodes for at, _ in node.after}
+        words = {each for node in self._nodes for each in node.step.after}
+        exact = {word for word in words if not word.endswith("*")}
+        prefixes = tuple(word[:-1] for word in words if word.endswith("*"))
+        return [
+            at for at, node in enumerate(self._nodes)
+            if at not in before and node.step.name not in exact
+            and not (prefixes and (node.step.name or "").startswith(prefixes))
+        ]  # fmt: skip
+
+    def _named(self) -> set[str]:
+        return {node.step.name for node in self._nodes if node.step.name is not None}
+
+    def names(self) -> list[str]:
+        """What its steps are called, in their order."""
+        taken = self._named()
+        own = [node.step.name or _base(node.step.item.type) for node in self._nodes]
+        alike = Counter(
+            name for name, node in zip(own, self._nodes) if node.step.name is None
+        )  # fmt: skip
+        numbers: Counter[str] = Counter()
+        for at, node in enumerate(self._nodes):
+            base = own[at]
+            if node.step.name is not None or (alike[base] == 1 and base not in taken):
+                continue
+            numbers[base] += 1
+            while f"{base}-{numbers[base]}" in taken:
+                numbers[base] += 1
+            own[at] = f"{base}-{numbers[base]}"
+        return own
+
+    def placed(self) -> Iterator[Placed]:
+        """Its steps as the store is given them. InvalidArgument: one comes after too many that
+        have no beginning of their names in common."""
+        names = self.names()
+        for name, node in zip(names, self._nodes):
+            after: dict[str, Rule] = {names[at]: rule for at, rule in node.after}
+            after.update(node.step.after)
+            if len(after) > lib.GOFER_FLOW_AFTER_MAX:
+                after = _shorter(name, after, names)
+            yield Placed(name, node.step.item.mold, node.step.item.payload, after)
+
+
+Part = Union[Item, Step, Plan]
+"""What plans are made of."""
+
+
+def chain(*parts: Part | Iterable[Part]) -> Plan:
+    """Parts that run one after the other: each when all of the part before it is done. A group and
+    a step behind it is what Celery calls a chord."""
+    nodes: list[_Node] = []
+    ends: list[int] = []
+    for part in _parts(parts):
+        plan = _plan_of(part)
+        base, first = len(nodes), plan.first()
+        for at, node in enumerate(plan._nodes):
+            more = [(end, node.step.rule) for end in ends] if at in first else ()
+            nodes.append(node.moved(base, more))
+        ends = [base + at for at in plan.last()] or ends
+    return Plan(nodes)
+
+
+def group(*parts: Part | Iterable[Part]) -> Plan:
+    """Parts that run beside each other."""
+    nodes: list[_Node] = []
+    for part in _parts(parts):
+        base = len(nodes)
+        nodes += [node.moved(base) for node in _plan_of(part)._nodes]
+    return Plan(nodes)
+
+
+def flow(*parts: Part | Iterable[Part]) -> Plan:
+    """Parts that say by names what they come after: step(..., after=...)."""
+    return group(*parts)
+
+
+def _parts(parts: Sequence[Any]) -> Iterable[Part]:
+    """As they are, or those of the one iterable that was given."""
+    if len(parts) == 1 and not isinstance(parts[0], (Item, Step, Plan)):
+        inside: Iterable[Part] = parts[0]
+        return inside
+    return parts
+
+
+def _plan_of(part: Part) -> Plan:
+    if isinstance(part, Plan):
+        return part
+    if isinstance(part, Item):
+        return Plan([_Node(step(part), ())])
+    if isinstance(part, Step):
+        return Plan([_Node(part, ())])
+    raise TypeError(
+        f"a plan is made of items (task.item(...)), steps and plans, not of {type(part).__name__}"
+    )
+
+
+def _meets(word: str, names: set[str]) -> bool:
+    if word.endswith("*"):
+        return any(name.startswith(word[:-1]) for name in names)
+    return word in names
+
+
+def _base(type: str) -> str:
+    """What a step of this type is called: the function's name, of "module:function"."""
+    name = (type.rpartition(":")[2] or type).replace("*", "_")
+    return name.encode()[:NAME_BYTES].decode("utf-8", "ignore")
+
+
+def _shorter(name: str, after: Mapping[str, Rule], names: Sequence[str]) -> dict[str, Rule]:
+    """The same with "count-*" in the place of all steps that are called so."""
+    result: dict[str, Rule] = {}
+    for word, rule in after.items():
+        prefix = word.rpartition("-")[0] + "-"
+        meant = {each for each in names if each.startswith(prefix)}
+        alike = all(after.get(each) == rule for each in meant)
+        result[f"{prefix}*" if len(prefix) > 1 and alike and len(meant) > 1 else word] = rule
+    if len(result) > lib.GOFER_FLOW_AFTER_MAX:
+        raise InvalidArgument(
+            f"step '{name}' comes after {len(after)} others: give these names that begin alike, as"
+            ' step(..., name="part-1"), and have it come after "part-*"'
+        )
+    return result
