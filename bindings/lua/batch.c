@@ -11,6 +11,13 @@ static const gofer_lua_setting task_settings[] = {
     { NULL, GOFER_LUA_TEXT, 0, NULL },
 };
 
+// Of a step of a flow.
+static const gofer_lua_setting step_settings[] = {
+    { "type", GOFER_LUA_LATER, 0, NULL }, { "payload", GOFER_LUA_LATER, 0, NULL },
+    { "name", GOFER_LUA_LATER, 0, NULL }, { "after", GOFER_LUA_LATER, 0, NULL },
+    { NULL, GOFER_LUA_TEXT, 0, NULL },
+};
+
 static int batch_gc(lua_State *L)
 {
     gofer_lua_batch *batch = lua_touserdata(L, 1);
@@ -51,11 +58,12 @@ enum { STATUS_UNSET = 1 };      // no gofer_status is positive
 // One task, its table on top of the stack; anchors is where its bytes are kept.
 static void read_task(lua_State *L, gofer_lua_batch *batch, size_t i, int anchors)
 {
+    const gofer_lua_setting *own = batch->of_steps ? step_settings : task_settings;
     int task = lua_gettop(L);
     if (lua_type(L, task) != LUA_TTABLE)
         gofer_lua_invalid(L, "a task must be a table {type=…, payload=…, …}");
     gofer_enqueue_options_init(&batch->options[i]);
-    gofer_lua_read_table(L, task, gofer_lua_task_options, task_settings, &batch->options[i]);
+    gofer_lua_read_table(L, task, gofer_lua_task_options, own, &batch->options[i]);
     batch->options[i].effect = &batch->effects[i];
     batch->option_of[i] = &batch->options[i];
     batch->statuses[i] = STATUS_UNSET;
@@ -78,15 +86,17 @@ static int read_task_protected(lua_State *L)    // batch, i, anchors, task
     return 0;
 }
 
-gofer_lua_batch *gofer_lua_read_batch(lua_State *L, int index)
+static gofer_lua_batch *read_batch(lua_State *L, int index, const char *what)
 {
     if (lua_type(L, index) != LUA_TTABLE)
-        gofer_lua_invalid(L, "tasks must be a list of tables, not a %s", luaL_typename(L, index));
+        gofer_lua_invalid(L, "%ss must be a list of tables, not a %s", what,
+            luaL_typename(L, index));
     luaL_checkstack(L, 12, "tasks");
     size_t count = lua_rawlen(L, index);
     if (count > 1000000)
         gofer_lua_invalid(L, "more than a million tasks at once: give them in parts");
     gofer_lua_batch *batch = push_batch(L, count);
+    batch->of_steps = *what == 's';
     int at = lua_gettop(L);
     lua_newtable(L);
     for (size_t i = 0; i < count; i++) {
@@ -102,11 +112,22 @@ gofer_lua_batch *gofer_lua_read_batch(lua_State *L, int index)
         if (!colon)
             lua_error(L);
         lua_pushlstring(L, text, (size_t)(colon - text));
-        lua_pushfstring(L, "%s: task %I: %s", lua_tostring(L, -1), (lua_Integer)i + 1, colon + 2);
+        lua_pushfstring(L, "%s: %s %I: %s", lua_tostring(L, -1), what, (lua_Integer)i + 1,
+            colon + 2);
         lua_error(L);
     }
     lua_setiuservalue(L, at, 1);
     return batch;
+}
+
+gofer_lua_batch *gofer_lua_read_batch(lua_State *L, int index)
+{
+    return read_batch(L, index, "task");
+}
+
+gofer_lua_batch *gofer_lua_read_steps(lua_State *L, int index)
+{
+    return read_batch(L, index, "step");
 }
 
 // Of those that were more than added what was done, by index; nil if there are none.

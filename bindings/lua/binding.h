@@ -151,9 +151,12 @@ typedef struct gofer_lua_batch {
     int32_t                      *effects;
     gofer_status                 *statuses;
     char                        **ids;      // released with the batch
+    int                           of_steps; // which have a name, and what they come after
 } gofer_lua_batch;
 
 gofer_lua_batch *gofer_lua_read_batch(lua_State *L, int index);
+// The tasks of a flow's steps; name and after are the caller's to read.
+gofer_lua_batch *gofer_lua_read_steps(lua_State *L, int index);
 // Push the list of ids (false where refused) and the table of errors, or nil.
 void gofer_lua_push_batch(lua_State *L, gofer_lua_batch *batch, gofer_status status);
 

@@ -73,8 +73,9 @@
 /* The outcomes: a handler returns or raises them, see the worker's Lua host. */
 %rename("$ignore", regextarget=1) "^gofer_task_(fail|skip_retry|revoke|retry_in|error)$";
 %rename("$ignore", regextarget=1) "^gofer_task_(snooze|limit_pause)$";
-/* Flows have no form for Lua yet. */
-%rename("$ignore", regextarget=1) "^gofer_(client_flow.*|flow_.*|task_parent)$";
+/* Flows: what flow.c does another way. */
+%rename("$ignore", regextarget=1) "^gofer_client_flow_(start|act|wait|result)$";
+%rename("$ignore", regextarget=1) "^gofer_(flow_.*|task_parent)$";
 %ignore GOFER_API;
 %ignore GOFER_MAX_DURATION_MS;
 

@@ -32,4 +32,11 @@ int gofer_lua_client_close(lua_State *L);
 int gofer_lua_client_text(lua_State *L);
 int gofer_lua_task_text(lua_State *L);
 
+// flow.c: methods.
+int gofer_lua_flow_start(lua_State *L);
+int gofer_lua_flow_act(lua_State *L);
+int gofer_lua_flow_wait(lua_State *L);
+int gofer_lua_flow_result(lua_State *L);
+int gofer_lua_task_parent(lua_State *L);
+
 #endif

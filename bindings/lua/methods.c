@@ -149,7 +149,8 @@ static const luaL_Reg computed_fields[] = {
 };
 
 static const luaL_Reg task_methods[] = {
-    { "log", task_log }, { "remaining", task_remaining }, { "resume", task_resume }, { NULL, NULL },
+    { "log", task_log }, { "remaining", task_remaining }, { "resume", task_resume },
+    { "parent", gofer_lua_task_parent }, { NULL, NULL },
 };
 
 static int task_index(lua_State *L)     // upvalues: fields, methods
@@ -195,6 +196,27 @@ static void lock(lua_State *L, const char *name)
     lua_setfield(L, -2, "__metatable");
 }
 
+// Those of flows, into the table on top.
+static void add_flow_methods(lua_State *L)
+{
+    static const luaL_Reg methods[] = {
+        { "flow_start", gofer_lua_flow_start },
+        { "flow_wait", gofer_lua_flow_wait },
+        { "flow_result", gofer_lua_flow_result },
+        { NULL, NULL },
+    };
+    static const struct { const char *name; int32_t act; } acts[] = {
+        { "flow_pause", GOFER_FLOW_PAUSE }, { "flow_resume", GOFER_FLOW_RESUME },
+        { "flow_cancel", GOFER_FLOW_ABORT }, { "flow_retry", GOFER_FLOW_RETRY },
+    };
+    luaL_setfuncs(L, methods, 0);
+    for (size_t i = 0; i < sizeof acts / sizeof *acts; i++) {
+        lua_pushinteger(L, acts[i].act);
+        lua_pushcclosure(L, gofer_lua_flow_act, 1);
+        lua_setfield(L, -2, acts[i].name);
+    }
+}
+
 static void register_client(lua_State *L, int module)
 {
     luaL_newmetatable(L, GOFER_LUA_CLIENT);
@@ -213,6 +235,7 @@ static void register_client(lua_State *L, int module)
     lua_setfield(L, -2, "close");
     lua_pushcfunction(L, gofer_lua_events);
     lua_setfield(L, -2, "events");
+    add_flow_methods(L);
     for (size_t i = 0; i < sizeof swapped / sizeof *swapped; i++) {
         lua_getfield(L, -1, swapped[i].name);
         lua_pushinteger(L, swapped[i].count);

@@ -60,6 +60,39 @@ static void a_handler_enqueues(void)
     CHECK_STR(look("follow", "result"), "{\"twice\":14}");
 }
 
+static void a_step_reads_what_its_parent_has_left(void)
+{
+    static const char *const after[] = { "a", NULL };
+    gofer_flow_options options;
+    gofer_flow_step steps[2];
+    void *bytes;
+    size_t size;
+    with("gofer.handle('a', function() return {n = 7} end)\n"
+         "gofer.handle('b', function(task)\n"
+         "  local value, raw = task:parent('a')\n"
+         "  local ok, why = pcall(task.parent, task, 'nobody')\n"
+         "  assert(not ok and why:find('ENOTFOUND: ', 1, true) == 1, why)\n"
+         "  assert(not pcall(task.parent, task))\n"
+         "  return raw .. value.n end)\n"
+         "gofer.handle('alone', function(t) return select(2, pcall(t.parent, t, 'a')) end)",
+        NULL);
+    gofer_flow_options_init(&options);
+    options.flow_id = "f";
+    for (int i = 0; i < 2; i++) {
+        gofer_flow_step_init(&steps[i]);
+        steps[i].name = steps[i].type = i ? "b" : "a";
+        steps[i].after = i ? after : NULL;
+    }
+    const gofer_flow_step *const list[] = { &steps[0], &steps[1] };
+    REQUIRE_OK(gofer_client_flow_start(f.client, 2, list, &options, NULL));
+    put("x", "alone", "", GOFER_NO_RETRY);
+    drain();
+    REQUIRE_OK(gofer_client_flow_result(f.client, "f", "b", &bytes, &size));
+    CHECK_MEM(bytes, size, "{\"n\":7}7", 8);
+    gofer_free(bytes);
+    CHECK_HAS(look("x", "result"), "ESTATE: ");
+}
+
 static void protected_calls_and_coroutines_work_as_in_stock_lua(void)
 {
     CHECK_STR(result_of("gofer.handle('t', function()\n"
@@ -488,6 +521,7 @@ int main(int argc, char **argv)
         TEST(a_task_has_its_fields),
         TEST(print_and_log_go_to_the_log_of_the_task),
         TEST(a_handler_enqueues),
+        TEST(a_step_reads_what_its_parent_has_left),
         TEST(protected_calls_and_coroutines_work_as_in_stock_lua),
         TEST(errors_fail_the_task_with_their_place),
         TEST(a_payload_that_is_not_json_says_so_when_read),

@@ -32,6 +32,51 @@ function tests.a_unique_task_is_there_once(folder)
   check.fails("EDUPLICATE: ", app.enqueue, app, "l", "", { unique = 60, unique_until = "ttl" })
 end
 
+function tests.a_flow_is_started_looked_at_and_acted_on(folder)
+  local app <close> = open(folder)
+  local plan = {
+    id = "f", on_dead = "continue", retention = "1h",
+    steps = {
+      { name = "fetch", type = "fetch", payload = { url = "x" }, queue = "net" },
+      { name = "part-1", type = "count", payload = "1", after = "fetch" },
+      { name = "part-2", type = "count", payload = "2", after = { "fetch" }, delay = 1 },
+      { name = "join", type = "sum", after = { ["part-*"] = "always", fetch = "success" } },
+    },
+  }
+  check.equal(app:flow_start(plan), "f")
+  check.equal(app:flow_start(plan), "f")
+  local flow = app:flow("f")
+  check.equal({ flow.state, flow.on_dead, flow.total }, { "running", "continue", 4 })
+  check.equal(flow.steps[1].queue, "net")
+  check.equal(flow.steps[2].after, "fetch")
+  local after = flow.steps[4].after
+  assert(after:find("part-2:always", 1, true) and after:find("fetch", 1, true), after)
+  check.equal(app:task("f:0").payload, '{"url":"x"}')
+  check.equal(app:flows()[1].id, "f")
+  check.equal(#app:flows("done"), 0)
+  check.equal(app:flows("running", { limit = 1 })[1].id, "f")
+  app:flow_pause("f")
+  check.equal(app:flow("f").state, "paused")
+  app:flow_resume("f")
+  check.fails("ETIMEOUT: ", app.flow_wait, app, "f", 0)
+  check.fails("ESTATE: ", app.flow_result, app, "f", "fetch")
+  check.fails("ENOTFOUND: ", app.flow_result, app, "f", "nobody")
+  app:flow_cancel("f")
+  check.equal(app:flow_wait("f", "1m").state, "cancelled")
+  app:flow_retry("f")
+  check.equal(app:flow("f").state, "running")
+  check.fails("EINVAL: ", app.flow_retry, app, "f", "")
+  for _, wrong in ipairs {
+    {}, { steps = {} }, { steps = 5 }, { steps = { { type = "t" } } },
+    { steps = { { name = "a", type = "t", after = 5 } } },
+    { steps = { { name = "a", type = "t", after = { b = "never" } } } },
+    { steps = { { name = "a", type = "t", after = "b" } } },
+    { steps = { { name = "a", type = "t", id = "x" } } },
+    { steps = { { name = "a", type = "t" } }, on_dead = "go" },
+    { steps = { { name = "a", type = "t", colour = 1 } } },
+  } do check.fails("EINVAL: ", app.flow_start, app, wrong) end
+end
+
 function tests.of_many_calls_there_is_one_task(folder)
   local app <close> = open(folder)
   local asking = { debounce = "1h", max_wait = "2h", effect = true }
