@@ -49,6 +49,15 @@ void web_api_jobs(web_call *call);
 void web_api_job(web_call *call);
 void web_api_job_stop(web_call *call);
 
+// ---- api_flows.c
+void web_api_flows(web_call *call);
+void web_api_flow(web_call *call);
+void web_api_flow_start(web_call *call);
+void web_api_flow_pause(web_call *call);
+void web_api_flow_unpause(web_call *call);
+void web_api_flow_cancel(web_call *call);
+void web_api_flow_retry(web_call *call);
+
 // ---- api_limits.c
 void web_api_limits(web_call *call);
 void web_api_limit_keys(web_call *call);

@@ -106,6 +106,10 @@ const web_route web_routes[] = {
       "tasks wait for.", NULL },
     { "GET", API "limits/keys/{key}", WEB_SEE, 0, NULL, web_api_limit_key,
       "How many tasks of a key run and wait: a list, with one item or one for each queue.", NULL },
+    { "GET", API "flows", WEB_SEE, 0, "state cursor limit", web_api_flows,
+      "A page (100) of the flows, the latest first, without their steps.", NULL },
+    { "GET", API "flows/{flow}", WEB_SEE, 0, NULL, web_api_flow,
+      "A flow and its steps.", NULL },
 
     { "GET", API "audit", WEB_ADMIN, 0, "actor act since cursor limit", web_api_audit,
       "A page of who did what, newest first; `actor` and `act` may end in `*`, `since` is a time "
@@ -179,6 +183,17 @@ const web_route web_routes[] = {
       "Let no task of a key start for some time: {\"for\": DURATION}.", "limit.pause" },
     { "POST", API "limits/keys/{key}/unpause", WEB_OPERATE, 0, NULL, web_api_limit_unpause,
       "End that.", "limit.unpause" },
+    { "POST", API "flows", WEB_ENQUEUE, WEB_TAKES_BODY, NULL, web_api_flow_start,
+      "Start a flow, a plan as `gofer flow start` takes it: {\"steps\": [{\"name\": ..., "
+      "\"type\": ..., \"after\": [...]}], \"id\": ...}; the answer has its id.", "flow.start" },
+    { "POST", API "flows/{flow}/pause", WEB_OPERATE, 0, NULL, web_api_flow_pause,
+      "Let no further step of a flow begin.", "flow.pause" },
+    { "POST", API "flows/{flow}/unpause", WEB_OPERATE, 0, NULL, web_api_flow_unpause,
+      "Let it go on.", "flow.unpause" },
+    { "POST", API "flows/{flow}/cancel", WEB_OPERATE, 0, NULL, web_api_flow_cancel,
+      "Cancel a flow: no step begins, its tasks are cancelled.", "flow.cancel" },
+    { "POST", API "flows/{flow}/retry", WEB_OPERATE, WEB_TAKES_BODY, NULL, web_api_flow_retry,
+      "Run its failed steps again, or with {\"step\": NAME} that one.", "flow.retry" },
     { "POST", API "acts", WEB_OPERATE, WEB_TAKES_BODY | WEB_NO_STORE | WEB_MINDS_QUEUES, NULL,
       web_api_jobs_add,
       "Begin an act on all tasks that match: {\"act\": \"archive\", \"queue\": \"mail\"}; what "
