@@ -766,6 +766,8 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_FAIR_LINES_DROP_QUEUE] = "DELETE FROM fair_line WHERE qid = ?1",
     [GF_SQL_FAIR_ADD] = "INSERT INTO fair(qid, lane, tag, seq) VALUES(?1, ?2, ?3, ?4)",
     [GF_SQL_FAIR_DROP] = "DELETE FROM fair WHERE seq = ?1",
+    [GF_SQL_FAIR_DROP_HEADS] = "DELETE FROM fair WHERE qid = ?1 AND lane = ?2 "
+                               "AND (tag, seq) <= (?3, ?4)",
     [GF_SQL_FAIR_DROP_QUEUE] = "DELETE FROM fair WHERE qid = ?1",
     [GF_SQL_FAIR_LANE] =
         "SELECT lane FROM fair WHERE qid = ?1 AND lane >= ?2 ORDER BY lane LIMIT 1",

@@ -115,7 +115,6 @@ static void draw(gf_sq_txn *t, gf_sq_queue *q, int32_t lane, const int64_t *seqs
     int64_t last = gf_sq_lanes_span(q->qid, lane, lane).last;
     for (size_t i = 0; i < count && t->conn->rc == SQLITE_OK; i++) {
         int64_t to = end < last ? ++end : gf_sq_queue_next(q);
-        GF_SQ_RUN(t->conn, GF_SQL_FAIR_DROP, seqs[i]);
         if (!gf_sq_renumber(t, seqs[i], to))
             gf_sq_conn_note(t->conn, SQLITE_CORRUPT);  // a turn of nobody: doctor mends it
     }
@@ -124,7 +123,7 @@ static void draw(gf_sq_txn *t, gf_sq_queue *q, int32_t lane, const int64_t *seqs
 gf_sq_fair_turn gf_sq_fair_next(gf_sq_txn *t, gf_sq_queue *q, gf_sq_fair_line *line, size_t plain,
     size_t most)
 {
-    int64_t seqs[HEADS], first = 0;
+    int64_t seqs[HEADS], first = 0, last = 0;
     size_t count = 0, heads = 0;
     most = gf_min_size(most, HEADS);
     line->plain = gf_max(line->plain, line->now);
@@ -139,10 +138,12 @@ gf_sq_fair_turn gf_sq_fair_next(gf_sq_txn *t, gf_sq_queue *q, gf_sq_fair_line *l
         if (plain && line->plain <= tag)
             break;
         seqs[count++] = sqlite3_column_int64(s, 1);
+        last = sqlite3_column_int64(s, 0);
         now = gf_max(now, tag);
     }
     gf_sq_done(s);
     if (count) {
+        GF_SQ_RUN(t->conn, GF_SQL_FAIR_DROP_HEADS, q->qid, line->lane, last, seqs[count - 1]);
         draw(t, q, line->lane, seqs, count);
         line->now = now;
         line->drawn += count;

@@ -7,24 +7,30 @@ local function first_of(tasks, least, under, limit, where, heads)
   local ready, look, more, round = {}, limit, true, 0
   while more and round <= 10 do
     local found = redis.call('ZRANGEBYSCORE', line, least, under, 'WITHSCORES', 'LIMIT', 0, look)
-    more, round = #found == 2 * look, round + 1
-    for i = 1, #found, 2 do
-      local one, at = found[i], redis.pcall('HMGET', tasks .. found[i], 'gofer:rank')
-      local away = at.err and not string.find(at.err, 'WRONGTYPE', 1, true)
-      local meant = not at.err and at[1] and tonumber(at[1]) == tonumber(found[i + 1]) and
-        redis.call('ZREM', scheduled, one) == 1
+    local ids, all, out = {}, {}, {}
+    for i = 1, #found, 2 do ids[#ids + 1] = found[i] end
+    local dues = #ids > 0 and redis.call('ZMSCORE', scheduled, unpack(ids))
+    more, round, look = #ids == look, round + 1, 1000
+    for i, one in ipairs(ids) do
+      local at, rank = redis.pcall('HMGET', tasks .. one, 'gofer:rank'), tonumber(found[2 * i])
+      if at.err and not string.find(at.err, 'WRONGTYPE', 1, true) then
+        more = false
+        break
+      end
+      local meant = not at.err and at[1] and tonumber(at[1]) == rank and dues[i]
       if meant then
         redis.call('HSET', tasks .. one, 'state', 'pending')
-        ready[#ready + 1] = one
-        if heads then heads[math.floor(found[i + 1] / 17592186044416)] = tonumber(found[i + 1]) end
+        ready[#ready + 1], all[#all + 1] = one, one
+        if heads then heads[math.floor(rank / 17592186044416)] = rank end
       end
-      if not away and (where ~= 'ring' or not meant) then redis.call('ZREM', line, one) end
-      if away or #ready == limit then
+      if where ~= 'ring' or not meant then out[#out + 1] = one end
+      if #ready == limit then
         more = false
         break
       end
     end
-    look = 1000
+    if #all > 0 then redis.call('ZREM', scheduled, unpack(all)) end
+    if #out > 0 then redis.call('ZREM', line, unpack(out)) end
   end
   return ready
 end
