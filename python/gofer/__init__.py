@@ -89,6 +89,7 @@ if TYPE_CHECKING:
         Ticked,
         cron_check,
     )
+    from .tenants import Tenant, Tenants
 
     from .workflows import Plan, Rule, Step, chain, flow, group, step
 
@@ -98,7 +99,7 @@ if TYPE_CHECKING:
 
 # What most programs never need: loaded when one is first asked for.
 _LATE = (
-    "logs", "msgpack", "pages", "inspection", "schedules", "counts", "limits", "flows",
+    "logs", "msgpack", "pages", "inspection", "schedules", "counts", "limits", "tenants", "flows",
     "workflows",
 )  # fmt: skip
 
@@ -114,11 +115,11 @@ __all__ = [
     "MsgpackCodec", "NO_TIMEOUT", "NoMemory", "NoSpace", "NotFound", "NoTimeout", "OnDead",
     "Options", "Outcome", "Over", "Overlap", "Page", "PayloadMismatch", "Plan", "Progress", "Put",
     "QueueFull", "QueueInfo", "Result", "RetryIn", "Rule", "RunningTask", "Schedules", "Scope",
-    "Severity", "Snooze", "Stale", "State", "Step", "step", "StepFigures", "StoreInfo", "Synced",
+    "Severity", "Snooze", "Stale", "State", "step", "Step", "StepFigures", "StoreInfo", "Synced",
     "Task", "TaskCancelled", "TaskControl", "TaskExists", "TaskFailed", "TaskFilter", "TaskInfo",
-    "TaskLogHandler", "TaskOptions", "TaskProgress", "TaskTimeout", "Tick", "Ticked", "TimeCount",
-    "Timeout", "TooBig", "TypeFigures", "Uncertain", "Unsupported", "version", "VersionMismatch",
-    "WorkerFigures", "WorkerInfo", "WorkerStats", "WrongState",
+    "TaskLogHandler", "TaskOptions", "TaskProgress", "TaskTimeout", "Tenant", "Tenants", "Tick",
+    "Ticked", "TimeCount", "Timeout", "TooBig", "TypeFigures", "Uncertain", "Unsupported",
+    "version", "VersionMismatch", "WorkerFigures", "WorkerInfo", "WorkerStats", "WrongState",
 ]  # fmt: skip
 
 

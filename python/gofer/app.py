@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from .limits import Limits
     from .schedules import Missed, Overlap, Schedules, Synced
     from .local import Queues, Worker
+    from .tenants import Tenants
     from .testing import Eager
 
 C = TypeVar("C", bound=Callable[..., Any])
@@ -143,6 +144,13 @@ class Gofer(Hooks):
         from .flows import Flows
 
         return Flows(self._connection.use, self)
+
+    @property
+    def tenants(self) -> Tenants:
+        """How tenants share a queue."""
+        from .tenants import Tenants
+
+        return Tenants(self._connection.use)
 
     # ---- the store -------------------------------------------------------------
 

@@ -147,6 +147,8 @@ class TaskInfo:
     start_by: Optional[datetime] = time_if("start_by_ms")
     """Dropped unless it has started by then."""
     priority: int = number_of("priority")
+    tenant: Optional[str] = text_if("tenant")
+    """With whose tasks it shares its queue."""
     limits: tuple[str, ...] = lines_of("limits")
     """The limit keys that it counts for."""
     limit_cost: Optional[int] = number_if("limit_cost")

@@ -69,6 +69,7 @@ class Put:
     replace: int = 0
     ordered: Optional[str] = None
     ordered_dead: int = 0
+    tenant: Optional[str] = None
     plain: int = 0
 
     @classmethod
@@ -84,7 +85,7 @@ _TEXTS = {
     "queue": "queue", "task_id": "task id", "unique_key": "unique_key", "group": "group",
     "retry": "retry policy", "debounce_key": "debounce_key",
     "on_dead": "on_dead", "on_dead_queue": "queue of on_dead",
-    "ordered": "ordered key",
+    "ordered": "ordered key", "tenant": "tenant",
 }  # fmt: skip
 _NUMBERS = {
     "run_at_ms", "delay_ms", "timeout_ms", "deadline_ms", "retention_ms", "max_retry", "unique_ms",

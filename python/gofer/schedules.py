@@ -88,6 +88,7 @@ class Entry:
     expires: Optional[timedelta] = span_if("expires_ms")
     """Dropped unless it has started so long after its tick."""
     priority: int = number_of("priority")
+    tenant: Optional[str] = text_if("tenant")
     limits: tuple[str, ...] = lines_of("limits")
     limit_cost: Optional[int] = number_if("limit_cost")
     ordered: Optional[str] = text_if("ordered")

@@ -81,6 +81,8 @@ class TaskOptions(TypedDict, total=False):
     """"default" """
     priority: int
     """-100 to 100: taken before the tasks of its queue with a lower one. Default: 0."""
+    tenant: str
+    """Whose it is: tenants take turns in their queue, see app.tenants."""
     retry: int
     """How often it is tried again after a failure; 0: not. Default: 25."""
     timeout: Union[Duration, NoTimeout]
@@ -213,6 +215,7 @@ _AS_THEY_ARE = {
     "group": "group",
     "retry_policy": "retry",
     "ordered": "ordered",
+    "tenant": "tenant",
 }
 
 

@@ -233,7 +233,7 @@ class Record:
             "id": self.id, "queue": self.queue, "type": put.type, "state": self._state(),
             "payload": put.payload, "payload_size": len(put.payload),
             "headers": dict(put.headers or {}), "max_retry": max(put.max_retry, 0),
-            "priority": put.priority,
+            "priority": put.priority, "tenant": put.tenant,
             "limits": put.limits or (), "limit_cost": put.limit_cost or None,
             "ordered": put.ordered,
             "group": put.group, "enqueued_at": self.at, "log": tuple(self.log),

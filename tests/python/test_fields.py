@@ -48,6 +48,7 @@ CLASSES: dict[type, str] = {
     gofer.TypeFigures: "worker_type", gofer.CallFigures: "worker_call",
     gofer.TimeCount: "time_count", gofer.Limit: "limit", gofer.LimitKey: "limit_key",
     gofer.FlowInfo: "flow", gofer.FlowStep: "flow_step",
+    gofer.Tenant: "tenant",
 }  # fmt: skip
 # Python has a generic page of its own, does not migrate and does not rekey.
 WITHOUT_CLASS = {"task_page", "migrated", "migrated_entries", "rekeyed"}
@@ -153,6 +154,7 @@ AS_ANOTHER = {  # "as above"
     "gofer_client_schedule",
     "gofer_client_limit_key",
     "gofer_client_stats_minutes",
+    "gofer_client_tenant",
 }
 
 
@@ -290,6 +292,8 @@ def enqueue_all_kinds(app: gofer.Gofer) -> None:
     app.enqueue("nap", id="nap")
     app.enqueue("t", queue="mine")
     app.inspect.pause("still")
+    app.enqueue("t", queue="orphan", tenant="acme")
+    app.schedule("shared", "@daily", app.item("t", tenant="acme"))
     if has_limits(app):
         enqueue_limited(app)
 
@@ -375,6 +379,7 @@ def look(client: gofer.Client, seen: Seen) -> None:
     seen.all("queue", client.queues())
     seen.all("worker", client.workers())
     seen.all("group", client.groups("orphan"))
+    seen.all("tenant", client.tenants("orphan"))
     seen.one("store", client.store())
     seen.one("store", client.store("orphan"))
     seen.all("type_stats", client.stats(None, 1))

@@ -237,6 +237,7 @@ def test_what_a_child_says_of_the_task() -> None:
     put = gofer.Put(
         "send", b"body", max_retry=3, timeout_ms=-1, delay_ms=500, headers={"k": "v\nw"},
         retry="fixed:1m", on_dead="dead", priority=-3, limits=("a", "b"), limit_cost=2,
+        tenant="acme",
     )  # fmt: skip
     kind, text, result, _ = ending_of(put)
     assert (kind, result) == ("done", b"body")
@@ -244,7 +245,7 @@ def test_what_a_child_says_of_the_task() -> None:
     assert dict(zip(words[::2], words[1::2])) == {
         "type": "send", "max_retry": "3", "timeout_ms": "-1", "delay_ms": "500",
         "header:k": "v\nw", "retry": "fixed:1m", "on_dead": "dead", "priority": "-3",
-        "limits": "a\nb", "limit_cost": "2",
+        "limits": "a\nb", "limit_cost": "2", "tenant": "acme",
     }  # fmt: skip
     assert ending_of(gofer.Put("send", headers={"k": "a\0b"})).kind == "retry"
 

@@ -165,7 +165,7 @@ static void tasks_of_a_group_are_written_as_documented(void)
 static void a_combined_task_is_read(void)
 {
     static const char text[] = "type\0mail:send\0max_retry\0" "3\0header:trace\0" "a=b\nc\0"
-        "limits\0api\nsmtp:a\0limit_cost\0" "2\0priority\0-7\0"
+        "limits\0api\nsmtp:a\0limit_cost\0" "2\0priority\0-7\0tenant\0acme\0"
         "timeout_ms\0-1\0retry\0fixed:1m\0header:x\0";
     gf_combined c;
     REQUIRE_OK(gf_combined_read(text, sizeof text, &c));
@@ -176,6 +176,7 @@ static void a_combined_task_is_read(void)
     CHECK_INT(c.options.priority, -7);
     CHECK_INT(c.options.limit_cost, 2);
     REQUIRE(c.options.limits != NULL);
+    CHECK_STR(c.options.tenant, "acme");
     CHECK_STR(c.options.limits[0], "api");
     CHECK_STR(c.options.limits[1], "smtp:a");
     CHECK_STR(c.options.limits[2], NULL);

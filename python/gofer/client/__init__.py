@@ -23,12 +23,13 @@ from .looking import Looking
 from .opened import text_or_null
 from .putting import Putting
 from .scheduling import Scheduling, cron_check
+from .sharing import Sharing
 from .telling import EndWaits, Listener
 
 __all__ = ["Client", "EndWaits", "Filter", "Listener", "Progress", "cron_check", "version"]
 
 
-class Client(Putting, Looking, Acting, Scheduling, Limiting, Flowing):
+class Client(Putting, Looking, Acting, Scheduling, Limiting, Sharing, Flowing):
     """An open store. Use it as a context manager, or close it; a forgotten one closes itself.
 
     url          "sqlite:PATH", "redis://host", "memory:", None: $GOFER_URL, else a file in the

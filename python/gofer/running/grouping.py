@@ -24,7 +24,7 @@ _NUMBERS = (
     "expires_ms", "max_retry", "priority", "limit_cost",
     "ordered_dead", "plain",
 )  # fmt: skip
-_TEXTS = ("retry", "on_dead", "on_dead_queue", "ordered")
+_TEXTS = ("retry", "on_dead", "on_dead_queue", "ordered", "tenant")
 
 
 class Grouping(Context):
