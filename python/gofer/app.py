@@ -145,7 +145,7 @@ class Gofer(Hooks):
 
         return Flows(self._connection.use, self)
 
-    @property
+    @cached_property
     def tenants(self) -> Tenants:
         """How tenants share a queue."""
         from .tenants import Tenants
