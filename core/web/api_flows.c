@@ -15,6 +15,13 @@ enum { PAGE = 100, PAGE_MAX = 1000 };
 
 // ---- looking
 
+static void reply_none(web_call *call)
+{
+    web_text_put(&call->reply.body, "{\"items\":[]}");
+    call->reply.status = 200;
+    call->reply.type = "application/json";
+}
+
 void web_api_flows(web_call *call)
 {
     gofer_info *info = NULL;
@@ -23,7 +30,10 @@ void web_api_flows(web_call *call)
         return;
     gofer_status st = gofer_client_flows(call->client, web_query_word(call, "state"),
         web_query_word(call, "cursor"), (int32_t)limit, &info);
-    web_reply_made(call, st, info);
+    if (st == GOFER_EUNSUPPORTED)      // such a store has none
+        reply_none(call);
+    else
+        web_reply_made(call, st, info);
 }
 
 void web_api_flow(web_call *call)

@@ -41,6 +41,8 @@ VIEWS = (
     View("/schedules", "Schedules", "nightly"),
     View("/schedules/nightly", "nightly", "03:00"),
     View("/new-schedule", "A new cron entry"),
+    View("/flows", "Flows"),
+    View("/flows?state=running", "Flows"),
     View("/limits", "Limits", "smtp:*"),
     View("/limits?keys=all", "Limits", "smtp:*"),
     View("/groups", "Groups", "g1"),
@@ -74,6 +76,10 @@ def fill(store):
     store.enqueue("waits", "x", "--queue", "other", "--id", "waits")
     store("cron", "add", "nightly", "0 3 * * *", "report")
     store("limit", "put", "smtp:*", "--concurrency", "5", "--rate", "100/1m")
+    plan = [{"name": name, "type": "step", "queue": "plans", "after": after} for name, after in
+            (("fetch", []), ("count", ["fetch"]), ("mail", {"count": "always"}))]
+    store("flow", "start", "-", "--id", "sales", input=json.dumps({"steps": plan}),
+          code=None)        # not every store has flows
     worker = store.worker(
         "--shell",
         "good=echo fine",

@@ -15,6 +15,7 @@ const VIEWS = [
     { name: "failures", title: "Failures", path: ["failures"], key: "f" },
     { name: "types", title: "Types", path: ["types"], key: "y" },
     { name: "schedules", title: "Schedules", path: ["schedules"], key: "s" },
+    { name: "flows", title: "Flows", path: ["flows"], key: "n" },
     { name: "limits", title: "Limits", path: ["limits"], key: "l" },
     { name: "workers", title: "Workers", path: ["workers"], key: "w" },
     { name: "jobs", title: "Jobs", path: ["jobs"], key: "j" },
@@ -27,6 +28,7 @@ const VIEWS = [
 const FILES = [
     ...["queue", "task", "schedule", "missing", "series", "lines", "search", "choose"],
     "columns",
+    "flow",
     "type",
 ];
 
@@ -53,6 +55,7 @@ function module(words) {
     if (words[0] === "queues" && words[2] === "tasks") return { file: "task", nav: "tasks" };
     if (words[0] === "schedules" && words.length === 2)
         return { file: "schedule", nav: "schedules" };
+    if (words[0] === "flows" && words.length === 2) return { file: "flow", nav: "flows" };
     if (words[0] === "types" && words.length === 2) return { file: "type", nav: "types" };
     if (words[0] === "new-schedule") return { file: "schedule", nav: "schedules" };
     if (words[0] === "queues" && words.length === 2) return { file: "queue", nav: "queues" };

@@ -307,7 +307,17 @@ export default function schedule(context) {
                 ["Jitter", duration(seen.jitter_ms)],
                 ["Source", seen.foreign ? "a Go scheduler" : seen.source],
             ]),
-            may("payload", seen.queue) && [h("h2", {}, "Payload"), payload(seen.payload)],
+            may("payload", seen.queue) && [
+                h("h2", {}, "Payload"),
+                seen.encrypted &&
+                    !seen.decrypted &&
+                    h(
+                        "p",
+                        { class: "empty" },
+                        `Encrypted with the key ${seen.encrypted}, which this server has not.`,
+                    ),
+                payload(seen.payload),
+            ],
         );
         refill(next, meaning(cron, 5));
         refill(past, strip(ticks.items, seen));

@@ -53,10 +53,12 @@ function buttons(task, { may, leave }, view) {
                 }),
             );
     }
-    if (may("enqueue", task.queue) && may("payload", task.queue))
+    // Bytes that are not read here are of this task alone.
+    const read = !task.encrypted || task.decrypted;
+    if (may("enqueue", task.queue) && may("payload", task.queue) && read)
         made.push(button("Enqueue again", () => clone(task, leave)));
     if (may("admin", task.queue)) {
-        if (WAITS.includes(state) && typeof task.payload === "string")
+        if (WAITS.includes(state) && typeof task.payload === "string" && read)
             made.push(button("Edit the payload", () => edit(task, where, view)));
         if (state !== "active")
             made.push(
@@ -263,6 +265,7 @@ export default function task(context) {
                 ["Limits", seen.limits?.replaceAll("\n", ", ")],
                 ["Limit cost", seen.limit_cost],
                 ["Ordered", seen.ordered],
+                ["Encrypted", seen.encrypted],
                 ["When dead", seen.ordered_dead],
                 ["Policy", seen.retry],
                 ["Group", seen.group],
@@ -283,6 +286,13 @@ export default function task(context) {
                 h("pre", { class: "error" }, seen.last_error),
             ],
             h("h2", {}, "Payload"),
+            seen.encrypted &&
+                !seen.decrypted &&
+                h(
+                    "p",
+                    { class: "empty" },
+                    `Encrypted with the key ${seen.encrypted}, which this server has not.`,
+                ),
             may("payload", queue)
                 ? payload(seen.payload)
                 : h(
