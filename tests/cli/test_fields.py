@@ -8,7 +8,7 @@ from conftest import PATIENCE, ROOT, Worker, wait_for
 sys.path.insert(0, str(ROOT / "tests" / "fields"))
 from schema import KINDS, SCHEMA, complaints  # noqa: E402
 
-WITHOUT = {"completion", "help", "top", "web"}         # these print no JSON
+WITHOUT = {"completion", "flow result", "help", "top", "web"}       # these print no JSON
 
 
 class Held:

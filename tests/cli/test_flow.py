@@ -29,6 +29,21 @@ def test_a_store_without_flows_says_so(store):
     assert got.code == 0 or "flows" in got.err
 
 
+def test_a_command_reads_what_a_step_has_left(flows):
+    plan = {"steps": [{"name": "a", "type": "a"}, {"name": "b", "type": "b", "after": ["a"]},
+                      {"name": "c", "type": "none", "after": ["b"]}]}
+    start(flows, plan, "--id", "f")
+    flows.enqueue("alone", "--id", "alone", "--retention", "1h")
+    assert "not done" in flows("flow", "result", "f", "a", code=4).err
+    flows("worker", "--drain", "--shell", "a=printf 'one\\0two'", "--shell", "none=true",
+          "--shell", f"b={flows.bin} flow result \"$GOFER_FLOW\" a",
+          "--shell", "alone=echo ${GOFER_FLOW-none}", env={"GOFER_FLOW": "another"})
+    assert flows("flow", "result", "f", "b").raw == b"one\0two"
+    assert flows("flow", "result", "f", "c").raw == b""
+    assert flows("task", "show", "alone", "--result").out == "none\n"
+    flows("flow", "result", "f", "nobody", code=3)
+
+
 def test_a_flow_is_shown_in_layers(flows):
     assert start(flows, PLAN, "--id", "f") == "f"
     shown = flows("flow", "show", "f").out

@@ -1,5 +1,5 @@
-// cmd_flow.c - `gofer flow start|ls|show|wait|retry|pause|unpause|cancel`: steps that come after
-// one another.
+// cmd_flow.c - `gofer flow start|ls|show|result|wait|retry|pause|unpause|cancel`: steps that come
+// after one another.
 //
 // A step's layer is one more than that of the last of those it comes after.
 #include <inttypes.h>
@@ -337,6 +337,27 @@ static int show(cli *c, const void *args)
     return code;
 }
 
+// ---- result
+
+static int result(cli *c, const void *args)
+{
+    (void)args;
+    gofer_client *client = NULL;
+    void *bytes = NULL;
+    size_t size = 0;
+    int code = cli_open(c, &client, 0);
+    if (code != CLI_OK)
+        return code;
+    gofer_status st = gofer_client_flow_result(client, c->words[0], c->words[1], &bytes, &size);
+    if (st != GOFER_OK)
+        code = cli_fail_status(c, st, NULL);
+    else if (bytes)
+        fwrite(bytes, 1, size, stdout);        // main looks for errors of stdout
+    gofer_free(bytes);
+    gofer_client_close(client);
+    return code;
+}
+
 // ---- wait
 
 typedef struct wait_args {
@@ -423,6 +444,22 @@ const cli_command cmd_flow_show = {
     .words_min = 1,
     .words_max = 1,
     .run = show,
+};
+
+const cli_command cmd_flow_result = {
+    .name = "flow result",
+    .summary = "print what a step of a flow has left",
+    .usage = "ID STEP",
+    .about =
+        "The bytes go to standard output as they are; nothing, if it has left nothing. The flow of "
+        "the task that a command runs for is in $GOFER_FLOW. Exit codes: 3 there is no such flow "
+        "or step; 4 the step is not done.",
+    .examples =
+        "gofer flow result nightly-2027-01-01 fetch\n"
+        "gofer worker --shell 'sum=gofer flow result \"$GOFER_FLOW\" fetch | wc -l'",
+    .words_min = 2,
+    .words_max = 2,
+    .run = result,
 };
 
 const cli_command cmd_flow_wait = {

@@ -1330,8 +1330,9 @@ GOFER_API void gofer_worker_count_spans(gofer_worker *worker, int64_t exported, 
 
 /** Run an external command for a pattern: argv[0] is looked up in PATH now. No shell.
  *  The payload is its standard input; GOFER_TASK_ID, _TYPE, _QUEUE, _ATTEMPT, _DEADLINE (Unix
- *  seconds, only if there is one) GOFER_URL and the task's headers (GOFER_HEADER_NAME) are in its
- *  environment, and its trace context as TRACEPARENT and TRACESTATE (gofer_task_traceparent).
+ *  seconds, only if there is one), GOFER_FLOW (of a flow's step), GOFER_URL and the task's headers
+ *  (GOFER_HEADER_NAME) are in its environment, and its trace context as TRACEPARENT and TRACESTATE
+ *  (gofer_task_traceparent).
  *  Standard output, up to the result limit, becomes the result; the last lines of
  *  standard error become the error text. Exit code 0: done, 75: retry, 100: skip retry, others:
  *  failed; death by signal is a failure that names it. A line protocol on the file descriptor named

@@ -51,7 +51,7 @@ static bool keep_foreign(const char *entry)
     return strncmp(entry, "GOFER_TASK_", 11) != 0 && strncmp(entry, "GOFER_HEADER_", 13) != 0 &&
         strncmp(entry, "GOFER_URL=", 10) != 0 && strncmp(entry, "GOFER_GROUP=", 12) != 0 &&
         strncmp(entry, "GOFER_FD=", 9) != 0 && strncmp(entry, "GOFER_CHILD_", 12) != 0 &&
-        strncmp(entry, "GOFER_CHECKPOINT", 16) != 0 &&
+        strncmp(entry, "GOFER_CHECKPOINT", 16) != 0 && strncmp(entry, "GOFER_FLOW=", 11) != 0 &&
         strncmp(entry, "TRACEPARENT=", 12) != 0 && strncmp(entry, "TRACESTATE=", 11) != 0;
 }
 

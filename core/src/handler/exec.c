@@ -21,6 +21,7 @@
 #include "util/text.h"
 #include "util/traceparent.h"
 #include "worker/run/task.h"
+#include "worker/run/task_data.h"
 #include "worker/worker.h"
 
 enum {
@@ -33,7 +34,7 @@ enum {
 
 // What one task adds to the environment.
 enum {
-    OWN_VARIABLES = 10,
+    OWN_VARIABLES = 11,
     VARIABLE_MAX = 32 + GF_NAME_MAX,
     HEADERS_BYTES = 64 * 1024,  // all headers together, as variables; as much as
                                 //   gofer lets a task have
@@ -186,6 +187,10 @@ static gofer_status env_make(task_env *env, const gf_command *c, gofer_task *tas
     if (deadline_ms)
         snprintf(env->text[own++], VARIABLE_MAX, "GOFER_TASK_DEADLINE=%" PRId64,
             deadline_ms / 1000);
+
+    char flow[GF_ID_MAX + 1];
+    if (gf_task_flow(task, flow))
+        snprintf(env->text[own++], VARIABLE_MAX, "GOFER_FLOW=%s", flow);
 
     gf_trace trace = gf_task_trace(task);
     if (trace.parent)
