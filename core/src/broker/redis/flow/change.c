@@ -116,7 +116,7 @@ static gofer_status look(changing *g)
     for (size_t k = 0; k < count && st == GOFER_OK; k++) {
         const char *state = is[k].state;
         bool done = state && strcmp(state, gf_state_name(GF_COMPLETED)) == 0;
-        if (state && !done && strcmp(state, gf_state_name(GF_ARCHIVED)) != 0)
+        if (!is[k].sure || (state && !done && strcmp(state, gf_state_name(GF_ARCHIVED)) != 0))
             continue;
         g->seen[g->seen_count++] = (gf_rd_flow_event){ .n = steps[k], .number = -1,
             .how = done ? GF_END_DONE : state ? GF_END_ARCHIVED : GF_END_DELETED };

@@ -156,8 +156,12 @@ gofer_status gf_rd_steps_put(gf_rd_store *s, const gf_rd_flow *f, const uint32_t
 gofer_status gf_rd_steps_cancel(gf_rd_store *s, const gf_rd_flow *f, const uint32_t *steps,
     size_t count, gf_rd_mark *marks, size_t *mark_count);
 void gf_rd_step_id(const gf_rd_flow *f, uint32_t n, char out[GF_ID_MAX + 1]);
-// The words of each task's state (NULL: it is not there) and the numbers of its notices; gf_free.
-typedef struct gf_rd_seen { const char *state; int number; } gf_rd_seen;
+// The word of a task's state (NULL: it is not there), and the number of its latest notice.
+typedef struct gf_rd_seen {
+    const char *state;
+    int         number;
+    bool        sure;                  // the state is that of the number
+} gf_rd_seen;
 gofer_status gf_rd_steps_look(gf_rd_store *s, const gf_rd_flow *f, const uint32_t *steps,
     size_t count, gf_rd_seen *out);
 // What a task has left: of one that is done HMGET result gofer:error, of another HMGET msg

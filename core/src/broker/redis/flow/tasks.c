@@ -360,27 +360,40 @@ static const char *state_word(const redisReply *r)
     return gf_rd_reply_is_text(r) && gf_state_parse(r->str, &state) ? gf_state_name(state) : NULL;
 }
 
-// The number first: what the state tells is then no older than that.
+enum { NUMBER, STATE, NUMBER_AGAIN, LOOKS };
+
+// What the state tells is of the number only if that is the same before and behind: else a notice
+// of it would count a second time, when the step is open again.
+static gf_rd_seen seen_of(const gf_rd_cmd *cmds, int64_t known)
+{
+    int64_t number = gf_rd_reply_int(cmds[NUMBER].reply, known);
+    bool same = gf_rd_reply_int(cmds[NUMBER_AGAIN].reply, known) == number;
+    return (gf_rd_seen){ .state = state_word(cmds[STATE].reply),
+        .number = (int)(number % NUMBERS),
+        .sure = same };
+}
+
 gofer_status gf_rd_steps_look(gf_rd_store *s, const gf_rd_flow *f, const uint32_t *steps,
     size_t count, gf_rd_seen *out)
 {
     asking a;
     gf_rd_shards *sharded = gf_rd_shards_take(s);
-    gofer_status st = asking_begin(&a, 2 * count, count);
+    gofer_status st = asking_begin(&a, LOOKS * count, count);
     for (size_t i = 0; i < count && st == GOFER_OK; i++) {
         const char *place = place_by_id(sharded, f, steps[i]);
         gf_rd_step_id(f, steps[i], a.ids[i]);
         task_key(&a, i, place);
         gf_rd_key_of(&a.keys[i][1], place, "gofer:steps");
-        gf_rd_add(&command(&a, 2 * i, place, "HGET", a.keys[i][1].text)->args, a.ids[i]);
-        gf_rd_add(&command(&a, 2 * i + 1, place, "HGET", a.keys[i][0].text)->args, "state");
+        size_t at = LOOKS * i;
+        gf_rd_add(&command(&a, at + NUMBER, place, "HGET", a.keys[i][1].text)->args, a.ids[i]);
+        gf_rd_add(&command(&a, at + STATE, place, "HGET", a.keys[i][0].text)->args, "state");
+        gf_rd_add(&command(&a, at + NUMBER_AGAIN, place, "HGET", a.keys[i][1].text)->args,
+            a.ids[i]);
     }
     if (st == GOFER_OK && count)
         st = gf_rd_run_whole(s->net, a.cmds, a.count, gf_rd_timeout(s), GOFER_ECORRUPT);
-    for (size_t i = 0; i < count && st == GOFER_OK; i++) {
-        int64_t number = gf_rd_reply_int(a.cmds[2 * i].reply, f->runs[steps[i]] - '0');
-        out[i] = (gf_rd_seen){ state_word(a.cmds[2 * i + 1].reply), (int)(number % NUMBERS) };
-    }
+    for (size_t i = 0; i < count && st == GOFER_OK; i++)
+        out[i] = seen_of(&a.cmds[LOOKS * i], f->runs[steps[i]] - '0');
     asking_end(&a);
     gf_rd_shards_drop(sharded);
     return st;
