@@ -66,6 +66,7 @@ int main(int argc, char **argv)
     if (store_is_redis()) {
         parts[part_count++] = suite_asynq();
         parts[part_count++] = suite_sharded();
+        parts[part_count++] = suite_flows();
         parts[part_count++] = suite_turns();
     }
     size_t tests = 0, failed = 0;

@@ -38,6 +38,7 @@ suite suite_extra(void);    // histories, logs, checkpoints, headers: on every b
 suite suite_share(void);    // threads and processes: stores that can be shared
 suite suite_asynq(void);    // what Go programs, operators and full memory do to a queue: Redis only
 suite suite_sharded(void);  // queues that are spread over slots: Redis only
+suite suite_flows(void);    // flows, and what is between them and their tasks: Redis only
 suite suite_turns(void);    // tasks that run one after the other, beside Go: Redis only
 suite suite_file(void);     // what only a file can do wrong
 suite suite_full(void);     // a disk that is full: files only
