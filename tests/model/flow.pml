@@ -14,8 +14,8 @@
  * -DREMOVE_FIRST: a notice is removed before its flow is written, and nobody looks at tasks: it
  *     must fail.
  * -DNO_LOOK: nobody looks at tasks that were put, and Go's ends are not seen: it must fail.
- * -DLOOK_ONCE: who looks at a task does not see whether a notice was written meanwhile, which counts
- *     once more when the step is open again: it must fail.
+ * -DLOOK_ONCE: who looks at a task does not see whether a notice was written meanwhile, which
+ *     counts once more when the step is open again: it must fail.
  * -DNO_KEEP: a task that is done is gone, so who puts it late runs it again: it must fail.
  */
 #define N 2
