@@ -102,16 +102,14 @@ static gofer_status look(changing *g)
     gf_rd_flow *f = &g->f;
     uint32_t steps[GF_RD_FLOW_AT_ONCE];
     gf_rd_seen is[GF_RD_FLOW_AT_ONCE];
-    size_t count = 0, i = 0;
+    size_t count = 0, n = f->look_from;
     g->seen_count = 0;
     if (g->now_ms < f->look_ms || f->state > GF_FLOW_PAUSED || !has_put(f))
         return GOFER_OK;
-    for (; i < f->count && count < GF_RD_FLOW_AT_ONCE; i++) {
-        size_t n = (f->look_from + i) % f->count;
+    for (; n < f->count && count < GF_RD_FLOW_AT_ONCE; n++)
         if (gf_rd_step_is_put(f->states[n]))
             steps[count++] = (uint32_t)n;
-    }
-    bool all = i == f->count;
+    bool all = n >= f->count;            // else the rest comes at once
     gofer_status st = gf_rd_steps_look(g->s, f, steps, count, is);
     for (size_t k = 0; k < count && st == GOFER_OK; k++) {
         const char *state = is[k].state;
@@ -122,7 +120,7 @@ static gofer_status look(changing *g)
             .how = done ? GF_END_DONE : state ? GF_END_ARCHIVED : GF_END_DELETED };
         f->runs[steps[k]] = (char)('0' + is[k].number);
     }
-    f->look_from = (f->look_from + i) % f->count;
+    f->look_from = all ? 0 : n;
     int64_t rest_ms = gf_min(g->now_ms - f->changed_ms, GF_RD_FLOW_LOOK_MAX_MS);
     f->look_ms = all ? g->now_ms + gf_max(rest_ms, GF_RD_FLOW_LOOK_MS) : g->now_ms;
     f->changed = true;

@@ -377,6 +377,8 @@ gofer_status gf_rd_steps_look(gf_rd_store *s, const gf_rd_flow *f, const uint32_
     size_t count, gf_rd_seen *out)
 {
     asking a;
+    if (count == 0)
+        return GOFER_OK;
     gf_rd_shards *sharded = gf_rd_shards_take(s);
     gofer_status st = asking_begin(&a, LOOKS * count, count);
     for (size_t i = 0; i < count && st == GOFER_OK; i++) {
@@ -390,7 +392,7 @@ gofer_status gf_rd_steps_look(gf_rd_store *s, const gf_rd_flow *f, const uint32_
         gf_rd_add(&command(&a, at + NUMBER_AGAIN, place, "HGET", a.keys[i][1].text)->args,
             a.ids[i]);
     }
-    if (st == GOFER_OK && count)
+    if (st == GOFER_OK)
         st = gf_rd_run_whole(s->net, a.cmds, a.count, gf_rd_timeout(s), GOFER_ECORRUPT);
     for (size_t i = 0; i < count && st == GOFER_OK; i++)
         out[i] = seen_of(&a.cmds[LOOKS * i], f->runs[steps[i]] - '0');
@@ -403,6 +405,8 @@ gofer_status gf_rd_steps_left(gf_rd_store *s, const gf_rd_flow *f, const uint32_
     size_t count, redisReply **out)
 {
     asking a;
+    if (count == 0)
+        return GOFER_OK;
     gf_rd_shards *sharded = gf_rd_shards_take(s);
     gofer_status st = asking_begin(&a, count, count);
     for (size_t i = 0; i < count && st == GOFER_OK; i++) {
@@ -414,7 +418,7 @@ gofer_status gf_rd_steps_left(gf_rd_store *s, const gf_rd_flow *f, const uint32_
         gf_rd_add(&cmd->args, done ? "result" : "msg");
         gf_rd_add(&cmd->args, "gofer:error");
     }
-    if (st == GOFER_OK && count)
+    if (st == GOFER_OK)
         st = gf_rd_run_whole(s->net, a.cmds, a.count, gf_rd_timeout(s), GOFER_ECORRUPT);
     for (size_t i = 0; i < count && st == GOFER_OK; i++) {
         out[i] = a.cmds[i].reply;
