@@ -328,6 +328,7 @@ def test_in_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keys: str,
         command = [binary, "--url", url, "worker", "--drain", "--python", "shop:app",
                    "--python-exe", sys.executable, "--log-level", "warn"]  # fmt: skip
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
         ended = handle.wait("1m")
         assert ended.ok, (done.stderr, handle.info().steps)
         results = {name: handle.result(name) for name in ("plain", "asynchronous", "isolated")}
