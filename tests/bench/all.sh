@@ -31,7 +31,8 @@ by() {
 
 part_compare() { # gofer on both brokers beside the raw limits and other queues
     # shellcheck disable=SC2046  # words
-    $bench/run.sh --build "$build" $(by "--smoke --peer none" --quick "") --json "$out/compare.jsonl"
+    $bench/run.sh --build "$build" --json "$out/compare.jsonl" $(by \
+        "--smoke --peer none" --quick "")
 }
 
 part_live() { # a producer beside a worker, at several rates

@@ -540,7 +540,7 @@ static void a_recovery_that_is_run_again_begins_anew(void)
     store_check_sound();
 }
 
-// ---- a connection that is given up ----------------------------------------------------------------
+// ---- a connection that is given up --------------------------------------------------------------
 
 static int refuse_rollback(void *arg, int what, const char *word, const char *b, const char *d,
     const char *e)
