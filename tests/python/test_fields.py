@@ -294,6 +294,7 @@ def enqueue_all_kinds(app: gofer.Gofer) -> None:
     app.inspect.pause("still")
     app.enqueue("t", queue="orphan", tenant="acme")
     app.schedule("shared", "@daily", app.item("t", tenant="acme"))
+    app.inspect.bound("still", 1000)
     if has_limits(app):
         enqueue_limited(app)
 

@@ -558,7 +558,8 @@ GOFER_API gofer_status gofer_info_json(const gofer_info *info, char **out);
  *  active, retry, completed, archived, size (sum of the waiting and active ones), processed and
  *  failed (today, UTC), processed_total, failed_total, latency_ms (age of the oldest pending task;
  *  0: none), longest_running_ms (how long the active task has run that was taken first; 0: none, or
- *  a Go worker has it), aggregating (tasks that wait in groups, counted in size) and groups;
+ *  a Go worker has it), aggregating (tasks that wait in groups, counted in size) and groups; if the
+ *  queue is bounded max_length (gofer_client_queue_bound);
  *  archive_deleted (archived tasks that the archive's limit on Redis deleted; from 0 again after 90
  *  days without) and archive_limit (how many stay; only Redis has one);
  *  shards (of a sharded queue, for all of whose shards together these are: how many it has);

@@ -51,10 +51,10 @@ static gf_sq_queue *read_queue(gf_sq_txn *t, sqlite3_stmt *s)
         q->tail = sqlite3_column_int64(s, 1);
         q->tail = q->tail < 0 ? 0 : q->tail > tail_max ? tail_max : q->tail;
         q->paused_ms = sqlite3_column_int64(s, 2);
-        q->ranked = sqlite3_column_int(s, 3) != 0;
-        q->limited = sqlite3_column_int(s, 4) != 0;
-        q->fair = sqlite3_column_int(s, 5) != 0;
-        q->max_length = gf_sq_number(s, 6);
+        q->ranked = sqlite3_column_int(s, GF_SQ_QUEUE_RANKED) != 0;
+        q->limited = sqlite3_column_int(s, GF_SQ_QUEUE_LIMITED) != 0;
+        q->fair = sqlite3_column_int(s, GF_SQ_QUEUE_FAIR) != 0;
+        q->max_length = gf_sq_number(s, GF_SQ_QUEUE_LENGTH);
         for (int i = 0; i < GF_STATE_COUNT; i++)
             q->count[i] = gf_sq_number(s, GF_SQ_QUEUE_COUNTS + i);
         const char *name = gf_sq_name(s, GF_SQ_QUEUE_COUNTS + GF_STATE_COUNT);

@@ -50,7 +50,13 @@ enum {
 
 // In GF_SQL_QUEUE_NAMED and _NUMBERED the first of the counts, which are in the
 // order of the states.
-enum { GF_SQ_QUEUE_COUNTS = 7 };
+enum {
+    GF_SQ_QUEUE_RANKED = 3,
+    GF_SQ_QUEUE_LIMITED = 4,
+    GF_SQ_QUEUE_FAIR = 5,
+    GF_SQ_QUEUE_LENGTH = 6,
+    GF_SQ_QUEUE_COUNTS = 7
+};
 
 typedef enum gf_sql {
     GF_SQL_BEGIN,

@@ -171,7 +171,7 @@ static bool is_ranked(gf_sq_conn *c, int64_t qid)
 {
     sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_QUEUE_NUMBERED);
     gf_sq_bind_int(c, s, 1, qid);
-    bool ranked = gf_sq_row(c, s) && sqlite3_column_int(s, GF_SQ_QUEUE_COUNTS - 3) != 0;
+    bool ranked = gf_sq_row(c, s) && sqlite3_column_int(s, GF_SQ_QUEUE_RANKED) != 0;
     gf_sq_done(s);
     return ranked;
 }
