@@ -48,7 +48,7 @@ enum {
     GF_SQ_COL_GROUP
 };
 
-// In GF_SQL_QUEUE_NAMED and _NUMBERED the first of the counts, which are in the
+// Columns of GF_SQL_QUEUE_NAMED and _NUMBERED; the counts are in the
 // order of the states.
 enum {
     GF_SQ_QUEUE_RANKED = 3,
