@@ -115,7 +115,7 @@ static gofer_status read_body(putting *p, size_t i, int64_t now_ms)
     gf_message *m = &((gf_wire_task *)p->decoded[i])->message;
     m->queue = step->queue;
     m->id = p->ids[i];
-    p->items[i] = (gf_put){ .message = m,
+    p->items[i] = (gf_put){ .message = m, .unbounded = true,
         .run_at_ms = step->delay_ms > 0 ? now_ms + step->delay_ms : step->run_at_ms };
     p->places[i] = place_of(p->sharded, step->queue, &p->items[i]);
     return GOFER_OK;
