@@ -78,6 +78,19 @@ def test_every_act_is_noted(store, web, ann):
     ]
     if store("limit", "ls", code=None).code == 0:      # not every store has limits
         done += done_of_limits
+    done_of_flows = [
+        ("POST", "/api/v1/flows", {"id": "f", "steps": [{"name": "s", "type": "x"}]}, "flow.start",
+         {"target": "f", **ok}),
+        ("POST", "/api/v1/flows/f/pause", None, "flow.pause", {"target": "f", **ok}),
+        ("POST", "/api/v1/flows/f/unpause", None, "flow.unpause", {"target": "f", **ok}),
+        ("POST", "/api/v1/flows/f/cancel", None, "flow.cancel", {"target": "f", **ok}),
+        ("POST", "/api/v1/flows/f/retry", {"step": "s"}, "flow.retry", {"target": "f", **ok}),
+    ]
+    tenant, of_tenant = "/api/v1/queues/mail/tenants/acme", {"queue": "mail", "target": "acme", **ok}
+    done += done_of_flows + [
+        ("PUT", tenant, {"weight": 4}, "tenant.put", of_tenant),
+        ("DELETE", tenant, None, "tenant.delete", of_tenant),
+    ]
     for method, path, body, act, wanted in done:
         assert web(path, method, body, token=ann).status == (
             409 if wanted["outcome"] == "ESTATE" else 200), path
