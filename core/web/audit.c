@@ -184,11 +184,10 @@ void web_audit_call(web_audit *a, const char *act, const web_call *call)
 {
     const web_deed *deed = &call->deed;
     bool ok = call->reply.status / 100 == 2;
-    const char *queue = deed->queue[0] ? deed->queue : web_path_word(call, "queue"),
-               *id = web_path_word(call, "id");
-    const char *target = deed->target[0] ? deed->target : id ? id : queue;
-    for (size_t i = 0; i < call->path_count && !target; i++)
-        target = call->path[i].value;
+    const char *queue = deed->queue[0] ? deed->queue : web_path_word(call, "queue");
+    const char *target = deed->target[0] ? deed->target : queue;
+    if (!deed->target[0] && call->path_count > 0)  // the last word is the nearest to what is meant
+        target = call->path[call->path_count - 1].value;
     audit_note n = { .actor = call->who, .via = "web",
         .address = call->address && *call->address ? call->address : NULL, .act = act,
         .queue = queue, .target = target, .status = ok ? GOFER_OK : call->failed,

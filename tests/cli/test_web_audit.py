@@ -86,7 +86,8 @@ def test_every_act_is_noted(store, web, ann):
         ("POST", "/api/v1/flows/f/cancel", None, "flow.cancel", {"target": "f", **ok}),
         ("POST", "/api/v1/flows/f/retry", {"step": "s"}, "flow.retry", {"target": "f", **ok}),
     ]
-    tenant, of_tenant = "/api/v1/queues/mail/tenants/acme", {"queue": "mail", "target": "acme", **ok}
+    tenant = "/api/v1/queues/mail/tenants/acme"
+    of_tenant = {"queue": "mail", "target": "acme", **ok}
     done += done_of_flows + [
         ("PUT", tenant, {"weight": 4}, "tenant.put", of_tenant),
         ("DELETE", tenant, None, "tenant.delete", of_tenant),

@@ -178,7 +178,7 @@ static void steps_of_a_flow_are_not_refused(void)
     bound(b, "q", 1);
     REQUIRE_OK(b->ops->flows->start(b, &plan));
     relay(b);
-    if (store_is_redis()) {              // what follows is put by relay, elsewhere by the end itself
+    if (store_is_redis()) {              // what follows is put by relay, else by the end itself
         drain_expecting(b, "q", "a f:0 f:1");
         relay(b);
         drain_expecting(b, "q", "f:2");
