@@ -161,12 +161,18 @@ Part = Union[Item, Step, Plan]
 
 def chain(*parts: Part | Iterable[Part]) -> Plan:
     """Parts that run one after the other: each when all of the part before it is done. A group and
-    a step behind it is what Celery calls a chord."""
+    a step behind it is what Celery calls a chord. InvalidArgument: two parts of which one comes
+    after the other have more links (200,000) than a flow may have."""
     nodes: list[_Node] = []
     ends: list[int] = []
     for part in _parts(parts):
         plan = _plan_of(part)
         base, first = len(nodes), plan.first()
+        if len(ends) * len(first) > lib.GOFER_FLOW_LINKS_MAX:
+            raise InvalidArgument(
+                f"{len(first)} steps that each come after {len(ends)} are more than"
+                f" {lib.GOFER_FLOW_LINKS_MAX} links: put a step between the two"
+            )
         for at, node in enumerate(plan._nodes):
             more = [(end, node.step.rule) for end in ends] if at in first else ()
             nodes.append(node.moved(base, more))
@@ -222,12 +228,17 @@ def _base(type: str) -> str:
 
 def _shorter(name: str, after: Mapping[str, Rule], names: Sequence[str]) -> dict[str, Rule]:
     """The same with "count-*" in the place of all steps that are called so."""
+    prefixes = {word.rpartition("-")[0] + "-" for word in after}
+    alike: dict[str, Optional[Rule]] = {}
+    # Where even these are too many nothing is short enough, and it is not tried.
+    for prefix in prefixes if len(prefixes) <= lib.GOFER_FLOW_AFTER_MAX else ():
+        meant = [each for each in names if each.startswith(prefix)] if len(prefix) > 1 else []
+        rules = {after.get(each) for each in meant}
+        alike[prefix] = rules.pop() if len(meant) > 1 and len(rules) == 1 else None
     result: dict[str, Rule] = {}
     for word, rule in after.items():
         prefix = word.rpartition("-")[0] + "-"
-        meant = {each for each in names if each.startswith(prefix)}
-        alike = all(after.get(each) == rule for each in meant)
-        result[f"{prefix}*" if len(prefix) > 1 and alike and len(meant) > 1 else word] = rule
+        result[f"{prefix}*" if alike.get(prefix) == rule else word] = rule
     if len(result) > lib.GOFER_FLOW_AFTER_MAX:
         raise InvalidArgument(
             f"step '{name}' comes after {len(after)} others: give these names that begin alike, as"

@@ -99,9 +99,24 @@ def test_a_fan_in_of_many_is_one_word(memory: gofer.Gofer) -> None:
     parts = [memory.item("count", number) for number in range(500)]
     joined = chain(memory.item("begin"), group(parts), memory.item("join"))
     assert after(joined)["join"] == {"count-*": "success"}
+    mixed = flow(joined, step(memory.item("x"), "count-x"))     # which it does not come after
+    with pytest.raises(gofer.InvalidArgument, match="begin alike"):
+        list(mixed.placed())
     with pytest.raises(gofer.InvalidArgument, match="begin alike"):
         # the first is called as the others are, and is none of those
         list(chain(parts[0], group(parts[1:]), memory.item("join")).placed())
+
+
+def test_a_fan_in_of_all_that_a_flow_may_have_takes_no_time(memory: gofer.Gofer) -> None:
+    # Where each is compared with each this takes minutes.
+    parts = [memory.item("count")] * 9998
+    joined = chain(memory.item("begin"), group(parts), memory.item("join"))
+    assert after(joined)["join"] == {"count-*": "success"}
+    names = [step(each, f"{number}-x") for number, each in enumerate(parts)]
+    with pytest.raises(gofer.InvalidArgument, match="begin alike"):
+        list(chain(group(names), memory.item("join")).placed())
+    with pytest.raises(gofer.InvalidArgument, match="put a step between"):
+        chain(group(parts[:500]), group(parts[:500]))
 
 
 # ---- app.flows ----------------------------------------------------------------------------------
