@@ -151,6 +151,29 @@ static void what_is_not_in_line_is_not_refused(void)
     store_close(b);
 }
 
+static void one_that_stands_before_all_counts_once(void)
+{
+    static const char *const tenants[] = { NULL, "acme" };
+    for (size_t i = 0; i < COUNT(tenants); i++) {
+        char room[LIMIT_ROOM];
+        gf_broker *b = store_open();
+        gf_message first = message("q", "first"), second = message("q", "second"),
+                   third = message("q", "third");
+        gf_message *const all[] = { &first, &second, &third };
+        for (size_t k = 0; k < COUNT(all) && !tenants[i]; k++)
+            set_priority(all[k], 5, room);
+        for (size_t k = 0; k < COUNT(all) && tenants[i] && b->ops->tenants; k++)
+            set_tenant(all[k], tenants[i], room);
+        bound(b, "q", 2);
+        CHECK_OK(put_message(b, &first, 0));
+        CHECK_OK(put_message(b, &second, 0));
+        CHECK_STATUS(put_message(b, &third, 0), GOFER_EFULL);
+        CHECK_INT(queue_number(b, "q", "pending"), 2);
+        drain_expecting(b, "q", "first second");
+        store_close(b);
+    }
+}
+
 static void relay(gf_broker *b)
 {
     size_t done = 1;
@@ -233,6 +256,7 @@ static const check_test tests[] = {
     TEST(of_a_batch_those_go_in_that_fit),
     TEST(a_repeat_is_fine_in_a_full_queue),
     TEST(all_that_waits_in_line_counts),
+    TEST(one_that_stands_before_all_counts_once),
     TEST(what_is_not_in_line_is_not_refused),
     TEST(steps_of_a_flow_are_not_refused),
     TEST(what_replaces_is_not_one_more),
