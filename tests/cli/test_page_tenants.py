@@ -10,7 +10,7 @@ def test_tenants_of_a_queue_are_shown_and_weighed(admin, gofer):
     admin.open("/queues/default", "default")
     admin.sees("Tenants")
     admin.click("Change", 'tr[data-key="acme"]')
-    admin.type("So many of its tasks for one of another: ", "7")
+    admin.type("So many of its tasks for one of another:", "7")
     admin.click("Set it")
     until(lambda: gofer.json("tenant", "show", "acme")["items"][0]["weight"] == 7, "the weight")
     admin.open("/queues/default/tasks/one", "one")
