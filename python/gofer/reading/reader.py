@@ -329,6 +329,17 @@ def literal_reader(values: tuple[Any, ...]) -> Reader:
     return read
 
 
+def lacks(made: Any, value: Any) -> bool:
+    """Is this a flag without some of the bits that it was to have? Python before 3.11.4 leaves out
+    those that no member has, later ones where the class says boundary=CONFORM."""
+    return (
+        isinstance(made, enum.Flag)
+        and isinstance(value, int)
+        and bool(value >= 0 and value & ~made.value)
+        and (sys.version_info < (3, 11, 4) or getattr(made, "_boundary_", None) is not enum.CONFORM)
+    )
+
+
 def enum_reader(kind: type[enum.Enum]) -> Reader:
     """By the values as they are written: a member whose value is a date is found by its text."""
     from ..payload import JsonCodec
@@ -357,7 +368,9 @@ def enum_reader(kind: type[enum.Enum]) -> Reader:
             if written == value:
                 return member
         if open_ended and not isinstance(value, bool):
-            return made_by(kind, value)
+            made = made_by(kind, value)
+            if not lacks(made, value):
+                return made
         names = [shown(each) for _, each in list(by_value)[:8]]
         raise wrong(f"a {kind.__name__} ({', '.join(names)})", value)
 
