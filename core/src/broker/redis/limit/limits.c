@@ -66,25 +66,13 @@ static const char *queue_of(const char *name)
     return strncmp(name, GF_LIMIT_QUEUE, front) == 0 ? name + front : NULL;
 }
 
-static gofer_status check_unsharded(gf_rd_store *s, const char *queue)
-{
-    gf_rd_shards *all = gf_rd_shards_take(s);
-    bool sharded = gf_rd_sharded_of(all, queue) != NULL;
-    gf_rd_shards_drop(all);
-    return sharded
-        ? gf_fail(GOFER_EUNSUPPORTED,
-            "the queue '%s' is sharded: its slots are on servers of their own, and nobody counts "
-            "them together", queue)
-        : GOFER_OK;
-}
-
 static gofer_status flag_queue(gf_rd_store *s, const char *queue)
 {
     static const char *const rests[] = { GF_RD_KEYS_FLAG_QUEUE(GF_RD_REST) };
     gf_rd_key keys[COUNT_OF(rests)], hash;
     gf_rd_cmd cmd;
     int64_t done;
-    gofer_status st = check_unsharded(s, queue);
+    gofer_status st = gf_rd_check_unsharded(s, queue, GF_RD_UNCOUNTED);
     if (st != GOFER_OK)
         return st;
     gf_rd_limits_key(s, queue, &hash);

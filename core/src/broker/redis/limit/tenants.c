@@ -23,17 +23,8 @@ static const gf_rd_script page_script = {
 
 static gofer_status begin(gf_rd_store *s, const char *queue)
 {
-    gofer_status st = gf_rd_check(s);
-    if (st != GOFER_OK)
-        return st;
-    gf_rd_shards *all = gf_rd_shards_take(s);
-    bool sharded = gf_rd_sharded_of(all, queue) != NULL;
-    gf_rd_shards_drop(all);
-    return sharded
-        ? gf_fail(GOFER_EUNSUPPORTED,
-            "the queue '%s' is sharded: in each of its slots tenants share by themselves, and none "
-            "has a weight", queue)
-        : GOFER_OK;
+    return gf_rd_check_unsharded(s, queue,
+        "in each of its slots tenants share by themselves, and none has a weight");
 }
 
 // ---- weights ------------------------------------------------------------------------------------

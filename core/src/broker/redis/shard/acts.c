@@ -193,15 +193,8 @@ gofer_status gf_rd_sharded_pause(gf_broker *b, const char *queue, bool paused)
 // The shards have no common length that a put could know.
 gofer_status gf_rd_sharded_bound(gf_broker *b, const char *queue, int64_t max_length)
 {
-    gf_rd_shards *all;
-    gf_rd_sharded *q;
-    gofer_status st = begin(b, queue, &all, &q);
-    if (!q)
-        return st == GOFER_OK ? gf_rd_queue_bound(b, queue, max_length) : st;
-    gf_rd_shards_drop(all);
-    return gf_fail(GOFER_EUNSUPPORTED,
-        "the queue '%s' is sharded: its slots are on servers of their own, and nobody counts them "
-        "together", queue);
+    gofer_status st = gf_rd_check_unsharded((gf_rd_store *)b, queue, GF_RD_UNCOUNTED);
+    return st == GOFER_OK ? gf_rd_queue_bound(b, queue, max_length) : st;
 }
 
 static gofer_status may_delete(gf_broker *b, const gf_rd_sharded *q, bool force)

@@ -49,6 +49,9 @@ void         gf_rd_shards_close(gf_rd_store *s);
 // One reference more; NULL: there are no sharded queues, or nobody could tell.
 gf_rd_shards *gf_rd_shards_take(gf_rd_store *s);
 void          gf_rd_shards_drop(gf_rd_shards *all);     // NULL is fine
+// For what a sharded queue cannot have: EUNSUPPORTED, and why.
+#define GF_RD_UNCOUNTED "its slots are on servers of their own, and nobody counts them together"
+gofer_status gf_rd_check_unsharded(gf_rd_store *s, const char *queue, const char *why);
 // Asked now, whatever is known. The version is 0 and there are none: nobody has declared any.
 gofer_status  gf_rd_shards_read(gf_rd_store *s, gf_rd_shards **out);
 // The version of what is known now, without asking.

@@ -70,6 +70,18 @@ gf_rd_sharded *gf_rd_sharded_of(const gf_rd_shards *all, const char *queue)
     return slot && slot->number == 0 ? slot->of : NULL;
 }
 
+gofer_status gf_rd_check_unsharded(gf_rd_store *s, const char *queue, const char *why)
+{
+    gofer_status st = gf_rd_check(s);
+    if (st != GOFER_OK)
+        return st;
+    gf_rd_shards *all = gf_rd_shards_take(s);
+    bool sharded = gf_rd_sharded_of(all, queue) != NULL;
+    gf_rd_shards_drop(all);
+    return sharded ? gf_fail(GOFER_EUNSUPPORTED, "the queue '%s' is sharded: %s", queue, why)
+                   : GOFER_OK;
+}
+
 const char *gf_rd_shards_shown(const gf_rd_shards *all, const char *slot)
 {
     const gf_rd_slot_name *its = gf_rd_shards_slot(all, slot);
