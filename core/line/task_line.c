@@ -439,7 +439,7 @@ static bool take_member(task_line *line, const char *key, gf_json value, char *w
 
 // Bit of a member in a line's set of those given; 0, with the reason in why: there
 // is none of this name.
-static uint32_t member_bit(const char *name, char *why)
+static uint64_t member_bit(const char *name, char *why)
 {
     static const char *const known[] = { "type", "payload", "queue", "id", "in", "at", "retry",
         "timeout", "deadline", "retention", "headers", "unique", "unique_key", "unique_until",
@@ -447,10 +447,10 @@ static uint32_t member_bit(const char *name, char *why)
         "priority", "limits", "limit_cost", "debounce", "max_wait", "debounce_key",
         "debounce_mode", "replace", "ordered", "ordered_dead", "tenant", "plain" };
     enum { KNOWN = sizeof known / sizeof *known };
-    _Static_assert(KNOWN <= 32, "a bit for each");
+    _Static_assert(KNOWN <= 64, "a bit for each");
     for (size_t i = 0; i < KNOWN; i++)
         if (strcmp(name, known[i]) == 0)
-            return UINT32_C(1) << i;
+            return UINT64_C(1) << i;
     const char *near = gf_meant(name, known, KNOWN);
     snprintf(why, TASK_LINE_WHY, "there is no member '%.60s'%s%s%s", name,
         near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
@@ -458,7 +458,7 @@ static uint32_t member_bit(const char *name, char *why)
 }
 
 // *given: the members before.
-static bool take_named(task_line *line, gf_json key, gf_json value, uint32_t *given, char *why)
+static bool take_named(task_line *line, gf_json key, gf_json value, uint64_t *given, char *why)
 {
     char *name = NULL;
     if (!is_text(key)) {
@@ -467,7 +467,7 @@ static bool take_named(task_line *line, gf_json key, gf_json value, uint32_t *gi
     }
     if (!take_text(key, "", &name, why))
         return false;
-    uint32_t bit = member_bit(name, why);
+    uint64_t bit = member_bit(name, why);
     bool taken = false;
     if (*given & bit)
         snprintf(why, TASK_LINE_WHY, "the member '%.60s' is given twice", name);
@@ -520,7 +520,7 @@ bool task_line_read(task_line *line, const char *text, size_t size, char why[TAS
             text, size > 60 ? "..." : "");
         return false;
     }
-    uint32_t given = 0;
+    uint64_t given = 0;
     for (s = gf_json_inside(whole); gf_json_member(&s, &key, &value);)
         if (!take_named(line, key, value, &given, why))
             return false;
