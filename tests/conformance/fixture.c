@@ -56,6 +56,33 @@ bool store_heard(bool heard)
     return heard;
 }
 
+static gf_listener *listening[4];
+
+gf_listener *listener_new(gf_broker *b, bool sums)
+{
+    size_t at = 0;
+    while (at < COUNT(listening) && listening[at])
+        at++;
+    REQUIRE(at < COUNT(listening));
+    REQUIRE_OK(b->ops->live->listener_open(b, sums, &listening[at]));
+    return listening[at];
+}
+
+void listener_end(gf_listener *l)
+{
+    for (size_t i = 0; i < COUNT(listening); i++)
+        if (listening[i] == l)
+            listening[i] = NULL;
+    l->broker->ops->live->listener_close(l);
+}
+
+void listeners_end(void)
+{
+    for (size_t i = 0; i < COUNT(listening); i++)
+        if (listening[i])
+            listener_end(listening[i]);
+}
+
 bool store_sees_death(void)
 {
     return !store_is_redis();

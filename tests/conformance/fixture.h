@@ -43,6 +43,11 @@ gf_broker *store_again(void);
 const char *store_url(void);
 const char *store_path(void);
 void store_close(gf_broker *b);
+// A listener, which a test that is given up leaves to listeners_end: as long as one listens, all
+// that comes later sees somebody who wants events.
+gf_listener *listener_new(gf_broker *b, bool sums);
+void listener_end(gf_listener *l);
+void listeners_end(void);
 // Removes what the test's store left on the disk.
 void store_remove(void);
 // The stores opened from now on wait long for an answer: for tens of megabytes on a busy machine.

@@ -19,6 +19,7 @@ static check_ending run(const check_test *test, bool *gave_up)
     bool again = getenv("GOFER_TEST_FAILOVER") != NULL;
     for (;;) {
         check_ending end = check_run(test);
+        listeners_end();
         store_remove();
         raw_servers_move_on();                          // it may have ended before it did this
         if (end != CHECK_FAILED || !again)

@@ -26,16 +26,9 @@ static bool becomes_want(gf_broker *b, gf_events_want want)
     return store_heard(b->ops->live->events_wanted(b) == want);
 }
 
-static gf_listener *listen_as(gf_broker *b, bool sums)
-{
-    gf_listener *l = NULL;
-    REQUIRE_OK(b->ops->live->listener_open(b, sums, &l));
-    return l;
-}
-
 static gf_listener *listen_to(gf_broker *b)
 {
-    return listen_as(b, false);
+    return listener_new(b, false);
 }
 
 static void check_next(gf_broker *b, gf_listener *l, const char *want)
@@ -68,7 +61,7 @@ static void a_listener_hears_what_is_told(void)
     for (size_t i = 0; i < COUNT(records); i++)
         check_next(b, l, records[i]);
     CHECK_STATUS(b->ops->live->listener_next(l, 1, &record, &lost), GOFER_ETIMEOUT);
-    b->ops->live->listener_close(l);
+    listener_end(l);
     CHECK(becomes_want(other, GF_EVENTS_NONE));
     if (other != b)
         gf_broker_close(other);
@@ -84,12 +77,12 @@ static void all_listeners_hear(void)
     CHECK_OK(b->ops->live->events_publish(b, &record, 1));
     for (int i = 0; i < 3; i++)
         check_next(b, l[i], record);
-    b->ops->live->listener_close(l[0]);
+    listener_end(l[0]);
     CHECK_OK(b->ops->live->events_publish(b, &record, 1));
     check_next(b, l[1], record);
     check_next(b, l[2], record);
-    b->ops->live->listener_close(l[1]);
-    b->ops->live->listener_close(l[2]);
+    listener_end(l[1]);
+    listener_end(l[2]);
     b->ops->live->listener_close(NULL);
     store_close(b);
 }
@@ -129,7 +122,7 @@ static void a_slow_listener_is_told_how_many_it_lost(void)
     CHECK(told_last);
     (void)store_heard(heard + missed == MANY + 1);   // what is lost with a server is not counted
     CHECK_INT(heard + missed, MANY + 1);
-    b->ops->live->listener_close(l);
+    listener_end(l);
     store_close(b);
 }
 
@@ -138,18 +131,18 @@ static void one_who_wants_all_is_told_all(void)
 {
     gf_broker *b = open_or_skip(), *other = store_is_shared() ? store_again() : b;
     const char *record = "event=done\tid=t\tmore:7";
-    gf_listener *sums = listen_as(b, true);
+    gf_listener *sums = listener_new(b, true);
     CHECK(becomes_want(other, GF_EVENTS_SUMS));
-    gf_listener *all = listen_as(b, false), *more_sums = listen_as(b, true);
+    gf_listener *all = listener_new(b, false), *more_sums = listener_new(b, true);
     CHECK(becomes_want(other, GF_EVENTS_ALL));
     CHECK_OK(other->ops->live->events_publish(other, &record, 1));
     check_next(b, sums, record);
     check_next(b, all, record);
     check_next(b, more_sums, record);
-    b->ops->live->listener_close(all);
+    listener_end(all);
     CHECK(becomes_want(other, GF_EVENTS_SUMS));
-    b->ops->live->listener_close(sums);
-    b->ops->live->listener_close(more_sums);
+    listener_end(sums);
+    listener_end(more_sums);
     if (other != b)
         gf_broker_close(other);
     store_close(b);
@@ -189,15 +182,15 @@ static bool older_worker_sees_a_listener(gf_broker *b)
 static void an_older_listener_is_told_each_event(void)
 {
     gf_broker *b = open_or_skip();
-    gf_listener *first = listen_as(b, true);         // leaves its place on SQLite to the older one
+    gf_listener *first = listener_new(b, true);      // leaves its place on SQLite to the older one
     CHECK(becomes_want(b, GF_EVENTS_SUMS));
-    b->ops->live->listener_close(first);
+    listener_end(first);
     older_listens(b);
-    gf_listener *sums = listen_as(b, true);
+    gf_listener *sums = listener_new(b, true);
     CHECK(becomes_want(b, GF_EVENTS_ALL));
     older_leaves(b);
     CHECK(becomes_want(b, GF_EVENTS_SUMS));
-    b->ops->live->listener_close(sums);
+    listener_end(sums);
     store_close(b);
 }
 
@@ -205,14 +198,14 @@ static void an_older_worker_sees_who_wants_sums(void)
 {
     gf_broker *b = open_or_skip();
     const char *record = "event=done\tid=t";          // without `more`
-    gf_listener *sums = listen_as(b, true);
+    gf_listener *sums = listener_new(b, true);
     int64_t end_ms = gf_mono_ms() + PATIENCE_MS;
     while (!older_worker_sees_a_listener(b) && gf_mono_ms() < end_ms)
         gf_sleep_us(5000);
     CHECK(store_heard(older_worker_sees_a_listener(b)));
     CHECK_OK(b->ops->live->events_publish(b, &record, 1));
     check_next(b, sums, record);
-    b->ops->live->listener_close(sums);
+    listener_end(sums);
     store_close(b);
 }
 
