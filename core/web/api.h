@@ -73,6 +73,11 @@ void web_api_tenant(web_call *call);
 void web_api_tenant_put(web_call *call);
 void web_api_tenant_delete(web_call *call);
 
+// ---- api_types.c
+void web_api_types_paused(web_call *call);
+void web_api_type_pause(web_call *call);
+void web_api_type_unpause(web_call *call);
+
 // ---- api_audit.c
 void web_api_audit(web_call *call);
 

@@ -81,6 +81,17 @@ class QueueInfo:
 
 
 @dataclass(frozen=True)
+class PausedType:
+    """A type of which no task is taken."""
+
+    type: str = text_of("type")
+    """The type, or a prefix and "*": all types that begin so."""
+    paused_at: datetime = time_of("paused_at_ms")
+    waiting: int = number_of("waiting")
+    """So many of its tasks were next in line and wait; others may stand in line behind them."""
+
+
+@dataclass(frozen=True)
 class Attempt:
     """One of the latest attempts of a task."""
 
@@ -674,6 +685,23 @@ class Inspector:
         producers at once. Repeating is fine. Unsupported: the queue is sharded."""
         with self._client() as client:
             client.queue_bound(queue, max_length or 0)
+
+    def pause_type(self, type: str) -> None:
+        """Stop the taking of tasks of a type (or a prefix and "*"), in whatever queue; those that
+        run go on, and those of other types, too. It is kept in the broker and holds for all of
+        gofer's workers. Repeating is fine."""
+        with self._client() as client:
+            client.type_pause(type)
+
+    def unpause_type(self, type: str) -> None:
+        """The end of that, by the name that was paused."""
+        with self._client() as client:
+            client.type_unpause(type)
+
+    def paused_types(self) -> list[PausedType]:
+        """The types that are paused, by their names."""
+        with self._client() as client:
+            return [read(PausedType, record) for record in client.types_paused()]
 
     def delete_queue(self, queue: str, *, force: bool = False) -> None:
         """Remove a queue. WrongState: it has active tasks or, without `force`, any."""

@@ -93,6 +93,12 @@ def act_on_entries(run, folder):
     run("cron rm", "nightly", "none", code=3)
 
 
+def act_on_types(run):
+    run("type pause", "mail:*", "a*b", code=2)
+    run("type ls")
+    run("type unpause", "mail:*")
+
+
 def act_on_tenants(run):
     run("tenant put", "acme", "--weight", "2")
     run("tenant ls")
@@ -210,6 +216,7 @@ def test_what_every_command_prints(store, tmp_path):
     look(run)
     act_on_entries(run, tmp_path)
     act_on_limits(run)
+    act_on_types(run)
     act_on_flows(run)
     rekey(run)
     act_on_tenants(run)

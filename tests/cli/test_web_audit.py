@@ -91,6 +91,9 @@ def test_every_act_is_noted(store, web, ann):
     done += done_of_flows + [
         ("PUT", tenant, {"weight": 4}, "tenant.put", of_tenant),
         ("DELETE", tenant, None, "tenant.delete", of_tenant),
+        ("POST", "/api/v1/types/mail%3A*/pause", None, "type.pause", {"target": "mail:*", **ok}),
+        ("POST", "/api/v1/types/mail%3A*/unpause", None, "type.unpause",
+         {"target": "mail:*", **ok}),
     ]
     for method, path, body, act, wanted in done:
         assert web(path, method, body, token=ann).status == (

@@ -16,6 +16,7 @@ suite suite_keep(void);     // leases, recovery, schedules, waiting, workers: on
 suite suite_priority(void); // in which order tasks with a priority are taken: on every broker
 suite suite_limit(void);    // how many tasks of a key may run: on every broker that has limits
 suite suite_tenant(void);   // tenants that share a queue: on every broker
+suite suite_types(void);    // types that are paused: on every broker
 suite suite_ordered(void);  // tasks that run one after the other: on every broker that has limits
 suite suite_flow(void);     // steps that come after one another: on every broker that has flows
 suite suite_suspects(void); // who is charged with the death of a worker: on every broker

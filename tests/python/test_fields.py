@@ -48,7 +48,7 @@ CLASSES: dict[type, str] = {
     gofer.TypeFigures: "worker_type", gofer.CallFigures: "worker_call",
     gofer.TimeCount: "time_count", gofer.Limit: "limit", gofer.LimitKey: "limit_key",
     gofer.FlowInfo: "flow", gofer.FlowStep: "flow_step",
-    gofer.Tenant: "tenant",
+    gofer.Tenant: "tenant", gofer.PausedType: "paused_type",
 }  # fmt: skip
 # Python has a generic page of its own, does not migrate and does not rekey.
 WITHOUT_CLASS = {"task_page", "migrated", "migrated_entries", "rekeyed"}
@@ -295,6 +295,7 @@ def enqueue_all_kinds(app: gofer.Gofer) -> None:
     app.enqueue("t", queue="orphan", tenant="acme")
     app.schedule("shared", "@daily", app.item("t", tenant="acme"))
     app.inspect.bound("still", 1000)
+    app.inspect.pause_type("stopped:*")
     if has_limits(app):
         enqueue_limited(app)
 

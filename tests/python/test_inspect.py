@@ -1,6 +1,6 @@
 """Looking at queues and tasks and acting on them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +175,18 @@ def test_a_bounded_queue_refuses(app: gofer.Gofer) -> None:
     app.inspect.bound("new", None)
     assert app.inspect.queue("new").max_length is None
     app.enqueue("t", queue="new")
+
+
+def test_a_type_is_paused(app: gofer.Gofer) -> None:
+    app.inspect.pause_type("mail:*")
+    app.inspect.pause_type("mail:*")
+    (paused,) = app.inspect.paused_types()
+    assert (paused.type, paused.waiting) == ("mail:*", 0)
+    assert paused.paused_at <= datetime.now(timezone.utc)
+    app.inspect.unpause_type("mail:*")
+    assert app.inspect.paused_types() == []
+    with pytest.raises(gofer.InvalidArgument, match="before its end"):
+        app.inspect.pause_type("a*b")
 
 
 def test_a_file_has_one_shard(app: gofer.Gofer) -> None:

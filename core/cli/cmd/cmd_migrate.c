@@ -44,6 +44,7 @@ typedef struct trip {
     char                reason[400];
     int64_t             shown_ms;
     int                 from_was_paused, to_was_paused;
+    int64_t             max_length;        // of FROM's; 0: it is not bounded
 } trip;
 
 typedef struct sums {
@@ -72,6 +73,7 @@ static int read_queue(trip *t)
     t->waiting = waiting_in(queue);
     t->active = gofer_info_int(queue, "active", 0);
     t->from_was_paused = (int)gofer_info_int(queue, "paused", 0);
+    t->max_length = gofer_info_int(queue, "max_length", 0);
     if (gofer_info_int(queue, "archived", 0) > 9999 && strncmp(t->c->words[1], "redis", 5) == 0)
         cli_note(t->c,
             "%s: Redis keeps at most 9,999 archived tasks of a queue, for 90 days: older ones will "
@@ -208,11 +210,24 @@ static int unpause_both(trip *t)
     return st == GOFER_OK ? CLI_OK : cli_fail_status(t->c, st, NULL);
 }
 
+// As the queue is in FROM. One that is sharded in TO has no length.
+static int bound(trip *t)
+{
+    if (!t->max_length)
+        return CLI_OK;
+    gofer_status st = gofer_client_queue_bound(t->to, t->queue, t->max_length);
+    if (st == GOFER_EUNSUPPORTED)
+        cli_note(t->c, "%s is not bounded in TO: %s", t->queue, gofer_error_last());
+    return st == GOFER_OK || st == GOFER_EUNSUPPORTED ? CLI_OK : cli_fail_status(t->c, st, NULL);
+}
+
 static int travel(trip *t)
 {
     int code = pause_both(t);
     if (code == CLI_OK)
         code = t->args->copy ? copy_all(t) : move_all(t);
+    if (code == CLI_OK)
+        code = bound(t);
     if (code == CLI_OK)
         return unpause_both(t);
     if (code != CLI_USAGE)
@@ -336,6 +351,26 @@ static int migrate_entries(cli *c, const migrate_args *args, gofer_client *from,
     return left ? CLI_CONFLICT : CLI_OK;
 }
 
+// ---- paused types -------------------------------------------------------------------------
+
+// Before the first task comes, for it may be of one. In FROM they stay.
+static int pause_types(cli *c, gofer_client *from, gofer_client *to)
+{
+    gofer_info *types = NULL;
+    gofer_status st = gofer_client_types_paused(from, &types);
+    if (st == GOFER_EUNSUPPORTED)
+        return CLI_OK;
+    size_t count = st == GOFER_OK ? gofer_info_count(types) : 0;
+    for (size_t i = 0; i < count && st == GOFER_OK; i++)
+        st = gofer_client_type_pause(to, gofer_info_text(gofer_info_at(types, i), "type"));
+    gofer_info_free(types);
+    if (st != GOFER_OK)
+        return cli_fail_status(c, st, NULL);
+    if (count)
+        cli_note(c, "paused types that are paused in TO as well: %zu", count);
+    return CLI_OK;
+}
+
 // ---- all queues ---------------------------------------------------------------------------
 
 // In both stores: in each with the other's name.
@@ -432,6 +467,8 @@ static int run(cli *c, const void *arguments)
     if (code == CLI_OK)
         code = cli_open(c, &to, 0);
     journey j = { .c = c, .args = args, .from = from, .to = to };
+    if (code == CLI_OK && !args->queues.count && !args->dry_run)
+        code = pause_types(c, from, to);
     if (code == CLI_OK)
         code = args->queues.count ? migrate_named(&j) : migrate_all(&j);
     int entries =
@@ -454,11 +491,12 @@ const cli_command cmd_migrate = {
     .about =
         "FROM and TO are URLs of brokers of any kind. Pending tasks keep their order; scheduled, "
         "retry, completed and archived ones their times; all keep id, payload, headers, result, "
-        "counts and last error. A queue that is paused is paused in TO as well. Groups and unique "
-        "locks go along with their tasks, but locks 'until ttl', which no task knows of; and a "
-        "lock that another task has in TO stays with that. Without --queue cron entries are moved "
-        "too. How many tasks were processed and failed, figures and the history of cron entries "
-        "are not taken along.\n"
+        "counts and last error. A queue that is paused is paused in TO as well, and one that is "
+        "bounded has its length there. Groups and unique locks go along with their tasks, but "
+        "locks 'until ttl', which no task knows of; and a lock that another task has in TO stays "
+        "with that. Without --queue types that are paused are paused in TO, too, and cron entries "
+        "are moved. How many tasks were processed and failed, figures and the history of cron "
+        "entries are not taken along.\n"
         "A task is put into TO before it is deleted in FROM, under the same id. A run that was "
         "interrupted at any moment, even killed, is run again: nothing is lost or doubled. For "
         "that the queues are paused on both sides while they are moved, and unpaused at the end; "

@@ -923,7 +923,8 @@ GOFER_API gofer_status gofer_client_limits(gofer_client *client, const char *cur
  *  running (claims of workers), waiting (tasks), next_start_at_ms (not before then, by a rate or a
  *  pause), paused_until_ms, occupant (of an ordered key: the id of the task whose turn it is). A
  *  queue's own limit is there while tasks of the queue run or wait.
- *  Keys "ordered:KEY" are those of tasks that run one after the other.
+ *  Keys "ordered:KEY" are those of tasks that run one after the other, "type:TYPE" those of types
+ *  that are paused.
  *  Errors: as above. */
 GOFER_API gofer_status gofer_client_limit_keys(gofer_client *client, int32_t blocked,
     const char *cursor, int32_t limit, gofer_info **out);
@@ -936,6 +937,25 @@ GOFER_API gofer_status gofer_client_limit_key(gofer_client *client, const char *
  *  A shorter time than what is left of an earlier call changes nothing. Errors: GOFER_EINVAL,
  *  GOFER_EUNSUPPORTED. */
 GOFER_API gofer_status gofer_client_limit_pause(gofer_client *client, const char *key, int64_t ms);
+
+/* ---- Guards ----------------------------------------------------------------- */
+
+/** Let no task of a type be taken from now on, in whatever queue; those that run go on, and those
+ *  of other types, too. It is kept in the store, for all workers (but Go's) and until it is
+ *  unpaused: at once on SQLite, at most a second later on Redis. Tasks of it wait beside their
+ *  queue, pending, and come back in their order.
+ *
+ *  type  a type of task, or a prefix and '*': "mail:*"; at most 250 bytes
+ *
+ *  Repeating is fine. Errors: GOFER_EINVAL, GOFER_EFULL (100 are paused already),
+ *  GOFER_EUNSUPPORTED. */
+GOFER_API gofer_status gofer_client_type_pause(gofer_client *client, const char *type);
+/** The end of that, by the name that was paused. */
+GOFER_API gofer_status gofer_client_type_unpause(gofer_client *client, const char *type);
+/** What is paused so, in the order of the names. Fields: type, paused_at_ms, waiting (tasks that
+ *  were next and wait for it; others may stand in line behind those). Errors:
+ *  GOFER_EUNSUPPORTED. */
+GOFER_API gofer_status gofer_client_types_paused(gofer_client *client, gofer_info **out);
 
 /* ---- Flows ------------------------------------------------------------------ */
 

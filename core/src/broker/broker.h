@@ -18,6 +18,7 @@
 #include "broker/cron.h"
 #include "broker/flows.h"
 #include "broker/groups.h"
+#include "broker/guards.h"
 #include "broker/inspect.h"
 #include "broker/limits.h"
 #include "broker/live.h"
@@ -63,6 +64,7 @@ typedef struct gf_broker_ops {
     const gf_audit_ops    *audit;
     const gf_shards_ops   *shards;
     const gf_limits_ops   *limits;
+    const gf_guards_ops   *guards;
     const gf_flows_ops    *flows;
     const gf_tenants_ops  *tenants;
 } gf_broker_ops;

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "broker/guards.h"
 #include "info/info.h"
 
 static const char *const over_words[] = { "wait", "refuse", "cancel-oldest" };
@@ -53,9 +54,9 @@ gofer_info *gf_limit_look_info(const gf_limit_look *look, int64_t now_ms)
     if (look->limit.name)
         bad |= gf_info_set_text(info, "limit", look->limit.name) | set_numbers(info, &look->limit);
     bad |= gf_info_set_text(info, "occupant", look->occupant);
-    if (look->next_start_ms > now_ms)
+    if (look->next_start_ms > now_ms && look->next_start_ms < GF_PAUSED_FOREVER)
         bad |= gf_info_set_int(info, "next_start_at_ms", look->next_start_ms);
-    if (look->paused_until_ms > now_ms)
+    if (look->paused_until_ms > now_ms && look->paused_until_ms < GF_PAUSED_FOREVER)
         bad |= gf_info_set_int(info, "paused_until_ms", look->paused_until_ms);
     return unless_bad(info, bad);
 }

@@ -162,7 +162,7 @@ FIELD(task, ordered, TEXT, none, MAYBE, BOTH, "0.1.0",
 FIELD(task, ordered_dead, TEXT, none, MAYBE, BOTH, "0.1.0",
     "block: archived, it holds them up; missing: it does not.")
 FIELD(task, waits_for, TEXT, none, MAYBE, BOTH, "0.1.0",
-    "Of a pending task: the limit key that has no room for it.")
+    "Of a pending task: the limit key that has no room for it, or type: and what is paused.")
 FIELD(task, retry, TEXT, none, MAYBE, BOTH, "0.1.0", "Its own retry policy.")
 FIELD(task, on_dead, TEXT, none, MAYBE, BOTH, "0.1.0",
     "Type of the task that is enqueued if it is archived.")
@@ -348,6 +348,13 @@ FIELD(tenant, queue, TEXT, none, ALWAYS, BOTH, "0.1.0", "The queue.")
 FIELD(tenant, weight, INT, count, ALWAYS, BOTH, "0.1.0",
     "So many of its tasks are taken in a round.")
 FIELD(tenant, waiting, INT, count, ALWAYS, BOTH, "0.1.0", "About so many of its tasks wait.")
+
+KIND(paused_type, "gofer_client_types_paused", "A type of which no task is taken.")
+FIELD(paused_type, type, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "The type, or a prefix and *: all types that begin so.")
+FIELD(paused_type, paused_at_ms, INT, unix_ms, ALWAYS, BOTH, "0.1.0", "When it was paused.")
+FIELD(paused_type, waiting, INT, count, ALWAYS, BOTH, "0.1.0",
+    "So many of its tasks were next in line and wait; others may stand in line behind them.")
 
 KIND(limit_key, "gofer_client_limit_keys gofer_client_limit_key",
     "A key that tasks run for or wait for, with the numbers of its limit.")
@@ -670,6 +677,7 @@ FIELD(enqueued_item, message, TEXT, none, MAYBE, BOTH, "0.1.0", "and the reason 
 KIND(acted, "", "One of several things that a command acted on.")
 FIELD(acted, id, TEXT, none, MAYBE, BOTH, "0.1.0", "The task's id: of commands on tasks.")
 FIELD(acted, queue, TEXT, none, MAYBE, BOTH, "0.1.0", "The queue's name: of commands on queues.")
+FIELD(acted, type, TEXT, none, MAYBE, BOTH, "0.1.0", "The type: of commands on types.")
 FIELD(acted, name, TEXT, none, MAYBE, BOTH, "0.1.0",
     "The name of the cron entry, limit or limit key: of commands on these.")
 FIELD(acted, done, TEXT, none, MAYBE, BOTH, "0.1.0", "What was done, in a word such as deleted.")
@@ -923,6 +931,9 @@ ANSWER("flow retry", "", LIST(acted))
 ANSWER("flow pause", "", LIST(acted))
 ANSWER("flow unpause", "", LIST(acted))
 ANSWER("flow cancel", "", LIST(acted))
+ANSWER("type ls", "", LIST(paused_type))
+ANSWER("type pause", "", LIST(acted))
+ANSWER("type unpause", "", LIST(acted))
 ANSWER("tenant put", "", LIST(acted))
 ANSWER("tenant ls", "", LIST(tenant))
 ANSWER("tenant show", "", LIST(tenant))

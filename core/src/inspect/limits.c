@@ -48,6 +48,9 @@ static gofer_status check_limit_name(const char *name)
     if (gf_limit_key_is_ordered(name))
         return gf_fail(GOFER_EINVAL,
             "'%s' is of tasks that run one after the other: no limit is of them", name);
+    if (strncmp(name, GF_LIMIT_TYPE, sizeof GF_LIMIT_TYPE - 1) == 0)
+        return gf_fail(GOFER_EINVAL,
+            "'%s' is of a type: a type can be paused, and no limit is of it", name);
     if (strncmp(name, GF_LIMIT_QUEUE, front) == 0)
         return gf_check_queue(name + front);
     return GOFER_OK;
@@ -216,6 +219,8 @@ gofer_status gofer_client_limit_pause(gofer_client *client, const char *key, int
     gofer_status st = begin(client, "gofer_client_limit_pause");
     if (st == GOFER_OK)
         st = gf_check_name("limit key", key);
+    if (st == GOFER_OK && strncmp(key, GF_LIMIT_TYPE, sizeof GF_LIMIT_TYPE - 1) == 0)
+        st = gf_fail(GOFER_EINVAL, "the limit key '%s' is of a type: pause the type", key);
     if (st == GOFER_OK && (ms < 0 || ms > LONGEST_MS))
         st = gf_fail(GOFER_EINVAL, "ms is %lld: it must be from 0 to %lld (31 days)",
             (long long)ms, (long long)LONGEST_MS);

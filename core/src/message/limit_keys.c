@@ -75,6 +75,10 @@ static gofer_status check(const char *const *keys, size_t count)
             return gf_fail(GOFER_EINVAL,
                 "the limit key '%s' is of a queue: all tasks of the queue count for it unasked",
                 keys[i]);
+        if (begins(keys[i], GF_LIMIT_TYPE))
+            return gf_fail(GOFER_EINVAL,
+                "the limit key '%s' is of a type: all tasks of the type wait for it while the type "
+                "is paused", keys[i]);
         if (gf_limit_key_is_ordered(keys[i]))
             return gf_fail(GOFER_EINVAL,
                 "the limit key '%s' is of tasks that run one after the other: give them 'ordered'",

@@ -13,6 +13,8 @@
 
 // Of a queue itself: no task names it, all of the queue count for it.
 #define GF_LIMIT_QUEUE "queue:"
+// What begins so is of a type that is paused (broker/guards.h): all tasks of the type wait for it.
+#define GF_LIMIT_TYPE "type:"
 // What begins so is of tasks that run one after the other, within their queue.
 #define GF_LIMIT_ORDERED "ordered:"
 

@@ -186,8 +186,10 @@ export default function limits(context) {
             {
                 title: "",
                 show: (k) =>
-                    everywhere("operate") &&
-                    (k.paused_until_ms ? unpause(k, again) : pause(k, again)),
+                    k.key.startsWith("type:")
+                        ? link("/types", null, "a paused type")
+                        : everywhere("operate") &&
+                          (k.paused_until_ms ? unpause(k, again) : pause(k, again)),
             },
         ],
         (k) => `${k.key} ${k.queue ?? ""}`,

@@ -2,9 +2,10 @@
 import { get } from "./api.js";
 import { h, refill } from "./dom.js";
 import { count, duration } from "./format.js";
-import { facts } from "./parts.js";
+import { facts, moment } from "./parts.js";
 import { link, path } from "./route.js";
 import { series } from "./series.js";
+import { pausedBy, pauseType, unpauseType } from "./types.js";
 
 const RANGE = 24; // hours, of the sums
 const PARTS = ["p50", "p90", "p99", "max"];
@@ -17,8 +18,26 @@ export default function type({ words, query, everywhere }) {
     const name = words[1],
         queue = query.queue,
         plots = series(queue, name),
+        acts = h("p", { class: "acts" }),
         sums = h("div");
-    return {
+    const again = async () => view.again();
+    /** What one can do about it, and what pauses it. @param {any[]} paused */
+    function showPause(paused) {
+        const its = pausedBy(paused, name);
+        refill(
+            acts,
+            its && [
+                "Paused ",
+                its.type !== name && `as ${its.type} `,
+                moment(its.paused_at_ms),
+                " ",
+            ],
+            everywhere("operate") &&
+                (its ? unpauseType(its.type, again) : pauseType(name, again)),
+        );
+    }
+    /** @type {any} */
+    const view = {
         node: h(
             "section",
             {},
@@ -35,15 +54,18 @@ export default function type({ words, query, everywhere }) {
                 " ",
                 link("/failures", { type: name, queue }, "Its failures"),
             ),
+            acts,
             plots.node,
             h("h2", {}, "In the last day"),
             sums,
         ),
         refresh: async () => {
-            const [seen] = await Promise.all([
+            const [seen, paused] = await Promise.all([
                 get("stats", { queue, hours: RANGE }),
+                everywhere("see") ? get("types/paused") : { items: [] },
                 plots.refresh(),
             ]);
+            showPause(paused.items);
             const own = seen.items.filter((/** @type {any} */ t) => t.type === name);
             refill(
                 sums,
@@ -60,4 +82,5 @@ export default function type({ words, query, everywhere }) {
             );
         },
     };
+    return view;
 }

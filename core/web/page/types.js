@@ -1,12 +1,56 @@
 // types.js - how long tasks of each type wait and run, and how many fail.
-import { get } from "./api.js";
+import { at, get, post } from "./api.js";
 import { h } from "./dom.js";
 import { count, duration, failedOf } from "./format.js";
-import { choices, Table } from "./parts.js";
+import { ask, button, choices, moment, Table } from "./parts.js";
 import { link, path } from "./route.js";
 
+/** Lets workers leave a type alone. @param {string} type @param {() => Promise<void>} again */
+export const pauseType = (type, again) =>
+    button("Pause", async () => {
+        if (
+            !(await ask(
+                `Pause ${type}?`,
+                "No task of it starts, in any queue; those that run go on.",
+                "Pause it",
+            ))
+        )
+            return undefined;
+        await post(at`types/${type}/pause`);
+        await again();
+        return `${type} is paused`;
+    });
+
+/** @param {string} type @param {() => Promise<void>} again */
+export const unpauseType = (type, again) =>
+    button("Unpause", async () => {
+        await post(at`types/${type}/unpause`);
+        await again();
+    });
+
+/** What pauses a type: the type itself, or a beginning and `*`. @param {any[]} paused
+ * @param {string} type */
+export const pausedBy = (paused, type) =>
+    paused.find((p) =>
+        p.type.endsWith("*") ? type.startsWith(p.type.slice(0, -1)) : p.type === type,
+    );
+
 /** @param {import("./app.js").Context} context */
-export default function types({ query }) {
+export default function types({ everywhere, query }) {
+    const again = async () => view.again();
+    /** @type {any[]} */
+    let paused = [];
+    const pauses = new Table(
+        "Paused types",
+        [
+            { title: "Type", class: "id", show: (p) => p.type },
+            { title: "Paused", show: (p) => moment(p.paused_at_ms) },
+            { title: "Waiting", number: true, show: (p) => count(p.waiting) },
+            { title: "", show: (p) => everywhere("operate") && unpauseType(p.type, again) },
+        ],
+        (p) => p.type,
+    );
+    const pausedPart = h("div", { hidden: true }, h("h2", {}, "Paused"), pauses.node);
     const hours = ["1", "24", "168"].includes(query.hours) ? query.hours : "1";
     const table = new Table(
         "Types",
@@ -31,10 +75,18 @@ export default function types({ query }) {
                     show: (/** @type {any} */ t) => duration(t[`${what}_${part}_ms`]),
                 })),
             ),
+            {
+                title: "",
+                show: (t) =>
+                    pausedBy(paused, t.type)
+                        ? "paused"
+                        : everywhere("operate") && pauseType(t.type, again),
+            },
         ],
         (t) => `${t.queue}\n${t.type}`,
     );
-    return {
+    /** @type {any} */
+    const view = {
         node: h(
             "section",
             {},
@@ -50,10 +102,17 @@ export default function types({ query }) {
                 ],
                 hours,
             ),
+            pausedPart,
             table.node,
         ),
         refresh: async () => {
-            const seen = (await get("stats", { hours })).items;
+            const [{ items: seen }, its] = await Promise.all([
+                get("stats", { hours }),
+                everywhere("see") ? get("types/paused") : { items: [] },
+            ]);
+            paused = its.items;
+            pauses.show(paused);
+            pausedPart.hidden = paused.length === 0;
             table.show(
                 seen.sort(
                     (/** @type {any} */ a, /** @type {any} */ b) =>
@@ -62,4 +121,5 @@ export default function types({ query }) {
             );
         },
     };
+    return view;
 }

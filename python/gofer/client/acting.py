@@ -117,6 +117,13 @@ class Acting(Opened):
         length = fit("max_length", max_length)
         self._call(lib.gofer_client_queue_bound, text_or_null(queue, "queue"), length)
 
+    def type_pause(self, type: str) -> None:
+        """A type, or a prefix and "*". Errors: InvalidArgument, QueueFull (100 are paused)."""
+        self._call(lib.gofer_client_type_pause, c_text(type, "type"))
+
+    def type_unpause(self, type: str) -> None:
+        self._call(lib.gofer_client_type_unpause, c_text(type, "type"))
+
     def queue_delete(self, queue: str, force: bool = False) -> None:
         """Errors: NotFound, WrongState (active tasks; without force: any task)."""
         self._call(lib.gofer_client_queue_delete, text_or_null(queue, "queue"), int(force))

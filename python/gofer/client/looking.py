@@ -39,6 +39,10 @@ class Looking(Opened):
         """Errors: NotFound."""
         return self._look(lib.gofer_client_queue_shards, text_or_null(queue, "queue"))
 
+    def types_paused(self) -> Info:
+        """The types that are paused, by their names."""
+        return self._look(lib.gofer_client_types_paused)
+
     def tasks(self, queue: str, state: str, cursor: str | None = None, limit: int = 0) -> Info:
         """A page: `limit` records, 1 to 1000 (0: 30), and the text field next_cursor unless it is
         the last. Errors: InvalidArgument, NotFound (no such queue)."""

@@ -34,6 +34,8 @@ static gofer_status start(gf_rd_store *s, const gf_url *url)
     if (st == GOFER_OK)
         st = gf_rd_shards_open(s);
     if (st == GOFER_OK)
+        st = gf_rd_guards_open(s);
+    if (st == GOFER_OK)
         st = gf_rd_upkeep_open(s);
     if (st == GOFER_OK)
         st = gf_rd_election_open(s);
@@ -52,6 +54,7 @@ static void close_store(gf_broker *b)
     gf_rd_combiner_close(s);
     gf_rd_queues_close(s);
     gf_rd_shards_close(s);
+    gf_rd_guards_close(s);
     gf_rd_upkeep_close(s);
     gf_rd_election_close(s);
     gf_rd_registrations_close(s);
@@ -321,6 +324,11 @@ static const gf_limits_ops limits = {
     .pause = gf_rd_limit_pause,
 };
 
+static const gf_guards_ops guards = {
+    .type_pause = gf_rd_type_pause,
+    .types = gf_rd_types,
+};
+
 static const gf_tenants_ops tenants = {
     .put = gf_rd_tenant_put,
     .drop = gf_rd_tenant_drop,
@@ -358,6 +366,7 @@ const gf_broker_ops gf_redis_ops = {
     .audit = &audit,
     .shards = &shards,
     .limits = &limits,
+    .guards = &guards,
     .tenants = &tenants,
     .flows = &flows,
 };

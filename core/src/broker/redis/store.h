@@ -48,7 +48,8 @@
 //
 // And beside the queues, each alone in its slot: asynq:gofer:schedules (entries.c),
 // asynq:gofer:shown (shown.c), asynq:gofer:shards (shard/), asynq:gofer:audit (audit.c),
-// asynq:gofer:listening (events.c), asynq:gofer:limits and asynq:gofer:limited (limit/limit.h), the
+// asynq:gofer:listening (events.c), asynq:gofer:limits and asynq:gofer:limited (limit/limit.h),
+// asynq:gofer:types (limit/guards.c), the
 // keys asynq:{gofer-limits}:… of limits that all queues count for, asynq:gofer:housekeeper
 // (upkeep/election.c), asynq:gofer:{<worker>}:live and :control (watch.c), and the channels
 // asynq:gofer:control and asynq:gofer:events. In the slot of a worker's record
@@ -107,6 +108,7 @@ typedef struct gf_rd_registration gf_rd_registration;    // roster.c
 typedef struct gf_rd_combiner gf_rd_combiner;            // combine.c
 typedef struct gf_rd_queues gf_rd_queues;                // queues.c
 typedef struct gf_rd_shard_cache gf_rd_shard_cache;      // shard/shards.c
+typedef struct gf_rd_guards gf_rd_guards;                // limit/guards.c
 typedef struct gf_rd_upkeep gf_rd_upkeep;                // upkeep.c
 typedef struct gf_rd_election gf_rd_election;            // election.c
 typedef struct gf_rd_watching gf_rd_watching;            // watch.c
@@ -143,6 +145,7 @@ typedef struct gf_rd_store {
     gf_rd_combiner *combiner;                  // concurrent puts share a pipeline
     gf_rd_queues   *queues;                    // names seen in asynq:queues, refreshed now and then
     gf_rd_shard_cache *shards;                 // sharded queues, asked for once a second
+    gf_rd_guards   *guards;                    // paused types, asked for once a second
     gf_rd_upkeep   *upkeep;                    // where housekeeping is in its rounds
     gf_rd_election *election;                  // and who of many does it
     pthread_mutex_t lock;                      // for the lists below
@@ -470,6 +473,13 @@ gofer_status gf_rd_limit_keys(gf_broker *b, const char *after_key, const char *a
     bool waiting, size_t limit, gofer_info **out);
 gofer_status gf_rd_limit_key(gf_broker *b, const char *key, gofer_info **out);
 gofer_status gf_rd_limit_pause(gf_broker *b, const char *key, int64_t until_ms);
+gofer_status gf_rd_type_pause(gf_broker *b, const char *type, bool paused);
+gofer_status gf_rd_types(gf_broker *b, gofer_info **out);
+// The types that are paused, for scripts that take and bring back (gf_free); NULL: none. anew: asks
+// the store whatever is known.
+gofer_status gf_rd_shut_types(gf_rd_store *s, bool anew, char **out);
+gofer_status gf_rd_guards_open(gf_rd_store *s);
+void         gf_rd_guards_close(gf_rd_store *s);
 
 // items.c
 gofer_status gf_rd_export(gf_broker *b, const char *queue, const char *const *ids, size_t count,

@@ -405,6 +405,11 @@ static const gf_limits_ops limits = {
     .pause = gf_sq_limit_pause,
 };
 
+static const gf_guards_ops guards = {
+    .type_pause = gf_sq_type_pause,
+    .types = gf_sq_types,
+};
+
 static const gf_flows_ops flows = {
     .start = gf_sq_flow_start,
     .relay = gf_sq_flow_relay,
@@ -440,6 +445,7 @@ const gf_broker_ops gf_sqlite_ops = {
     .check = &check,
     .audit = &audit,
     .limits = &limits,
+    .guards = &guards,
     .flows = &flows,
     .tenants = &tenants,
 };

@@ -276,6 +276,7 @@ typedef struct gf_sq_gates {
     gf_sq_gate **gates;                  // owned; kept for the next transaction
     size_t       count, room;
     gf_table     by_key, by_lid;
+    gf_shut_types shut;                  // as the running take has read them
 } gf_sq_gates;
 
 enum { GF_SQ_FLOWS = 32 };
@@ -707,6 +708,11 @@ void        gf_sq_gates_flush(gf_sq_txn *t);
 void        gf_sq_gates_forget(gf_sq_gates *gates);
 void        gf_sq_gates_close(gf_sq_gates *gates);
 
+// The types that are paused, for gf_sq_decide.
+void        gf_sq_shut_load(gf_sq_txn *t);
+// Who waits for one of these keys (all that begin so where the name has a '*') is looked at.
+void        gf_sq_look_at_waiters(gf_sq_txn *t, const char *name);
+
 // What becomes of a task that is next in line (admit.c).
 typedef enum gf_sq_verdict {
     GF_SQ_TAKEN,                         // it runs now, and counts
@@ -719,7 +725,7 @@ typedef enum gf_sq_verdict {
 typedef struct gf_sq_decision {
     int64_t       seq, since_ms;
     gf_sq_verdict verdict;
-    gf_sq_gate   *gates[GF_KEYS_MAX];            // its keys'
+    gf_sq_gate   *gates[GF_KEYS_MAX + 1];        // its keys', or its type's behind these
     size_t        gate_count, full;              // full: the first that has no room,
     int64_t       opens_ms;                      //   and when it has, by the time alone; 0
 } gf_sq_decision;
@@ -997,6 +1003,8 @@ gofer_status gf_sq_limit_keys(gf_broker *b, const char *after_key, const char *a
     bool waiting, size_t limit, gofer_info **out);
 gofer_status gf_sq_limit_key(gf_broker *b, const char *key, gofer_info **out);
 gofer_status gf_sq_limit_pause(gf_broker *b, const char *key, int64_t until_ms);
+gofer_status gf_sq_type_pause(gf_broker *b, const char *type, bool paused);
+gofer_status gf_sq_types(gf_broker *b, gofer_info **out);
 // audit.c
 gofer_status gf_sq_audit_page(gf_broker *b, int64_t before, size_t limit, gf_names *lines);
 // check.c

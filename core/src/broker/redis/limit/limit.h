@@ -29,6 +29,9 @@ gofer_status gf_rd_limit_of(const gf_message *m, char **out);
 gofer_status gf_rd_limits_copy(gf_rd_store *s, const char *queue);
 // The names of the queues with a flag, sorted.
 gofer_status gf_rd_limits_queues(gf_rd_store *s, gf_names *out);
+// Who waits for this key (of a name with a '*' for each that begins so) is looked at, at most a
+// second later.
+gofer_status gf_rd_limits_rewake(gf_rd_store *s, const char *name);
 // The queue was deleted, and with it its flag: it has none, or still one of its own limit.
 gofer_status gf_rd_limits_forget(gf_rd_store *s, const char *queue);
 

@@ -105,6 +105,11 @@ static gofer_status rewake_all(gf_rd_store *s, const char *name, bool other_numb
     return st;
 }
 
+gofer_status gf_rd_limits_rewake(gf_rd_store *s, const char *name)
+{
+    return rewake_all(s, name, false);
+}
+
 // ---- put, drop ----------------------------------------------------------------------------------
 
 static gofer_status write_limit(gf_rd_store *s, const char *name, const char *text, int64_t *done)

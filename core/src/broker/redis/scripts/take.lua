@@ -4,10 +4,10 @@
 -- ARGV: the tasks' prefix, how far a lease's score may be above what is known, how many to take,
 -- the lease in ms, the token, "<Unix ms> <worker>", 1: tell what is left (+ 2: a suspect may be
 -- taken, alone), how many locks, the lowest and the highest score known of the tasks to end, how
--- many bytes of messages (and one more), the longest message that can be read; then of each lock
--- its task's number and name; then of each run of tasks to end that were taken together: token, the
--- score as known, how many; then of tasks that are not simply done their number, the end's word,
--- and the result (or none).
+-- many bytes of messages (and one more), the longest message that can be read, the types that
+-- are paused (lib/shut.lua; empty: none); then of each lock its task's number and name; then of
+-- each run of tasks to end that were taken together: token, the score as known, how many; then of
+-- tasks that are not simply done their number, the end's word, and the result (or none).
 -- Answer: numbers of the tasks whose claim was lost; the score of the new leases, how many are left
 -- (-1: not asked, -2: a suspect is next, -3: the queue needs its copy of the limits), ghosts,
 -- numbers of tasks and their crashes in turn (less than 0: it is refused); then of each task taken
@@ -34,12 +34,17 @@
 --@keys pending active lease processed paused line=gofer:line scheduled limited=gofer:limited
 --@keys steps=gofer:steps ...
 --@args prefix reach want lease_ms claim worker flags locks lowest highest bytes longest
+--@args shut
 local try, K, A, call, pcall = pcall, KEYS, ARGV, redis.call, redis.pcall
 local now, most, ends, lost = call('TIME'), tonumber(want), #K - FIXED_KEYS - 1, {}
 local asked = most
 local either, waited = call('EXISTS', paused, line, limited, steps, K[#K]) > 0, false
 local of_flow = {}
 local limits, gate = either and pcall('GET', limited), nil
+if shut ~= '' and type(limits) ~= 'string' then
+  limits = string.byte(shut) == 99 and string.sub(prefix, 1, -3) .. 'gofer:limits' or
+    'asynq:gofer:limits'
+end
 if type(limits) == 'string' then
   local base = string.sub(prefix, 1, -3)
   --@use limits bring_back settle admit

@@ -1,5 +1,5 @@
 -- wake.lua - bring back who waits for limit keys that have room.
--- ARGV: the tasks' prefix, how many keys to look at.
+-- ARGV: the tasks' prefix, how many keys to look at, the types that are paused (lib/shut.lua).
 -- Answer: TIME's two words, how many were brought back, when to look again (Unix ms; empty: nobody
 -- waits), 1: the queue needs its copy of the limits first.
 -- What no step tells of is found here: a lease that ran out, a rate whose time has come, a pause
@@ -16,7 +16,8 @@ if not limits then
   redis.call('DEL', wakes)
   return { now[1], now[2], 0, '', 0 }
 end
---@use bring_back
+--@use bring_back shut
+local shut_until = shut_of(ARGV[3])
 if not known then return { now[1], now[2], 0, '', 1 } end
 local function look_at_turns()
   local turns, n = base .. 'gofer:turns', 0
@@ -28,8 +29,11 @@ local function look_at_turns()
   return n, after > 0, now_ms + (before - after >= 25 and 1000 or 60000)
 end
 local function look_at(scope, it)
-  local n, next_ms = bring_back(it, 500 - math.min(moved, 490), scope)
+  local until_ms, amount = shut_until[string.match(it.key, '^type:(.*)$') or ''], 500 - moved
+  if until_ms then return 0, true, math.min(until_ms, now_ms + 60000) end
+  local n, next_ms = bring_back(it, amount, scope, true)
   mend()
+  if n == amount then next_ms = now_ms end
   return n, redis.call('EXISTS', fronts[scope] .. 'held:' .. it.key) == 1, next_ms
 end
 local due = redis.call('ZRANGEBYSCORE', wakes, '-inf', string.format('%.0f', now_ms), 'LIMIT', 0,

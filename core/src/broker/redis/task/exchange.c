@@ -52,6 +52,7 @@ typedef struct exchange {
     int64_t      room;                     // bytes that may still be asked for
     bool         did_something;
     gf_rd_shards *sharded;                 // NULL: there are no sharded queues
+    char        *shut;                     // types that are paused; NULL: none
 } exchange;
 
 // ---- the queues of a call -----------------------------------------------------------------------
@@ -141,6 +142,7 @@ static void clear(exchange *x)
     for (size_t i = 0; x->parts && i < x->part_count; i++)
         gf_free(x->parts[i]);
     gf_table_clear(&x->by_queue);
+    gf_free(x->shut);
     gf_free(x->finishings);
     gf_free(x->parts);
     gf_free(x->part_of);
@@ -257,7 +259,7 @@ static void add_take(exchange *x, gf_rd_part *part, const ends *with, size_t wan
     now->first = with->first;
     now->count = with->count;
     now->bytes = with->bytes;
-    now->how = (gf_rd_taking){ .want = want, .worker = x->worker };
+    now->how = (gf_rd_taking){ .want = want, .worker = x->worker, .shut = x->shut };
     if (want) {
         now->how.room = room < GF_RD_BURST_LEAST ? GF_RD_BURST_LEAST : room;
         now->how.lease_ms = x->take->lease_ms;
@@ -608,7 +610,9 @@ gofer_status gf_rd_exchange_all(gf_rd_store *s, gf_finish *done, size_t done_cou
         return GOFER_OK;
     gf_rd_undelivered_return(s);
     x.sharded = take ? gf_rd_shards_take(s) : NULL;
-    st = find_parts(&x);
+    st = take ? gf_rd_shut_types(s, false, &x.shut) : GOFER_OK;
+    if (st == GOFER_OK)
+        st = find_parts(&x);
     if (st == GOFER_OK)
         st = make_finishings(&x);
     if (st == GOFER_OK)

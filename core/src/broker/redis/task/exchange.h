@@ -76,6 +76,7 @@ typedef struct gf_rd_taking {
     bool        wants_rest;
     bool        suspects;                  // one may be taken, alone
     const char *worker;                    // "<Unix ms> <id>"
+    const char *shut;                      // gf_rd_shut_types; NULL: none
     uint64_t    token;                     // the claims' are this + 1, 2 …
     char        token_text[17];            // what all tasks of this take are marked with
 } gf_rd_taking;

@@ -117,6 +117,7 @@ void gf_rd_take_add(gf_rd_cmd *cmd, const gf_rd_part *p, const gf_finish *done,
         [HIGHEST] = gf_rd_arg_int(highest),
         [BYTES] = gf_rd_arg_int(how->room),
         [LONGEST] = gf_rd_arg_int(GF_RD_MESSAGE_MAX),
+        [SHUT] = gf_rd_arg_text(how->want && how->shut ? how->shut : ""),
     };
     gf_rd_add_all(a, words, COUNT);
     add_locks(a, done, items, count);

@@ -46,6 +46,7 @@ typedef struct forwarding {
     size_t        share;           // ids for each in this pass
     size_t        seen, moved;     // ids looked at (moved, or dropped) in all
     int64_t       sent_ms;         // our clock, before the first look
+    char         *shut;            // types that are paused; NULL: none
 } forwarding;
 
 static bool is_due(const later *l)
@@ -103,9 +104,10 @@ static void on_forward(void *arg, size_t i, const redisReply *reply)
 static gofer_status add_limit(void *arg, size_t i, gf_rd_args *args)
 {
     enum { KEYS_AT_ONCE = 200 };
-    (void)arg;
+    const forwarding *f = arg;
     (void)i;
     gf_rd_add_int(args, KEYS_AT_ONCE);
+    gf_rd_add(args, f->shut ? f->shut : "");
     return GOFER_OK;
 }
 
@@ -178,6 +180,10 @@ static gofer_status wake(forwarding *f, size_t count)
         size_t due = sort_by(f, count, is_to_wake);
         if (due == 0)
             break;
+        if (i == 0)
+            st = gf_rd_shut_types(f->s, true, &f->shut);
+        if (st != GOFER_OK)
+            break;
         st = gf_rd_sweep_run(f->s, &sweep, f->queues, due, f);
     }
     return st;
@@ -240,6 +246,7 @@ gofer_status gf_rd_forward(gf_broker *b, size_t limit, size_t *done, int64_t *ne
         *next_ms = next_look_ms(&f, round.count);
     }
     gf_free(f.laters);
+    gf_free(f.shut);
     gf_rd_round_end(&round);
     return st;
 }

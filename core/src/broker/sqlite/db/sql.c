@@ -611,6 +611,14 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_KEY_PAUSE] =
         "INSERT INTO limit_key(key, qid, until_ms) VALUES(?1, 0, ?2) ON CONFLICT(key, qid) DO "
         "UPDATE SET until_ms = CASE ?2 WHEN 0 THEN 0 ELSE max(until_ms, ?2) END",
+    // Of a key that is a type's tat_us says when it was paused.
+    [GF_SQL_TYPE_PAUSE] =
+        "INSERT INTO limit_key(key, qid, until_ms, tat_us) VALUES(?1, 0, ?2, ?3) "
+        "ON CONFLICT(key, qid) DO UPDATE SET until_ms = ?2, "
+        "tat_us = CASE WHEN until_ms = ?2 THEN tat_us ELSE ?3 END",
+    [GF_SQL_TYPE_LIST] =
+        "SELECT substr(key, 6), until_ms, tat_us FROM limit_key "
+        "WHERE key > 'type:' AND key < 'type;' AND qid = 0 AND until_ms > ?1 ORDER BY key",
     // ?3: only those that somebody waits for
     [GF_SQL_KEY_PAGE] =
         "SELECT k.lid, k.key, k.qid, k.tat_us, (SELECT p.until_ms FROM limit_key p "

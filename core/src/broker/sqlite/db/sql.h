@@ -323,6 +323,8 @@ typedef enum gf_sql {
     GF_SQL_KEY_DROP,
     GF_SQL_KEY_DROP_QUEUE,
     GF_SQL_KEY_PAUSE,
+    GF_SQL_TYPE_PAUSE,
+    GF_SQL_TYPE_LIST,
     GF_SQL_KEY_PAGE,
     GF_SQL_KEYS_WAKE,
     GF_SQL_KEYS_DUE,

@@ -17,15 +17,22 @@ enum {
     LOOK_MOST = 1000                     // brought back for a key in one look
 };
 
+// From now on the queue's tasks are looked at with their keys, and some may be behind the lanes.
+static void expect_waiters(gf_sq_txn *t, gf_sq_queue *q)
+{
+    if (!q->limited)
+        GF_SQ_RUN(t->conn, GF_SQL_QUEUE_LIMITED, q->qid);
+    if (!q->ranked)
+        GF_SQ_RUN(t->conn, GF_SQL_QUEUE_RANKED, q->qid);
+    q->limited = q->ranked = true;
+}
+
 void gf_sq_limit_expect(gf_sq_txn *t, gf_sq_queue *q, const gf_message *m)
 {
     gf_limit_keys keys;
     // A queue that is limited for its own key alone has nobody behind the lanes yet.
-    if ((q->limited && q->ranked) || !gf_limit_keys_of(m, &keys))
-        return;
-    GF_SQ_RUN(t->conn, GF_SQL_QUEUE_LIMITED, q->qid);
-    GF_SQ_RUN(t->conn, GF_SQL_QUEUE_RANKED, q->qid);
-    q->limited = q->ranked = true;
+    if ((!q->limited || !q->ranked) && gf_limit_keys_of(m, &keys))
+        expect_waiters(t, q);
 }
 
 // ---- a task that is next ------------------------------------------------------------------------
@@ -47,6 +54,36 @@ static void charge(gf_sq_txn *t, gf_sq_gate *g, int64_t cost)
     g->dirty = true;
 }
 
+// Of tasks that run one after the other: is it this one's turn? It stays that, whatever it then
+// waits for.
+static bool has_turn(gf_sq_txn *t, gf_sq_gate *turn, const char *id)
+{
+    const char *occupant = gf_sq_gate_occupant(t, turn);
+    if (*occupant && strcmp(occupant, id) != 0)
+        return false;
+    if (!*occupant)
+        gf_sq_gate_occupy(turn, id);
+    return true;
+}
+
+// The gate of the type, behind those of the keys, which it waits for. False: the type is open.
+static bool is_shut(gf_sq_txn *t, const gf_sq_queue *q, const gf_message *m, gf_sq_decision *d)
+{
+    char key[GF_NAME_MAX + 1];
+    const gf_shut_type *shut = gf_shut_of(&t->gates->shut, m->type);
+    if (!shut)
+        return false;
+    sqlite3_snprintf(sizeof key, key, GF_LIMIT_TYPE "%s", shut->pattern);
+    gf_sq_gate *g = gf_sq_gate_of(t, q, key, strlen(key));
+    if (!g)
+        return true;                     // failed, as the transaction has
+    d->full = d->gate_count;
+    d->gates[d->gate_count++] = g;
+    d->verdict = GF_SQ_HELD;
+    d->opens_ms = gf_min(shut->until_ms, t->now_ms + GF_SHUT_LOOK_MS);
+    return true;
+}
+
 void gf_sq_decide(gf_sq_txn *t, const gf_sq_queue *q, gf_sq_gate *own, const gf_message *m,
     gf_sq_decision *d)
 {
@@ -66,18 +103,16 @@ void gf_sq_decide(gf_sq_txn *t, const gf_sq_queue *q, gf_sq_gate *own, const gf_
             return;
         d->gate_count++;
     }
-    if (keys.ordered) {                  // its turn comes before all else, and stays whatever it
-        gf_sq_gate *turn = d->gates[0];  //   then waits for
-        const char *occupant = gf_sq_gate_occupant(t, turn);
-        if (*occupant && strcmp(occupant, m->id) != 0) {
+    if (keys.ordered) {                  // its turn comes before all else
+        if (!has_turn(t, d->gates[0], m->id)) {
             d->verdict = GF_SQ_HELD;
             d->opens_ms = 0;
             return;
         }
-        if (!*occupant)
-            gf_sq_gate_occupy(turn, m->id);
         d->full = 1;
     }
+    if (is_shut(t, q, m, d))
+        return;
     while (d->full < d->gate_count &&
         gf_sq_gate_open(t, d->gates[d->full], keys.cost, &d->opens_ms))
         d->full++;
@@ -141,6 +176,7 @@ void gf_sq_park(gf_sq_txn *t, gf_sq_queue *q, const gf_sq_decision *d)
 {
     gf_sq_gate *g = d->gates[d->full];
     int64_t behind = number_behind(t, q);
+    expect_waiters(t, q);                // one who waits for its type has nobody announced
     if (!behind || !gf_sq_gate_row(t, g) || !gf_sq_renumber(t, d->seq, behind)) {
         gf_sq_conn_note(t->conn, SQLITE_CORRUPT);      // a row that was read is not there, or there
         return;                                        //   is no end of those who wait

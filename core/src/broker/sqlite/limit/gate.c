@@ -345,6 +345,7 @@ void gf_sq_gates_close(gf_sq_gates *gates)
     for (size_t i = 0; i < gates->room; i++)
         gf_free(gates->gates[i]);
     gf_free(gates->gates);
+    gf_free(gates->shut.items);
     gf_table_clear(&gates->by_key);
     gf_table_clear(&gates->by_lid);
     *gates = (gf_sq_gates){ 0 };

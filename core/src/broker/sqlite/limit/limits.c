@@ -40,8 +40,7 @@ static const char *queue_of(const char *key)
     return strncmp(key, GF_LIMIT_QUEUE, front) == 0 ? key + front : NULL;
 }
 
-// Who waits for one of these keys (all that begin so where the name has a '*') is looked at.
-static void look_at_waiters(gf_sq_txn *t, const char *name)
+void gf_sq_look_at_waiters(gf_sq_txn *t, const char *name)
 {
     char first[GF_NAME_MAX + 1], last[GF_NAME_MAX + 2];
     size_t size = strlen(name);
@@ -91,7 +90,7 @@ static gofer_status put_limit(gf_sq_txn *t, void *arg)
     gf_sq_bind_int(t->conn, s, 7, l->over);
     gf_sq_bind_int(t->conn, s, 8, l->per_queue);
     gf_sq_run(t->conn, s);
-    look_at_waiters(t, l->name);
+    gf_sq_look_at_waiters(t, l->name);
     expect_queue(t, l->name);
     return GOFER_OK;
 }
@@ -120,7 +119,7 @@ static gofer_status drop_limit(gf_sq_txn *t, void *arg)
     if (q)
         t->wakeups |= q->bit;
     if (d->found)
-        look_at_waiters(t, d->name);
+        gf_sq_look_at_waiters(t, d->name);
     return GOFER_OK;
 }
 
@@ -146,7 +145,7 @@ static gofer_status pause_key(gf_sq_txn *t, void *arg)
     gf_sq_bind_text(t->conn, s, 1, p->key);
     gf_sq_bind_int(t->conn, s, 2, p->until_ms);
     gf_sq_run(t->conn, s);
-    look_at_waiters(t, p->key);
+    gf_sq_look_at_waiters(t, p->key);
     expect_queue(t, p->key);
     return GOFER_OK;
 }

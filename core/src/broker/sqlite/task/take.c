@@ -225,14 +225,20 @@ static size_t wanted(const taking *x, const head *h)
     return taken < h->max && x->take->count < x->room ? h->max - taken : 0;
 }
 
+// Its tasks may have to wait for something.
+static bool is_looked_at(const gf_sq_txn *t, const gf_sq_queue *q)
+{
+    return q->limited || t->gates->shut.count > 0;
+}
+
 // False: no more of this queue now.
 static bool take_some(gf_sq_txn *t, taking *x, const head *h, gf_sq_span span, size_t max)
 {
     max = gf_min_size(max, wanted(x, h));
     if (!max)
         return false;
-    return h->queue->limited ? take_limited(t, x, h->queue, h->own, &span, max)
-                             : take_span(t, x, h->queue, &span, max);
+    return is_looked_at(t, h->queue) ? take_limited(t, x, h->queue, h->own, &span, max)
+                                     : take_span(t, x, h->queue, &span, max);
 }
 
 // ---- where tenants share (limit/fair.c) ---------------------------------------------------------
@@ -308,7 +314,7 @@ static void take_from(gf_sq_txn *t, taking *x, const char *queue, size_t max)
     x->queue = queue;
     x->before = x->take->count;
     x->looks = LOOKS_EACH * max + LOOKS_MORE;
-    if (!q->ranked && !q->limited) {
+    if (!q->ranked && !is_looked_at(t, q)) {
         gf_sq_span all = { gf_sq_first_seq(q->qid), gf_sq_first_seq(q->qid + 1) - 1 };
         take_span(t, x, q, &all, max);
         return;
@@ -328,6 +334,7 @@ void gf_sq_take_all(gf_sq_txn *t, gf_take *take, size_t room, int64_t wid)
     taking x = { .take = take, .room = room, .wid = wid };
     // 61 bits, so that a task's own number can be added to it.
     x.token = (int64_t)(gf_random64() >> 3) + 1;
+    gf_sq_shut_load(t);
     for (size_t i = 0; i < take->queue_count && take->count < x.room; i++)
         take_from(t, &x, take->queues[i].queue,
             gf_min_size(take->queues[i].share, x.room - take->count));

@@ -12,7 +12,8 @@
 -- is nobody's turn and some wait, for a Go program has ended the one before, these are first.
 -- full(it, cost, id): false: one of this cost may start; else when that is worth another look (ms),
 -- and whether others have to end first.
---@use limits bring_back
+-- shut: the types that are paused, as take.lua has them; who is of one waits for it.
+--@use limits bring_back shut flag
 local turns, passes = {}, {}
 local function full_of(it, id)
   local one = turn(it)
@@ -146,14 +147,48 @@ local function learn(some)
   if #runs == 0 or #runs > 3000 or redis.call('EXISTS', unpack(runs)) > 0 then return end
   for i = 1, #keys do look(keys[i]).running = 0 end
 end
+local shut_until, shut_names = shut_of(shut)
+local gates = {}
+local function type_of(m)
+  local i = 1
+  --@use varint
+  while i <= #m do
+    local tag = number()
+    local kind, size = tag and tag % 8, 0
+    if kind == 0 then size = number() and 0
+    elseif kind == 1 then size = 8
+    elseif kind == 5 then size = 4
+    elseif kind == 2 then size = number()
+    else return '' end
+    if not size then return '' end
+    if tag == 10 then return string.sub(m, i, i + size - 1) end
+    i = i + size
+  end
+  return ''
+end
+-- The gate that shuts its type; nil: none does.
+local function shut_gate(m)
+  local its = #shut_names > 0 and m and type_of(m)
+  for i = 1, its and #shut_names or 0 do
+    local name = shut_names[i]
+    local star = string.sub(name, -1) == '*'
+    if its == name or star and string.sub(its, 1, #name - 1) == string.sub(name, 1, -2) then
+      gates[name] = gates[name] or { key = 'type:' .. name, scope = 'q', front = fronts.q,
+        next_ms = math.min(shut_until[name], now_ms + 60000) }
+      return gates[name]
+    end
+  end
+end
 local function admit_one(id)
   local f = fields[id]
-  if f.err or not f[4] then
+  local gate = not f.err and shut_gate(f[1])
+  if f.err or not (f[4] or gate) then
     kept[#kept + 1] = id
     return
   end
-  local w = wants(f[4])
+  local w = f[4] and wants(f[4]) or { cost = 1 }
   for i = 1, #w do
+    if gate and not w[i].ordered then break end
     local next_ms, others = full(w[i], w.cost, id)
     if next_ms and (w[i].over ~= '1' or w[i].paused > now_ms) then
       put_aside(id, w[i], next_ms, others, w, f)
@@ -166,6 +201,10 @@ local function admit_one(id)
       w[i].turn = id
       turns[#turns + 1], turns[#turns + 2] = w[i].key, id
     end
+  end
+  if gate then
+    put_aside(id, gate, gate.next_ms, false, w, f)
+    return
   end
   for i = 1, #w do begin(w[i], w.cost) end
   kept[#kept + 1], starts[id], helds[id] = id, w, f[5]
@@ -218,6 +257,7 @@ local function park()
   local back = {}
   for i = #kept, 1, -1 do back[#back + 1] = kept[i] end
   if #back > 0 then redis.call('RPUSH', pending, unpack(back)) end
+  if next(gates) then flag(limits) end
   local ranks, times, wakes = {}, {}, base .. 'gofer:wakes'
   local later = string.format('%.0f', now[1] + 3600)
   for i = 1, #aside do

@@ -1,9 +1,10 @@
--- bring_back(it, amount, scope): of those that wait for the key as many as have room, `amount` at
--- the most, go to the head of their line, in their order; how many, and when the next may (ms; nil:
--- not known). Who is noted as waiting and does so no more (a Go program took it, it was deleted) is
--- only forgotten. Their own queue may be another one.
+-- bring_back(it, amount, scope, bulk): of those that wait for the key as many as have room,
+-- `amount` at the most, go to the head of their line, in their order; how many, and when the next
+-- may (ms; nil: not known). Who is noted as waiting and does so no more (a Go program took it, it
+-- was deleted) is only forgotten. Their own queue may be another one. bulk: more may be brought
+-- back by another such step before these are taken (lib/to_front.lua).
 -- mend(): what `running` found is written. room_at(it, cost): when its rate has so much (µs).
---@use limits pass_turn
+--@use limits pass_turn to_front
 local function mend()
   for i = 1, #late do
     if late[i][2] then redis.call('ZADD', late[i][1], late[i][2], late[i][3])
@@ -14,7 +15,7 @@ end
 local function room_at(it, cost)
   return it.tat - (it.burst - math.min(cost, it.burst)) * it.interval
 end
-local function bring_back(it, amount, scope)
+local function bring_back(it, amount, scope, bulk)
   if it.ordered then
     it.turn = nil
     return pass_turn(base, it.key, now)
@@ -49,8 +50,13 @@ local function bring_back(it, amount, scope)
       end
     end
   end
-  for i = #again, 1, -1 do
-    to_head(again[i][1], again[i][2], again[i][3], now)
+  local more, first = bulk and redis.call('EXISTS', held) == 1, {}
+  for i = 1, #again do
+    local one = again[i]
+    if not (bulk and to_front(one[1], one[2], one[3], now, more)) then first[#first + 1] = one end
+  end
+  for i = #first, 1, -1 do
+    to_head(first[i][1], first[i][2], first[i][3], now)
   end
   return #again, next_ms
 end

@@ -1,0 +1,34 @@
+"""The page's view of types in a real Chromium: they are paused and unpaused."""
+import pytest
+from browser import until
+from conftest import wait_for
+
+pytestmark = pytest.mark.usefixtures("has_web")
+
+
+def paused(gofer):
+    return [one["type"] for one in gofer.json("type", "ls")["items"]]
+
+
+def test_a_type_is_paused_and_unpaused(admin, gofer):
+    gofer.enqueue("mail:send", "--retention", "1h")
+    gofer.worker("--shell", "mail:send=true")
+    wait_for(lambda: "mail:send" in gofer("stats", "--json").out, "figures of the type")
+    admin.open("/types", "Types")
+    admin.click("Pause", 'tr[data-key="default\\nmail:send"]')
+    admin.click("Pause it")
+    until(lambda: paused(gofer) == ["mail:send"], "the type to be paused")
+    gofer.enqueue("mail:send", "--id", "held")
+    wait_for(lambda: gofer.json("type", "ls")["items"][0]["waiting"] == 1, "the task to wait")
+    admin.open("/types/mail%3Asend", "mail:send")
+    admin.sees("Paused")
+    admin.open("/types", "Types")
+    admin.click("Unpause", 'tr[data-key="mail:send"]')
+    until(lambda: paused(gofer) == [], "the type to be unpaused")
+    admin.open("/types/mail%3Asend", "mail:send")
+    admin.click("Pause")
+    admin.click("Pause it")
+    until(lambda: paused(gofer) == ["mail:send"], "the type to be paused")
+    admin.click("Unpause")
+    until(lambda: paused(gofer) == [], "the type to be unpaused")
+    assert admin.complaints() == []
