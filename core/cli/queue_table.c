@@ -34,31 +34,42 @@ static void add_count(table *rows, size_t field, int64_t count)
     table_count(rows, count == 0 ? STYLE_DIM : bad ? STYLE_BAD : STYLE_PLAIN, count);
 }
 
-static void add_sums(table *rows, const queue_pages *pages, size_t columns, int pauses)
+// others: the columns behind the counts, which have no sum.
+static void add_sums(table *rows, const queue_pages *pages, size_t columns, int others)
 {
     table_cell(rows, STYLE_DIM, "(all)");
     for (size_t f = 0; f < columns; f++)
         add_count(rows, f, pages->sums[f]);
-    table_cell(rows, STYLE_PLAIN, NULL);
-    if (pauses)
+    for (int i = 0; i < others; i++)
+        table_cell(rows, STYLE_PLAIN, NULL);
+}
+
+// How many may be pending.
+static void add_length(table *rows, const gofer_info *queue)
+{
+    if (gofer_info_has(queue, "max_length"))
+        table_count(rows, STYLE_PLAIN, gofer_info_int(queue, "max_length", 0));
+    else
         table_cell(rows, STYLE_PLAIN, NULL);
 }
 
 void queue_pages_rows(const queue_pages *pages, const gofer_info *const *queues, size_t count,
     int is_last, int color)
 {
-    // Groups and pauses are rare: their columns are left out where they would say nothing.
+    // Groups, lengths and pauses are rare: their columns are left out where they say nothing.
     int grouped = any(queues, count, "aggregating") || (is_last && pages->sums[COUNTS - 1]),
-        pauses = any(queues, count, "paused");
-    const char *heads[COUNTS + 4] = { "QUEUE", "PENDING", "ACTIVE", "SCHED", "RETRY", "ARCH",
+        bounds = any(queues, count, "max_length"), pauses = any(queues, count, "paused");
+    const char *heads[COUNTS + 5] = { "QUEUE", "PENDING", "ACTIVE", "SCHED", "RETRY", "ARCH",
         "DONE", "TODAY", "FAILED" };
     size_t columns = grouped ? COUNTS : COUNTS - 1, head = COUNTS;
     if (grouped)
         heads[head++] = "GROUPED";
+    if (bounds)
+        heads[head++] = "MOST";
     heads[head++] = "OLDEST";
     if (pauses)
         heads[head++] = "PAUSED";
-    char align[] = "lrrrrrrrrrrr";
+    char align[] = "lrrrrrrrrrrrr";
     align[head - 1] = pauses ? 'l' : 'r';
     table *rows = table_new(heads, align);
     char text[CLI_HUMAN];
@@ -69,12 +80,14 @@ void queue_pages_rows(const queue_pages *pages, const gofer_info *const *queues,
         table_cell(rows, STYLE_BOLD, gofer_info_text(queue, "queue"));
         for (size_t f = 0; f < columns; f++)
             add_count(rows, f, gofer_info_int(queue, fields[f], 0));
+        if (bounds)
+            add_length(rows, queue);
         table_cell(rows, STYLE_PLAIN, latency ? cli_human_duration(text, latency) : NULL);
         if (pauses)
             table_cell(rows, paused ? STYLE_WARN : STYLE_DIM, paused ? "yes" : "no");
     }
     if (is_last && pages->count > 1)
-        add_sums(rows, pages, columns, pauses);
+        add_sums(rows, pages, columns, 1 + bounds + pauses);
     table_print(rows, color);
     table_free(rows);
 }

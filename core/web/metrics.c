@@ -103,6 +103,19 @@ static void put_archives(web_exposition *e, const snapshots *s)
         web_sample(e, (const char *const[]){ "queue", "_other", NULL }, s->totals.rest.fullest);
 }
 
+// Of queues that are bounded. Those that are left out have no number in common.
+static void put_lengths(web_exposition *e, const snapshots *s)
+{
+    web_family(e, "gofer_queue_max_length", WEB_GAUGE,
+        "How many tasks of a queue may be pending: one more is refused.");
+    for (size_t i = 0; i < gofer_info_count(s->queues); i++) {
+        const gofer_info *queue = gofer_info_at(s->queues, i);
+        const char *const labels[] = { "queue", gofer_info_text(queue, "queue"), NULL };
+        if (gofer_info_has(queue, "max_length"))
+            web_sample(e, labels, (double)gofer_info_int(queue, "max_length", 0));
+    }
+}
+
 static void put_queues(web_exposition *e, const snapshots *s)
 {
     static const struct { const char *name; web_metric kind; column column; const char *help; }
@@ -130,6 +143,7 @@ static void put_queues(web_exposition *e, const snapshots *s)
         put_columns(e, s, &families[i].column, 1);
     }
     put_archives(e, s);
+    put_lengths(e, s);
     web_family(e, "gofer_queues", WEB_GAUGE, "Queues that there are.");
     web_sample(e, NULL, s->totals.at_ms ? (double)s->totals.all.queues
                                          : (double)gofer_info_count(s->queues));

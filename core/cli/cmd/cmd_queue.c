@@ -317,8 +317,9 @@ const cli_command cmd_queue_ls = {
     .options = ls_options,
     .args_size = sizeof(ls_args),
     .about =
-        "OLDEST is how long the first pending task has waited; GROUPED, how many tasks wait in "
-        "groups, is shown where there are any. Queues with pending tasks that no live worker "
+        "OLDEST is how long the first pending task has waited; MOST, how many may be pending, is "
+        "shown where a queue is bounded, and GROUPED, how many tasks wait in groups, where there "
+        "are any. Queues with pending tasks that no live worker "
         "serves are named below the table; with --json they have the field unserved. More than a "
         "thousand come in tables of a thousand, with the sum of all in the last.",
     .examples = "gofer queue ls\ngofer queue ls --json | jq '.items[] | select(.paused).queue'",

@@ -141,6 +141,19 @@ export default function queue({ words, may, leave }) {
         const text = h("label", {}, "Shards, each a queue of its own on some primary: ", input);
         return (await ask(`Spread ${name}?`, text, "Spread it")) ? Number(input.value) : null;
     }
+    /** How many may be pending, 0: any number; null: as it is. @param {any} seen */
+    async function askLength(seen) {
+        const input = /** @type {HTMLInputElement} */ (
+            h("input", { type: "number", min: 0, value: String(seen.max_length ?? "") })
+        );
+        const text = h(
+            "label",
+            {},
+            "So many tasks may be pending, and more are refused; empty: any number. ",
+            input,
+        );
+        return (await ask(`Bound ${name}?`, text, "Bound it")) ? Number(input.value) : null;
+    }
     const groupFoot = h("p", { class: "foot" });
     const groupPart = h("div", { hidden: true }, h("h2", {}, "Groups"), groups.node, groupFoot);
 
@@ -177,6 +190,7 @@ export default function queue({ words, may, leave }) {
                 ["Slots wanted", `${count(wanted.slots)}, to let nobody wait for ten seconds`],
                 ["Today", `${count(seen.processed)}, ${count(seen.failed)} failed`],
                 ["In all", `${count(seen.processed_total)}, ${count(seen.failed_total)} failed`],
+                ["Pending at the most", seen.max_length ? count(seen.max_length) : null],
                 ["Shards", seen.shards ? count(seen.shards) : null],
                 [
                     "Paused",
@@ -197,6 +211,16 @@ export default function queue({ words, may, leave }) {
         refill(
             acts,
             may("operate", name) && pause(view, seen),
+            may("operate", name) &&
+                button("Bound it", async () => {
+                    const most = await askLength(seen);
+                    if (most === null) return undefined;
+                    await post(at`queues/${name}/bound`, most ? { max_length: most } : {});
+                    await view.again();
+                    return most
+                        ? `${name} has ${count(most)} pending at the most`
+                        : `${name} may have any number pending`;
+                }),
             sharding &&
                 button("Spread it", async () => {
                     const shards = await askShards(seen);
