@@ -154,7 +154,7 @@ local function type_of(m)
   --@use varint
   while i <= #m do
     local tag = number()
-    local kind, size = tag and tag % 8, 0
+    local kind, size = tag and tag % 8
     if kind == 0 then size = number() and 0
     elseif kind == 1 then size = 8
     elseif kind == 5 then size = 4
@@ -181,14 +181,14 @@ local function shut_gate(m)
 end
 local function admit_one(id)
   local f = fields[id]
-  local gate = not f.err and shut_gate(f[1])
-  if f.err or not (f[4] or gate) then
+  local shutter = not f.err and shut_gate(f[1])
+  if f.err or not (f[4] or shutter) then
     kept[#kept + 1] = id
     return
   end
   local w = f[4] and wants(f[4]) or { cost = 1 }
   for i = 1, #w do
-    if gate and not w[i].ordered then break end
+    if shutter and not w[i].ordered then break end
     local next_ms, others = full(w[i], w.cost, id)
     if next_ms and (w[i].over ~= '1' or w[i].paused > now_ms) then
       put_aside(id, w[i], next_ms, others, w, f)
@@ -202,8 +202,8 @@ local function admit_one(id)
       turns[#turns + 1], turns[#turns + 2] = w[i].key, id
     end
   end
-  if gate then
-    put_aside(id, gate, gate.next_ms, false, w, f)
+  if shutter then
+    put_aside(id, shutter, shutter.next_ms, false, w, f)
     return
   end
   for i = 1, #w do begin(w[i], w.cost) end
