@@ -27,6 +27,7 @@ def web(store):
 def test_what_the_store_holds(web, store):
     store.enqueue("t", "x", "--queue", 'a"\\b')
     store.enqueue("t", "x", "--in", "1h")
+    store("queue", "bound", "default", "7")
     store.worker("--exec", "t=true", "--queue", "none", "--concurrency", "3")
     text = web("/metrics").text
     check_families(text, opened=False)
@@ -35,6 +36,9 @@ def test_what_the_store_holds(web, store):
     assert got['gofer_tasks{queue="default",state="scheduled"}'] == 1
     assert got['gofer_queue_unserved{queue="a\\"\\\\b"}'] == 1
     assert got['gofer_queue_latency_seconds{queue="a\\"\\\\b"}'] > 0
+    assert [name for name in got if name.startswith("gofer_queue_max_length")] == [
+        'gofer_queue_max_length{queue="default"}']
+    assert got['gofer_queue_max_length{queue="default"}'] == 7
     assert got['gofer_workers{state="active"}'] == 1
     assert got['gofer_worker_slots{state="free"}'] == 3
     assert got['gofer_build_info{version="0.1.0"}'] == 1

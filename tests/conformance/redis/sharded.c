@@ -166,6 +166,29 @@ static void those_of_a_key_run_one_after_the_other(void)
     store_check_sound();
 }
 
+static void a_type_is_paused_in_all_slots(void)
+{
+    gf_broker *b = open_sharded(SHARDS);
+    gf_claim *claims[TASKS];
+    size_t moved = 0, count, ended = 0;
+    int64_t all, next_ms;
+    CHECK_OK(b->ops->guards->type_pause(b, "email:*", true));
+    put_many(b, TASKS);
+    CHECK(filled(b, &all) > 1);
+    CHECK_INT((int64_t)take(b, "q", TASKS, claims), 0);
+    CHECK_INT(queue_number(b, "q", "pending"), TASKS);
+    CHECK_OK(b->ops->guards->type_pause(b, "email:*", false));
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS; ended < TASKS && gf_mono_ms() < end;) {
+        CHECK_OK(b->ops->upkeep->forward(b, 1000, &moved, &next_ms));
+        count = take(b, "q", TASKS, claims);
+        for (size_t i = 0; i < count; i++, ended++)
+            done(b, claims[i]);
+    }
+    CHECK_INT((int64_t)ended, TASKS);
+    store_close(b);
+    store_check_sound();
+}
+
 static void a_key_is_debounced_over_all_slots(void)
 {
     gf_broker *b = open_sharded(SHARDS);
@@ -669,6 +692,7 @@ suite suite_sharded(void)
         TEST(a_batch_is_spread_in_one_call),
         TEST(an_id_is_known_in_the_whole_queue),
         TEST(those_of_a_key_run_one_after_the_other),
+        TEST(a_type_is_paused_in_all_slots),
         TEST(a_key_is_debounced_over_all_slots),
     TEST(a_lock_holds_over_all_slots),
         TEST(the_number_of_slots_changes_under_way),

@@ -1,4 +1,4 @@
-"""The page's view of types in a real Chromium: they are paused and unpaused."""
+"""The page's guards in a real Chromium: types are paused and unpaused, queues are bounded."""
 import pytest
 from browser import until
 from conftest import wait_for
@@ -31,4 +31,27 @@ def test_a_type_is_paused_and_unpaused(admin, gofer):
     until(lambda: paused(gofer) == ["mail:send"], "the type to be paused")
     admin.click("Unpause")
     until(lambda: paused(gofer) == [], "the type to be unpaused")
+    assert admin.complaints() == []
+
+
+def test_a_queue_is_bounded(admin, gofer):
+    def most():
+        return gofer.json("queue", "show", "mail").get("max_length")
+
+    gofer.enqueue("t", "--queue", "mail")
+    assert "MOST" not in gofer("queue", "ls").out
+    admin.open("/queues/mail", "mail")
+    admin.click("Bound it")
+    admin.type("So many tasks may be pending, and more are refused; empty: any number.", "7",
+               "dialog")
+    admin.click("Bound it", "dialog")
+    until(lambda: most() == 7, "the queue to be bounded")
+    admin.sees("Pending at the most")
+    heads, row = gofer("queue", "ls").out.splitlines()[:2]
+    assert "MOST" in heads and " 7 " in row
+    admin.click("Bound it", "p.acts")
+    admin.type("So many tasks may be pending, and more are refused; empty: any number.", "",
+               "dialog")
+    admin.click("Bound it", "dialog")
+    until(lambda: most() is None, "the length to be gone")
     assert admin.complaints() == []
