@@ -382,6 +382,7 @@ def look(client: gofer.Client, seen: Seen) -> None:
     seen.all("worker", client.workers())
     seen.all("group", client.groups("orphan"))
     seen.all("tenant", client.tenants("orphan"))
+    seen.all("paused_type", client.types_paused())
     seen.one("store", client.store())
     seen.one("store", client.store("orphan"))
     seen.all("type_stats", client.stats(None, 1))
