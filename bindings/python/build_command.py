@@ -4,8 +4,8 @@ of the Lua code.
 
 As in build_gofer.py, nothing is declared twice: files, definitions and libraries come from the
 CMake files. Lua handlers need Lua and SWIG, `gofer top` ncurses, `gofer web` libmicrohttpd, spans
-of workers the headers of libcurl: each is left out where what it needs is not there. May touch:
-what build_gofer.py may, and swig. Run by python/setup.py.
+and webhooks of workers the headers of libcurl: each is left out where what it needs is not there.
+May touch: what build_gofer.py may, and swig. Run by python/setup.py.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ CLI = ROOT / "core" / "cli"
 LINE = ROOT / "core" / "line"
 WEB = ROOT / "core" / "web"
 OTLP = ROOT / "core" / "otlp"
+HTTP = ROOT / "core" / "http"
+HOOKS = ROOT / "core" / "hooks"
 LUA_HOST = ROOT / "core" / "lua"
 LUA_MODULE = ROOT / "bindings" / "lua"
 
@@ -87,20 +89,24 @@ def plan() -> Plan:
         made.without.append("'gofer web' (Debian: apt-get install libmicrohttpd-dev)")
     curl = cmake.found("CURL")
     if curl:
-        cli.macros.append(("GOFER_HAVE_OTLP", None))
-        cli.include_dirs.append(str(OTLP))
-        cli.sources += cmake.sources("gofer_cli", CLI / "otlp")
-        headers = pkg_config([curl], "--cflags")  # it is loaded, not linked
-        made.groups.append(
-            Group(
-                cmake.sources("gofer_otlp", OTLP),
-                [str(OTLP), str(LINE), *INCLUDE],
-                macros,
-                COMPILE_ARGS + headers,
+        cli.macros += [("GOFER_HAVE_OTLP", None), ("GOFER_HAVE_WEBHOOKS", None)]
+        cli.include_dirs += [str(HTTP), str(OTLP), str(HOOKS)]
+        cli.sources += cmake.sources("gofer_cli", CLI / "otlp", CLI / "hooks")
+        # libcurl and OpenSSL are loaded, not linked.
+        headers = pkg_config([curl, *cmake.packages("gofer_openssl")], "--cflags")
+        for target, room in (("gofer_http", HTTP), ("gofer_otlp", OTLP), ("gofer_hooks", HOOKS)):
+            made.groups.append(
+                Group(
+                    cmake.sources(target, room),
+                    [str(room), str(HTTP), str(LINE), *INCLUDE],
+                    macros,
+                    COMPILE_ARGS + headers,
+                )
             )
-        )
     else:
-        made.without.append("'gofer worker --otlp' (Debian: apt-get install libcurl4-openssl-dev)")
+        made.without.append(
+            "'gofer worker --otlp' and --webhooks (Debian: apt-get install libcurl4-openssl-dev)"
+        )
     cli.args = COMPILE_ARGS + pkg_config(packages, "--cflags")
     made.groups.append(cli)
     made.link_args = [*_exports(), *pkg_config(packages, "--libs"), "-lm"]

@@ -1,6 +1,6 @@
 // post.c - one request to the collector.
 //
-// May touch: libcurl, which nobody else does. No redirects are followed: a collector has none, and
+// May touch: libcurl, which http/ loads. No redirects are followed: a collector has none, and
 // headers may be secret. What may be tried again is what OTLP/HTTP says (429, 502, 503, 504, and
 // what never came to an answer).
 #include "post.h"
@@ -64,7 +64,7 @@ static bool add_headers(otlp_post *p)
 static bool set_files(otlp_post *p)
 {
     const otlp_config *c = p->config;
-    const otlp_curl *curl = &p->curl;
+    const http_curl *curl = &p->curl;
     return (!c->ca_file ||
                curl->easy_setopt(p->handle, CURLOPT_CAINFO, c->ca_file) == CURLE_OK) &&
         (!c->cert_file ||
@@ -80,9 +80,6 @@ static bool set_all(otlp_post *p)
         { CURLOPT_POST, 1 },
         { CURLOPT_NOPROGRESS, 0 },
         { CURLOPT_FOLLOWLOCATION, 0 },
-#if LIBCURL_VERSION_NUMBER >= 0x075700
-        { CURLOPT_QUICK_EXIT, 1 },             // does not wait for a name that nobody resolves
-#endif
     };
     const struct { CURLoption option; const void *value; } pointers[] = {
         { CURLOPT_URL, p->config->url },
@@ -94,6 +91,7 @@ static bool set_all(otlp_post *p)
     };
     snprintf(agent, sizeof agent, "OTel-OTLP-Exporter-gofer/%s", gofer_version_text());
     bool ok = true;
+    http_curl_quick_exit(&p->curl, p->handle);
     for (size_t i = 0; ok && i < sizeof numbers / sizeof *numbers; i++)
         ok = p->curl.easy_setopt(p->handle, numbers[i].option, numbers[i].value) == CURLE_OK;
     for (size_t i = 0; ok && i < sizeof pointers / sizeof *pointers; i++)
@@ -107,7 +105,7 @@ static bool set_all(otlp_post *p)
 bool otlp_post_init(otlp_post *p, const otlp_config *config, char *why, size_t size)
 {
     *p = (otlp_post){ .config = config };
-    if (!otlp_curl_load(&p->curl, why, size))
+    if (!http_curl_load(&p->curl, why, size))
         return false;
     p->handle = p->curl.easy_init();
     if (p->handle && add_headers(p) && set_all(p))

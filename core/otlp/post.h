@@ -18,7 +18,7 @@ typedef enum otlp_answer {
 } otlp_answer;
 
 typedef struct otlp_post {
-    otlp_curl          curl;
+    http_curl          curl;
     CURL              *handle;     // owned
     struct curl_slist *headers;    // owned
     const otlp_config *config;

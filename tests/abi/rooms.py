@@ -48,10 +48,13 @@ def reach(rooms, start):
 # for what they include.
 TREES = (
     ("core/src", "", ("core/src",)),
-    ("core/cli", "cli", ("core/cli", "core/line", "core/lua", "core/otlp", "core/web")),
+    ("core/cli", "cli", ("core/cli", "core/hooks", "core/line", "core/lua", "core/otlp",
+                         "core/web")),
     ("core/line", "line", ("core/line",)),
-    ("core/otlp", "otlp", ("core/otlp", "core/line")),
+    ("core/otlp", "otlp", ("core/otlp", "core/http", "core/line")),
     ("core/web", "web", ("core/web", "core/line")),
+    ("core/hooks", "hooks", ("core/hooks", "core/http", "core/line")),
+    ("core/http", "http", ("core/http",)),
     ("core/lua", "lua", ("core/lua", "bindings/lua")),
     ("bindings/lua", "bindings/lua", ("bindings/lua",)),
 )

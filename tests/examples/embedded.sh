@@ -58,6 +58,7 @@ try static -DGOFER_STATIC=ON
 cmake -G "$generator" -S "$source" -B "$work/build" -DCMAKE_C_COMPILER="$compiler" \
     -DCMAKE_BUILD_TYPE=Debug \
     -DBUILD_TESTING=OFF -DGOFER_LUA=OFF -DGOFER_TOP=OFF -DGOFER_WEB=OFF -DGOFER_OTLP=OFF \
+    -DGOFER_WEBHOOKS=OFF \
     -DCMAKE_INSTALL_PREFIX="$work/prefix" -DCMAKE_INSTALL_LIBDIR="$work/elsewhere/lib64" \
     >"$work/log" 2>&1 || { cat "$work/log"; fail "absolute: configure"; }
 cmake --build "$work/build" >"$work/log" 2>&1 || { tail -n 40 "$work/log"; fail "absolute: build"; }

@@ -25,6 +25,11 @@ static const struct { const char *name, *key; int there; } parts[] = {
 #else
     { "OTLP", "otlp", 0 },
 #endif
+#ifdef GOFER_HAVE_WEBHOOKS
+    { "webhooks", "webhooks", 1 },
+#else
+    { "webhooks", "webhooks", 0 },
+#endif
 };
 enum { PARTS = sizeof parts / sizeof *parts };
 

@@ -27,6 +27,9 @@
 #ifdef GOFER_HAVE_OTLP
 #include "otlp/command_otlp.h"
 #endif
+#ifdef GOFER_HAVE_WEBHOOKS
+#include "hooks/command_hooks.h"
+#endif
 
 typedef struct worker_args {
     children_args children;
@@ -39,6 +42,9 @@ typedef struct worker_args {
     cli_number  lua_memory, max_payload;
 #ifdef GOFER_HAVE_OTLP
     otlp_args   otlp;
+#endif
+#ifdef GOFER_HAVE_WEBHOOKS
+    hooks_args  hooks;
 #endif
 } worker_args;
 
@@ -103,6 +109,19 @@ static const cli_option options[] = {
 #endif
     { "plugin", 0, CLI_LIST, offsetof(worker_args, plugins), "FILE",
       "load a shared object with C handlers; may be repeated", 0, 0 },
+#ifdef GOFER_HAVE_WEBHOOKS
+    { "webhooks", 0, CLI_FLAG, offsetof(worker_args, hooks.serves), NULL,
+      "send webhooks: serve the queue gofer-webhooks, beside those of --queue (without --queue and "
+      "without other handlers: that one alone)", 0, 0 },
+    { "webhook-secret", 0, CLI_LIST, offsetof(worker_args, hooks.secrets), "FILE|env:NAME",
+      "sign webhooks with the secrets in this file or variable: 'whsec_' and base64 of 24 to 64 "
+      "bytes, with a host before it if it is for that host alone; may be repeated", 0, 0 },
+    { "webhook-allow", 0, CLI_LIST, offsetof(worker_args, hooks.allowed), "CIDR",
+      "send webhooks to these addresses too, such as 10.1.0.0/16 (default: to public ones); may be "
+      "repeated", 0, 0 },
+    { "webhook-ca", 0, CLI_TEXT, offsetof(worker_args, hooks.ca_file), "FILE",
+      "trust the certificates in this file, in PEM, in place of the system's", 0, 0 },
+#endif
     { "retry", 0, CLI_LIST, offsetof(worker_args, retries), "TYPE=POLICY",
       "retry policy of this type, or of all types that begin so if it ends in '*'; may be "
       "repeated; see 'gofer help retries'", 0, 0 },
@@ -370,6 +389,44 @@ static int add_plugin(cli *c, gofer_worker *worker, const char *path)
     return st == GOFER_OK ? CLI_OK : fail_option(c, st, "plugin", path);
 }
 
+// Handlers of other kinds than webhooks.
+static size_t handler_count(const worker_args *args)
+{
+    return args->execs.count + args->shells.count + children_count(&args->children) +
+        args->luas.count + args->plugins.count + args->aggregates.count;
+}
+
+#ifdef GOFER_HAVE_WEBHOOKS
+static bool serves_hooks(const worker_args *args)
+{
+    return args->hooks.serves;
+}
+
+// Their queue is named to the library, which then serves no other by itself.
+static int add_hooks(cli *c, gofer_worker *worker, const worker_args *args)
+{
+    bool alone = handler_count(args) == 0, unnamed = args->queues.count == 0;
+    if (args->hooks.serves && unnamed && children_count(&args->children))
+        return cli_fail(c, CLI_USAGE, "worker: --webhooks beside --child or --python needs "
+            "--queue, which says what else is served");
+    int code = worker_hooks_add(c, worker, &args->hooks, &args->queues);
+    return code == CLI_OK && args->hooks.serves && unnamed && !alone
+        ? add_queue(c, worker, "default") : code;
+}
+#else
+static bool serves_hooks(const worker_args *args)
+{
+    (void)args;
+    return false;
+}
+
+static int add_hooks(cli *c, gofer_worker *worker, const worker_args *args)
+{
+    (void)c, (void)worker, (void)args;
+    return CLI_OK;
+}
+#endif
+
 static int prepare(cli *c, gofer_client *client, gofer_worker *worker, const worker_args *args)
 {
     const struct {
@@ -390,7 +447,9 @@ static int prepare(cli *c, gofer_client *client, gofer_worker *worker, const wor
             code = lists[l].add(c, worker, lists[l].list->items[i]);
     if (code == CLI_OK)
         code = children_add(c, worker, &args->children);
-    return code == CLI_OK ? add_luas(c, client, worker, args) : code;
+    if (code == CLI_OK)
+        code = add_luas(c, client, worker, args);
+    return code == CLI_OK ? add_hooks(c, worker, args) : code;
 }
 
 // ---- Run
@@ -555,12 +614,10 @@ static int live(cli *c, life *l, const worker_args *args)
 static int run(cli *c, const void *user)
 {
     const worker_args *args = user;
-    if (args->execs.count + args->shells.count + children_count(&args->children) +
-            args->luas.count + args->plugins.count + args->aggregates.count ==
-        0)
+    if (handler_count(args) == 0 && !serves_hooks(args))
         return cli_fail(c, CLI_USAGE,
-            "worker: no handler: give --exec, --shell, --child, --python, --lua, --plugin or "
-            "--aggregate; see 'gofer worker --help'");
+            "worker: no handler: give --exec, --shell, --child, --python, --lua, --plugin, "
+            "--aggregate or --webhooks; see 'gofer worker --help'");
 
     const char *url = getenv("GOFER_URL");
     if (!c->global.url && (!url || !*url) && args->children.apps.count)
@@ -617,6 +674,8 @@ const cli_command cmd_worker = {
         "    --aggregate 'digest-*:mail:digest=./digest.sh' --group-max-delay 5m\n"
         "# with metrics for Prometheus\n"
         "gofer worker --exec 'mail:*=./send.sh' --metrics 127.0.0.1:9100\n"
+        "# send webhooks\n"
+        "gofer worker --webhooks --webhook-secret /etc/gofer/webhook-secrets\n"
         "# do what is there and end\n"
         "gofer worker --drain --shell 'report=jq .total > total.txt'",
     .options = options,

@@ -14,12 +14,12 @@ static const char file[] = "libcurl.4.dylib";
 static const char file[] = "libcurl.so.4";
 #endif
 
-_Static_assert(sizeof(otlp_curl) % sizeof(void *) == 0 && sizeof(void (*)(void)) == sizeof(void *),
+_Static_assert(sizeof(http_curl) % sizeof(void *) == 0 && sizeof(void (*)(void)) == sizeof(void *),
     "pointers only");
 
-bool otlp_curl_load(otlp_curl *out, char *why, size_t size)
+bool http_curl_load(http_curl *out, char *why, size_t size)
 {
-#define AT(name) { "curl_" #name, offsetof(otlp_curl, name) }
+#define AT(name) { "curl_" #name, offsetof(http_curl, name) }
     static const struct { const char *name; size_t offset; } symbols[] = { AT(global_init),
         AT(easy_init), AT(easy_setopt), AT(easy_perform), AT(easy_getinfo), AT(easy_cleanup),
         AT(easy_strerror), AT(slist_append), AT(slist_free_all) };
@@ -44,4 +44,13 @@ bool otlp_curl_load(otlp_curl *out, char *why, size_t size)
     if (code != CURLE_OK)
         snprintf(why, size, "libcurl: %s", out->easy_strerror(code));
     return code == CURLE_OK;
+}
+
+void http_curl_quick_exit(const http_curl *c, CURL *handle)
+{
+#if LIBCURL_VERSION_NUM >= 0x075700
+    (void)c->easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);
+#else
+    (void)c, (void)handle;
+#endif
 }

@@ -1,6 +1,6 @@
-// curl.h - libcurl, loaded when spans are asked for: the command line starts without it.
-#ifndef OTLP_CURL_H
-#define OTLP_CURL_H
+// curl.h - libcurl, loaded when requests are to be sent: the command line starts without it.
+#ifndef HTTP_CURL_H
+#define HTTP_CURL_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 #include <curl/curl.h>
 
 // What is used of it. The real functions take their last argument by "..." .
-typedef struct otlp_curl {
+typedef struct http_curl {
     CURLcode (*global_init)(long flags);
     CURL *(*easy_init)(void);
     CURLcode (*easy_setopt)(CURL *curl, CURLoption option, ...);
@@ -18,9 +18,12 @@ typedef struct otlp_curl {
     const char *(*easy_strerror)(CURLcode code);
     struct curl_slist *(*slist_append)(struct curl_slist *list, const char *text);
     void (*slist_free_all)(struct curl_slist *list);
-} otlp_curl;
+} http_curl;
 
 // false: why says what is to be installed. Before there are threads that might load it, too.
-bool otlp_curl_load(otlp_curl *out, char *why, size_t size);
+bool http_curl_load(http_curl *out, char *why, size_t size);
+// The process does not wait, at its end, for a name that nobody resolves. libcurl knows this from
+// 7.87 on, and may be older than the headers that gofer was built with: then it is as it was.
+void http_curl_quick_exit(const http_curl *c, CURL *handle);
 
 #endif
