@@ -133,7 +133,8 @@ const gofer_lua_setting gofer_lua_task_options[] = {
     { "group",           GOFER_LUA_TEXT,     PLACE(group), NULL },
     { "expires",         GOFER_LUA_DURATION, PLACE(expires_ms), NULL },
     { "expires_at",      GOFER_LUA_TIME,     PLACE(expires_at_ms), NULL },
-    { "on_dead",         GOFER_LUA_DEAD,     0, NULL },
+    { "on_dead",         GOFER_LUA_DEAD,     PLACE(on_dead), NULL },
+    { "on_done",         GOFER_LUA_DEAD,     PLACE(on_done), NULL },
     { "tenant",          GOFER_LUA_TEXT,     PLACE(tenant), NULL },
     { "limits",          GOFER_LUA_KEYS,     PLACE(limits), NULL },
     { "limit_cost",      GOFER_LUA_BYTES,    PLACE(limit_cost), NULL },
@@ -263,18 +264,20 @@ static int32_t read_word(lua_State *L, int index, const gofer_lua_setting *s)
 }
 
 // A type, or {type = ..., queue = ...}.
-static void read_dead(lua_State *L, int index, gofer_enqueue_options *opts)
+static void read_dead(lua_State *L, int index, const gofer_lua_setting *s,
+    gofer_enqueue_options *opts)
 {
     dead d = { NULL, NULL };
     if (lua_type(L, index) == LUA_TTABLE) {
         gofer_lua_read_table(L, index, dead_settings, NULL, &d);
         if (!d.type)
-            gofer_lua_invalid(L, "on_dead has no type");
+            gofer_lua_invalid(L, "%s has no type", s->name);
     } else {
-        d.type = gofer_lua_text(L, index, "on_dead");
+        d.type = gofer_lua_text(L, index, s->name);
     }
-    opts->on_dead = d.type;
-    opts->on_dead_queue = d.queue;
+    int is_dead = s->offset == PLACE(on_dead);
+    *(is_dead ? &opts->on_dead : &opts->on_done) = d.type;
+    *(is_dead ? &opts->on_dead_queue : &opts->on_done_queue) = d.queue;
 }
 
 // The value on top of the stack into its place. Headers, keys, payloads and tasks may leave
@@ -293,7 +296,7 @@ static void store(lua_State *L, const gofer_lua_setting *s, void *into)
     case GOFER_LUA_KEYS:     *(const char *const **)place = read_keys(L, value, s->name); break;
     case GOFER_LUA_TRIES:    *(int32_t *)place = read_tries(L, value, s->name); break;
     case GOFER_LUA_WORD:     *(int32_t *)place = read_word(L, value, s); break;
-    case GOFER_LUA_DEAD:     read_dead(L, value, into); break;
+    case GOFER_LUA_DEAD:     read_dead(L, value, s, into); break;
     case GOFER_LUA_LATER:    break;
     case GOFER_LUA_TRUTH:
         if (!lua_isboolean(L, value))

@@ -184,6 +184,8 @@ void gofer_lua_push_entry(lua_State *L, const gofer_lua_entry *entry)
     set_duration(L, "expires", t->expires_ms);
     set_text(L, "on_dead", t->on_dead);
     set_text(L, "on_dead_queue", t->on_dead_queue);
+    set_text(L, "on_done", t->on_done);
+    set_text(L, "on_done_queue", t->on_done_queue);
     set_headers(L, t->headers);
 }
 

@@ -64,6 +64,15 @@ static int fill_ordered(cli *c, const enqueue_args *args, gofer_enqueue_options 
     return CLI_OK;
 }
 
+// TYPE[@QUEUE], or a webhook.
+static void fill_follower(cli *c, const char *text, const char **type, const char **queue)
+{
+    if (!text)
+        return;
+    size_t size = strlen(text) + 1;
+    follower_cut(memcpy(cli_keep(c, cli_alloc(size)), text, size), type, queue);
+}
+
 static int fill_life(cli *c, const enqueue_args *args, gofer_enqueue_options *out)
 {
     if (!args->unique.given && (args->unique_key || args->unique_until || args->return_existing))
@@ -83,11 +92,8 @@ static int fill_life(cli *c, const enqueue_args *args, gofer_enqueue_options *ou
     out->expires_ms = args->expires.value;
     out->retry = args->retry_policy;
     out->priority = (int32_t)args->priority.value;
-    if (args->on_dead) {
-        size_t size = strlen(args->on_dead) + 1;
-        on_dead_cut(memcpy(cli_keep(c, cli_alloc(size)), args->on_dead, size), &out->on_dead,
-            &out->on_dead_queue);
-    }
+    fill_follower(c, args->on_dead, &out->on_dead, &out->on_dead_queue);
+    fill_follower(c, args->on_done, &out->on_done, &out->on_done_queue);
     return CLI_OK;
 }
 

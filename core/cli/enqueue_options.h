@@ -9,7 +9,7 @@
 
 typedef struct enqueue_args {
     const char *queue, *id, *unique_key, *unique_until, *debounce_key, *debounce_mode;
-    const char *group, *retry_policy, *on_dead;
+    const char *group, *retry_policy, *on_dead, *on_done;
     const char *otlp;
     cli_number  delay, at, retry, timeout, deadline, retention, count, max_payload, unique, expires;
     cli_number  priority, debounce, max_wait;

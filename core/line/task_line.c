@@ -11,6 +11,7 @@
 
 #include "util/base64.h"
 #include "util/nearest.h"
+#include "util/webhook.h"
 
 // ---- words
 
@@ -70,9 +71,9 @@ int32_t ordered_dead_of(const char *text)
     return value_of(words, sizeof words / sizeof *words, text);
 }
 
-void on_dead_cut(char *copy, const char **type, const char **queue)
+void follower_cut(char *copy, const char **type, const char **queue)
 {
-    char *at = strrchr(copy, '@');
+    char *at = gf_webhook_is(copy) ? NULL : strrchr(copy, '@');
     *type = copy;
     *queue = NULL;
     if (at) {
@@ -122,6 +123,7 @@ void task_line_free(task_line *line)
     free(line->group);
     free(line->retry_policy);
     free(line->on_dead);
+    free(line->on_done);
     free(line->ordered);
     free(line->tenant);
     for (size_t i = 0; line->headers[i]; i++)
@@ -357,6 +359,7 @@ static bool take_life(task_line *line, const char *key, gf_json value, char *why
         { "debounce_key", &line->debounce_key, &o->debounce_key },
         { "retry_policy", &line->retry_policy, &o->retry },
         { "on_dead", &line->on_dead, &o->on_dead },
+        { "on_done", &line->on_done, &o->on_done },
         { "ordered", &line->ordered, &o->ordered }, { "tenant", &line->tenant, &o->tenant },
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
@@ -365,7 +368,9 @@ static bool take_life(task_line *line, const char *key, gf_json value, char *why
                 return false;
             *texts[i].out = *texts[i].copy;
             if (texts[i].copy == &line->on_dead)
-                on_dead_cut(line->on_dead, &o->on_dead, &o->on_dead_queue);
+                follower_cut(line->on_dead, &o->on_dead, &o->on_dead_queue);
+            if (texts[i].copy == &line->on_done)
+                follower_cut(line->on_done, &o->on_done, &o->on_done_queue);
             return true;
         }
     if (strcmp(key, "unique") == 0)
@@ -443,7 +448,7 @@ static uint64_t member_bit(const char *name, char *why)
 {
     static const char *const known[] = { "type", "payload", "queue", "id", "in", "at", "retry",
         "timeout", "deadline", "retention", "headers", "unique", "unique_key", "unique_until",
-        "return_existing", "group", "expires", "retry_policy", "on_dead",
+        "return_existing", "group", "expires", "retry_policy", "on_dead", "on_done",
         "priority", "limits", "limit_cost", "debounce", "max_wait", "debounce_key",
         "debounce_mode", "replace", "ordered", "ordered_dead", "tenant", "plain" };
     enum { KNOWN = sizeof known / sizeof *known };

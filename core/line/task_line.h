@@ -16,7 +16,7 @@ enum { TASK_LINE_HEADERS = 64, TASK_LINE_WHY = 256, TASK_LINE_RETRY_MAX = 100000
 typedef struct task_line {
     char  *type, *payload;          // owned, like what follows
     size_t payload_size;
-    char  *queue, *id, *unique_key, *debounce_key, *group, *retry_policy, *on_dead;
+    char  *queue, *id, *unique_key, *debounce_key, *group, *retry_policy, *on_dead, *on_done;
     char  *headers[2 * TASK_LINE_HEADERS + 1];
     char  *limits[GOFER_LIMIT_KEYS + 1];
     char  *ordered;
@@ -52,9 +52,9 @@ const char *task_goes_not_with(const gofer_enqueue_options *o);
 // The same of ordered_dead.
 #define ORDERED_DEAD "continue|block"
 int32_t ordered_dead_of(const char *word);
-// "TYPE@QUEUE" cut at its last '@' into the two; queue is NULL if there is none. The copy is
-// the caller's (or kept).
-void on_dead_cut(char *copy, const char **type, const char **queue);
+// "TYPE@QUEUE" of on_dead or on_done cut at its last '@' into the two; queue is NULL if there is
+// none, and of a webhook. The copy is the caller's (or kept).
+void follower_cut(char *copy, const char **type, const char **queue);
 // Would the task expire before it may run?
 bool task_expires_first(const gofer_enqueue_options *o);
 

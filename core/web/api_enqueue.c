@@ -10,6 +10,7 @@
 #include "put_round.h"
 #include "task_line.h"
 #include "util/json.h"
+#include "util/webhook.h"
 #include "web.h"
 
 enum { TASKS_MAX = 1000 };
@@ -41,12 +42,19 @@ static void round_free(round *r)
     free(r);
 }
 
-// Queues that a task may come to be in: its own, and that of its on-dead task.
+// Where what follows on an end goes, beside the task's own queue; NULL: nowhere else.
+static const char *queue_of(const char *follower, const char *queue)
+{
+    return follower && gf_webhook_is(follower) ? GF_WEBHOOK_QUEUE : queue;
+}
+
+// Queues that a task may come to be in: its own, and those of its on-dead and on-done tasks.
 static bool may(const web_call *call, const task_line *line, char why[TASK_LINE_WHY])
 {
     const char *const queues[] = { line->opts.queue ? line->opts.queue : "default",
-        line->opts.on_dead_queue };
-    for (size_t i = 0; i < 2; i++)
+        queue_of(line->opts.on_dead, line->opts.on_dead_queue),
+        queue_of(line->opts.on_done, line->opts.on_done_queue) };
+    for (size_t i = 0; i < sizeof queues / sizeof *queues; i++)
         if (queues[i] && !web_scope_may(call->scope, WEB_ENQUEUE, queues[i])) {
             snprintf(why, TASK_LINE_WHY, "%s may not do this in the queue %.100s", call->who,
                 queues[i]);

@@ -109,6 +109,7 @@ def _options(put: Put) -> dict[str, Any]:
     return {
         "queue": put.queue, "headers": dict(put.headers) if put.headers else None,
         "retry": put.retry, "on_dead": put.on_dead, "on_dead_queue": put.on_dead_queue,
+        "on_done": put.on_done, "on_done_queue": put.on_done_queue,
         "priority": put.priority or None, "tenant": put.tenant,
         "limits": list(put.limits) if put.limits else None, "limit_cost": put.limit_cost or None,
         "ordered": put.ordered, "ordered_dead": "block" if put.ordered_dead else None,

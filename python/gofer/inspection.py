@@ -173,6 +173,8 @@ class TaskInfo:
     retry_policy: Optional[str] = text_if("retry")
     on_dead: Optional[str] = text_if("on_dead")
     on_dead_queue: Optional[str] = text_if("on_dead_queue")
+    on_done: Optional[str] = text_if("on_done")
+    on_done_queue: Optional[str] = text_if("on_done_queue")
     schedule: Optional[str] = text_if("schedule")
     """The cron entry it comes from."""
     unique: Optional[str] = text_if("unique")

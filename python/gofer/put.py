@@ -71,6 +71,8 @@ class Put:
     ordered_dead: int = 0
     tenant: Optional[str] = None
     plain: int = 0
+    on_done: Optional[str] = None
+    on_done_queue: Optional[str] = None
 
     @classmethod
     def of(cls, type: str, payload: bytes, given: Mapping[str, Any]) -> Put:
@@ -85,6 +87,7 @@ _TEXTS = {
     "queue": "queue", "task_id": "task id", "unique_key": "unique_key", "group": "group",
     "retry": "retry policy", "debounce_key": "debounce_key",
     "on_dead": "on_dead", "on_dead_queue": "queue of on_dead",
+    "on_done": "on_done", "on_done_queue": "queue of on_done",
     "ordered": "ordered key", "tenant": "tenant",
 }  # fmt: skip
 _NUMBERS = {

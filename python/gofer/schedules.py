@@ -96,6 +96,8 @@ class Entry:
     retry_policy: Optional[str] = text_if("retry")
     on_dead: Optional[str] = text_if("on_dead")
     on_dead_queue: Optional[str] = text_if("on_dead_queue")
+    on_done: Optional[str] = text_if("on_done")
+    on_done_queue: Optional[str] = text_if("on_done_queue")
     go_options: tuple[EntryOption, ...] = list_of(EntryOption, "options")
     """What a Go scheduler says of its tasks; of foreign entries."""
 

@@ -120,7 +120,10 @@ class TaskOptions(TypedDict, total=False):
     expires: Duration
     """Dropped unless it has started so long from now."""
     on_dead: Union[str, tuple[str, str]]
-    """The type (or type and queue) of a task that is enqueued when this one is archived."""
+    """The type (or type and queue) of a task that is enqueued when this one is archived, or
+    "webhook:URL"."""
+    on_done: Union[str, tuple[str, str]]
+    """The same when this one is done; a webhook may be "webhook+result:URL", too."""
     limits: Union[str, Sequence[str]]
     """The limit keys that it counts for, up to four: see app.limits. One may be given as text."""
     limit_cost: int
@@ -192,8 +195,9 @@ def mold_of(type: str, options: Mapping[str, Any]) -> Mold:
     for name, field in _AS_THEY_ARE.items():
         if name in options:
             given[field] = options[name]
-    if "on_dead" in options:
-        given["on_dead"], given["on_dead_queue"] = _on_dead(options["on_dead"])
+    for name in ("on_dead", "on_done"):
+        if name in options:
+            given[name], given[f"{name}_queue"] = _follower(options[name], name)
     if "limits" in options:
         given["limits"] = _limits(options["limits"])
     return Mold(type, given)
@@ -219,12 +223,12 @@ _AS_THEY_ARE = {
 }
 
 
-def _on_dead(value: Any) -> tuple[str | None, str | None]:
+def _follower(value: Any, name: str) -> tuple[str | None, str | None]:
     if not isinstance(value, tuple):
         return value, None
     if len(value) != 2:
         raise InvalidArgument(
-            f"on_dead is {value!r}: it must be a task type, or a pair of a type and a queue"
+            f"{name} is {value!r}: it must be a task type, or a pair of a type and a queue"
         )
     return value
 

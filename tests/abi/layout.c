@@ -72,6 +72,8 @@ static void structs(void)
     FIELD(gofer_flow_options, retention_ms);
     FIELD(gofer_flow_options, on_dead);
     FIELD(gofer_enqueue_options, tenant);
+    FIELD(gofer_enqueue_options, on_done);
+    FIELD(gofer_enqueue_options, on_done_queue);
 
     STRUCT(gofer_limit_options);
     FIELD(gofer_limit_options, size);

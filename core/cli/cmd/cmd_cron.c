@@ -162,6 +162,7 @@ static void put_entry(const cli *c, const gofer_info *entry)
     put_line(c, "ordered", gofer_info_text(entry, "ordered"));
     put_line(c, "when dead", gofer_info_text(entry, "ordered_dead"));
     put_line(c, "on dead", gofer_info_text(entry, "on_dead"));
+    put_line(c, "on done", gofer_info_text(entry, "on_done"));
     put_line(c, "source", gofer_info_text(entry, "source"));
     const gofer_info *headers = gofer_info_child(entry, "headers");
     for (size_t i = 0; i < gofer_info_field_count(headers); i++) {

@@ -72,8 +72,10 @@ static const cli_option add_options[] = {
     { "retry-policy", 0, CLI_TEXT, offsetof(add_args, task.retry_policy), "POLICY",
       "delays between attempts, such as fixed:30s or 'exponential:1s;cap=1h' (default: the "
       "worker's)", 0, 0 },
-    { "on-dead", 0, CLI_TEXT, offsetof(add_args, task.on_dead), "TYPE[@QUEUE]",
-      "enqueue a task of this type when one is archived", 0, 0 },
+    { "on-dead", 0, CLI_TEXT, offsetof(add_args, task.on_dead), "TYPE[@QUEUE]|webhook:URL",
+      "enqueue a task of this type when one is archived, or tell it to this URL", 0, 0 },
+    { "on-done", 0, CLI_TEXT, offsetof(add_args, task.on_done), "TYPE[@QUEUE]|webhook:URL",
+      "the same when one is done; webhook+result:URL tells its result, too", 0, 0 },
     CLI_OPTIONS_END
 };
 

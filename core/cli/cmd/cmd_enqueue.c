@@ -85,8 +85,10 @@ static const cli_option options[] = {
     { "retry-policy", 0, CLI_TEXT, offsetof(enqueue_args, retry_policy), "POLICY",
       "delays between attempts, such as fixed:30s or 'exponential:1s;cap=1h' (default: the "
       "worker's)", 0, 0 },
-    { "on-dead", 0, CLI_TEXT, offsetof(enqueue_args, on_dead), "TYPE[@QUEUE]",
-      "enqueue a task of this type when this one is archived", 0, 0 },
+    { "on-dead", 0, CLI_TEXT, offsetof(enqueue_args, on_dead), "TYPE[@QUEUE]|webhook:URL",
+      "enqueue a task of this type when this one is archived, or tell it to this URL", 0, 0 },
+    { "on-done", 0, CLI_TEXT, offsetof(enqueue_args, on_done), "TYPE[@QUEUE]|webhook:URL",
+      "the same when this one is done; webhook+result:URL tells its result, too", 0, 0 },
     { "count", 0, CLI_NUMBER, offsetof(enqueue_args, count), "N",
       "so many equal tasks (default: 1)", 1, 10000000 },
     { "batch", 0, CLI_FLAG, offsetof(enqueue_args, batch), NULL,
@@ -306,9 +308,10 @@ const cli_command cmd_enqueue = {
         "wanted, payload, queue, id, in, at, priority, tenant, retry, timeout, deadline, "
         "retention, "
         "headers, unique, unique_key, unique_until, return_existing, debounce, max_wait, "
-        "debounce_key, debounce_mode, replace, group, expires, retry_policy, on_dead, limits (a "
-        "list of keys), limit_cost, ordered, ordered_dead and plain; the options of the command "
-        "line are the defaults. A payload that is a string stands for its characters, {\"base64\": "
+        "debounce_key, debounce_mode, replace, group, expires, retry_policy, on_dead, on_done, "
+        "limits (a list of keys), limit_cost, ordered, ordered_dead and plain; the options of the "
+        "command line are the defaults. A payload that is a string stands for its characters, "
+        "{\"base64\": "
         "\"...\"} for bytes, any other value for its own JSON text. Each line has its own fate; "
         "refused ones are told with their number, and the exit code is the first's.",
     .examples =

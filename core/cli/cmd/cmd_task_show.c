@@ -69,6 +69,8 @@ static const struct { const char *field, *label; field_kind kind; } fields[] = {
     { "retry", "retry", FIELD_TEXT },
     { "on_dead", "on dead", FIELD_TEXT },
     { "on_dead_queue", "its queue", FIELD_TEXT },
+    { "on_done", "on done", FIELD_TEXT },
+    { "on_done_queue", "its queue", FIELD_TEXT },
     { "unique", "unique until", FIELD_TEXT },
     { "encrypted", "encrypted by", FIELD_TEXT },
     { "checkpoint_size", "checkpoint", FIELD_SIZE },

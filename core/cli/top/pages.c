@@ -90,7 +90,7 @@ gofer_status top_fill_task(top *t, int64_t now_ms)
         { "timeout_ms", "timeout", 'd' }, { "deadline_ms", "deadline", 'm' },
         { "retention_ms", "retention", 'd' },
         { "start_by_ms", "start by", 'm' }, { "retry", "retry", 't' },
-        { "on_dead", "on dead", 't' },
+        { "on_dead", "on dead", 't' }, { "on_done", "on done", 't' },
         { "unique", "unique until", 't' }, { "checkpoint_size", "checkpoint", 's' },
         { "worker", "worker", 't' },
         { "cancel_requested", "cancelling", 's' },
@@ -242,7 +242,8 @@ gofer_status top_fill_schedule(top *t, int64_t now_ms)
         { "overlap", "overlap", 't' }, { "jitter_ms", "jitter", 'd' },
         { "expires_ms", "expires", 'd' }, { "timeout_ms", "timeout", 'd' },
         { "retention_ms", "retention", 'd' }, { "max_retry", "max retry", 'n' },
-        { "retry", "retry", 't' }, { "on_dead", "on dead", 't' }, { "source", "source", 't' },
+        { "retry", "retry", 't' }, { "on_dead", "on dead", 't' },
+        { "on_done", "on done", 't' }, { "source", "source", 't' },
     };
     gofer_info *entry = NULL;
     gofer_status st = gofer_client_schedule(t->client, t->id, &entry);

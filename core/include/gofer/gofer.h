@@ -211,8 +211,8 @@ typedef struct gofer_enqueue_options {
     int64_t            expires_ms;   /* the same from now; with expires_at_ms: EINVAL */
     const char        *retry;        /* retry policy, see gofer_worker_retry; NULL: the worker's */
     const char        *on_dead;      /* type of a task that is enqueued when this one is
-                                        archived; NULL: none */
-    const char        *on_dead_queue;/* its queue; NULL: that of the task */
+                                        archived, or "webhook:URL" (docs/webhooks.md); NULL: none */
+    const char        *on_dead_queue;/* its queue; NULL: that of the task. Not of a webhook */
     const char *const *limits;       /* keys of limits that it counts for (gofer_client_limit_put),
                                         NULL at the end, at most GOFER_LIMIT_KEYS; NULL: none */
     int64_t            limit_cost;   /* so much does its start take of their rates; 0: 1 */
@@ -232,6 +232,9 @@ typedef struct gofer_enqueue_options {
     const char        *tenant;       /* whose it is: tenants share their queue's line
                                         (gofer_client_tenant_put), 1 to 255 bytes of UTF-8;
                                         NULL: nobody's */
+    const char        *on_done;      /* as on_dead, when this one is done; a webhook may be
+                                        "webhook+result:URL", too */
+    const char        *on_done_queue;/* its queue; NULL: that of the task. Not of a webhook */
 } gofer_enqueue_options;
 
 enum { GOFER_TENANT_WEIGHT_MAX = 100 };
@@ -616,11 +619,11 @@ GOFER_API gofer_status gofer_client_tasks(gofer_client *client, const char *queu
  *  expires_at_ms (completed), archived_at_ms (archived), group (aggregating), start_by_ms (dropped
  *  if not started by then), priority, tenant, limits (keys, one in a line), limit_cost, ordered,
  *  ordered_dead ("block"), waits_for (pending: the key that has no room for it), retry (policy),
- *  on_dead, on_dead_queue, schedule (the cron entry it comes from), unique (text: what its lock
- *  lives for), snoozes, cancel_requested (0/1), checkpoint_size, sealed_for (what its encrypted
- *  payload is bound to in place of its id), and of gofer_client_task alone: encrypted (id of the
- *  key that the payload is encrypted with), decrypted (1: the client's keys opened it, or the
- *  result),
+ *  on_dead, on_dead_queue, on_done, on_done_queue, schedule (the cron entry it comes from), unique
+ *  (text: what its lock lives for), snoozes, cancel_requested (0/1), checkpoint_size, sealed_for
+ *  (what its encrypted payload is bound to in place of its id), and of gofer_client_task alone:
+ *  encrypted (id of the key that the payload is encrypted with), decrypted (1: the client's keys
+ *  opened it, or the result),
  *  attempts, a list of the latest attempts, oldest first (attempt, kind, at_ms, duration_ms,
  *  worker, error), and log, a list of the latest lines (at_ms, level, text).
  *  kind: "done", "failed", "timeout", "crashed", "lost", "cancelled", "snoozed", "skipped"

@@ -17,6 +17,7 @@
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/text.h"
+#include "util/webhook.h"
 
 enum {
     DEFAULT_MAX_RETRY = 25,             // Asynq's defaults (wire.md): 25 retries, 30 minutes
@@ -96,20 +97,38 @@ static gofer_status set_max_retry(gf_draft *d, const gofer_enqueue_options *o)
     return GOFER_OK;
 }
 
+// What follows on an end: the type of a task and perhaps its queue, or a webhook.
+static gofer_status check_follower(const char *what, const char *type, const char *queue)
+{
+    if (!type && !queue)
+        return GOFER_OK;
+    if (!type)
+        return gf_fail(GOFER_EINVAL,
+            "%s_queue is given without %s, the type of the task to put there", what, what);
+    bool is_hook = gf_webhook_is(type);
+    const char *wrong = is_hook ? gf_webhook_wrong(strchr(type, ':') + 1) : NULL;
+    if (wrong)                     // the URL may hold what is secret
+        return gf_fail(GOFER_EINVAL, "%s: the URL of its webhook: %s", what, wrong);
+    if (is_hook && queue)
+        return gf_fail(GOFER_EINVAL, "%s_queue is given with a webhook, whose queue is "
+            GF_WEBHOOK_QUEUE, what);
+    gofer_status st = is_hook ? GOFER_OK : gf_check_name(what, type);
+    return st == GOFER_OK && queue ? gf_check_queue(queue) : st;
+}
+
 static gofer_status set_policies(const gofer_enqueue_options *o, gf_task_options *own)
 {
     gf_policy policy;
     gofer_status st = o->retry ? gf_policy_parse(o->retry, &policy) : GOFER_OK;
     own->retry = o->retry;
-    if (st == GOFER_OK && o->on_dead)
-        st = gf_check_name("on_dead", o->on_dead);
-    if (st == GOFER_OK && o->on_dead_queue && !o->on_dead)
-        return gf_fail(GOFER_EINVAL,
-            "on_dead_queue is given without on_dead, the type of the task to put there");
-    if (st == GOFER_OK && o->on_dead_queue)
-        st = gf_check_queue(o->on_dead_queue);
+    if (st == GOFER_OK)
+        st = check_follower("on_dead", o->on_dead, o->on_dead_queue);
+    if (st == GOFER_OK)
+        st = check_follower("on_done", o->on_done, o->on_done_queue);
     own->on_dead = o->on_dead;
     own->on_dead_queue = o->on_dead_queue;
+    own->on_done = o->on_done;
+    own->on_done_queue = o->on_done_queue;
     return st;
 }
 
@@ -310,8 +329,8 @@ static bool is_plain(const gofer_enqueue_options *o)
                        o->expires_ms | o->priority | o->limit_cost | o->ordered_dead |
                        o->debounce_ms | o->max_wait_ms | o->debounce_mode | o->replace) != 0;
     return !numbers && !o->unique_key && !o->group && !o->retry && !o->on_dead &&
-        !o->on_dead_queue && !o->limits && !o->ordered && !o->debounce_key &&
-        !o->tenant;
+        !o->on_dead_queue && !o->on_done && !o->on_done_queue && !o->limits && !o->ordered &&
+        !o->debounce_key && !o->tenant;
 }
 
 static gofer_status set_own(gf_draft *d, const gofer_client *client, const gofer_enqueue_options *o)

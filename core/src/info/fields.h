@@ -165,8 +165,12 @@ FIELD(task, waits_for, TEXT, none, MAYBE, BOTH, "0.1.0",
     "Of a pending task: the limit key that has no room for it, or type: and what is paused.")
 FIELD(task, retry, TEXT, none, MAYBE, BOTH, "0.1.0", "Its own retry policy.")
 FIELD(task, on_dead, TEXT, none, MAYBE, BOTH, "0.1.0",
-    "Type of the task that is enqueued if it is archived.")
+    "Type of the task that is enqueued if it is archived, or a webhook.")
 FIELD(task, on_dead_queue, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "Queue of that task, if it is another one.")
+FIELD(task, on_done, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "Type of the task that is enqueued if it is done, or a webhook.")
+FIELD(task, on_done_queue, TEXT, none, MAYBE, BOTH, "0.1.0",
     "Queue of that task, if it is another one.")
 FIELD(task, schedule, TEXT, none, MAYBE, BOTH, "0.1.0", "The cron entry it comes from.")
 FIELD(task, unique, TEXT, none, MAYBE, BOTH, "0.1.0",
@@ -449,8 +453,12 @@ FIELD(entry, ordered_dead, TEXT, none, MAYBE, BOTH, "0.1.0",
     "block: archived, one holds them up; missing: it does not.")
 FIELD(entry, retry, TEXT, none, MAYBE, BOTH, "0.1.0", "Their retry policy.")
 FIELD(entry, on_dead, TEXT, none, MAYBE, BOTH, "0.1.0",
-    "Type of the task that is enqueued if one is archived.")
+    "Type of the task that is enqueued if one is archived, or a webhook.")
 FIELD(entry, on_dead_queue, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "Queue of that task, if it is another one.")
+FIELD(entry, on_done, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "Type of the task that is enqueued if one is done, or a webhook.")
+FIELD(entry, on_done_queue, TEXT, none, MAYBE, BOTH, "0.1.0",
     "Queue of that task, if it is another one.")
 FIELD(entry, paused, BOOL, none, MAYBE, BOTH, "0.1.0", "Whether it does not tick.")
 FIELD(entry, missed, TEXT, none, MAYBE, BOTH, "0.1.0",
@@ -645,6 +653,34 @@ FIELD(dead_task, payload, BYTES, none, MAYBE, BOTH, "0.1.0",
     "Its payload, if there is room for it.")
 FIELD(dead_task, payload_size, INT, bytes, MAYBE, BOTH, "0.1.0",
     "Size of the payload, where that is left out.")
+
+KIND(done_task, "",
+    "The payload, as JSON, of the task that is enqueued when another one is done (on_done).")
+FIELD(done_task, id, TEXT, none, ALWAYS, BOTH, "0.1.0", "Id of the task that is done.")
+FIELD(done_task, type, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its type.")
+FIELD(done_task, queue, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its queue.")
+FIELD(done_task, attempts, INT, count, ALWAYS, BOTH, "0.1.0", "Attempts it had.")
+FIELD(done_task, result, BYTES, none, MAYBE, BOTH, "0.1.0",
+    "Its result, if it has one and there is room for it.")
+FIELD(done_task, payload, BYTES, none, MAYBE, BOTH, "0.1.0",
+    "Its payload, if there is room for both.")
+FIELD(done_task, payload_size, INT, bytes, MAYBE, BOTH, "0.1.0",
+    "Size of the payload, where that is left out.")
+
+KIND(webhook, "", "The body, as JSON, of the request that tells how a task ended (webhook:URL).")
+FIELD(webhook, id, TEXT, none, ALWAYS, BOTH, "0.1.0", "Id of the task.")
+FIELD(webhook, type, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its type.")
+FIELD(webhook, queue, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its queue.")
+FIELD(webhook, outcome, TEXT, none, ALWAYS, BOTH, "0.1.0", "done or archived.")
+FIELD(webhook, attempts, INT, count, ALWAYS, BOTH, "0.1.0", "Attempts it had.")
+FIELD(webhook, enqueued_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When it was enqueued.")
+FIELD(webhook, started_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When its last run began.")
+FIELD(webhook, ended_at_ms, INT, unix_ms, ALWAYS, BOTH, "0.1.0", "When it ended.")
+FIELD(webhook, error, TEXT, none, MAYBE, BOTH, "0.1.0", "Why it was archived.")
+FIELD(webhook, result, BYTES, none, MAYBE, BOTH, "0.1.0",
+    "Its result, with webhook+result, if there is room for it.")
+FIELD(webhook, result_size, INT, bytes, MAYBE, BOTH, "0.1.0",
+    "With webhook+result: the size of a result that is left out.")
 
 KIND(grouped_task, "", "A task of a group, in the JSON array that an aggregating command reads.")
 FIELD(grouped_task, id, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its id.")

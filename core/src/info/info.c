@@ -377,6 +377,8 @@ static int set_options(gofer_info *info, const gf_message *m)
     return set_unless_zero(info, "start_by_ms", o.start_by_ms) |
         gf_info_set_text(info, "retry", o.retry) | gf_info_set_text(info, "on_dead", o.on_dead) |
         gf_info_set_text(info, "on_dead_queue", o.on_dead_queue) |
+        gf_info_set_text(info, "on_done", o.on_done) |
+        gf_info_set_text(info, "on_done_queue", o.on_done_queue) |
         gf_info_set_text(info, "schedule", o.schedule) |
         gf_info_set_text(info, "unique", o.unique) |
         gf_info_set_text(info, "sealed_for", o.sealed_for) |

@@ -53,6 +53,8 @@ static const known all[] = {
     TEXT(GF_HEADER_RETRY, retry),
     TEXT(GF_HEADER_ON_DEAD, on_dead),
     TEXT(GF_HEADER_ON_DEAD_QUEUE, on_dead_queue),
+    TEXT(GF_HEADER_ON_DONE, on_done),
+    TEXT(GF_HEADER_ON_DONE_QUEUE, on_done_queue),
     TEXT(GF_HEADER_UNIQUE, unique),
     { GF_HEADER_PRIORITY, SIZE_MAX, offsetof(gf_task_options, priority), priority_of },
     TEXT(GF_HEADER_TENANT, tenant),

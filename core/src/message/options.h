@@ -17,8 +17,10 @@
                                                     //   then
 #define GF_HEADER_RETRY         "gofer-retry"       // retry policy (message/retry_policy.h)
 #define GF_HEADER_ON_DEAD       "gofer-on-dead"     // type of the task that is enqueued when
-                                                    //   this one is archived
+                                                    //   this one is archived, or a webhook
 #define GF_HEADER_ON_DEAD_QUEUE "gofer-on-dead-queue"
+#define GF_HEADER_ON_DONE       "gofer-on-done"     // the same when it is done
+#define GF_HEADER_ON_DONE_QUEUE "gofer-on-done-queue"
 #define GF_HEADER_UNIQUE        "gofer-unique"      // "start": its unique lock lives until it
                                                     //   starts; "ttl": until its time is over
 #define GF_HEADER_PRIORITY      "gofer-priority"    // from -100 to 100: its place in the queue
@@ -40,7 +42,7 @@
 typedef struct gf_task_options {
     int64_t     start_by_ms;
     const char *retry;
-    const char *on_dead, *on_dead_queue;
+    const char *on_dead, *on_dead_queue, *on_done, *on_done_queue;
     const char *unique;
     const char *schedule;
     int64_t     tick_ms;

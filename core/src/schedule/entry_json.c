@@ -227,7 +227,7 @@ static gofer_status read_paused(reading *r, gf_json value)
 static const char *const keys[] = {
     "name", "spec", "tz", "type", "payload", "queue", "retry", "max_retry", "timeout", "retention",
     "expires", "on_dead", "on_dead_queue", "headers", "missed", "missed_max", "overlap", "jitter",
-    "paused", "priority",
+    "paused", "priority", "on_done", "on_done_queue",
     "limits", "limit_cost", "ordered", "ordered_dead", "tenant", "plain",
 };
 enum { KEYS = sizeof keys / sizeof *keys };
@@ -238,7 +238,8 @@ static gofer_status read_key(reading *r, const char *key, gf_json value)
         { "name", &r->given.name }, { "spec", &r->given.spec }, { "tz", &r->schedule.tz },
         { "type", &r->given.type }, { "queue", &r->task.queue }, { "on_dead", &r->task.on_dead },
         { "on_dead_queue", &r->task.on_dead_queue }, { "ordered", &r->task.ordered },
-        { "tenant", &r->task.tenant },
+        { "tenant", &r->task.tenant }, { "on_done", &r->task.on_done },
+        { "on_done_queue", &r->task.on_done_queue },
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (strcmp(key, texts[i].key) == 0)

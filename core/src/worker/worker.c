@@ -13,7 +13,7 @@
 #include "worker/fetch/fetcher.h"
 #include "worker/group/aggregate.h"
 #include "worker/run/mux.h"
-#include "worker/run/on_dead.h"
+#include "worker/run/on_end.h"
 #include "worker/run/pool.h"
 #include "worker/run/slot.h"
 #include "worker/run/task.h"
@@ -212,7 +212,7 @@ static gofer_status prepare(gofer_worker *w)
         return st;
     gf_fetcher_clear(&w->fetch.fetcher);
     w->fetch.fetcher = (gf_fetcher){ .random = gf_random64() };
-    w->run.on_dead.waiting = (gf_tasks){ 0 };
+    w->run.on_end.waiting = (gf_tasks){ 0 };
     if ((st = gf_subscriber_look(w, &changed)) != GOFER_OK)
         return st;
     w->started_ms = gf_now_ms();
@@ -427,7 +427,7 @@ static void free_parts(gofer_worker *w)
     gf_routes_free(atomic_load(&w->run.routes));
     gf_mux_clear(&w->run.mux);
     gf_mux_clear(&w->run.policies);
-    gf_on_dead_clear(w);
+    gf_on_end_clear(w);
     gf_scheduling_clear(w);
     gf_aggregate_clear(w);
     gf_fetcher_clear(&w->fetch.fetcher);

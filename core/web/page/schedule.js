@@ -84,6 +84,7 @@ function kept(e) {
         ordered_dead: e.ordered_dead,
         retry_policy: e.retry,
         on_dead: e.on_dead && e.on_dead + (e.on_dead_queue ? `@${e.on_dead_queue}` : ""),
+        on_done: e.on_done && e.on_done + (e.on_done_queue ? `@${e.on_done_queue}` : ""),
         expires: e.expires_ms && `${e.expires_ms}ms`,
         missed_max: e.missed_max || undefined,
     };

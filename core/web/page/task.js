@@ -119,6 +119,8 @@ async function clone(task, leave) {
         retention: task.retention_ms && `${task.retention_ms}ms`,
         on_dead:
             task.on_dead && task.on_dead + (task.on_dead_queue ? `@${task.on_dead_queue}` : ""),
+        on_done:
+            task.on_done && task.on_done + (task.on_done_queue ? `@${task.on_done_queue}` : ""),
     });
     leave(path("queues", task.queue, "tasks", made.id));
     return "It is in, as another task";
@@ -275,6 +277,7 @@ export default function task(context) {
                     seen.schedule && link(path("schedules", seen.schedule), null, seen.schedule),
                 ],
                 ["When dead", seen.on_dead],
+                ["When done", seen.on_done],
                 ["Snoozes", seen.snoozes],
                 ["Cancel asked", seen.cancel_requested ? "yes" : null],
                 ["Checkpoint", seen.checkpoint_size && bytes(seen.checkpoint_size)],

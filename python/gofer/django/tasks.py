@@ -36,6 +36,7 @@ class GoferTask(Task):
     debounce_mode: Optional[str] = None
     expires: Any = None
     on_dead: Union[str, tuple[str, str], None] = None
+    on_done: Union[str, tuple[str, str], None] = None
     headers: Optional[Mapping[str, str]] = field(default=None, hash=False)
 
     def using(self, **changes: Any) -> GoferTask:

@@ -24,7 +24,9 @@ _NUMBERS = (
     "expires_ms", "max_retry", "priority", "limit_cost",
     "ordered_dead", "plain",
 )  # fmt: skip
-_TEXTS = ("retry", "on_dead", "on_dead_queue", "ordered", "tenant")
+_TEXTS = (
+    "retry", "on_dead", "on_dead_queue", "on_done", "on_done_queue", "ordered", "tenant",
+)  # fmt: skip
 
 
 class Grouping(Context):

@@ -40,6 +40,8 @@ static const struct {
     { "retry", TEXT, offsetof(gofer_enqueue_options, retry) },
     { "on_dead", TEXT, offsetof(gofer_enqueue_options, on_dead) },
     { "on_dead_queue", TEXT, offsetof(gofer_enqueue_options, on_dead_queue) },
+    { "on_done", TEXT, offsetof(gofer_enqueue_options, on_done) },
+    { "on_done_queue", TEXT, offsetof(gofer_enqueue_options, on_done_queue) },
 };
 
 static gofer_status set_number(gf_combined *c, size_t i, const char *value)

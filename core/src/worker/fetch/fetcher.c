@@ -13,7 +13,7 @@
 #include "worker/fetch/fetcher_steps.h"
 #include "worker/fetch/gather.h"
 #include "worker/fetch/want.h"
-#include "worker/run/on_dead.h"
+#include "worker/run/on_end.h"
 #include "worker/run/pool.h"
 #include "worker/run/task.h"
 #include "worker/runtime.h"
@@ -38,7 +38,7 @@ static int64_t patience_us(gofer_worker *w, int64_t fallback_ms)
 {
     const gf_fetcher *f = &w->fetch.fetcher;
     int64_t ms = gf_pool_patience_ms(
-        &w->run.pool, w->run.on_dead.waiting.count ? LOOK_DEAD_MS : fallback_ms);
+        &w->run.pool, w->run.on_end.waiting.count ? LOOK_DEAD_MS : fallback_ms);
     int64_t us = sooner(ms < 0 ? -1 : ms * 1000, gf_outbox_afloat_us(w));
     int64_t late_ms = f->late_ms - gf_mono_ms();
     return f->late.count ? sooner(us, late_ms > 0 ? late_ms * 1000 : 0) : us;
@@ -245,8 +245,8 @@ void *gf_fetcher_main(void *arg)
             gf_fetcher_back_off(w, settled);      // with all that is finished in the outbox
             continue;
         }
-        gf_on_dead_put(w, gf_mono_ms(), stopping && gf_fetcher_hurries(w));
-        size_t fits = gf_want_room(w, gf_on_dead_room(w, room), &look_ms);
+        gf_on_end_put(w, gf_mono_ms(), stopping && gf_fetcher_hurries(w));
+        size_t fits = gf_want_room(w, gf_on_end_room(w, room), &look_ms);
         size_t want = gf_fetcher_make_way(w, fits, &look_ms);
         if (want == 0 && f->outbox.count == 0) {
             if (stopping && gf_pool_empty(&w->run.pool))

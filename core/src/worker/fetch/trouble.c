@@ -8,7 +8,7 @@
 
 #include "util/clock.h"
 #include "util/error.h"
-#include "worker/run/on_dead.h"
+#include "worker/run/on_end.h"
 #include "worker/run/pool.h"
 #include "worker/runtime.h"
 #include "worker/upkeep/housekeeping.h"
@@ -68,14 +68,14 @@ static void give_up_if_stopping(gofer_worker *w)
         return;
     pthread_mutex_lock(&w->run.pool.lock);
     bool last = w->run.pool.held_count ==
-        f->outbox.count + f->afloat.count + w->run.on_dead.waiting.count;
+        f->outbox.count + f->afloat.count + w->run.on_end.waiting.count;
     pthread_mutex_unlock(&w->run.pool.lock);
     int64_t since_ms = f->stop_seen_ms > f->trouble_ms ? f->stop_seen_ms : f->trouble_ms;
     bool hurries = atomic_load(&w->stop_calls) > 1 || atomic_load(&w->left) ||
         w->ops->is_spent(w->broker);
     if (!last || (!hurries && gf_mono_ms() - since_ms < FAREWELL_MS))
         return;
-    gf_tasks_join(&f->outbox, &w->run.on_dead.waiting);
+    gf_tasks_join(&f->outbox, &w->run.on_end.waiting);
     gf_tasks_join(&f->outbox, &f->afloat);
     gf_worker_outcomes_lost(w, f->outbox.count);
     gf_pool_release(&w->run.pool, &f->outbox);

@@ -16,7 +16,7 @@
 #include "worker/group/group.h"
 #include "worker/group/rounds.h"
 #include "worker/run/mux.h"
-#include "worker/run/on_dead.h"
+#include "worker/run/on_end.h"
 #include "worker/run/pool.h"
 #include "worker/run/sealed.h"
 #include "worker/runtime.h"
@@ -131,7 +131,7 @@ static void archive(gofer_worker *w, const gf_group_set *set)
     snprintf(why, sizeof why,
         "the aggregator of group '%s' crashed its worker %d times (crash limit %d)", set->group,
         (int)set->crashes, (int)w->settings.crash_limit);
-    gofer_status st = gf_on_dead_members(w, set, why);
+    gofer_status st = gf_on_end_members(w, set, why);
     if (st == GOFER_OK)
         st = w->ops->groups->archive(w->broker, set, why);
     if (st != GOFER_OK) {

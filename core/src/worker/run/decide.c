@@ -16,7 +16,7 @@
 #include "util/utf8.h"
 #include "worker/fetch/want.h"
 #include "worker/run/mux.h"
-#include "worker/run/on_dead.h"
+#include "worker/run/on_end.h"
 #include "worker/run/outcome.h"
 #include "worker/run/sealed.h"
 #include "worker/run/task.h"
@@ -301,7 +301,7 @@ static void decide_failure(gofer_task *face, gf_attempt_end end, int32_t returne
     if (gf_attempt_failed(&a))
         ask_hooks(face, &a, text);
     const gf_outcome o = *out.outcome = gf_outcome_of(&a);
-    gf_on_dead_count(w, face, &o);
+    gf_on_end_count(w, face, &o);
 
     bool keeps_text = o.kind == GF_RETRY_AT || o.kind == GF_ARCHIVE || o.kind == GF_CANCELLED;
     if (keeps_text)
@@ -336,6 +336,8 @@ void gf_task_decide(gofer_task *face, gf_attempt_end end, int32_t returned, gf_d
     *out.outcome = (gf_outcome){ GF_DONE, GF_OUTCOME_DONE, false, 0 };
     if (face->claim->message.retention_ms > 0)
         *out.data = finish_data_of(face, out.outcome, "done", NULL);
+    if (gf_follows(face->options, true))
+        gf_on_end_count(face->worker, face, out.outcome);
     if (face->worker->settings.log_level == GOFER_LOG_DEBUG)
         log_outcome(face, out.outcome, NULL, 0);
     if (face->worker->run.watchers.count)

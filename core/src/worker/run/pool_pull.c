@@ -7,7 +7,7 @@
 
 #include "util/alloc.h"
 #include "util/thread.h"
-#include "worker/run/on_dead.h"
+#include "worker/run/on_end.h"
 #include "worker/run/outcome.h"
 #include "worker/run/pool_steps.h"
 #include "worker/run/sealed.h"
@@ -39,7 +39,7 @@ static bool drop_refused(gf_pool *p, gofer_task *task, int64_t now_ns, gf_calls 
         snprintf(text, sizeof text, "%s", task->sealed->why);
     task->outcome = (gf_outcome){ GF_ARCHIVE, GF_OUTCOME_ARCHIVED, false, 0 };
     task->reason = gf_strdup(text);                    // NULL: the fetcher has a text for that
-    gf_on_dead_count(task->worker, task, &task->outcome);
+    gf_on_end_count(task->worker, task, &task->outcome);
     gf_pool_report(p, task, now_ns, calls);
     return true;
 }

@@ -12,7 +12,7 @@
 
 #include "gofer/gofer.h"
 #include "worker/run/mux.h"
-#include "worker/run/on_dead.h"
+#include "worker/run/on_end.h"
 #include "worker/run/pool.h"
 #include "worker/run/watch.h"
 
@@ -68,7 +68,7 @@ typedef struct gf_run {
     gf_watchers watchers;
     _Atomic int64_t spans_exported, spans_dropped;     // told by whoever exports them
     gf_warned  warned;
-    gf_on_dead on_dead;
+    gf_on_end on_end;
 } gf_run;
 
 // Those that hold now.

@@ -65,6 +65,20 @@ gofer_status gf_sealed_put(const gofer_task *task, gf_seal_kind kind, const void
                 : gf_fail(GOFER_EINVAL, "there are no keys here");     // it was not run
 }
 
+void *gf_sealed_result(const gofer_client *client, const gf_message *m, const void **bytes,
+    size_t *size)
+{
+    const gf_seal_for what = { .kind = GF_SEAL_RESULT, .type = "", .id = m->id };
+    void *plain;
+    size_t plain_size;
+    if (!client->keys || !gf_is_sealed(*bytes, *size) ||
+        gf_keys_unseal(client->keys, &what, *bytes, *size, &plain, &plain_size) != GOFER_OK)
+        return NULL;
+    *bytes = plain;
+    *size = plain_size;
+    return plain;
+}
+
 gofer_status gf_sealed_checkpoint(const gofer_task *task, void **bytes, size_t *size)
 {
     const gf_seal_for what = left_by(task, GF_SEAL_CHECKPOINT);

@@ -27,6 +27,10 @@ void       gf_sealed_free(gf_sealed *s);           // NULL is fine
 // What a task leaves, as it goes to the store: gf_free.
 gofer_status gf_sealed_put(const gofer_task *task, gf_seal_kind kind, const void *bytes,
     size_t size, void **out, size_t *out_size);
+// What is in a result that goes to the store encrypted, at *bytes from then on: gf_free. NULL: it
+// is plain, or cannot be opened, and nothing changes.
+void *gf_sealed_result(const struct gofer_client *client, const gf_message *m, const void **bytes,
+    size_t *size);
 // Its checkpoint, as it came from there: *bytes is freed, and what is in it in its place.
 // ENOTFOUND, ECORRUPT: it cannot be opened, or is no envelope, and nothing changes.
 gofer_status gf_sealed_checkpoint(const gofer_task *task, void **bytes, size_t *size);

@@ -99,7 +99,7 @@ struct gofer_task {
     bool             stored;        // its outcome is in the store
     unsigned         pins;          // so many look at it without the lock,
     bool             doomed;        //   and the last of them frees it
-    bool             on_dead_put;   // its on-dead task is in the store; the fetcher's
+    bool             on_end_put;   // what follows on its end is in the store; the fetcher's
     uint64_t         ticket;        // of its outcome, while that is afloat; the fetcher's
 
     // What became of it. The handler's thread decides in its own two fields; the pool moves them

@@ -10,7 +10,7 @@
 #include "util/minmax.h"
 #include "util/text.h"
 #include "worker/group/aggregate.h"
-#include "worker/run/on_dead.h"
+#include "worker/run/on_end.h"
 #include "worker/runtime.h"
 #include "worker/subscription.h"
 #include "worker/upkeep/duties.h"
@@ -68,7 +68,7 @@ gofer_status gf_duty_forward(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 static void archived_one(void *arg, const gf_message *m)
 {
     gf_publish_archived(arg, m, m->last_error);
-    gf_on_dead_recovered(arg, m);
+    gf_on_end_recovered(arg, m);
 }
 
 gofer_status gf_duty_recover(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
@@ -78,7 +78,7 @@ gofer_status gf_duty_recover(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
     gofer_status st = gf_tally_call(&w->upkeep.tallies, GF_CALL_RECOVER, begun_ns,
         w->ops->upkeep->recover(w->broker, GF_DUTY_BATCH, (int32_t)w->settings.crash_limit, &got));
     w->upkeep.counters.recovered += (int64_t)(got.requeued + got.archived);
-    gofer_status put = gf_on_dead_flush(w);
+    gofer_status put = gf_on_end_flush(w);
     if (st != GOFER_OK || got.requeued + got.archived == 0)
         return st != GOFER_OK ? st : put;
     if (got.requeued + got.archived >= GF_DUTY_BATCH)
