@@ -123,6 +123,11 @@ function tests.the_new_options_reach_the_task(folder)
   check.equal(app:task(app:enqueue("t", "", { expires_at = 4102444800 })).start_by_ms,
     4102444800000)
   check.equal(app:task(app:enqueue("t", "", { on_dead = "alarm" })).on_dead, "alarm")
+  local hook = "webhook:https://example.org/@me"
+  check.equal(app:task(app:enqueue("t", "", { on_done = hook })).on_done, hook)
+  check.equal(app:task(app:enqueue("t", "", {
+    on_done = { type = "next", queue = "q" },
+  })).on_done_queue, "q")
   check.equal(app:task(app:enqueue("t", "", { max_retry = 0 })).max_retry, 0)
 end
 

@@ -276,7 +276,8 @@ def listening(url: str, seen: Seen) -> Iterator[None]:
 def enqueue_all_kinds(app: gofer.Gofer) -> None:
     options: dict[str, Any] = {
         "headers": {"k": "v"}, "timeout": "50s", "retention": "1h", "retry_policy": "fixed:1h",
-        "on_dead": ("notify", "other"), "expires": "2h", "priority": 3,
+        "on_dead": ("notify", "other"), "on_done": ("told", "other"), "expires": "2h",
+        "priority": 3,
     }  # fmt: skip
     nightly = app.item("t", {"n": 1}, **options)
     app.schedule("nightly", "@daily", nightly, jitter="3s", tz="Europe/Berlin")

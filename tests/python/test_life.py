@@ -55,6 +55,9 @@ def test_options_reach_the_task(app: gofer.Gofer) -> None:
     when = datetime(2100, 1, 1, tzinfo=timezone.utc)
     assert app.enqueue("t", expires_at=when).info().start_by == when
     assert app.enqueue("t", on_dead="alarm").info().on_dead == "alarm"
+    assert app.enqueue("t", on_done=("next", "q")).info().on_done_queue == "q"
+    hook = "webhook+result:https://example.org/@me"
+    assert app.enqueue("t", on_done=hook).info().on_done == hook
 
     @app.task(name="short", expires="1h")
     def short() -> None: ...

@@ -132,6 +132,7 @@ send.options(
     group="g",
     expires=5,
     on_dead=("t", "q"),
+    on_done="webhook:https://example.org",
 )
 send.options(unique_until="never")  # type: ignore[arg-type]
 send.options(on_conflict=1)  # type: ignore[arg-type]

@@ -100,6 +100,12 @@ static void bad_enqueue_options_are_refused_and_name_the_culprit(void)
         { { .on_dead = "" }, "t", "on_dead" },
         { { .on_dead_queue = "q" }, "t", "without on_dead" },
         { { .on_dead = "d", .on_dead_queue = "{" }, "t", "'{'" },
+        { { .on_done = "" }, "t", "on_done" },
+        { { .on_done_queue = "q" }, "t", "without on_done" },
+        { { .on_done = "d", .on_done_queue = "{" }, "t", "'{'" },
+        { { .on_done = "webhook:http://" }, "t", "on_done: the URL of its webhook" },
+        { { .on_dead = "webhook:x" }, "t", "on_dead: the URL of its webhook" },
+        { { .on_dead = "webhook:http://a", .on_dead_queue = "q" }, "t", "gofer-webhooks" },
     };
     gofer_client *c = open_memory();
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -357,12 +363,15 @@ static void options_of_gofers_own_are_shown_as_fields(void)
     o.retry = "list:10s,1m;jitter=10%";
     o.on_dead = "notify";
     o.on_dead_queue = "ops";
+    o.on_done = "webhook+result:https://example.org/hook";
     o.expires_at_ms = INT64_C(4102444800000);
     REQUIRE_OK(gofer_client_enqueue(c, "t", NULL, 0, &o, NULL));
     REQUIRE_OK(gofer_client_task(c, NULL, "one", &info));
     CHECK_STR(gofer_info_text(info, "retry"), o.retry);
     CHECK_STR(gofer_info_text(info, "on_dead"), "notify");
     CHECK_STR(gofer_info_text(info, "on_dead_queue"), "ops");
+    CHECK_STR(gofer_info_text(info, "on_done"), o.on_done);
+    CHECK_STR(gofer_info_text(info, "on_done_queue"), NULL);
     CHECK_STR(gofer_info_text(info, "unique"), "ttl");
     CHECK_INT(gofer_info_int(info, "start_by_ms", 0), o.expires_at_ms);
     CHECK_INT(gofer_info_field_count(gofer_info_child(info, "headers")), 1);

@@ -30,6 +30,8 @@ static gofer_schedule_options all_options(gofer_enqueue_options *task)
     task->retry = "fixed:30s";
     task->on_dead = "dead";
     task->on_dead_queue = "graves";
+    task->on_done = "next";
+    task->on_done_queue = "more";
     task->expires_ms = 3000;
     gofer_schedule_options_init(&o);
     o.tz = "Europe/Berlin";
@@ -128,6 +130,7 @@ static void a_tick_has_its_task(void)
     CHECK_HAS(seen, "k=v\tw;");
     CHECK_HAS(seen, "gofer-retry=fixed:30s;");
     CHECK_HAS(seen, "gofer-on-dead=dead;");
+    CHECK_HAS(seen, "gofer-on-done=next;gofer-on-done-queue=more;");
     CHECK_HAS(seen, "gofer-schedule=e;");
     CHECK_HAS(seen, "gofer-tick=1795456800000;");
     CHECK_HAS(seen, "gofer-start-by=1795456803005;");

@@ -991,6 +991,60 @@ static void a_store_that_takes_no_on_dead_task_keeps_both_waiting(void)
     }
 }
 
+static int32_t succeed(gofer_task *task, void *user)
+{
+    if (strcmp(gofer_task_type(task), "t") != 0)
+        return die(task, user);
+    r.runs++;
+    return gofer_task_result(task, "out\xFF", 4) == GOFER_OK ? GOFER_DONE : GOFER_RETRY;
+}
+
+static void a_task_that_is_done_is_followed_by_its_on_done_task(void)
+{
+    static const char told[] = "{\"id\":\"mine\",\"type\":\"t\",\"queue\":\"default\","
+        "\"attempts\":1,\"result\":{\"base64\":\"b3V0/w==\"},\"payload\":\"in\"}";
+    set_up();
+    handle(succeed);
+    gofer_enqueue_options o = options("mine");
+    o.on_done = "notify";
+    o.on_dead = "other";
+    enqueue("t", &o);
+    start();
+    gofer_info_free(task_in("mine", "completed"));
+    gofer_info_free(task_in("done:mine:1", "archived"));
+    WAIT_FOR(r.seen == 1);
+    CHECK_STR(r.text, told);
+    CHECK(!is_there("dead:mine:1"));
+    tear_down();
+}
+
+// Many ends at once, and a store that takes none of them at first: each is told, and none is done
+// before.
+static void ends_wait_until_all_of_them_can_be_told(void)
+{
+    enum { ALL = 100 };
+    set_up();
+    handle(succeed);
+    char id[16] = "";
+    gofer_enqueue_options o = options(id);
+    o.on_done = "webhook+result:https://example.org/hook?secret";
+    for (int i = 0; i < ALL; i++) {
+        snprintf(id, sizeof id, "d%d", i);
+        enqueue("t", &o);
+    }
+    fault.put_status = GOFER_ENOSPACE;
+    fault.put_fails = 2;
+    start();
+    WAIT_FOR(fault.put_fails == 0);
+    WAIT_FOR(count_in("completed") == ALL);
+    gofer_info *list = NULL;
+    REQUIRE_OK(gofer_client_tasks(r.client, "gofer-webhooks", "pending", NULL, 1000, &list));
+    CHECK_INT(gofer_info_count(list), ALL);
+    gofer_info_free(list);
+    CHECK_INT(r.runs, ALL);
+    tear_down();
+}
+
 static void enqueue_doomed(int count)
 {
     char id[16] = "";
@@ -1317,6 +1371,8 @@ int main(int argc, char **argv)
         TEST(gofers_own_headers_are_not_the_handlers),
         TEST(an_archived_task_is_followed_by_its_on_dead_task),
         TEST(a_store_that_takes_no_on_dead_task_keeps_both_waiting),
+        TEST(a_task_that_is_done_is_followed_by_its_on_done_task),
+        TEST(ends_wait_until_all_of_them_can_be_told),
         TEST(what_waits_for_its_on_dead_task_is_bounded),
         TEST(a_stop_puts_back_what_nobody_was_told_of),
         TEST(what_is_put_back_keeps_its_checkpoint),
