@@ -202,7 +202,8 @@ def test_everywhere_it_can_be_given(store, receiver):
     entry = store.json("cron", "show", "tick")
     assert (entry["on_done"], entry["on_dead"]) == (hook, "alarm")
     store("cron", "run", "tick")
-    ticked = next(t for t in store.json("task", "ls", "--queue", "default")["items"] if t["id"] != "line")
+    items = store.json("task", "ls", "--queue", "default")["items"]
+    ticked = next(item for item in items if item["id"] != "line")
     assert store.json("task", "show", ticked["id"])["on_done"] == hook
     flow = {"steps": [{"name": "a", "type": "t", "on_done": hook}]}
     store("flow", "start", "-", "--id", "f", input=json.dumps(flow))
@@ -405,18 +406,18 @@ def test_options_that_do_not_fit(gofer, words, why):
 
 
 @pytest.mark.parametrize("words, queues", [
-    ([], {QUEUE: 1}),
-    (["--exec", "t=true"], {"default": 1, QUEUE: 1}),
-    (["--exec", "t=true", "--queue", "mail"], {"mail": 1, QUEUE: 1}),
-    (["--queue", f"{QUEUE}=5"], {QUEUE: 5}),
-    (["--queue", "gofer-*=2"], {QUEUE: 1}),
+    ([], [f"{QUEUE}=1"]),
+    (["--exec", "t=true"], [f"{QUEUE}=1", "default=1"]),
+    (["--exec", "t=true", "--queue", "mail"], ["mail=1", f"{QUEUE}=1"]),
+    (["--queue", f"{QUEUE}=5"], [f"{QUEUE}=5"]),
+    (["--queue", "gofer-*=2"], [f"{QUEUE}=1"]),
 ])
 def test_which_queues_are_served(gofer, hooks, words, queues):
     gofer.enqueue("t", "--queue", QUEUE, "--in", "1h")
     worker = gofer.worker(*hooks, *words)
     live = gofer.live(worker.process.pid)
-    got = {name: weight for name, weight in live["queues"].items() if "*" not in name}
-    assert got == queues
+    got = sorted(name for name in live["queues"].split() if "*" not in name)
+    assert got == sorted(queues)
 
 
 def test_without_them_a_worker_leaves_them(gofer, receiver):

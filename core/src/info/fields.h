@@ -865,6 +865,7 @@ FIELD(versions, top, BOOL, none, ALWAYS, BOTH, "0.1.0", "Whether it was built wi
 FIELD(versions, web, BOOL, none, ALWAYS, BOTH, "0.1.0", "Whether it was built with gofer web.")
 FIELD(versions, otlp, BOOL, none, ALWAYS, BOTH, "0.1.0",
     "Whether it was built with gofer worker --otlp.")
+FIELD(versions, webhooks, BOOL, none, ALWAYS, BOTH, "0.1.0", "Whether it can send webhooks.")
 
 KIND(web_token, "", "A token of the web interface.")
 FIELD(web_token, name, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its name.")
