@@ -111,7 +111,7 @@ def test_version(gofer):
     assert gofer("version").out.startswith("gofer 0.")
     assert gofer("--version").out == gofer("version").out == gofer("-V").out
     assert set(gofer.json("version")) == {
-        "version", "library", "plugin_abi", "lua", "top", "web", "otlp"
+        "version", "library", "plugin_abi", "lua", "top", "web", "otlp", "webhooks",
     }
 
 

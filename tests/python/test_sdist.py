@@ -27,7 +27,8 @@ for each in sources + folders:
     assert each.exists() or not str(each).startswith(here), each
 assert sum(str(each).startswith(here) for each in sources) > 50, sources
 if not plan.without:  # a room that the plan does not know is missed when it is linked
-    rooms = [Path("repository/core", room) for room in ("cli", "line", "otlp", "web")]
+    names = ("cli", "hooks", "http", "line", "otlp", "web")
+    rooms = [Path("repository/core", room) for room in names]
     there = {str(each.resolve()) for room in rooms for each in room.rglob("*.c")}
     assert there <= {str(each.resolve()) for each in sources}, there - set(map(str, sources))
 """
