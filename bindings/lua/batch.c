@@ -15,6 +15,7 @@ static const gofer_lua_setting task_settings[] = {
 static const gofer_lua_setting step_settings[] = {
     { "type", GOFER_LUA_LATER, 0, NULL }, { "payload", GOFER_LUA_LATER, 0, NULL },
     { "name", GOFER_LUA_LATER, 0, NULL }, { "after", GOFER_LUA_LATER, 0, NULL },
+    { "each", GOFER_LUA_LATER, 0, NULL },
     { NULL, GOFER_LUA_TEXT, 0, NULL },
 };
 

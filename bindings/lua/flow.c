@@ -1,7 +1,7 @@
 // flow.c - flows: a plan as a table in, acts, and what steps have left.
 //
-// A plan is {steps = {{name = …, type = …, payload = …, after = …, options …}, …}, id = …, …}, as
-// the JSON of docs/flows.md. May touch: options.h, handle.h.
+// A plan is {steps = {{name = …, type = …, payload = …, after = …, each = …, options …}, …},
+// id = …, …}, as the JSON of docs/flows.md. May touch: options.h, handle.h.
 #include <stdbool.h>
 #include <string.h>
 
@@ -82,6 +82,8 @@ static void read_step(lua_State *L, gofer_flow_step *step, const gofer_lua_batch
     step->name = gofer_lua_text(L, -1, "name");
     lua_getfield(L, table, "after");
     read_after(L, &to);
+    lua_getfield(L, table, "each");
+    step->each = lua_isnil(L, -1) ? NULL : gofer_lua_text(L, -1, "each");
     names[to.count] = NULL;
     step->after = to.count ? names : NULL;
     step->rules = rules;

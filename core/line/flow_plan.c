@@ -85,7 +85,19 @@ static void clear_step(gofer_flow_step *step)
     free((void *)step->after);
     free((void *)step->rules);
     free((char *)step->name);
+    free((char *)step->each);
     free(step);
+}
+
+// A member of a text that may be there once.
+static bool take_word(const char **out, gf_json value, const char *key, char *why)
+{
+    char *word = *out ? NULL : text_of(value);
+    if (!word)
+        snprintf(why, FLOW_PLAN_WHY, *out ? "'%s' is given twice"
+                                          : "'%s' must be a string without NUL", key);
+    *out = word ? word : *out;
+    return word != NULL;
 }
 
 // Its own members go into the step, the rest is written to `line`, an object again. *used: bytes.
@@ -97,10 +109,9 @@ static bool take_members(gofer_flow_step *step, gf_json object, char *line, size
     line[(*used)++] = '{';
     for (gf_json_scan s = gf_json_inside(object); good && gf_json_member(&s, &key, &value);) {
         if (gf_json_is(key, "name")) {
-            char *name = step->name ? NULL : text_of(value);
-            good = name || complain(why, step->name ? "'name' is given twice"
-                                                    : "'name' must be a string without NUL");
-            step->name = name ? name : step->name;
+            good = take_word(&step->name, value, "name", why);
+        } else if (gf_json_is(key, "each")) {
+            good = take_word(&step->each, value, "each", why);
         } else if (gf_json_is(key, "after")) {
             good = !a.names ? read_after(&a, value, why) : complain(why, "'after' is given twice");
         } else {

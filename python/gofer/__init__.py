@@ -75,6 +75,7 @@ if TYPE_CHECKING:
         WorkerInfo,
     )
     from .limits import Limit, LimitKey, Limits, Over, Scope
+    from .lists import More, more
     from .logs import TaskFilter, TaskLogHandler
     from .msgpack import MsgpackCodec
     from .pages import Page
@@ -92,7 +93,7 @@ if TYPE_CHECKING:
     )
     from .tenants import Tenant, Tenants
 
-    from .workflows import Plan, Rule, Step, chain, flow, group, step
+    from .workflows import Plan, Rule, Step, chain, each, flow, group, step
 
     version: str
     """Version of the library in use, "0.1.0"."""
@@ -101,26 +102,27 @@ if TYPE_CHECKING:
 # What most programs never need: loaded when one is first asked for.
 _LATE = (
     "logs", "msgpack", "pages", "inspection", "schedules", "counts", "limits", "tenants", "flows",
-    "workflows",
+    "workflows", "lists",
 )  # fmt: skip
 
 __all__ = [
     "Action", "Attempt", "AuditRecord", "Batch", "BatchError", "binary", "BrokerError",
     "BytesCodec", "CallFigures", "chain", "ChildProcess", "Client", "Codec", "Context", "Corrupt",
     "cron_check", "CronInfo", "current", "DayInfo", "Denied", "Depends", "Drop", "Duplicate",
-    "Duration", "Empty", "Enqueuer", "Entry", "EntryOption", "Event", "Events", "Figures", "Filter",
-    "Finding", "flow", "FlowHandle", "FlowInfo", "Flows", "FlowState", "FlowStep", "Forked",
-    "GiveUp", "Gofer", "GoferError", "group", "GroupedTask", "GroupInfo", "Handle", "HandlerFailed",
-    "Info", "INJECTED", "Inspector", "InvalidArgument", "Item", "JsonCodec", "Limit", "LimitKey",
-    "LimitPause", "Limits", "Listener", "LogLine", "Missed", "Moment", "MsgpackCodec", "NO_TIMEOUT",
-    "NoMemory", "NoSpace", "NotFound", "NoTimeout", "OnDead", "Options", "Outcome", "Over",
-    "Overlap", "Page", "PausedType", "PayloadMismatch", "Plan", "Progress", "Put", "QueueFull",
-    "QueueInfo", "Result", "RetryIn", "Rule", "RunningTask", "Schedules", "Scope", "Severity",
-    "Snooze", "Stale", "State", "step", "Step", "StepFigures", "StoreInfo", "Synced", "Task",
-    "TaskCancelled", "TaskControl", "TaskExists", "TaskFailed", "TaskFilter", "TaskInfo",
-    "TaskLogHandler", "TaskOptions", "TaskProgress", "TaskTimeout", "Tenant", "Tenants", "Tick",
-    "Ticked", "TimeCount", "Timeout", "TooBig", "TypeFigures", "Uncertain", "Unsupported",
-    "version", "VersionMismatch", "WorkerFigures", "WorkerInfo", "WorkerStats", "WrongState",
+    "Duration", "each", "Empty", "Enqueuer", "Entry", "EntryOption", "Event", "Events", "Figures",
+    "Filter", "Finding", "flow", "FlowHandle", "FlowInfo", "Flows", "FlowState", "FlowStep",
+    "Forked", "GiveUp", "Gofer", "GoferError", "group", "GroupedTask", "GroupInfo", "Handle",
+    "HandlerFailed", "Info", "INJECTED", "Inspector", "InvalidArgument", "Item", "JsonCodec",
+    "Limit", "LimitKey", "LimitPause", "Limits", "Listener", "LogLine", "Missed", "Moment", "More",
+    "more", "MsgpackCodec", "NO_TIMEOUT", "NoMemory", "NoSpace", "NotFound", "NoTimeout", "OnDead",
+    "Options", "Outcome", "Over", "Overlap", "Page", "PausedType", "PayloadMismatch", "Plan",
+    "Progress", "Put", "QueueFull", "QueueInfo", "Result", "RetryIn", "Rule", "RunningTask",
+    "Schedules", "Scope", "Severity", "Snooze", "Stale", "State", "Step", "step", "StepFigures",
+    "StoreInfo", "Synced", "Task", "TaskCancelled", "TaskControl", "TaskExists", "TaskFailed",
+    "TaskFilter", "TaskInfo", "TaskLogHandler", "TaskOptions", "TaskProgress", "TaskTimeout",
+    "Tenant", "Tenants", "Tick", "Ticked", "TimeCount", "Timeout", "TooBig", "TypeFigures",
+    "Uncertain", "Unsupported", "version", "VersionMismatch", "WorkerFigures", "WorkerInfo",
+    "WorkerStats", "WrongState",
 ]  # fmt: skip
 
 

@@ -150,6 +150,29 @@ class Context:
 
         return await asyncio.to_thread(self._parent, step, task)
 
+    def parents(self, step: str, task: Any = None) -> list[Any]:
+        """What all have returned that were made of a step that is run for each item of a list, in
+        the order of the items. Errors: as parent; in an async task it is `await ctx.aparents`."""
+        if not self._control.thread and _in_a_loop():
+            raise WrongState("in an async task it is `await ctx.aparents(...)`")
+        return self._parents(step, task)
+
+    async def aparents(self, step: str, task: Any = None) -> list[Any]:
+        """The same in an async task, whose loop goes on meanwhile."""
+        import asyncio
+
+        return await asyncio.to_thread(self._parents, step, task)
+
+    def _parents(self, step: str, task: Any) -> list[Any]:
+        from .lists import results_of
+
+        def one(number: int) -> bytes | None:
+            return self._control.channel.parent(self._control.ref, f"{step}.{number}")
+
+        data = self._control.channel.parent(self._control.ref, step)
+        codec: Codec = task.codec if task is not None else self._codec()
+        return results_of(data, task, codec, (f"step '{step}'", "gofer flow result"), one)
+
     def _parent(self, step: str, task: Any) -> Any:
         from .results import result_of
 

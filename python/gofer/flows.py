@@ -8,6 +8,7 @@ Threads: any.
 
 from __future__ import annotations
 
+import builtins
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -60,6 +61,12 @@ class FlowStep:
     ended_at: Optional[datetime] = time_if("ended_at_ms")
     result_size: Optional[int] = number_if("result_size")
     """Bytes of its result; None: it has none."""
+    made_of: Optional[str] = text_if("made_of")
+    """The step that it was made of, for an item of a list."""
+    made: Optional[int] = number_if("made")
+    """Of a step that is run for each item of a list: how many were made of it so far."""
+    made_ended: Optional[int] = number_if("made_ended")
+    made_failed: Optional[int] = number_if("made_failed")
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,14 @@ class FlowHandle:
         """The same for asyncio."""
         return await self._flows.aresult(self, step)
 
+    def results(self, step: str) -> list[Any]:
+        """What all have returned that were made of a step: see Flows.results."""
+        return self._flows.results(self, step)
+
+    async def aresults(self, step: str) -> list[Any]:
+        """The same for asyncio."""
+        return await self._flows.aresults(self, step)
+
     def cancel(self) -> None:
         """See Flows.cancel."""
         self._flows.cancel(self)
@@ -177,7 +192,7 @@ class Flows:
         made = plan if isinstance(plan, Plan) else flow(plan)
         steps = [
             (each.name, each.mold, each.payload,
-             [(name, RULES[rule]) for name, rule in each.after.items()])
+             [(name, RULES[rule]) for name, rule in each.after.items()], each.each)
             for each in made.placed()
         ]  # fmt: skip
         with self._client() as client:
@@ -280,6 +295,30 @@ class Flows:
         found = task or self._app.tasks.get(type)
         told = f"step '{step}' ({type})", "Client.flow_result"
         return result_of(data, found, self._app.codec_of(type), told)
+
+    def results(
+        self, which: Which, step: str, task: Task[..., Any] | None = None
+    ) -> builtins.list[Any]:
+        """What all have returned that were made of a step that is run for each item of a list, in
+        the order of the items. Errors: as result."""
+        from .lists import results_of
+
+        def one(number: int) -> bytes | None:
+            with self._client() as client:
+                return client.flow_result(str(which), f"{step}.{number}")
+
+        with self._client() as client:
+            data = client.flow_result(str(which), step)
+        type = task.name if task is not None else self._type_of(which, step)
+        told = f"step '{step}' ({type})", "Client.flow_result"
+        found = task or self._app.tasks.get(type)
+        return results_of(data, found, self._app.codec_of(type), told, one)
+
+    async def aresults(
+        self, which: Which, step: str, task: Task[..., Any] | None = None
+    ) -> builtins.list[Any]:
+        """As results."""
+        return await _aside(lambda: self.results(which, step, task))
 
     def _type_of(self, which: Which, step: str) -> str:
         for each in self.show(which).steps:

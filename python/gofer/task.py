@@ -598,6 +598,11 @@ class Enqueuer(Generic[P, R]):
         payload = self._payload(args, kwargs)
         return Item(self._mold or self._form(), payload, self._send)
 
+    @property
+    def mold(self) -> Mold:
+        """The task without its arguments."""
+        return self._mold or self._form()
+
     def _payload(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
         if self._writing is not None:
             try:

@@ -22,7 +22,7 @@ from typing import Any, Literal, NamedTuple, Optional, Union
 from .errors import InvalidArgument
 from .native import lib
 from .put import Mold
-from .task import Item, word_of
+from .task import Enqueuer, Item, word_of
 
 Rule = Literal["success", "failure", "always"]
 """How a step must have ended for one that comes after it to run."""
@@ -43,6 +43,9 @@ class Step(NamedTuple):
     name: Optional[str]
     after: Mapping[str, Rule]
     rule: Rule
+    each: Optional[str] = None
+    """It is run for each item of the list that this step leaves; "": the one before it in a
+    chain."""
 
 
 def step(
@@ -70,6 +73,18 @@ def step(
     return Step(item, name, after, rule)
 
 
+def each(task: Enqueuer[..., Any], name: str | None = None, *, of: str | None = None) -> Step:
+    """A step that is run for each item of the list that another has returned, as many times beside
+    each other. What comes after it comes after all of them.
+
+    task  the task, or task.options(...); its arguments are the items: what the other step returns
+          is a list of task.item(...), or of plain arguments {"name": value}, or more(...)
+    name  as step's; those that are made of it are called "name.1", "name.2" and so on
+    of    the name of the step with the list; None: the one before it in a chain
+    """
+    return Step(Item(task.mold, b""), name, {}, "success", of or "")
+
+
 class Placed(NamedTuple):
     """A step as the store is given it."""
 
@@ -77,15 +92,30 @@ class Placed(NamedTuple):
     mold: Mold
     payload: bytes
     after: Mapping[str, Rule]
+    each: Optional[str]
 
 
 class _Node(NamedTuple):
     step: Step
     after: tuple[tuple[int, Rule], ...]
     """Steps of the same plan, by their place."""
+    each: Optional[int] = None
+    """The one with its list, by its place."""
 
     def moved(self, by: int, more: Iterable[tuple[int, Rule]] = ()) -> _Node:
-        return _Node(self.step, (*((at + by, rule) for at, rule in self.after), *more))
+        after = (*((at + by, rule) for at, rule in self.after), *more)
+        return _Node(self.step, after, None if self.each is None else self.each + by)
+
+    def behind(self, base: int, ends: Sequence[int]) -> _Node:
+        """The same in a chain, after these steps."""
+        if self.step.each is None:
+            return self.moved(base, [(end, self.step.rule) for end in ends])
+        if len(ends) != 1:
+            raise InvalidArgument(
+                f"a step that is run for each item of a list comes after {len(ends)} steps, and"
+                " has to come after the one with the list"
+            )
+        return _Node(self.step, (), ends[0])
 
 
 class Plan:
@@ -107,13 +137,16 @@ class Plan:
         named = self._named()
         return {
             at for at, node in enumerate(self._nodes)
-            if not node.after and not any(_meets(each, named) for each in node.step.after)
+            if not node.after and node.each is None and not node.step.each
+            and not any(_meets(each, named) for each in node.step.after)
         }  # fmt: skip
 
     def last(self) -> list[int]:
         """Those that no other of the plan comes after."""
         before = {at for node in self._nodes for at, _ in node.after}
+        before.update(node.each for node in self._nodes if node.each is not None)
         words = {each for node in self._nodes for each in node.step.after}
+        words.update(node.step.each for node in self._nodes if node.step.each)
         exact = {word for word in words if not word.endswith("*")}
         prefixes = tuple(word[:-1] for word in words if word.endswith("*"))
         return [
@@ -152,7 +185,13 @@ class Plan:
             after.update(node.step.after)
             if len(after) > lib.GOFER_FLOW_AFTER_MAX:
                 after = _shorter(name, after, names)
-            yield Placed(name, node.step.item.mold, node.step.item.payload, after)
+            list_of = names[node.each] if node.each is not None else node.step.each
+            if list_of == "":
+                raise InvalidArgument(
+                    f"step '{name}' is run for each item of a list, and no step with a list stands"
+                    " before it in a chain"
+                )
+            yield Placed(name, node.step.item.mold, node.step.item.payload, after, list_of)
 
 
 Part = Union[Item, Step, Plan]
@@ -174,8 +213,8 @@ def chain(*parts: Part | Iterable[Part]) -> Plan:
                 f" {lib.GOFER_FLOW_LINKS_MAX} links: put a step between the two"
             )
         for at, node in enumerate(plan._nodes):
-            more = [(end, node.step.rule) for end in ends] if at in first else ()
-            nodes.append(node.moved(base, more))
+            placed = at in first and ends
+            nodes.append(node.behind(base, ends) if placed else node.moved(base))
         ends = [base + at for at in plan.last()] or ends
     return Plan(nodes)
 

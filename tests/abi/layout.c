@@ -64,6 +64,7 @@ static void structs(void)
     FIELD(gofer_flow_step, opts);
     FIELD(gofer_flow_step, after);
     FIELD(gofer_flow_step, rules);
+    FIELD(gofer_flow_step, each);
 
     STRUCT(gofer_flow_options);
     FIELD(gofer_flow_options, size);

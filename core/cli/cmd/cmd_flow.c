@@ -266,10 +266,14 @@ static layered *layers_of(const gofer_info *steps, size_t *count)
     layered *all = calloc(*count ? *count : 1, sizeof *all);
     if (!all)
         return NULL;
+    size_t planned = 0;
     for (size_t i = 0; i < *count; i++) {
-        all[i].step = gofer_info_at(steps, i);
-        all[i].name = gofer_info_text(all[i].step, "name");
+        const gofer_info *step = gofer_info_at(steps, i);
+        if (gofer_info_has(step, "made_of"))
+            continue;                   // counted where it was made of
+        all[planned++] = (layered){ .step = step, .name = gofer_info_text(step, "name") };
     }
+    *count = planned;
     qsort(all, *count, sizeof *all, by_name);
     for (bool changed = true; changed;) {
         changed = false;
@@ -281,8 +285,23 @@ static layered *layers_of(const gofer_info *steps, size_t *count)
     return all;
 }
 
+// "active 3/100", "active 3/100, 1 failed"; of one that is run for each item of a list.
+static const char *state_of(const gofer_info *step, char room[80])
+{
+    const char *state = gofer_info_text(step, "state");
+    int64_t failed = gofer_info_int(step, "made_failed", 0);
+    if (!gofer_info_has(step, "made"))
+        return state;
+    int used = snprintf(room, 80, "%s %" PRId64 "/%" PRId64, state,
+        gofer_info_int(step, "made_ended", 0), gofer_info_int(step, "made", 0));
+    if (failed)
+        snprintf(room + used, 80 - (size_t)used, ", %" PRId64 " failed", failed);
+    return room;
+}
+
 static void step_row(table *rows, const layered *one)
 {
+    char room[80];
     char after[120];
     const char *given = gofer_info_text(one->step, "after"),
                *state = gofer_info_text(one->step, "state");
@@ -292,7 +311,7 @@ static void step_row(table *rows, const layered *one)
             *at = ' ';
     table_cellf(rows, STYLE_PLAIN, "%zu", one->layer);
     table_cell(rows, STYLE_BOLD, one->name);
-    table_cell(rows, style_of(state), state);
+    table_cell(rows, style_of(state), state_of(one->step, room));
     table_cell(rows, STYLE_PLAIN, gofer_info_text(one->step, "type"));
     table_cell(rows, STYLE_PLAIN, gofer_info_text(one->step, "queue"));
     table_cell(rows, STYLE_PLAIN, *after ? after : NULL);
@@ -414,7 +433,8 @@ const cli_command cmd_flow_start = {
         "or \"continue\"), \"deadline\" (a time), \"retention\" (a duration; a day) and \"id\". "
         "A step is what 'gofer enqueue --batch' takes, with a \"name\" and what it comes "
         "\"after\": a list of names, or an object of names and \"success\", \"failure\" or "
-        "\"always\". A prefix and '*' are all steps whose names begin so. Prints the flow's id.",
+        "\"always\". A prefix and '*' are all steps whose names begin so. \"each\": \"a\" instead: "
+        "it runs for each item of the list that the step a leaves. Prints the flow's id.",
     .examples =
         "gofer flow start plan.json\n"
         "gofer flow start - --id nightly-2027-01-01 < plan.json",
@@ -439,7 +459,9 @@ const cli_command cmd_flow_show = {
     .name = "flow show",
     .summary = "show a flow and its steps, in layers",
     .usage = "ID",
-    .about = "A step's layer is one more than that of the last of those it comes after.",
+    .about =
+        "A step's layer is one more than that of the last of those it comes after. What was made "
+        "of a step with \"each\" is counted in its row; --json has it one by one.",
     .examples = "gofer flow show nightly-2027-01-01",
     .words_min = 1,
     .words_max = 1,

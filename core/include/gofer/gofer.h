@@ -982,7 +982,7 @@ enum {
     GOFER_FLOW_RETRY = 3             /* failed steps run again, skipped ones wait anew */
 };
 enum {
-    GOFER_FLOW_STEPS_MAX = 10000,
+    GOFER_FLOW_STEPS_MAX = 10000,    /* of a plan, and with those that are made of lists */
     GOFER_FLOW_AFTER_MAX = 64,       /* names in a step's `after`; a prefix and '*' is one */
     GOFER_FLOW_LINKS_MAX = 200000,   /* of all steps to those that they come after */
     GOFER_FLOW_BYTES_MAX = 1 << 20   /* of names, types, payloads and options of a plan */
@@ -1002,6 +1002,9 @@ typedef struct gofer_flow_step {
                                         whose names begin so), NULL at the end; NULL: it runs at
                                         once */
     const int32_t     *rules;        /* a GOFER_AFTER_ value for each; NULL: success */
+    const char        *each;         /* the name of a step whose result is a list (JSON): this one
+                                        is run for each item of it, with the item as its payload.
+                                        Without payload, after and rules of its own. NULL: once */
 } gofer_flow_step;
 GOFER_API void gofer_flow_step_init(gofer_flow_step *step);
 
@@ -1018,6 +1021,14 @@ GOFER_API void gofer_flow_options_init(gofer_flow_options *opts);
  *  is durable, and what comes after nothing is in its queue. The task of the step n (from 0) has
  *  the id "FLOW:n". The steps may stand in any order.
  *
+ *  What a step with `each` is run for is what the step that it names has left: a JSON array, or
+ *  {"items": array, "more": payload}; then that step runs once more, with this payload, for what
+ *  comes behind. An item is a payload: a string is its text, {"base64": text} bytes, all else the
+ *  JSON itself. Each makes a step, "NAME.1" and on; a result that is no such list, or makes more
+ *  steps than there may be, is a failure of the step that has left it. The step with `each` ends
+ *  when all of them have: what comes after it comes after them, and its result is the array of
+ *  theirs, in order. Encrypted payloads cannot be made so (GOFER_EUNSUPPORTED).
+ *
  *  id_out  NULL, or receives the flow's id; free with gofer_free
  *
  *  The same id with the same plan answers GOFER_OK and starts nothing, so a repeat is safe while
@@ -1032,7 +1043,8 @@ GOFER_API gofer_status gofer_client_flow_start(gofer_client *client, size_t coun
  *  ended_at_ms, deadline_ms, expires_at_ms (is gone then), steps: a list with name, state
  *  ("waiting", "ready": a paused flow's; a task's state; "done", "archived", "cancelled",
  *  "expired", "revoked", "deleted"; "skipped"), id, type, queue (of its task), after (names, with
- *  ":failure" or ":always"; one in a line), error, ended_at_ms, result_size.
+ *  ":failure" or ":always"; one in a line), error, ended_at_ms, result_size, and of those with
+ *  `each` made, made_ended, made_failed; steps that were made so stand at the end, with made_of.
  *  Errors: GOFER_ENOTFOUND, GOFER_EINVAL, GOFER_EUNSUPPORTED. */
 GOFER_API gofer_status gofer_client_flow(gofer_client *client, const char *id, gofer_info **out);
 /** A page of flows, the latest first, without their steps. state NULL: any. cursor NULL: the first;
@@ -1041,9 +1053,9 @@ GOFER_API gofer_status gofer_client_flow(gofer_client *client, const char *id, g
 GOFER_API gofer_status gofer_client_flows(gofer_client *client, const char *state,
     const char *cursor, int32_t limit, gofer_info **out);
 /** Act on a flow: act is GOFER_FLOW_PAUSE, _RESUME, _ABORT or _RETRY; step NULL: all of it, else
- *  the one failed step that is to be retried. To retry a flow that was cancelled is to go on with
- *  it. Errors: GOFER_EINVAL, GOFER_ENOTFOUND, GOFER_ESTATE (it has ended; nothing of it has
- *  failed), GOFER_EUNSUPPORTED. */
+ *  the one failed step (or what was made of it) that is to be retried. To retry a flow that was
+ *  cancelled is to go on with it. Errors: GOFER_EINVAL, GOFER_ENOTFOUND, GOFER_ESTATE (it has
+ *  ended; nothing of it has failed), GOFER_EUNSUPPORTED. */
 GOFER_API gofer_status gofer_client_flow_act(gofer_client *client, const char *id,
     const char *step, int32_t act);
 /** Wait until a flow has ended; looks a few times a second. timeout_ms 0: only look; negative: for
@@ -1052,8 +1064,10 @@ GOFER_API gofer_status gofer_client_flow_act(gofer_client *client, const char *i
 GOFER_API gofer_status gofer_client_flow_wait(gofer_client *client, const char *id,
     int64_t timeout_ms, gofer_info **out);
 /** The result of a step that is done, for as long as the flow is kept; free with gofer_free. *bytes
- *  NULL: it has none. Errors: GOFER_ENOTFOUND (no such flow or step), GOFER_ESTATE (it is not
- *  done), GOFER_EINVAL, GOFER_EUNSUPPORTED. */
+ *  NULL: it has none. Of a step with `each`: a JSON array of those of all that was made, in order:
+ *  what is no JSON is a string, or {"base64": text}; nothing is null.
+ *  Errors: GOFER_ENOTFOUND (no such flow or step), GOFER_ESTATE (it is not done),
+ *  GOFER_EINVAL, GOFER_EUNSUPPORTED. */
 GOFER_API gofer_status gofer_client_flow_result(gofer_client *client, const char *id,
     const char *step, void **bytes, size_t *size);
 /** How large the share of a tenant in a queue is: of what waits there of all its tenants

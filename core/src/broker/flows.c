@@ -29,6 +29,7 @@ bool gf_flow_satisfies(gf_flow_rule rule, gf_step_state ended)
 {
     bool done = ended == (gf_step_state)(GF_STEP_ENDED + GF_END_DONE);
     switch (rule) {
+    case GF_RULE_EACH:
     case GF_RULE_SUCCESS: return done;
     case GF_RULE_FAILURE: return !done && ended != GF_STEP_SKIPPED;
     default:              return true;
@@ -38,7 +39,7 @@ bool gf_flow_satisfies(gf_flow_rule rule, gf_step_state ended)
 static const char *step_word(const gf_step_look *look)
 {
     switch (look->state) {
-    case GF_STEP_WAITING: return "waiting";
+    case GF_STEP_WAITING: return look->made > look->made_ended ? "active" : "waiting";
     case GF_STEP_READY:   return "ready";
     case GF_STEP_PUT:     return look->task_state ? look->task_state : "lost";
     case GF_STEP_SKIPPED: return "skipped";
@@ -92,5 +93,10 @@ gofer_info *gf_step_info(const gf_step_look *look)
         set_if(info, "ended_at_ms", look->ended_ms);
     if (look->result_size >= 0)
         bad |= gf_info_set_int(info, "result_size", look->result_size);
+    bad |= gf_info_set_text(info, "made_of", look->made_of);
+    if (look->makes)
+        bad |= gf_info_set_int(info, "made", look->made) |
+            gf_info_set_int(info, "made_ended", look->made_ended) |
+            gf_info_set_int(info, "made_failed", look->made_failed);
     return unless_bad(info, bad);
 }

@@ -15,6 +15,12 @@
 // - A flow has ended when all its steps have. Then it, and the results of its steps, are kept for
 //   its retention.
 // - Who runs an archived task of a step again opens the step, and what was skipped, anew.
+// - A step may be run for each item of the list that another has left (`each`). It has no task:
+//   what stands in the plan is the mold of those that are made of it, each of them a step "NAME.1",
+//   "NAME.2" and so on behind the plan's. They are made with the end of the step that has left the
+//   list, or that end is a failure, as the list is none. Says the list that there is more, the step
+//   that has left it is made once more, "NAME.2", with another payload. The one with `each` ends
+//   when all that was made has ended: done if all of it is done, archived if some has failed.
 //
 // Each member says: who calls it; whether it may wait for the store ("waits": up to the broker's
 // timeout); what happens when it is called again after a failure or a lost answer ("again").
@@ -33,8 +39,14 @@ enum {
     GF_FLOW_ID_MAX = 200                 // of a flow's id: a step's has a number behind it
 };
 
-typedef enum gf_flow_rule { GF_RULE_SUCCESS = 0, GF_RULE_FAILURE = 1, GF_RULE_ALWAYS = 2 }
-    gf_flow_rule;
+// The numbers are kept in stores.
+typedef enum gf_flow_rule {
+    GF_RULE_SUCCESS = 0,
+    GF_RULE_FAILURE = 1,
+    GF_RULE_ALWAYS = 2,
+    GF_RULE_EACH = 3,                    // it is run for each item of that step's list
+    GF_RULE_MADE = 4                     // that step was made of it
+} gf_flow_rule;
 
 typedef enum gf_flow_on_dead { GF_FLOW_STOP = 0, GF_FLOW_CANCEL = 1, GF_FLOW_CONTINUE = 2 }
     gf_flow_on_dead;
@@ -108,6 +120,9 @@ typedef struct gf_step_look {
     const char   *error;                 // NULL: none
     int64_t       ended_ms, result_size; // 0: not ended; -1: no result
     const char   *after;                 // "a", "b:always": one in a line; "": none
+    const char   *made_of;               // the step with `each` that it was made of; NULL: none
+    bool          makes;                 // it has `each`: of those that were made of it
+    int64_t       made, made_ended, made_failed;
 } gf_step_look;
 
 // As snapshots (docs/fields.md). NULL: no memory.
@@ -146,7 +161,8 @@ typedef struct gf_flows_ops {
     // nothing of it has failed (retry). Called by: client. Waits. Again: OK, or ESTATE.
     gofer_status (*act)(gf_broker *b, const char *id, const char *step, gf_flow_act act);
 
-    // What a step has left: gf_free; *n: its number. OK with *bytes NULL: nothing. ENOTFOUND: no
+    // What a step has left, of one with `each` the results of all that was made, in order, as a
+    // JSON array: gf_free; *n: its number. OK with *bytes NULL: nothing. ENOTFOUND: no
     // such flow or step; ESTATE: it was not done. Called by: client, a slot for a handler. Waits.
     // Again: yes.
     gofer_status (*result)(gf_broker *b, const char *id, const char *step, uint32_t *n,

@@ -103,6 +103,23 @@ static gofer_status check_name(const gofer_flow_step *s, size_t at)
     return st;
 }
 
+// What is made of it has its name, a dot and a number.
+enum { MADE_NAME_MAX = GF_FLOW_NAME_MAX - 8 };
+
+static gofer_status check_each(const gofer_flow_step *s)
+{
+    const char *other = s->after && s->after[0] ? "`after`"
+        : s->payload_size                       ? "a payload"
+                                                : NULL;
+    if (s->each && other)
+        return gf_fail(GOFER_EINVAL, "step '%s' has `each` and %s: it comes after the step whose "
+            "list it is run for, and has the items as payloads", s->name, other);
+    if (s->each && strlen(s->name) > MADE_NAME_MAX)
+        return gf_fail(GOFER_EINVAL, "the name of a step with `each`, '%.140s', must have at most "
+            "%d bytes", s->name, MADE_NAME_MAX);
+    return GOFER_OK;
+}
+
 static gofer_status make_task(gf_flow_draft *p, const gofer_client *client,
     const gofer_flow_step *s, size_t at)
 {
@@ -150,9 +167,15 @@ static gofer_status make_step(gf_flow_draft *p, const gofer_client *client,
                             : gf_fail(GOFER_EINVAL, "step %zu is NULL", at);
     if (st == GOFER_OK)
         st = check_name(&s, at);
+    if (st == GOFER_OK)
+        st = check_each(&s);
+    p->parts[at].is_made_of = s.each != NULL;
     if (st != GOFER_OK)
         return st;
     st = make_task(p, client, &s, at);
+    if (st == GOFER_OK && s.each && p->parts[at].draft.seal)
+        st = gf_fail(GOFER_EUNSUPPORTED, "payloads are encrypted here, and those of `each` are "
+            "made by the store, which has no keys");
     if (st != GOFER_OK)
         return of_step(s.name, st);
     const gf_message *m = p->steps[at].message;
@@ -258,6 +281,42 @@ static gofer_status add_after(gf_flow_draft *p, size_t at, const char *after, in
     return st;
 }
 
+// Another step may not have a name that one made of this will have.
+static gofer_status keep_names(const gf_flow_draft *p, size_t at)
+{
+    char front[GF_FLOW_NAME_MAX + 2];
+    size_t size = (size_t)snprintf(front, sizeof front, "%s.", p->steps[at].name);
+    size_t i = place_of(p, front, size);
+    const char *other = i < p->plan.count ? name_of(p, p->by_name[i]) : "";
+    return strncmp(other, front, size) != 0 ? GOFER_OK
+        : gf_fail(GOFER_EINVAL, "step '%s': names that begin with '%s' are of steps that are made",
+              other, front);
+}
+
+static gofer_status add_each(gf_flow_draft *p, size_t at, const char *each)
+{
+    size_t size = strlen(each) + 1, i = place_of(p, each, size);
+    gf_flow_part *list = i < p->plan.count ? p->by_name[i] : NULL;
+    const char *name = p->steps[at].name;
+    if (!list || strcmp(name_of(p, list), each) != 0)
+        return gf_fail(GOFER_EINVAL, "step '%s' is run for each of '%.140s', which is no step",
+            name, each);
+    if (list->is_made_of)
+        return gf_fail(GOFER_EINVAL, "step '%s' is run for each of '%s', which has `each` itself, "
+            "and leaves no list of its own", name, each);
+    if (list->makes)
+        return gf_fail(GOFER_EINVAL, "steps '%s' and '%s' are both run for each of '%s': only one "
+            "may be", p->steps[list->makes - 1].name, name, each);
+    if (strlen(each) > MADE_NAME_MAX)
+        return gf_fail(GOFER_EINVAL, "the name of the step '%s', whose list makes steps, must have "
+            "at most %d bytes", each, MADE_NAME_MAX);
+    list->makes = at + 1;
+    gofer_status st = add_dep(p, at, list->at, GF_RULE_EACH);
+    if (st == GOFER_OK)
+        st = keep_names(p, at);
+    return st == GOFER_OK ? keep_names(p, list->at) : st;
+}
+
 static gofer_status link_step(gf_flow_draft *p, const gofer_flow_step *given, size_t at)
 {
     gofer_flow_step s;
@@ -268,7 +327,7 @@ static gofer_status link_step(gf_flow_draft *p, const gofer_flow_step *given, si
             ? add_after(p, at, s.after[i], s.rules ? s.rules[i] : GOFER_AFTER_SUCCESS)
             : gf_fail(GOFER_EINVAL, "step '%s' names more than %d steps that it comes after",
                   s.name, GOFER_FLOW_AFTER_MAX);
-    return st;
+    return st == GOFER_OK && s.each ? add_each(p, at, s.each) : st;
 }
 
 // A step that takes part in a circle, or comes after one: of the first that is found all are.

@@ -18,6 +18,8 @@ typedef struct gf_flow_part {
     size_t   open;                 // of those it comes after, for finding circles
     size_t   first_dep;
     size_t   seen;                 // by the step before this number, as one it comes after
+    bool     is_made_of;           // it has `each`
+    size_t   makes;                // the one that is run for each item of its list, from 1; 0: none
 } gf_flow_part;
 
 typedef struct gf_flow_draft {

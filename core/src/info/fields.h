@@ -905,6 +905,12 @@ FIELD(flow_step, after, TEXT, none, MAYBE, BOTH, "0.1.0",
 FIELD(flow_step, error, TEXT, none, MAYBE, BOTH, "0.1.0", "Why it failed.")
 FIELD(flow_step, ended_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When it ended.")
 FIELD(flow_step, result_size, INT, bytes, MAYBE, BOTH, "0.1.0", "Of its result, if it has one.")
+FIELD(flow_step, made_of, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "The step that it was made of, for an item of a list.")
+FIELD(flow_step, made, INT, count, MAYBE, BOTH, "0.1.0",
+    "Of a step that is run for each item of a list: steps that were made of it so far.")
+FIELD(flow_step, made_ended, INT, count, MAYBE, BOTH, "0.1.0", "Of those: that have ended.")
+FIELD(flow_step, made_failed, INT, count, MAYBE, BOTH, "0.1.0", "Of those: that have ended badly.")
 
 KIND(flow_id, "", "A flow that was started.")
 FIELD(flow_id, id, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its id.")

@@ -53,6 +53,9 @@ function layers(steps) {
     return found;
 }
 
+/** How far what was made of a step has come, "3/100"; "": it is run once. @param {any} step */
+const made = (step) => (step.made === undefined ? "" : `${step.made_ended}/${step.made}`);
+
 /** @param {any[]} steps */
 function graph(steps) {
     const found = layers(steps),
@@ -86,9 +89,9 @@ function graph(steps) {
         }
         const name = s("text", { x: to.x + 8, y: to.y + 17 }),
             title = s("title", {});
-        name.textContent =
-            step.name.length > LETTERS ? `${step.name.slice(0, LETTERS - 1)}…` : step.name;
-        title.textContent = `${step.name}: ${step.state}`;
+        const text = `${step.name} ${made(step)}`.trim();
+        name.textContent = text.length > LETTERS ? `${text.slice(0, LETTERS - 1)}…` : text;
+        title.textContent = `${step.name}: ${step.state} ${made(step)}`.trim();
         boxes.push(
             s(
                 "g",
@@ -159,14 +162,15 @@ export default function flow(context) {
         "Steps",
         [
             { title: "Step", class: "id", show: (step) => step.name },
-            { title: "State", show: (step) => badge(step.state) },
+            { title: "State", show: (step) => [badge(step.state), " ", made(step)] },
             { title: "Type", show: (step) => step.type },
             {
                 title: "Task",
                 class: "id",
-                show: (step) => [
-                    link(path("queues", step.queue, "tasks", step.id), null, step.id),
-                ],
+                show: (step) =>
+                    step.made === undefined
+                        ? [link(path("queues", step.queue, "tasks", step.id), null, step.id)]
+                        : null,
             },
             { title: "Queue", show: (step) => step.queue },
             { title: "After", show: (step) => step.after?.replaceAll("\n", ", ") ?? "" },
@@ -195,7 +199,11 @@ export default function flow(context) {
         ),
         refresh: async () => {
             const f = await get(at`flows/${id}`),
-                steps = items(f.steps);
+                all = items(f.steps),
+                steps = all.filter((/** @type {any} */ step) => !step.made_of),
+                failures = all.filter(
+                    (/** @type {any} */ step) => step.made_of && LOOKS[step.state] === "bad",
+                );
             failed = f.failed > 0;
             refill(acts, buttons(f, context, view));
             refill(
@@ -211,8 +219,10 @@ export default function flow(context) {
                     ["Kept until", moment(f.expires_at_ms)],
                 ]),
             );
-            table.show(steps);
-            const now = steps.map((/** @type {any} */ step) => step.state).join();
+            table.show([...steps, ...failures]);
+            const now = steps
+                .map((/** @type {any} */ step) => `${step.state} ${made(step)}`)
+                .join();
             if (now !== drawn && steps.length <= DRAWN) refill(picture, graph(steps));
             drawn = now;
         },

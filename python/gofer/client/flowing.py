@@ -6,7 +6,7 @@ Threads: any.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Optional
 
 from ..errors import check
 from ..info import Info, take_text
@@ -15,8 +15,9 @@ from ..put import Mold, fit
 from ..times import c_text
 from .opened import Opened, text_or_null
 
-PlannedStep = tuple[str, Mold, bytes, Sequence[tuple[str, int]]]
-"""Its name, its task, the payload, and what it comes after: names and GOFER_AFTER_ values."""
+PlannedStep = tuple[str, Mold, bytes, Sequence[tuple[str, int]], Optional[str]]
+"""Its name, its task, the payload, what it comes after: names and GOFER_AFTER_ values, and the step
+whose list it is run for."""
 
 
 class Flowing(Opened):
@@ -83,7 +84,7 @@ def taken(memory: Any, size: int) -> bytes | None:
 
 
 def _step(planned: PlannedStep, kept: list[Any]) -> Any:
-    name, mold, payload, after = planned
+    name, mold, payload, after, each = planned
     made = _held(ffi.new("gofer_flow_step *"), kept)
     lib.gofer_flow_step_init(made)
     c_mold = mold.c()
@@ -91,6 +92,8 @@ def _step(planned: PlannedStep, kept: list[Any]) -> Any:
     made.name = _held(ffi.new("char[]", c_text(name, "name of a step")), kept)
     made.type, made.opts = c_mold.type, ffi.addressof(c_mold, "options")
     made.payload, made.payload_size = _held(ffi.from_buffer(payload), kept), len(payload)
+    if each is not None:
+        made.each = _held(ffi.new("char[]", c_text(each, "each")), kept)
     if after:
         words = [_held(ffi.new("char[]", c_text(each, "step")), kept) for each, _ in after]
         made.after = _held(ffi.new("char *[]", [*words, ffi.NULL]), kept)

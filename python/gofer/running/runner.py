@@ -24,6 +24,7 @@ from ..hints import Unevaluated, Unknown
 from ..control import (
     Drop, GiveUp, LimitPause, RetryIn, Snooze, TaskCancelled, TaskTimeout,
 )  # fmt: skip
+from ..lists import listed
 from ..payload import BytesCodec, encoded
 from .delivery import Control, Delivery, Ending
 from .errors import error_text
@@ -83,7 +84,9 @@ class Prepared:
         if value is None or not self.keeps:
             return b""
         try:
-            result = encoded(self.task.codec, value)
+            result = listed(value, self.task.codec)
+            if result is None:
+                result = encoded(self.task.codec, value)
             if self._max_result is not None and len(result) > self._max_result:
                 raise ValueError(
                     f"it has {len(result)} bytes, and a result at most {self._max_result}"

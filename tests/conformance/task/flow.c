@@ -81,7 +81,8 @@ static void plan_dep(planned *p, gf_flow_step *step, size_t parent, gf_flow_rule
     step->dep_count++;
 }
 
-// "a b<a c<a!,b*": c comes after the failure of a, and after b whatever becomes of it.
+// "a b<a c<a!,b*": c comes after the failure of a, and after b whatever becomes of it. "d<a@": d is
+// run for each item of what a leaves.
 static void plan_read(planned *p, const char *id, const char *text)
 {
     char copy[512], *rest = copy;
@@ -93,11 +94,12 @@ static void plan_read(planned *p, const char *id, const char *text)
             *after++ = '\0';
         gf_flow_step *step = plan_step(p, word);
         for (char *one; after && (one = strtok_r(after, ",", &after)) != NULL;) {
-            size_t n = 0, size = strcspn(one, "!*");
+            size_t n = 0, size = strcspn(one, "!*@");
             while (n < p->plan.count && strncmp(p->names[n], one, size) != 0)
                 n++;
             plan_dep(p, step, n, one[size] == '!' ? GF_RULE_FAILURE
                 : one[size] == '*'                ? GF_RULE_ALWAYS
+                : one[size] == '@'                ? GF_RULE_EACH
                                                   : GF_RULE_SUCCESS);
         }
     }
@@ -356,6 +358,199 @@ static void a_taken_id_is_a_failure_of_the_step(void)
     end(b, "f:0");
     CHECK_STR(shown(b, "f"), "running: a=done b=archived c=pending");
     run_expecting(b, "f:1 f:2");
+    closes(b);
+}
+
+// ---- lists --------------------------------------------------------------------------------------
+
+static void end_with(gf_broker *b, const char *id, const char *result)
+{
+    CHECK_OK(finish(b, taken(b, id), (gf_finish){ .outcome = GF_DONE, .result = result,
+        .result_size = result ? strlen(result) : 0 }));
+}
+
+static void check_result(gf_broker *b, const char *step, const char *want)
+{
+    void *bytes = NULL;
+    size_t size = 0;
+    uint32_t n;
+    follow(b);
+    REQUIRE_OK(b->ops->flows->result(b, "f", step, &n, &bytes, &size));
+    CHECK_MEM(bytes ? bytes : "", size, want, strlen(want));
+    gf_free(bytes);
+}
+
+static int64_t step_number(gf_broker *b, const char *step, const char *field)
+{
+    gofer_info *flow = NULL;
+    int64_t n = -1;
+    follow(b);
+    REQUIRE_OK(b->ops->flows->show(b, "f", true, &flow));
+    const gofer_info *steps = gofer_info_child(flow, "steps");
+    for (size_t i = 0; i < gofer_info_count(steps); i++)
+        if (strcmp(gofer_info_text(gofer_info_at(steps, i), "name"), step) == 0)
+            n = gofer_info_int(gofer_info_at(steps, i), field, -1);
+    gofer_info_free(flow);
+    return n;
+}
+
+static const char lists[] = "rows load<rows@ join<load";
+
+static void a_step_is_run_for_each_item_of_a_list(void)
+{
+    static const struct { const char *id, *payload, *result; size_t size; } items[] = {
+        { "f:3", "{\"n\": 1}", "{\"sum\":1}", 8 }, { "f:4", "two", "no JSON", 3 },
+        { "f:5", "\0\1", "\xff", 2 }, { "f:6", "", NULL, 0 }, { "f:7", "null", "5 ", 4 },
+    };
+    gf_broker *b = flows_open();
+    start_as(b, "f", lists, GF_FLOW_STOP);
+    CHECK_STR(shown(b, "f"), "running: rows=pending load=waiting join=waiting");
+    end_with(b, "f:0", "[{\"n\": 1}, \"two\", {\"base64\": \"AAE=\"}, \"\", null]");
+    CHECK_STR(shown(b, "f"), "running: rows=done load=active join=waiting load.1=pending "
+                             "load.2=pending load.3=pending load.4=pending load.5=pending");
+    for (size_t i = 0; i < COUNT(items); i++) {
+        gf_claim *claim = taken(b, items[i].id);
+        CHECK_MEM(claim->message.payload, claim->message.payload_size, items[i].payload,
+            items[i].size);
+        CHECK_INT(step_number(b, "load", "made_ended"), (int64_t)i);
+        CHECK_OK(finish(b, claim, (gf_finish){ .outcome = GF_DONE, .result = items[i].result,
+            .result_size = items[i].result ? strlen(items[i].result) : 0 }));
+    }
+    CHECK_INT(step_number(b, "load", "made"), 5);
+    CHECK_INT(number(b, "f", "total"), 8);
+    check_result(b, "load", "[{\"sum\":1},\"no JSON\",{\"base64\":\"/w==\"},null,5]");
+    check_result(b, "load.2", "no JSON");
+    end(b, "f:2");
+    CHECK_STR(shown(b, "f"), "done: rows=done load=done join=done load.1=done load.2=done "
+                             "load.3=done load.4=done load.5=done");
+    closes(b);
+}
+
+static void a_list_may_come_in_parts(void)
+{
+    gf_broker *b = flows_open();
+    start_as(b, "f", lists, GF_FLOW_STOP);
+    end_with(b, "f:0", "{\"items\": [1], \"more\": {\"from\": 1}}");
+    CHECK_STR(shown(b, "f"), "running: rows=done load=active join=waiting load.1=pending "
+                             "rows.2=pending");
+    end(b, "f:3");
+    CHECK_STR(shown(b, "f"), "running: rows=done load=waiting join=waiting load.1=done "
+                             "rows.2=pending");
+    gf_claim *claim = taken(b, "f:4");
+    CHECK_MEM(claim->message.payload, claim->message.payload_size, "{\"from\": 1}", 11);
+    CHECK_OK(finish(b, claim, (gf_finish){ .outcome = GF_DONE,
+        .result = "{\"more\": 2, \"items\": []}", .result_size = 24 }));
+    end_with(b, "f:5", "[2, 3]");
+    CHECK_STR(shown(b, "f"), "running: rows=done load=active join=waiting load.1=done "
+                             "rows.2=done rows.3=done load.2=pending load.3=pending");
+    run_expecting(b, "f:6 f:7 f:2");
+    check_result(b, "load", "[null,null,null]");
+    start_as(b, "g", lists, GF_FLOW_STOP);
+    end_with(b, "g:0", "[]");
+    CHECK_STR(shown(b, "g"), "running: rows=done load=done join=pending");
+    end(b, "g:2");
+    closes(b);
+}
+
+static void what_is_no_list_is_a_failure(void)
+{
+    static const struct { const char *result, *why; } cases[] = {
+        { NULL, "left no list" }, { "", "no JSON list" }, { "5", "no JSON list" },
+        { "[1", "no JSON list" }, { "{}", "must be a list" }, { "{\"items\":5}", "must be a list" },
+        { "[{\"base64\":\"?\"}]", "base64" },
+    };
+    gf_broker *b = flows_open();
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char id[16], task[16];
+        gofer_info *flow = NULL;
+        snprintf(id, sizeof id, "f%zu", i);
+        snprintf(task, sizeof task, "f%zu:0", i);
+        start_as(b, id, lists, GF_FLOW_STOP);
+        end_with(b, task, cases[i].result);
+        CHECK_STR(shown(b, id), "failed: rows=archived load=skipped join=skipped");
+        REQUIRE_OK(b->ops->flows->show(b, id, true, &flow));
+        CHECK(strstr(gofer_info_text(gofer_info_at(gofer_info_child(flow, "steps"), 0), "error"),
+            cases[i].why) != NULL);
+        gofer_info_free(flow);
+    }
+    closes(b);
+}
+
+static void what_was_made_may_fail_and_be_retried(void)
+{
+    gf_broker *b = flows_open();
+    start_as(b, "f", "rows load<rows@ join<load oops<load! x<join", GF_FLOW_CONTINUE);
+    end_with(b, "f:0", "[1,2]");
+    kill_task(b, "f:5");
+    CHECK_STR(shown(b, "f"), "running: rows=done load=active join=waiting oops=waiting x=waiting "
+                             "load.1=archived load.2=pending");
+    end(b, "f:6");
+    CHECK_STR(shown(b, "f"), "running: rows=done load=archived join=skipped oops=pending x=skipped "
+                             "load.1=archived load.2=done");
+    end(b, "f:3");
+    CHECK_STR(shown(b, "f"), "failed: rows=done load=archived join=skipped oops=done x=skipped "
+                             "load.1=archived load.2=done");
+    CHECK_INT(b->ops->flows->act(b, "f", "rows", GF_FLOW_ACT_RETRY), GOFER_ESTATE);
+    CHECK_OK(b->ops->flows->act(b, "f", "load", GF_FLOW_ACT_RETRY));
+    CHECK_STR(shown(b, "f"), "running: rows=done load=active join=waiting oops=done x=waiting "
+                             "load.1=pending load.2=done");
+    run_expecting(b, "f:5 f:2 f:4");
+    CHECK_STR(shown(b, "f"), "done: rows=done load=done join=done oops=done x=done "
+                             "load.1=done load.2=done");
+    closes(b);
+}
+
+static void a_list_that_comes_late_begins_nothing(void)
+{
+    gf_broker *b = flows_open();
+    start_as(b, "f", lists, GF_FLOW_STOP);
+    gf_claim *rows = taken(b, "f:0");
+    CHECK_OK(b->ops->flows->act(b, "f", NULL, GF_FLOW_ACT_CANCEL));
+    CHECK_OK(finish(b, rows, (gf_finish){ .outcome = GF_DONE, .result = "[1,2]",
+        .result_size = 5 }));
+    CHECK_STR(shown(b, "f"), "cancelled: rows=done load=skipped join=skipped load.1=skipped "
+                             "load.2=skipped");
+    CHECK_OK(b->ops->flows->act(b, "f", NULL, GF_FLOW_ACT_RETRY));
+    CHECK_STR(shown(b, "f"), "running: rows=done load=active join=waiting load.1=pending "
+                             "load.2=pending");
+    CHECK_OK(b->ops->flows->act(b, "f", NULL, GF_FLOW_ACT_PAUSE));
+    end(b, "f:3");
+    end(b, "f:4");
+    CHECK_STR(shown(b, "f"), "paused: rows=done load=ready join=waiting load.1=done load.2=done");
+    CHECK_OK(b->ops->flows->act(b, "f", NULL, GF_FLOW_ACT_RESUME));
+    run_expecting(b, "f:2");
+    start_as(b, "s", "rows other load<rows@ last<load*", GF_FLOW_STOP);
+    rows = taken(b, "s:0");
+    kill_task(b, "s:1");
+    CHECK_OK(finish(b, rows, (gf_finish){ .outcome = GF_DONE, .result = "[1]",
+        .result_size = 3 }));
+    run_expecting(b, "s:3");
+    CHECK_STR(shown(b, "s"), "failed: rows=done other=archived load=skipped last=done "
+                             "load.1=skipped");
+    closes(b);
+}
+
+static void a_list_makes_no_more_steps_than_there_may_be(void)
+{
+    enum { MOST = GOFER_FLOW_STEPS_MAX - 3 };
+    char *list = gf_alloc(2 * MOST + 4);
+    gf_broker *b = flows_open();
+    REQUIRE(list != NULL);
+    for (size_t i = 0; i <= MOST; i++)
+        memcpy(list + 2 * i, i ? ",1" : "[1", 2);
+    memcpy(list + 2 * MOST + 2, "]", 2);
+    start_as(b, "g", lists, GF_FLOW_STOP);
+    end_with(b, "g:0", list);
+    CHECK_STR(shown(b, "g"), "failed: rows=archived load=skipped join=skipped");
+    memcpy(list + 2 * MOST, "]", 2);
+    start_as(b, "f", lists, GF_FLOW_STOP);
+    end_with(b, "f:0", list);
+    CHECK_INT(step_number(b, "load", "made"), MOST);
+    CHECK_INT(number(b, "f", "total"), GOFER_FLOW_STEPS_MAX);
+    CHECK_OK(b->ops->flows->act(b, "f", NULL, GF_FLOW_ACT_CANCEL));
+    relay(b);
+    CHECK_INT(number(b, "f", "ended"), GOFER_FLOW_STEPS_MAX);
+    gf_free(list);
     closes(b);
 }
 
@@ -736,6 +931,12 @@ suite suite_flow(void)
         TEST(a_retry_is_no_end),
         TEST(a_replaced_task_is_still_its_steps),
         TEST(a_taken_id_is_a_failure_of_the_step),
+        TEST(a_step_is_run_for_each_item_of_a_list),
+        TEST(a_list_may_come_in_parts),
+        TEST(what_is_no_list_is_a_failure),
+        TEST(what_was_made_may_fail_and_be_retried),
+        TEST(a_list_that_comes_late_begins_nothing),
+        TEST(a_list_makes_no_more_steps_than_there_may_be),
         TEST(the_same_plan_may_be_started_again),
         TEST(a_step_may_be_put_for_later),
         TEST(a_paused_flow_puts_nothing),

@@ -14,6 +14,7 @@
 
 #include "broker/blame.h"
 #include "broker/broker.h"
+#include "broker/flow_list.h"
 #include "broker/sqlite/db/sql.h"
 #include "message/limit_keys.h"
 #include "util/fork.h"
@@ -777,6 +778,14 @@ typedef struct gf_sq_flow_row {
     char         id[GF_ID_MAX + 1];
 } gf_sq_flow_row;
 
+// What stands in a step's column `asks`. The numbers are kept in files, and are known to SQL.
+enum {
+    GF_SQ_ASKS_SUCCESS = 0,
+    GF_SQ_ASKS_MORE = 1,                 // a rule of it is another
+    GF_SQ_ASKS_EACH = 2,                 // it is run for each item of a list, and has no task
+    GF_SQ_ASKS_MADE = 4                  // it was made of that one, or is its list's next part
+};
+
 // What stands in a flow's column `stop`: why nothing begins any more.
 enum { GF_SQ_GOES_ON, GF_SQ_STOPS, GF_SQ_STOPS_CANCELLING, GF_SQ_WAS_CANCELLED, GF_SQ_WAS_LATE };
 
@@ -796,6 +805,18 @@ void gf_sq_flow_stop(gf_sq_txn *t, gf_sq_flow_row *f, int64_t why);
 void gf_sq_flows_flush(gf_sq_txn *t);
 // Puts and skips what is ready, up to so many steps; ends the flow if that was all. How many.
 size_t gf_sq_flow_advance(gf_sq_txn *t, int64_t fid, size_t limit);
+// each.c: the one that is run for each item of what this step leaves; 0: none.
+int64_t gf_sq_each_of(gf_sq_txn *t, int64_t sid);
+// Its list, read; false: it is none, and why tells.
+bool gf_sq_each_read(gf_sq_txn *t, int64_t sid, const gf_sq_end *end, gf_flow_list *list,
+    char why[GF_FLOW_WHY]);
+// The steps of a list that `sid` has left are there.
+void gf_sq_each_make(gf_sq_txn *t, int64_t each, int64_t sid, const gf_flow_list *list);
+// How a step with `each` has ended, whose parts all have; why: empty, or what is told of it.
+gf_step_state gf_sq_each_end(gf_sq_txn *t, int64_t each, char why[GF_FLOW_WHY]);
+// Its counts; and the results of what was made of it, as one list (gf_free). ENOMEM.
+void         gf_sq_each_look(gf_sq_conn *c, int64_t each, gf_step_look *out);
+gofer_status gf_sq_each_results(gf_sq_conn *c, int64_t each, void **bytes, size_t *size);
 // A put of a step's task.
 gofer_status gf_sq_put_step(gf_sq_txn *t, const gf_message *m, int64_t run_at_ms, int64_t sid);
 // ---- tenants (limit/fair.c, limit/tenants.c) ----------------------------------------------------

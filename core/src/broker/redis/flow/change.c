@@ -5,6 +5,7 @@
 
 #include "broker/redis/flow/flow.h"
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/error.h"
 #include "util/minmax.h"
 #include "util/record.h"
@@ -22,7 +23,11 @@ typedef struct changing {
     int64_t       now_ms;
     bool          owns;                  // the lease on all that is out
     char         *ours;                  // of each step: we have let it out
-    char         *before;                // the letters, before this pass
+    char         *before;                // the letters, before this pass; 0: it is made in it
+    size_t        room;                  // of these two
+    size_t        made_from;             // steps that are made in this pass begin here,
+    gf_bytes     *bodies;                //   with these messages
+    size_t        body_count;
     gf_rd_mark   *marks;                 // to be noted
     size_t        mark_count;
     uint32_t     *todo;                  // steps
@@ -51,8 +56,18 @@ static void ends_clear(changing *g)
     g->ended_count = 0;
 }
 
+static void bodies_clear(changing *g)
+{
+    for (size_t i = 0; i < g->body_count; i++)
+        gf_bytes_clear(&g->bodies[i]);
+    gf_free(g->bodies);
+    g->bodies = NULL;
+    g->body_count = 0;
+}
+
 static void unread(changing *g)
 {
+    bodies_clear(g);
     if (g->has)
         gf_rd_flow_clear(&g->f);
     g->has = false;
@@ -69,21 +84,33 @@ static void changing_end(changing *g)
     gf_free(g->seen);
 }
 
+// What is kept of each step has room for all of them.
+static gofer_status fit(changing *g)
+{
+    size_t before = g->room, count = g->f.count;
+    if (count <= g->room)
+        return GOFER_OK;
+    if (!gf_grow_columns(g->room, count, GF_COLUMN(g->ours), GF_COLUMN(g->before)))
+        return gf_fail_nomem("a flow");
+    memset(g->ours + before, 0, g->room - before);
+    memset(g->before + before, 0, g->room - before);
+    return GOFER_OK;
+}
+
 static gofer_status read_it(changing *g, const char *id)
 {
     if (g->has)
         return GOFER_OK;
     gofer_status st = gf_rd_flow_read(g->s, id, &g->f);
     g->has = st == GOFER_OK;
-    if (st != GOFER_OK || g->ours)
+    if (st == GOFER_OK)
+        st = fit(g);
+    if (st != GOFER_OK || g->marks)
         return st;
-    g->ours = gf_calloc(g->f.count, sizeof *g->ours);
-    g->before = gf_calloc(g->f.count, sizeof *g->before);
     g->marks = gf_calloc(GF_RD_FLOW_AT_ONCE, sizeof *g->marks);
     g->todo = gf_calloc(GF_RD_FLOW_AT_ONCE, sizeof *g->todo);
     g->seen = gf_calloc(GF_RD_FLOW_AT_ONCE, sizeof *g->seen);
-    return g->ours && g->before && g->marks && g->todo && g->seen ? GOFER_OK
-                                                                  : gf_fail_nomem("a flow");
+    return g->marks && g->todo && g->seen ? GOFER_OK : gf_fail_nomem("a flow");
 }
 
 // ---- a look at tasks ----------------------------------------------------------------------------
@@ -145,14 +172,90 @@ static void note_end(changing *g, uint32_t n, const char *error)
     g->c->done++;
 }
 
-static void apply_events(changing *g, gf_rd_flow_event *events, size_t count)
+// The steps of a list, and their messages, which are written with the end of the one that left it.
+static gofer_status make_steps(changing *g, uint32_t n, const gf_flow_list *list)
 {
-    for (size_t i = 0; i < count; i++) {
-        gf_rd_flow_apply(&g->f, &events[i]);
-        if (events[i].counts && events[i].again)
-            gf_rd_flow_reopen(&g->f, g->now_ms);
-        else if (events[i].counts)
-            note_end(g, events[i].n, NULL);
+    gf_rd_flow *f = &g->f;
+    size_t first = f->count, each = gf_rd_step_each_of(f, n);
+    gofer_status st = gf_rd_flow_make(f, n, list);
+    if (st == GOFER_OK)
+        st = fit(g);
+    size_t made = f->count - g->made_from;
+    gf_bytes *bodies = st == GOFER_OK ? gf_realloc(g->bodies, (made + 1) * sizeof *bodies) : NULL;
+    if (st == GOFER_OK && !bodies)
+        st = gf_fail_nomem("a flow");
+    if (st != GOFER_OK)
+        return st;
+    g->bodies = bodies;
+    for (size_t i = first; i < f->count; i++) {
+        g->before[i] = 0;
+        g->bodies[g->body_count++] = (gf_bytes){ 0 };
+    }
+    bodies += first - g->made_from;
+    const gf_rd_mold items = { (uint32_t)each, (uint32_t)first, list->items, list->count };
+    const gf_rd_mold next = { n, (uint32_t)(first + list->count), &list->next, 1 };
+    st = gf_rd_flow_mold(g->s, f, &items, bodies);
+    return st == GOFER_OK && list->more ? gf_rd_flow_mold(g->s, f, &next, bodies + list->count)
+                                        : st;
+}
+
+// A step that was done, and whose list makes others. If it is none the step has failed, and *why
+// tells.
+static gofer_status take_list(changing *g, uint32_t n, char why[GF_FLOW_WHY])
+{
+    redisReply *held;
+    const redisReply *result;
+    gf_flow_list list;
+    gf_rd_flow *f = &g->f;
+    gofer_status st = gf_rd_step_result(g->s, f, n, &held, &result);
+    if (st != GOFER_OK)
+        return st;
+    st = gf_flow_list_read(&list, result ? result->str : NULL, result ? (size_t)result->len : 0,
+        GOFER_FLOW_STEPS_MAX - gf_min_size(f->count, GOFER_FLOW_STEPS_MAX), why);
+    if (st == GOFER_OK) {
+        *why = '\0';
+        st = make_steps(g, n, &list);
+        gf_flow_list_clear(&list);
+    } else if (st == GOFER_EINVAL) {
+        f->states[n] = GF_RD_STEP_ENDS[GF_END_ARCHIVED];
+        st = GOFER_OK;
+    }
+    gf_rd_reply_free(held);
+    return st;
+}
+
+static gofer_status apply_events(changing *g, gf_rd_flow_event *events, size_t count)
+{
+    gf_rd_flow *f = &g->f;
+    gofer_status st = GOFER_OK;
+    for (size_t i = 0; i < count && st == GOFER_OK; i++) {
+        const gf_rd_flow_event *e = &events[i];
+        char why[GF_FLOW_WHY] = "";
+        gf_rd_flow_apply(f, &events[i]);
+        if (e->counts && e->again)
+            gf_rd_flow_reopen(f, g->now_ms);
+        if (!e->counts || e->again)
+            continue;
+        if (e->how == GF_END_DONE && gf_rd_step_each_of(f, e->n) < f->count)
+            st = take_list(g, e->n, why);
+        note_end(g, e->n, why);
+    }
+    return st;
+}
+
+// Steps with `each` have no task whose end is told.
+static void note_each(changing *g)
+{
+    const gf_rd_flow *f = &g->f;
+    for (size_t i = 0; f->each_count && i < f->planned; i++) {
+        char why[GF_FLOW_WHY] = "", is = f->states[i];
+        if (!gf_rd_step_has_each(&f->steps[i]) || is == g->before[i] ||
+            is == GF_RD_STEP_SKIPPED || gf_rd_step_is_open(is))
+            continue;
+        gf_rd_each n = gf_rd_each_count(f, i);
+        if (n.failed)
+            gf_flow_some_failed(why, (int64_t)n.failed, (int64_t)n.made);
+        note_end(g, (uint32_t)i, why);
     }
 }
 
@@ -296,18 +399,24 @@ static gofer_status change_it(changing *g)
     gf_rd_flow *f = &g->f;
     gf_rd_change *c = g->c;
     memcpy(g->before, f->states, f->count);
+    bodies_clear(g);
+    g->made_from = f->count;
     f->changed |= c->is_due;
     gofer_status st = c->act ? c->act(f, c->arg, g->now_ms) : GOFER_OK;
     if (st == GOFER_OK)
         st = look(g);
     if (st == GOFER_OK)
-        st = make_room_for_ends(g, g->mark_count + c->count + g->seen_count);
+        st = make_room_for_ends(g, g->mark_count + c->count + g->seen_count + f->each_count);
     if (st != GOFER_OK)
         return st;
     apply_marks(g);
-    apply_events(g, c->events, c->count);
-    apply_events(g, g->seen, g->seen_count);
+    st = apply_events(g, c->events, c->count);
+    if (st == GOFER_OK)
+        st = apply_events(g, g->seen, g->seen_count);
+    if (st != GOFER_OK)
+        return st;
     gf_rd_flow_settle(f, g->now_ms);
+    note_each(g);
     choose(g);
     if (memcmp(g->before, f->states, f->count) != 0) {
         f->changed_ms = g->now_ms;
@@ -317,17 +426,43 @@ static gofer_status change_it(changing *g)
     return fetch_ends(g);
 }
 
+// *made: what the pair points to.
+static gofer_status add_made(const changing *g, gf_rd_args *pairs, char **made)
+{
+    char field[24];
+    size_t size;
+    *made = NULL;
+    if (!g->bodies)
+        return GOFER_OK;
+    gofer_status st = gf_rd_made_write(&g->f, made, &size);
+    if (st != GOFER_OK)
+        return st;
+    gf_rd_add(pairs, "made");
+    gf_rd_add_bytes(pairs, *made, size);
+    for (size_t n = g->made_from; n < g->f.count; n++) {
+        const gf_bytes *body = &g->bodies[n - g->made_from];
+        snprintf(field, sizeof field, "b%zu", n);
+        gf_rd_add_short(pairs, field);
+        gf_rd_add_bytes(pairs, body->bytes, body->size);
+    }
+    return GOFER_OK;
+}
+
 // *done false: another has changed it.
 static gofer_status write_it(changing *g, bool *done)
 {
     gf_rd_args pairs = { 0 };
+    char *made = NULL;
     *done = true;
     if (!g->f.changed)
         return GOFER_OK;
     add_ends(g, &pairs);
-    gofer_status st = pairs.failed ? gf_fail_nomem("a flow")
-                                   : gf_rd_flow_save(g->s, &g->f, &pairs, g->now_ms, done);
+    gofer_status st = add_made(g, &pairs, &made);
+    if (st == GOFER_OK)
+        st = pairs.failed ? gf_fail_nomem("a flow")
+                          : gf_rd_flow_save(g->s, &g->f, &pairs, g->now_ms, done);
     gf_rd_args_clear(&pairs);
+    gf_free(made);
     return st;
 }
 

@@ -32,11 +32,21 @@ static bool has_failed(char state)
     return is > GF_STEP_ENDED + GF_END_DONE && is < GF_STEP_SKIPPED;
 }
 
+// Is it this one (NULL: any), or made of it? One with `each` has no task: it waits anew for others.
+static bool is_meant(const gf_rd_flow *f, size_t n, const char *step)
+{
+    const gf_rd_step *is = &f->steps[n];
+    size_t size = step ? strlen(step) : 0;
+    bool made = is->made_of >= 0 && step && strncmp(is->name, step, size) == 0 &&
+        is->name[size] == '.';
+    return !gf_rd_step_has_each(is) && (!step || made || strcmp(step, is->name) == 0);
+}
+
 static gofer_status retry(gf_rd_flow *f, const char *step, int64_t now_ms)
 {
     size_t count = 0;
     for (size_t i = 0; i < f->count; i++) {
-        if (!has_failed(f->states[i]) || (step && strcmp(step, f->steps[i].name) != 0))
+        if (!has_failed(f->states[i]) || !is_meant(f, i, step))
             continue;
         f->states[i] = GF_RD_STEP_AGAIN;
         count++;

@@ -4,8 +4,9 @@
 // A flow is a hash in one of GF_RD_HOMES homes, asynq:{gofer-flows:N}:f:<id>, beside two sorted
 // sets of the home: `flows`, all of them by when they were started, and `due`, when each is to be
 // looked at. Fields of the hash: `hash` of its plan, `shape` (plan.c: steps and what comes after
-// what; never changes), `v` and `now` (plan.c: the state of each step), b<n> the message of step n,
-// e<n> how it ended, r<n> its result.
+// what; never changes), `v` and `now` (plan.c: the state of each step), `made` (plan.c: what was
+// made of lists, behind the plan's steps; only if something was), b<n> the message of step n, e<n>
+// how it ended, r<n> its result.
 //
 // Who changes a flow reads it, applies the rules (rules.c, pure), and writes it if `v` is still
 // what was read (save_flow.lua): else all is done again from what is there now. So each change is
@@ -19,6 +20,7 @@
 #ifndef GF_BROKER_REDIS_FLOW_H
 #define GF_BROKER_REDIS_FLOW_H
 
+#include "broker/flow_list.h"
 #include "broker/flows.h"
 #include "broker/redis/store.h"
 
@@ -55,7 +57,16 @@ typedef struct gf_rd_step {
     int64_t            run_at_ms, delay_ms;
     const gf_flow_dep *deps;
     size_t             dep_count;
+    int32_t            made_of;        // the one with `each`; -1: it is of the plan
 } gf_rd_step;
+
+// What was made of one list: `count` steps, and then, if there is more, what leaves the next.
+typedef struct gf_rd_made {
+    uint32_t each, list;               // the step with `each`; the one whose list it was
+    size_t   first, count;
+    bool     more;
+    char    *names;                    // owned
+} gf_rd_made;
 
 // One that was read. Owns what it points to.
 typedef struct gf_rd_flow {
@@ -64,10 +75,14 @@ typedef struct gf_rd_flow {
     int64_t         version;
     gf_flow_on_dead on_dead;
     int64_t         retention_ms;
-    size_t          count;
+    size_t          count;             // of steps,
+    size_t          planned;           //   and of those of the plan, which come first
+    gf_rd_made     *made;
+    size_t          made_count;
+    size_t          each_count;        // of the plan's steps those with `each`
     gf_rd_step     *steps;
     gf_flow_dep    *deps;
-    uint32_t       *order;             // of the steps: each behind those that it comes after
+    uint32_t       *order;             // of the plan's steps: each behind those that it comes after
     char           *shape;             // what names point into
 
     gf_flow_state   state;
@@ -91,6 +106,11 @@ gofer_status gf_rd_shape_write(const gf_flow_plan *plan, char **out, size_t *siz
 gofer_status gf_rd_shape_read(gf_rd_flow *f, const char *bytes, size_t size);
 gofer_status gf_rd_now_write(const gf_rd_flow *f, char **out, size_t *size);
 gofer_status gf_rd_now_read(gf_rd_flow *f, const char *bytes, size_t size);
+// The same for `made`; reading comes behind the shape, and before `now`. Writing: NULL: nothing.
+gofer_status gf_rd_made_write(const gf_rd_flow *f, char **out, size_t *size);
+gofer_status gf_rd_made_read(gf_rd_flow *f, const char *bytes, size_t size);
+// So many steps more, behind all others; their state is `w` where states are known. ENOMEM.
+gofer_status gf_rd_made_add(gf_rd_flow *f, uint32_t each, uint32_t list, size_t count, bool more);
 void         gf_rd_flow_clear(gf_rd_flow *f);
 // ENOTFOUND of a step: count.
 size_t       gf_rd_step_named(const gf_rd_flow *f, const char *name);
@@ -109,6 +129,15 @@ void gf_rd_flow_count(gf_rd_flow *f);
 void gf_rd_flow_apply(gf_rd_flow *f, gf_rd_flow_event *e);
 void gf_rd_flow_stop(gf_rd_flow *f, gf_rd_stop why);
 void gf_rd_flow_reopen(gf_rd_flow *f, int64_t now_ms);
+// Is it run for each item of a list?
+bool gf_rd_step_has_each(const gf_rd_step *step);
+// The one that is run for each item of this one's list; f->count: none.
+size_t gf_rd_step_each_of(const gf_rd_flow *f, uint32_t n);
+// What was made of it (of one with `each`) has come so far.
+typedef struct gf_rd_each { size_t made, ended, failed, skipped, parts; } gf_rd_each;
+gf_rd_each gf_rd_each_count(const gf_rd_flow *f, size_t each);
+// A list that n has left makes steps: skipped ones where nothing begins any more. ENOMEM.
+gofer_status gf_rd_flow_make(gf_rd_flow *f, uint32_t n, const gf_flow_list *list);
 // What may begin is out, what never will is skipped, and when nothing is left the flow has ended.
 void gf_rd_flow_settle(gf_rd_flow *f, int64_t now_ms);
 // When housekeeping is to look at it.
@@ -133,6 +162,15 @@ gofer_status gf_rd_flow_read(gf_rd_store *s, const char *id, gf_rd_flow *out);
 // pairs: fields and values to be written with it. *done false: it is another one by now.
 gofer_status gf_rd_flow_save(gf_rd_store *s, gf_rd_flow *f, const gf_rd_args *pairs,
     int64_t now_ms, bool *done);
+// The messages of steps that are made, from `first` on: each is like that of the step `like`, with
+// another id and payload. gf_bytes_clear each. ECORRUPT: that one cannot be read.
+typedef struct gf_rd_mold {
+    uint32_t            like, first;
+    const gf_flow_item *items;
+    size_t              count;
+} gf_rd_mold;
+gofer_status gf_rd_flow_mold(gf_rd_store *s, const gf_rd_flow *f, const gf_rd_mold *how,
+    gf_bytes *out);
 gofer_status gf_rd_flow_drop(gf_rd_store *s, gf_rd_flow *f);
 // HMGET of so many fields <letter><n>; gf_rd_reply_free.
 gofer_status gf_rd_flow_fields(gf_rd_store *s, const gf_rd_flow *f, char letter,
@@ -168,6 +206,9 @@ gofer_status gf_rd_steps_look(gf_rd_store *s, const gf_rd_flow *f, const uint32_
 // gofer:error; gf_rd_reply_free each.
 gofer_status gf_rd_steps_left(gf_rd_store *s, const gf_rd_flow *f, const uint32_t *steps,
     size_t count, redisReply **out);
+// The result of a step's task; *out NULL: none. gf_rd_reply_free *held.
+gofer_status gf_rd_step_result(gf_rd_store *s, const gf_rd_flow *f, uint32_t n,
+    redisReply **held, const redisReply **out);
 gofer_status gf_rd_steps_forget(gf_rd_store *s, const gf_rd_flow *f);
 
 // ---- change.c, relay.c --------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "broker/redis/flow/flow.h"
+#include "message/options.h"
 #include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/error.h"
@@ -189,7 +190,7 @@ gofer_status gf_rd_flow_create(gf_rd_store *s, const gf_flow_plan *plan)
 
 gofer_status gf_rd_flow_read(gf_rd_store *s, const char *id, gf_rd_flow *out)
 {
-    enum { VERSION, NOW, SHAPE };
+    enum { VERSION, NOW, SHAPE, MADE };
     gf_rd_home_key key;
     redisReply *reply;
     gf_rd_flow_key_of(&key, id);
@@ -199,6 +200,7 @@ gofer_status gf_rd_flow_read(gf_rd_store *s, const char *id, gf_rd_flow *out)
     gf_rd_add(&cmd.args, "v");
     gf_rd_add(&cmd.args, "now");
     gf_rd_add(&cmd.args, "shape");
+    gf_rd_add(&cmd.args, "made");
     gofer_status st = gf_rd_call(s, &cmd, &reply);
     if (st != GOFER_OK)
         return st;
@@ -206,12 +208,15 @@ gofer_status gf_rd_flow_read(gf_rd_store *s, const char *id, gf_rd_flow *out)
     snprintf(out->id, sizeof out->id, "%s", id);
     const redisReply *version = gf_rd_reply_at(reply, VERSION, REDIS_REPLY_STRING),
                      *now = gf_rd_reply_at(reply, NOW, REDIS_REPLY_STRING),
-                     *shape = gf_rd_reply_at(reply, SHAPE, REDIS_REPLY_STRING);
+                     *shape = gf_rd_reply_at(reply, SHAPE, REDIS_REPLY_STRING),
+                     *made = gf_rd_reply_at(reply, MADE, REDIS_REPLY_STRING);
     out->version = gf_rd_reply_int(version, 0);
     if (!version || !now || !shape)
         st = gf_fail(GOFER_ENOTFOUND, "there is no flow '%s'", id);
     if (st == GOFER_OK)
         st = gf_rd_shape_read(out, shape->str, (size_t)shape->len);
+    if (st == GOFER_OK && made)
+        st = gf_rd_made_read(out, made->str, (size_t)made->len);
     if (st == GOFER_OK)
         st = gf_rd_now_read(out, now->str, (size_t)now->len);
     gf_rd_reply_free(reply);
@@ -284,6 +289,49 @@ gofer_status gf_rd_flow_save(gf_rd_store *s, gf_rd_flow *f, const gf_rd_args *pa
         gf_rd_add_bytes(&cmd.args, pairs->words[i], pairs->sizes[i]);
     st = save(s, &cmd, f, done);
     gf_free(now);
+    return st;
+}
+
+static gofer_status mold_one(const gf_rd_flow *f, const gf_message *like, uint32_t n,
+    const gf_flow_item *item, gf_bytes *out)
+{
+    char id[GF_ID_MAX + 1], header[GF_ID_MAX + 32], *headers;
+    gf_message m = *like;
+    gf_rd_step_id(f, n, id);
+    snprintf(header, sizeof header, "%.200s/%u/", f->id, (unsigned)n);
+    gofer_status st = gf_headers_with(like->headers, like->headers_size, GF_HEADER_FLOW, header,
+        &headers, &m.headers_size);
+    if (st != GOFER_OK)
+        return st;
+    m.id = id;
+    m.headers = headers;
+    m.payload = item->bytes;
+    m.payload_size = item->size;
+    st = encode(&m, out);
+    gf_free(headers);
+    return st;
+}
+
+gofer_status gf_rd_flow_mold(gf_rd_store *s, const gf_rd_flow *f, const gf_rd_mold *how,
+    gf_bytes *out)
+{
+    redisReply *body;
+    void *memory = NULL;
+    gofer_status st = gf_rd_flow_fields(s, f, 'b', &how->like, 1, &body);
+    if (st != GOFER_OK)
+        return st;
+    const redisReply *text = body->element[0];
+    st = gf_rd_reply_is_text(text)
+        ? gf_wire_task_decode(text->str, (size_t)text->len, 0, &memory)
+        : gf_fail(GOFER_ECORRUPT, "the flow '%s' has lost the message of a step", f->id);
+    if (st == GOFER_OK) {
+        gf_message *m = &((gf_wire_task *)memory)->message;
+        m->queue = f->steps[how->like].queue;
+        for (size_t i = 0; i < how->count && st == GOFER_OK; i++)
+            st = mold_one(f, m, how->first + (uint32_t)i, &how->items[i], &out[i]);
+        gf_free(memory);
+    }
+    gf_rd_reply_free(body);
     return st;
 }
 

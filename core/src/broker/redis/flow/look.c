@@ -62,6 +62,17 @@ static void read_end(const redisReply *text, gf_step_look *look)
     look->error = *end == '\n' && end[1] ? end + 1 : NULL;
 }
 
+static void look_at_each(const gf_rd_flow *f, size_t n, gf_step_look *look)
+{
+    look->makes = gf_rd_step_has_each(&f->steps[n]);
+    if (!look->makes)
+        return;
+    gf_rd_each each = gf_rd_each_count(f, n);
+    look->made = (int64_t)each.made;
+    look->made_ended = (int64_t)each.ended;
+    look->made_failed = (int64_t)each.failed;
+}
+
 // Some steps, each with how it has ended, or where its task is.
 static gofer_status add_some(gf_rd_store *s, const gf_rd_flow *f, size_t from, size_t count,
     gofer_info *list, char *after)
@@ -85,7 +96,9 @@ static gofer_status add_some(gf_rd_store *s, const gf_rd_flow *f, size_t from, s
         char id[GF_ID_MAX + 1];
         gf_step_look look = { .name = step->name, .id = id, .type = step->type,
             .queue = step->queue, .state = gf_rd_step_state(f->states[ids[i]]),
-            .result_size = -1, .after = after };
+            .result_size = -1, .after = after,
+            .made_of = step->made_of >= 0 ? f->steps[step->made_of].name : NULL };
+        look_at_each(f, ids[i], &look);
         gf_rd_step_id(f, ids[i], id);
         write_after(f, step, after);
         if (look.state == GF_STEP_PUT)
@@ -314,6 +327,41 @@ static gofer_status take_result(gf_rd_store *s, const gf_rd_flow *f, uint32_t n,
     return st;
 }
 
+// Some of what was made of one list.
+static gofer_status add_results(gf_rd_store *s, const gf_rd_flow *f, size_t first, size_t count,
+    gf_flow_results *all)
+{
+    uint32_t steps[AT_ONCE];
+    redisReply *results;
+    for (size_t i = 0; i < count; i++)
+        steps[i] = (uint32_t)(first + i);
+    gofer_status st = gf_rd_flow_fields(s, f, 'r', steps, count, &results);
+    for (size_t i = 0; i < count && st == GOFER_OK; i++) {
+        const redisReply *one = results->element[i];
+        bool there = gf_rd_reply_is_text(one);
+        gf_flow_results_add(all, there ? one->str : NULL, there ? (size_t)one->len : 0);
+    }
+    if (st == GOFER_OK)
+        gf_rd_reply_free(results);
+    return st;
+}
+
+static gofer_status take_results(gf_rd_store *s, const gf_rd_flow *f, size_t each, void **bytes,
+    size_t *size)
+{
+    gf_flow_results all = { 0 };
+    gofer_status st = GOFER_OK;
+    for (size_t i = 0; i < f->made_count; i++) {
+        const gf_rd_made *m = &f->made[i];
+        for (size_t at = 0; m->each == each && at < m->count && st == GOFER_OK; at += AT_ONCE)
+            st = add_results(s, f, m->first + at, gf_min_size(m->count - at, AT_ONCE), &all);
+    }
+    if (st == GOFER_OK)
+        return gf_flow_results_end(&all, bytes, size);
+    gf_free(all.bytes);
+    return st;
+}
+
 gofer_status gf_rd_flow_result(gf_broker *b, const char *id, const char *step, uint32_t *n,
     void **bytes, size_t *size)
 {
@@ -331,6 +379,8 @@ gofer_status gf_rd_flow_result(gf_broker *b, const char *id, const char *step, u
         st = gf_fail(GOFER_ENOTFOUND, "there is no step '%s' in the flow '%s'", step, id);
     else if (f.states[which] != GF_RD_STEP_ENDS[GF_END_DONE])
         st = gf_fail(GOFER_ESTATE, "the step '%s' of the flow '%s' was not done", step, id);
+    else if (gf_rd_step_has_each(&f.steps[which]))
+        st = take_results(s, &f, which, &left, &left_size);
     else
         st = take_result(s, &f, (uint32_t)which, &left, &left_size);
     gf_rd_flow_clear(&f);

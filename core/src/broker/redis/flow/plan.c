@@ -2,7 +2,9 @@
 //
 // Both are text. The shape: "1 <steps> <links>", then of each step its name, queue and type, and
 // "<run at, Unix ms> <delay, ms>" with 3 * step + rule of each that it comes after; a NUL ends each
-// of these. How it stands: numbers in one line, the letters of all steps in the next, the numbers
+// of these. Where a step is run for each item of a list it begins with a 2, and has 4 * step. What
+// was made: "<each> <list> <steps> <1: there is more>" for each list, in the order in which it was.
+// How it stands: numbers in one line, the letters of all steps in the next, the numbers
 // of their notices in the third.
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +15,8 @@
 #include "util/array.h"
 #include "util/error.h"
 
-enum { RULES = GF_RULE_ALWAYS + 1 };
+// How many rules there are, in the first version of shapes and in the second.
+enum { RULES = GF_RULE_ALWAYS + 1, RULES_2 = GF_RULE_EACH + 1, MADE_NAME = GF_FLOW_NAME_MAX + 8 };
 
 // ---- writing ------------------------------------------------------------------------------------
 
@@ -61,9 +64,13 @@ gofer_status gf_rd_shape_write(const gf_flow_plan *plan, char **out, size_t *siz
 {
     text t = { 0 };
     size_t links = 0;
-    for (size_t i = 0; i < plan->count; i++)
+    bool each = false;
+    for (size_t i = 0; i < plan->count; i++) {
         links += plan->steps[i].dep_count;
-    add(&t, "1 ", 2);
+        each |= plan->steps[i].dep_count && plan->steps[i].deps[0].rule == GF_RULE_EACH;
+    }
+    int64_t rules = each ? RULES_2 : RULES;
+    add(&t, each ? "2 " : "1 ", 2);
     add_int(&t, (int64_t)plan->count, ' ');
     add_int(&t, (int64_t)links, '\0');
     for (size_t i = 0; i < plan->count; i++) {
@@ -74,10 +81,24 @@ gofer_status gf_rd_shape_write(const gf_flow_plan *plan, char **out, size_t *siz
         add_int(&t, step->run_at_ms, ' ');
         add_int(&t, step->delay_ms, step->dep_count ? ' ' : '\0');
         for (size_t k = 0; k < step->dep_count; k++)
-            add_int(&t, (int64_t)step->deps[k].step * RULES + step->deps[k].rule,
+            add_int(&t, (int64_t)step->deps[k].step * rules + step->deps[k].rule,
                 k + 1 < step->dep_count ? ' ' : '\0');
     }
     return hand_over(&t, out, size);
+}
+
+gofer_status gf_rd_made_write(const gf_rd_flow *f, char **out, size_t *size)
+{
+    text t = { 0 };
+    *out = NULL;
+    for (size_t i = 0; i < f->made_count; i++) {
+        const gf_rd_made *m = &f->made[i];
+        add_int(&t, m->each, ' ');
+        add_int(&t, m->list, ' ');
+        add_int(&t, (int64_t)m->count, ' ');
+        add_int(&t, m->more, ' ');
+    }
+    return f->made_count ? hand_over(&t, out, size) : GOFER_OK;
 }
 
 gofer_status gf_rd_now_write(const gf_rd_flow *f, char **out, size_t *size)
@@ -139,24 +160,32 @@ static gofer_status corrupt(const gf_rd_flow *f)
         "its key", f->id);
 }
 
-static void read_step(gf_rd_flow *f, reading *r, size_t n, size_t links, size_t *used)
+// What is as long as the flow.
+typedef struct reading_shape {
+    int64_t rules;
+    size_t  links, used;
+} reading_shape;
+
+static void read_step(gf_rd_flow *f, reading *r, size_t n, reading_shape *shape)
 {
     gf_rd_step *step = &f->steps[n];
+    step->made_of = -1;
     step->name = take_word(r);
     step->queue = take_word(r);
     step->type = take_word(r);
     step->run_at_ms = take_int(r, INT64_MAX);
     step->delay_ms = take_int(r, INT64_MAX);
-    step->deps = f->deps + *used;
+    step->deps = f->deps + shape->used;
     while (!r->bad && r->at < r->end && *r->at) {
-        int64_t link = take_int(r, (int64_t)f->count * RULES - 1);
-        r->bad |= *used == links;
+        int64_t link = take_int(r, (int64_t)f->count * shape->rules - 1);
+        r->bad |= shape->used == shape->links;
         if (r->bad)
             return;
-        f->deps[(*used)++] =
-            (gf_flow_dep){ (uint32_t)(link / RULES), (gf_flow_rule)(link % RULES) };
+        f->deps[shape->used++] = (gf_flow_dep){ (uint32_t)(link / shape->rules),
+            (gf_flow_rule)(link % shape->rules) };
         step->dep_count++;
     }
+    f->each_count += gf_rd_step_has_each(step);
     take_end(r);
 }
 
@@ -190,20 +219,103 @@ gofer_status gf_rd_shape_read(gf_rd_flow *f, const char *bytes, size_t size)
     if (!f->shape)
         return gf_fail_nomem("a flow");
     reading r = { .at = f->shape, .end = f->shape + size };
-    r.bad = take_int(&r, 1) != 1;
+    int64_t version = take_int(&r, 2);
+    r.bad |= version < 1;
     f->count = (size_t)take_int(&r, GOFER_FLOW_STEPS_MAX);
-    size_t links = (size_t)take_int(&r, GOFER_FLOW_LINKS_MAX), used = 0;
+    f->planned = f->count;
+    reading_shape shape = { .rules = version == 2 ? RULES_2 : RULES,
+        .links = (size_t)take_int(&r, GOFER_FLOW_LINKS_MAX) };
     take_end(&r);
     if (r.bad || f->count == 0)
         return corrupt(f);
     f->steps = gf_calloc(f->count, sizeof *f->steps);
-    f->deps = gf_calloc(links + 1, sizeof *f->deps);
+    f->deps = gf_calloc(shape.links + 1, sizeof *f->deps);
     f->order = gf_calloc(f->count, sizeof *f->order);
     if (!f->steps || !f->deps || !f->order)
         return gf_fail_nomem("a flow");
     for (size_t i = 0; i < f->count; i++)
-        read_step(f, &r, i, links, &used);
+        read_step(f, &r, i, &shape);
     return !r.bad && put_in_order(f) ? GOFER_OK : corrupt(f);
+}
+
+// ---- what was made ------------------------------------------------------------------------------
+
+// "rows" of "rows.2".
+static const char *first_name(const gf_rd_flow *f, uint32_t list, int *size)
+{
+    const gf_rd_step *step = &f->steps[list];
+    const char *dot = step->made_of >= 0 ? strrchr(step->name, '.') : NULL;
+    *size = (int)(dot ? (size_t)(dot - step->name) : strlen(step->name));
+    return step->name;
+}
+
+static void make_step(gf_rd_flow *f, size_t n, const gf_rd_made *m, const gf_rd_each *there)
+{
+    size_t at = n - m->first;
+    bool part = at == m->count;
+    uint32_t like = part ? m->list : m->each;
+    int size;
+    char *name = m->names + at * MADE_NAME;
+    const char *base = first_name(f, like, &size);
+    size_t number = part ? there->parts + 1 : there->made + at + 1;
+    snprintf(name, MADE_NAME, "%.*s.%zu", size, base, number);
+    f->steps[n] = f->steps[like];
+    f->steps[n].name = name;
+    f->steps[n].deps = NULL;
+    f->steps[n].dep_count = 0;
+    f->steps[n].made_of = (int32_t)m->each;
+}
+
+// The arrays of all steps.
+static bool make_room(gf_rd_flow *f, size_t count)
+{
+    gf_rd_step *steps = gf_realloc(f->steps, count * sizeof *steps);
+    f->steps = steps ? steps : f->steps;
+    char *states = f->states ? gf_realloc(f->states, count) : NULL;
+    f->states = states ? states : f->states;
+    char *runs = f->states ? gf_realloc(f->runs, count) : NULL;
+    f->runs = runs ? runs : f->runs;
+    return steps && (!f->states || (states && runs));
+}
+
+gofer_status gf_rd_made_add(gf_rd_flow *f, uint32_t each, uint32_t list, size_t count, bool more)
+{
+    size_t before = f->count, steps = count + more;
+    const gf_rd_each there = gf_rd_each_count(f, each);
+    gf_rd_made *made = gf_realloc(f->made, (f->made_count + 1) * sizeof *made);
+    f->made = made ? made : f->made;
+    char *names = gf_calloc(steps + 1, MADE_NAME);
+    if (!made || !names || !make_room(f, before + steps)) {
+        gf_free(names);
+        return gf_fail_nomem("a flow");
+    }
+    gf_rd_made *m = &f->made[f->made_count++];
+    *m = (gf_rd_made){ each, list, before, count, more, names };
+    for (size_t i = 0; i < steps; i++)
+        make_step(f, before + i, m, &there);
+    if (f->states) {
+        memset(f->states + before, GF_RD_STEP_WAITS, steps);
+        memset(f->runs + before, '0', steps);
+    }
+    f->count += steps;
+    return GOFER_OK;
+}
+
+gofer_status gf_rd_made_read(gf_rd_flow *f, const char *bytes, size_t size)
+{
+    reading r = { .at = bytes, .end = bytes + size };
+    while (r.at < r.end) {
+        uint32_t each = (uint32_t)take_int(&r, (int64_t)f->planned - 1),
+                 list = (uint32_t)take_int(&r, (int64_t)f->count - 1);
+        size_t count = (size_t)take_int(&r, GOFER_FLOW_STEPS_MAX);
+        bool more = take_int(&r, 1) == 1;
+        if (r.bad || f->count + count + more > GOFER_FLOW_STEPS_MAX)
+            return corrupt(f);
+        gofer_status st = gf_rd_made_add(f, each, list, count, more);
+        if (st != GOFER_OK)
+            return st;
+    }
+    return GOFER_OK;
 }
 
 gofer_status gf_rd_now_read(gf_rd_flow *f, const char *bytes, size_t size)
@@ -242,6 +354,9 @@ size_t gf_rd_step_named(const gf_rd_flow *f, const char *name)
 
 void gf_rd_flow_clear(gf_rd_flow *f)
 {
+    for (size_t i = 0; i < f->made_count; i++)
+        gf_free(f->made[i].names);
+    gf_free(f->made);
     gf_free(f->shape);
     gf_free(f->steps);
     gf_free(f->deps);

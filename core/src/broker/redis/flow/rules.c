@@ -67,6 +67,11 @@ static bool has_ended(const gf_rd_flow *f)
     return f->state > GF_FLOW_PAUSED;
 }
 
+bool gf_rd_step_has_each(const gf_rd_step *step)
+{
+    return step->dep_count && step->deps[0].rule == GF_RULE_EACH;
+}
+
 static bool asks(const gf_rd_step *step)
 {
     for (size_t i = 0; i < step->dep_count; i++)
@@ -97,7 +102,7 @@ void gf_rd_flow_reopen(gf_rd_flow *f, int64_t now_ms)
 {
     for (size_t i = 0; i < f->count; i++) {
         char is = f->states[i];
-        if (is == GF_RD_STEP_SKIPPED)
+        if (is == GF_RD_STEP_SKIPPED || (has_failed(is) && gf_rd_step_has_each(&f->steps[i])))
             set(f, i, GF_RD_STEP_WAITS);
         else if (is == GF_RD_STEP_NO)
             set(f, i, GF_RD_STEP_PUT);
@@ -142,6 +147,78 @@ void gf_rd_flow_apply(gf_rd_flow *f, gf_rd_flow_event *e)
     }
 }
 
+// ---- what is run for each item of a list --------------------------------------------------------
+
+size_t gf_rd_step_each_of(const gf_rd_flow *f, uint32_t n)
+{
+    if (!f->each_count)
+        return f->count;
+    if (f->steps[n].made_of >= 0)        // what is made of an item leaves no list, a part does
+        for (size_t i = 0; i < f->made_count; i++)
+            if (f->made[i].more && n == f->made[i].first + f->made[i].count)
+                return f->made[i].each;
+    for (size_t i = 0; i < f->planned && f->steps[n].made_of < 0; i++)
+        if (gf_rd_step_has_each(&f->steps[i]) && f->steps[i].deps[0].step == n)
+            return i;
+    return f->count;
+}
+
+static void count_one(const gf_rd_flow *f, size_t n, bool part, gf_rd_each *out)
+{
+    char is = f->states ? f->states[n] : GF_RD_STEP_WAITS;
+    bool open = gf_rd_step_is_open(is);
+    out->skipped += is == GF_RD_STEP_SKIPPED;
+    out->parts += part;
+    out->made += !part;
+    out->ended += !part && !open;
+    out->failed += !part && has_failed(is);
+}
+
+gf_rd_each gf_rd_each_count(const gf_rd_flow *f, size_t each)
+{
+    gf_rd_each out = { .parts = 1 };
+    for (size_t i = 0; i < f->made_count; i++) {
+        const gf_rd_made *m = &f->made[i];
+        for (size_t k = 0; m->each == each && k < m->count + m->more; k++)
+            count_one(f, m->first + k, k == m->count, &out);
+    }
+    return out;
+}
+
+gofer_status gf_rd_flow_make(gf_rd_flow *f, uint32_t n, const gf_flow_list *list)
+{
+    size_t before = f->count;
+    gofer_status st = gf_rd_made_add(f, (uint32_t)gf_rd_step_each_of(f, n), n, list->count,
+        list->more);
+    for (size_t i = before; i < f->count && f->stop != GF_RD_GOES_ON; i++)
+        f->states[i] = GF_RD_STEP_SKIPPED;
+    f->changed = true;
+    return st;
+}
+
+// Waits it for nothing any more? Then *to is how it has ended, or how a part of its list has not.
+static bool has_all(const gf_rd_flow *f, size_t each, char *to)
+{
+    uint32_t list = f->steps[each].deps[0].step;
+    bool done = f->states[list] == GF_RD_STEP_ENDS[GF_END_DONE];
+    if (gf_rd_step_is_open(f->states[list]))
+        return false;
+    for (size_t i = 0; i < f->made_count; i++) {
+        const gf_rd_made *m = &f->made[i];
+        for (size_t k = 0; m->each == each && k < m->count + m->more; k++)
+            if (gf_rd_step_is_open(f->states[m->first + k]))
+                return false;
+        if (m->each == each && m->more)
+            done &= f->states[m->first + m->count] == GF_RD_STEP_ENDS[GF_END_DONE];
+    }
+    gf_rd_each n = gf_rd_each_count(f, each);
+    *to = !done            ? GF_RD_STEP_SKIPPED
+        : n.failed         ? GF_RD_STEP_ENDS[GF_END_ARCHIVED]
+        : n.skipped        ? GF_RD_STEP_SKIPPED
+                           : GF_RD_STEP_ENDS[GF_END_DONE];
+    return true;
+}
+
 // ---- what follows -------------------------------------------------------------------------------
 
 // False: it waits. *skip: it never can run.
@@ -167,6 +244,18 @@ static void end_flow(gf_rd_flow *f, int64_t now_ms)
     f->changed = true;
 }
 
+static void look_at(gf_rd_flow *f, size_t n)
+{
+    const gf_rd_step *step = &f->steps[n];
+    char to = GF_RD_STEP_OUT;
+    bool skip = false, each = gf_rd_step_has_each(step);
+    if (!has_not_begun(f->states[n]) || !(each ? has_all(f, n, &to) : is_ready(f, step, &skip)))
+        return;
+    to = f->state != GF_FLOW_RUNNING ? GF_RD_STEP_READY : skip ? GF_RD_STEP_SKIPPED : to;
+    if (to != f->states[n])
+        set(f, n, to);
+}
+
 void gf_rd_flow_settle(gf_rd_flow *f, int64_t now_ms)
 {
     if (has_ended(f))
@@ -176,17 +265,10 @@ void gf_rd_flow_settle(gf_rd_flow *f, int64_t now_ms)
         gf_rd_flow_stop(f, GF_RD_WAS_LATE);
     if (f->failed > 0 && f->stop == GF_RD_GOES_ON && f->on_dead != GF_FLOW_CONTINUE)
         gf_rd_flow_stop(f, f->on_dead == GF_FLOW_STOP ? GF_RD_STOPS : GF_RD_STOPS_CANCELLING);
-    for (size_t i = 0; i < f->count; i++) {
-        size_t n = f->order[i];
-        bool skip;
-        if (!has_not_begun(f->states[n]) || !is_ready(f, &f->steps[n], &skip))
-            continue;
-        char to = f->state != GF_FLOW_RUNNING ? GF_RD_STEP_READY
-            : skip                            ? GF_RD_STEP_SKIPPED
-                                              : GF_RD_STEP_OUT;
-        if (to != f->states[n])
-            set(f, n, to);
-    }
+    for (size_t n = f->planned; n < f->count; n++)     // what was made comes after nothing
+        look_at(f, n);
+    for (size_t i = 0; i < f->planned; i++)
+        look_at(f, f->order[i]);
     gf_rd_flow_count(f);
     if (f->left == 0)
         end_flow(f, now_ms);

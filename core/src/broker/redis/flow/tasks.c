@@ -429,6 +429,14 @@ gofer_status gf_rd_steps_left(gf_rd_store *s, const gf_rd_flow *f, const uint32_
     return st;
 }
 
+gofer_status gf_rd_step_result(gf_rd_store *s, const gf_rd_flow *f, uint32_t n,
+    redisReply **held, const redisReply **out)
+{
+    gofer_status st = gf_rd_steps_left(s, f, &n, 1, held);
+    *out = st == GOFER_OK ? gf_rd_reply_at(*held, 0, REDIS_REPLY_STRING) : NULL;
+    return st;
+}
+
 // ---- forget -------------------------------------------------------------------------------------
 
 // Its flow goes: from now on no notice is written for its tasks.

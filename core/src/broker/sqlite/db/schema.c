@@ -170,8 +170,8 @@ static const char version_9[] =
 
 // Flows (flow/). A step is numbered in its flow: sid = fid << 14 | n; a task that is a step's has
 // the xid -sid. open: of those it comes after, so many have not ended; broken: one has, not as its
-// rule wants; asks: a rule of it is not `success`. A number of a flow is never used twice, for
-// archived tasks of its steps may outlive it.
+// rule wants; asks: a rule of it is not `success`, or what else it is (GF_SQ_ASKS_ in
+// store.h). A number of a flow is never used twice, for archived tasks of its steps may outlive it.
 static const char version_10[] =
     "CREATE TABLE flow(fid INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
     "  hash BLOB NOT NULL, state INTEGER NOT NULL, on_dead INTEGER NOT NULL,"

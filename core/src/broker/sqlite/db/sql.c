@@ -692,45 +692,72 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_STEP_END] = "UPDATE step SET state = ?2, ended_ms = ?3, result = ?4, why = ?5 "
                         "WHERE sid = ?1 AND state = 2",
     [GF_SQL_STEP_SKIP] = "UPDATE step SET state = 9, ended_ms = ?2 WHERE sid = ?1",
-    [GF_SQL_STEP_NEXT] = "SELECT sid, broken FROM step WHERE state = 1 AND " OF_FLOW
+    [GF_SQL_STEP_NEXT] = "SELECT sid, broken, asks FROM step WHERE state = 1 AND " OF_FLOW
                          " ORDER BY sid LIMIT 1",
     [GF_SQL_STEP_AGAIN] = "UPDATE step SET state = ?2, ended_ms = 0, result = NULL, why = NULL "
                           "WHERE sid = ?1 AND state BETWEEN 4 AND 8",
     [GF_SQL_STEP_READY] = "UPDATE step SET state = 1 WHERE sid = ?1",
     [GF_SQL_STEP_RUNNING] =
         "SELECT sid, id, queue FROM step WHERE state = 2 AND " OF_FLOW " ORDER BY sid LIMIT 1",
-    [GF_SQL_STEP_FAILED] = "SELECT sid, id, queue, name FROM step WHERE state BETWEEN 4 AND 8 AND "
-                           OF_FLOW " ORDER BY sid LIMIT 1",
-    [GF_SQL_STEP_NAMED] = "SELECT sid, state, result FROM step WHERE fid = ?1 AND name = ?2",
+    [GF_SQL_STEP_FAILED] = "SELECT sid, id, queue, name, asks FROM step WHERE state BETWEEN 4 AND "
+                           "8 AND " OF_FLOW " ORDER BY sid LIMIT 1",
+    [GF_SQL_STEP_NAMED] = "SELECT sid, state, result, asks FROM step WHERE fid = ?1 AND name = ?2",
     // Those that come after ?1. ?2: its end is a success, ?3: a failure.
     [GF_SQL_STEPS_ENDED] =
         "UPDATE step SET open = open - 1, broken = broken OR NOT (SELECT CASE rule WHEN 0 THEN ?2 "
-        "WHEN 1 THEN ?3 ELSE 1 END FROM dep WHERE parent = ?1 AND child = step.sid), "
+        "WHEN 1 THEN ?3 WHEN 3 THEN ?2 ELSE 1 END FROM dep WHERE parent = ?1 AND child = step.sid)"
+        ", "
         "state = CASE WHEN open <= 1 THEN 1 ELSE 0 END "
         "WHERE sid IN (SELECT child FROM dep WHERE parent = ?1) AND state = 0",
     // What has not begun; ?4: those too that ask for more than success.
     [GF_SQL_STEPS_SKIP] = "UPDATE step SET state = 9, ended_ms = ?3 WHERE " OF_FLOW
-                          " AND state IN (0, 1) AND (asks = 0 OR ?4)",
-    [GF_SQL_STEPS_UNSKIP] = "UPDATE step SET state = 0, ended_ms = 0 WHERE " OF_FLOW
-                            " AND state = 9",
+                          " AND state IN (0, 1) AND (asks IN (0, 4) OR ?4)",
+    // And those with `each` of which some has failed: what was made of them is what runs again.
+    [GF_SQL_STEPS_UNSKIP] = "UPDATE step SET state = 0, ended_ms = 0, why = NULL WHERE " OF_FLOW
+                            " AND (state = 9 OR (asks = 2 AND state BETWEEN 4 AND 8))",
     [GF_SQL_STEPS_RECOUNT] =
         "UPDATE step SET open = (SELECT count(*) FROM dep d JOIN step p ON p.sid = d.parent "
         "WHERE d.child = step.sid AND p.state < 3), "
         "broken = EXISTS(SELECT 1 FROM dep d JOIN step p ON p.sid = d.parent "
         "WHERE d.child = step.sid AND p.state >= 3 AND NOT CASE d.rule WHEN 0 THEN p.state = 3 "
-        "WHEN 1 THEN p.state BETWEEN 4 AND 8 ELSE 1 END) WHERE " OF_FLOW " AND state IN (0, 1)",
+        "WHEN 1 THEN p.state BETWEEN 4 AND 8 WHEN 3 THEN p.state = 3 ELSE 1 END) WHERE "
+        OF_FLOW " AND state IN (0, 1)",
     [GF_SQL_STEPS_READY] = "UPDATE step SET state = open = 0 WHERE " OF_FLOW
                            " AND state IN (0, 1)",
     [GF_SQL_STEPS_COUNT] = "SELECT count(*) FILTER (WHERE state < 3), count(*) FILTER "
                            "(WHERE state BETWEEN 4 AND 8) FROM step WHERE " OF_FLOW,
-    [GF_SQL_STEPS_LIST] = "SELECT sid, state, ended_ms, length(result), name, queue, id, type, why "
+    [GF_SQL_STEPS_LIST] = "SELECT sid, state, ended_ms, length(result), name, queue, id, type, "
+                          "why, asks, CASE asks WHEN 4 THEN (SELECT e.name FROM dep d JOIN step e "
+                          "ON e.sid = d.child WHERE d.parent = step.sid) END "
                           "FROM step WHERE " OF_FLOW " ORDER BY sid",
     [GF_SQL_STEPS_FIRST] = "SELECT sid FROM step WHERE " OF_FLOW " ORDER BY sid LIMIT 1",
     [GF_SQL_STEPS_DROP] = "DELETE FROM step WHERE " OF_FLOW,
     [GF_SQL_DEP_ADD] = "INSERT OR ROLLBACK INTO dep(parent, child, rule) VALUES(?1, ?2, ?3)",
     [GF_SQL_DEP_LIST] = "SELECT p.name, d.rule FROM dep d JOIN step p ON p.sid = d.parent "
-                        "WHERE d.child = ?1 ORDER BY d.parent",
+                        "WHERE d.child = ?1 AND p.asks <> 4 ORDER BY d.parent",
     [GF_SQL_DEPS_DROP] = "DELETE FROM dep WHERE parent BETWEEN ?1 AND ?2",
+    [GF_SQL_EACH_OF] = "SELECT child FROM dep WHERE parent = ?1 AND rule = 3",
+    [GF_SQL_EACH_MOLD] = "SELECT s.headers, s.name, f.id, f.stop FROM step s JOIN flow f ON f.fid "
+                         "= s.fid WHERE s.sid = ?1",
+    // Of what was made of ?1: all, ended, badly; what was skipped; the parts of its list so far.
+    [GF_SQL_EACH_COUNT] =
+        "SELECT count(*) FILTER (WHERE d.rule = 4), count(*) FILTER (WHERE d.rule = 4 AND p.state "
+        ">= 3), count(*) FILTER (WHERE d.rule = 4 AND p.state BETWEEN 4 AND 8), count(*) FILTER "
+        "(WHERE p.state = 9), count(*) FILTER (WHERE d.rule = 3) FROM dep d JOIN step p ON p.sid = "
+        "d.parent WHERE d.child = ?1",
+    [GF_SQL_EACH_GREW] = "UPDATE step SET open = open + ?2 WHERE sid = ?1",
+    [GF_SQL_EACH_RESULTS] = "SELECT p.result FROM dep d JOIN step p ON p.sid = d.parent "
+                            "WHERE d.child = ?1 AND d.rule = 4 ORDER BY p.sid",
+    // ?2 with the name ?3 and the state ?4, as ?1 is but for its id, headers and payload.
+    [GF_SQL_STEP_COPY] =
+        "INSERT OR ROLLBACK INTO step(sid, fid, name, state, ended_ms, id, headers, payload, size, "
+        "open, asks, run_at_ms, delay_ms, queue, type, enqueued_ms, timeout_ms, deadline_ms, "
+        "retention_ms, max_retry, failed_ms, retried, crashes) SELECT ?2, fid, ?3, ?4, ?5, ?6, ?7, "
+        "?8, ?9, 0, 4, run_at_ms, delay_ms, queue, type, enqueued_ms, timeout_ms, deadline_ms, "
+        "retention_ms, max_retry, 0, 0, 0 FROM step WHERE sid = ?1",
+    [GF_SQL_STEP_LAST] = "SELECT max(sid) FROM step WHERE " OF_FLOW,
+    [GF_SQL_FLOW_GREW] =
+        "UPDATE flow SET total = total + ?2, remaining = remaining + ?3 WHERE fid = ?1",
     [GF_SQL_EXTRA_ENSURE] = "INSERT OR IGNORE INTO extra(xid) VALUES(?1)",
     [GF_SQL_TENANT_SET] = "INSERT INTO tenant(qid, name, weight) VALUES(?1, ?2, ?3) "
                           "ON CONFLICT(qid, name) DO UPDATE SET weight = ?3",

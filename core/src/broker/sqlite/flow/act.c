@@ -32,6 +32,7 @@ static void run_again(gf_sq_txn *t, int64_t sid, const char *queue, const char *
 
 typedef struct failed_step {
     int64_t sid;
+    int     asks;
     char    id[GF_ID_MAX + 1], queue[GF_NAME_MAX + 1], name[GF_NAME_MAX + 1];
 } failed_step;
 
@@ -52,8 +53,18 @@ static bool next_failed(gf_sq_txn *t, int64_t from, int64_t fid, failed_step *ou
     copy_name(out->id, s, 1);
     copy_name(out->queue, s, 2);
     copy_name(out->name, s, 3);
+    out->asks = sqlite3_column_int(s, 4);
     gf_sq_done(s);
     return true;
+}
+
+// Is it this one (NULL: any), or made of it? One with `each` has no task: it waits anew for others.
+static bool is_meant(const failed_step *one, const char *step)
+{
+    size_t size = step ? strlen(step) : 0;
+    bool made = one->asks == GF_SQ_ASKS_MADE && step && strncmp(one->name, step, size) == 0 &&
+        one->name[size] == '.';
+    return one->asks != GF_SQ_ASKS_EACH && (!step || made || strcmp(step, one->name) == 0);
 }
 
 static gofer_status retry(gf_sq_txn *t, gf_sq_flow_row *f, const char *step)
@@ -63,7 +74,7 @@ static gofer_status retry(gf_sq_txn *t, gf_sq_flow_row *f, const char *step)
     t->flow_at_work = f->fid;            // the steps open one by one, the flow once
     for (int64_t from = gf_sq_first_sid(f->fid); next_failed(t, from, f->fid, &one);
          from = one.sid + 1) {
-        if (step && strcmp(step, one.name) != 0)
+        if (!is_meant(&one, step))
             continue;
         run_again(t, one.sid, one.queue, one.id);
         count++;

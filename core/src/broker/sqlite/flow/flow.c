@@ -90,7 +90,7 @@ static void pass_on(gf_sq_txn *t, int64_t sid, gf_step_state ended)
 }
 
 // False: it had ended before, or was not put.
-static bool note_end(gf_sq_txn *t, int64_t sid, const gf_sq_end *end)
+static bool end_step(gf_sq_txn *t, int64_t sid, const gf_sq_end *end)
 {
     gf_step_state state = (gf_step_state)(GF_STEP_ENDED + end->how);
     char word[GF_SQ_LEFT_OUT];
@@ -109,8 +109,27 @@ static bool note_end(gf_sq_txn *t, int64_t sid, const gf_sq_end *end)
     if (gf_sq_run(t->conn, s) != 1)
         return false;
     GF_SQ_RUN(t->conn, GF_SQL_FLOW_COUNT, gf_sq_flow_of(sid), 1, !done);
-    pass_on(t, sid, state);
     return true;
+}
+
+// The same, of one that may leave a list: what is made of it is there before anything hears of its
+// end.
+static bool note_end(gf_sq_txn *t, int64_t sid, const gf_sq_end *end)
+{
+    gf_flow_list list;
+    char why[GF_FLOW_WHY];
+    const gf_sq_end bad = { .how = GF_END_ARCHIVED, .error = why };
+    int64_t each = end->how == GF_END_DONE ? gf_sq_each_of(t, sid) : 0;
+    bool makes = each && gf_sq_each_read(t, sid, end, &list, why);
+    const gf_sq_end *is = each && !makes ? &bad : end;
+    bool counts = end_step(t, sid, is);
+    if (counts && makes)
+        gf_sq_each_make(t, each, sid, &list);
+    if (makes)
+        gf_flow_list_clear(&list);
+    if (counts)
+        pass_on(t, sid, (gf_step_state)(GF_STEP_ENDED + is->how));
+    return counts;
 }
 
 // To be looked at when the operation is done, or by relay.
@@ -229,7 +248,7 @@ static void put_one(gf_sq_txn *t, int64_t sid)
 
 typedef struct next_step {
     int64_t sid;
-    bool    broken;
+    bool    broken, has_each;
     char    id[GF_ID_MAX + 1], queue[GF_NAME_MAX + 1];
 } next_step;
 
@@ -242,6 +261,7 @@ static bool read_next(gf_sq_txn *t, gf_sql which, int64_t from, int64_t fid, nex
         return false;
     out->sid = sqlite3_column_int64(s, 0);
     out->broken = sqlite3_column_int(s, 1) != 0;
+    out->has_each = which == GF_SQL_STEP_NEXT && sqlite3_column_int(s, 2) == GF_SQ_ASKS_EACH;
     if (which == GF_SQL_STEP_RUNNING) {
         const char *id = gf_sq_name(s, 1), *queue = gf_sq_name(s, 2);
         sqlite3_snprintf(sizeof out->id, out->id, "%s", id ? id : "");
@@ -263,6 +283,19 @@ static void cancel_one(gf_sq_txn *t, const next_step *step)
     } else {
         gf_sq_row_cancel(t, q, place.state, place.seq);
     }
+}
+
+// All that was made of it has ended. False: it is to be skipped.
+static bool end_each(gf_sq_txn *t, int64_t sid)
+{
+    char why[GF_FLOW_WHY];
+    gf_step_state state = gf_sq_each_end(t, sid, why);
+    if (state == GF_STEP_SKIPPED)
+        return false;
+    GF_SQ_RUN(t->conn, GF_SQL_STEP_PUT, sid);
+    note_end(t, sid, &(gf_sq_end){ .how = (gf_end)(state - GF_STEP_ENDED),
+        .error = *why ? why : NULL });
+    return true;
 }
 
 // ---- all ----------------------------------------------------------------------------------------
@@ -293,11 +326,12 @@ static bool do_one(gf_sq_txn *t, gf_sq_flow_row *f, int64_t *skipped)
     if (f->look.state != GF_FLOW_RUNNING ||
         !read_next(t, GF_SQL_STEP_NEXT, gf_sq_first_sid(f->fid), f->fid, &step))
         return false;
-    if (step.broken) {
+    bool skips = step.broken || (step.has_each && !end_each(t, step.sid));
+    if (skips) {
         GF_SQ_RUN(t->conn, GF_SQL_STEP_SKIP, step.sid, t->now_ms);
         pass_on(t, step.sid, GF_STEP_SKIPPED);
         (*skipped)++;
-    } else {
+    } else if (!step.has_each) {
         put_one(t, step.sid);
     }
     return true;

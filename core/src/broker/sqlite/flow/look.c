@@ -72,7 +72,10 @@ static int add_steps(gf_sq_conn *c, int64_t fid, gofer_info *list, char *after)
             .type = text_of(s, 7),
             .error = (const char *)sqlite3_column_text(s, 8),
             .after = after,
+            .made_of = gf_sq_name(s, 10),
         };
+        if (sqlite3_column_int(s, 9) == GF_SQ_ASKS_EACH)
+            gf_sq_each_look(c, sqlite3_column_int64(s, 0), &look);
         read_after(c, sqlite3_column_int64(s, 0), after);
         if (look.state == GF_STEP_PUT)
             look.task_state = task_state(c, &look);
@@ -171,6 +174,8 @@ static gofer_status find_result(gf_sq_conn *c, void *arg)
     l->n = (uint32_t)(sqlite3_column_int64(s, 0) - gf_sq_first_sid(f.fid));
     if (sqlite3_column_int(s, 1) != GF_STEP_ENDED + GF_END_DONE) {
         st = gf_fail(GOFER_ESTATE, "the step '%s' of the flow '%s' was not done", l->step, l->id);
+    } else if (sqlite3_column_int(s, 3) == GF_SQ_ASKS_EACH) {
+        st = gf_sq_each_results(c, sqlite3_column_int64(s, 0), &l->bytes, &l->size);
     } else if (sqlite3_column_type(s, 2) != SQLITE_NULL) {
         const void *bytes = sqlite3_column_blob(s, 2);
         l->size = (size_t)sqlite3_column_bytes(s, 2);

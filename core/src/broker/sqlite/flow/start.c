@@ -12,12 +12,12 @@ enum {
 
 _Static_assert(GOFER_FLOW_STEPS_MAX < 1 << GF_SQ_STEP_BITS, "numbers of steps");
 
-static bool asks(const gf_flow_step *step)
+static int asks(const gf_flow_step *step)
 {
     for (size_t i = 0; i < step->dep_count; i++)
         if (step->deps[i].rule != GF_RULE_SUCCESS)
-            return true;
-    return false;
+            return step->deps[i].rule == GF_RULE_EACH ? GF_SQ_ASKS_EACH : GF_SQ_ASKS_MORE;
+    return GF_SQ_ASKS_SUCCESS;
 }
 
 static void add_step(gf_sq_txn *t, const gf_flow_step *step, int64_t first, int64_t sid)
