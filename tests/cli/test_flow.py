@@ -44,6 +44,36 @@ def test_a_command_reads_what_a_step_has_left(flows):
     flows("flow", "result", "f", "nobody", code=3)
 
 
+def test_a_step_runs_for_each_item_of_a_list(flows):
+    plan = {"steps": [{"name": "rows", "type": "rows"},
+                      {"name": "load", "type": "load", "each": "rows"},
+                      {"name": "sum", "type": "sum", "after": "load"}]}
+    start(flows, plan, "--id", "f")
+    flows("worker", "--drain", "--shell", "rows=echo '[20, {\"base64\": \"MQ==\"}, \"2\"]'",
+          "--shell", "load=cat", "--shell", 'sum=gofer flow result "$GOFER_FLOW" load'
+          .replace("gofer", str(flows.bin)))
+    assert flows("flow", "wait", "f").out == "done\n"
+    assert json.loads(flows("flow", "result", "f", "load").out) == [20, 1, 2]
+    assert json.loads(flows("flow", "result", "f", "sum").out) == [20, 1, 2]
+    assert flows("flow", "result", "f", "load.2").out == "1"
+    shown = flows("flow", "show", "f").out
+    assert re.findall(r"^ +([0-9]) +(\S+) +(done.*?)  ", shown, re.M) == [
+        ("1", "rows", "done"), ("2", "load", "done 3/3"), ("3", "sum", "done")]
+    steps = flows.json("flow", "show", "f")["steps"]["items"]
+    assert [step["name"] for step in steps] == ["rows", "load", "sum", "load.1", "load.2", "load.3"]
+    assert (steps[1]["made"], steps[1]["made_failed"], steps[3]["made_of"]) == (3, 0, "load")
+
+
+def test_what_is_no_list_fails_the_step(flows):
+    plan = {"steps": [{"name": "rows", "type": "rows"},
+                      {"name": "load", "type": "load", "each": "rows"}]}
+    start(flows, plan, "--id", "f")
+    flows("worker", "--drain", "--shell", "rows=echo nothing")
+    assert flows("flow", "wait", "f", code=1).out == "failed\n"
+    steps = flows.json("flow", "show", "f")["steps"]["items"]
+    assert "no JSON list" in steps[0]["error"] and steps[1]["state"] == "skipped"
+
+
 def test_a_flow_is_shown_in_layers(flows):
     assert start(flows, PLAN, "--id", "f") == "f"
     shown = flows("flow", "show", "f").out
@@ -102,6 +132,15 @@ def test_acts(flows):
     ('{"steps": [{"name": "a", "type": "t"}], "deadline": "x"}', "'deadline' must be"),
     ('{"steps": [{"name": "a", "type": "t", "after": ["a"]}]}', "waits for itself"),
     ('{"steps": [{"name": "a", "type": "t", "after": ["b"]}]}', "which is no step"),
+    ('{"steps": [{"name": "a", "type": "t", "each": "b"}]}', "which is no step"),
+    ('{"steps": [{"name": "a", "type": "t", "each": 1}]}', "'each' must be a string"),
+    ('{"steps": [{"name": "a", "type": "t", "each": "a"}]}', "step 'a'"),
+    ('{"steps": [{"name": "a", "type": "t"}, {"name": "b", "type": "t", "each": "a",'
+     ' "payload": 1}]}', "a payload"),
+    ('{"steps": [{"name": "a", "type": "t"}, {"name": "b", "type": "t", "each": "a"},'
+     ' {"name": "c", "type": "t", "each": "a"}]}', "only one"),
+    ('{"steps": [{"name": "a", "type": "t"}, {"name": "b", "type": "t", "each": "a"},'
+     ' {"name": "b.1", "type": "t"}]}', "of steps that are made"),
 ])
 def test_what_is_no_plan_is_refused(flows, plan, why):
     got = flows("flow", "start", "-", input=plan, code=None)

@@ -43,7 +43,7 @@ static gf_flow_look look_of(const gf_rd_flow *f)
 
 static void write_after(const gf_rd_flow *f, const gf_rd_step *step, char after[AFTER_ROOM])
 {
-    static const char *const words[] = { "", ":failure", ":always" };
+    static const char *const words[] = { "", ":failure", ":always", [GF_RULE_EACH] = "" };
     size_t used = 0;
     *after = '\0';
     for (size_t i = 0; i < step->dep_count && used < AFTER_ROOM - GF_NAME_MAX - 16; i++)
