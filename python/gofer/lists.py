@@ -97,11 +97,19 @@ def _texts(data: bytes, what: str) -> list[str]:
         text = data.decode()
         if not isinstance(scan(text)[0], list):
             raise ValueError("it is no list")
-        at = 1
+        at = _past(text, 1)
         while text[at] != "]":
             end = scan(text, at)[1]
             texts.append(text[at:end])
-            at = end + (text[end] == ",")
+            at = _past(text, end)
+            at = _past(text, at + 1) if text[at] == "," else at
         return texts
     except (ValueError, IndexError) as error:
         raise InvalidArgument(f"{what} has left no list of results: {error}") from error
+
+
+def _past(text: str, at: int) -> int:
+    """Where the blanks that begin here end."""
+    while text[at] in " \t\r\n":
+        at += 1
+    return at

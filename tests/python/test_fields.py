@@ -59,6 +59,7 @@ READ_BY_HANDLERS = {"dead_task", "grouped_task"}
 RARE = {"event.lost", "event.more", "task.suspect", "task.cancel_requested",
         "dead_task.payload_size", "task.orphaned", "entry.options", "entry_option.option",
         "queue.server", "flow_step.error", "flow_step.result_size", *(
+            f"flow_step.{name}" for name in ("made_of", "made", "made_ended", "made_failed")), *(
             f"{kind}.{name}" for kind in ("task", "entry", "outcome")      # of clients with keys
             for name in ("encrypted", "decrypted", "sealed_for")),
         *(f"rekeyed.{name}" for name in schema.fields("rekeyed"))}  # fmt: skip
@@ -343,7 +344,7 @@ def see_limits(client: gofer.Client, seen: Seen) -> None:
 def see_flows(client: gofer.Client, seen: Seen) -> None:
     """On a store that has them: one that is cancelled."""
     mold = Mold("t", {})
-    steps: list[Any] = [("a", mold, b"", []), ("b", mold, b"", [("a", 0)])]
+    steps: list[Any] = [("a", mold, b"", [], None), ("b", mold, b"", [("a", 0)], None)]
     try:
         client.flow_start(steps, flow_id="flow", deadline_ms=int(time.time() * 1000) + 3600_000)
     except gofer.Unsupported:

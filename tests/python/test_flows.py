@@ -95,6 +95,51 @@ def test_names_and_rules(memory: gofer.Gofer) -> None:
         chain(a, "b")  # type: ignore[arg-type]
 
 
+def test_a_step_for_each_item_of_a_list(store: gofer.Gofer) -> None:
+    app = store
+
+    @app.task
+    def rows(start: int = 0) -> Any:
+        items = [load.item(start + 1), {"number": start + 2}]
+        return gofer.more(items, then=rows.item(start + 2)) if start < 2 else [load.item(9)]
+
+    @app.task
+    def load(number: int) -> int:
+        return 10 * number
+
+    @app.task
+    def total(*, ctx: gofer.Context) -> int:
+        return sum(ctx.parents("load", load))
+
+    plan = chain(rows.item(), gofer.each(load), total.item())
+    assert after(plan) == {"rows": {}, "load": {}, "total": {"load": "success"}}
+    assert [each.each for each in plan.placed()] == [None, "rows", None]
+    handle = app.flows.start(plan, id="f")
+    app.worker(threads=2).run(drain=True)
+    info = handle.wait("1m")
+    assert info.ok and handle.result("total") == 120
+    assert handle.results("load") == [10, 20, 90]
+    steps = {each.name: each for each in handle.info().steps}
+    assert steps["load"].made == 3 and steps["load.3"].made_of == "load"
+    assert "rows.2" in steps
+
+
+def test_each_wants_one_step_before_it(memory: gofer.Gofer) -> None:
+    a, b, c = items(memory, "a", "b", "c")
+
+    @memory.task
+    def load(number: int) -> None: ...
+
+    with pytest.raises(gofer.InvalidArgument, match="stands before it"):
+        list(flow(gofer.each(load)).placed())
+    with pytest.raises(gofer.InvalidArgument, match="after 2 steps"):
+        chain(group(a, b), gofer.each(load))
+    plan = chain(a, group(chain(b, gofer.each(load, "load")), c), step(c, "last"))
+    assert after(plan)["last"] == {"load": "success", "c": "success"}
+    named = flow(step(a, "rows"), gofer.each(load, "load", of="rows"), step(b, after="load"))
+    assert [each.each for each in named.placed()] == [None, "rows", None]
+
+
 def test_a_fan_in_of_many_is_one_word(memory: gofer.Gofer) -> None:
     parts = [memory.item("count", number) for number in range(500)]
     joined = chain(memory.item("begin"), group(parts), memory.item("join"))
