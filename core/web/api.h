@@ -31,6 +31,7 @@ void web_api_queue_pause(web_call *call);
 void web_api_queue_paused(web_call *call);
 void web_api_queue_unpause(web_call *call);
 void web_api_queue_bound(web_call *call);
+void web_api_queue_age(web_call *call);
 void web_api_queue_shard(web_call *call);
 void web_api_queue_delete(web_call *call);
 void web_api_worker_set(web_call *call);

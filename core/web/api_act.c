@@ -126,6 +126,15 @@ void web_api_queue_bound(web_call *call)
             gofer_client_queue_bound(call->client, web_path_word(call, "queue"), most));
 }
 
+void web_api_queue_age(web_call *call)
+{
+    web_member age = { .name = "age" };
+    int64_t ms = 0;
+    if (web_body_read(call, &age, 1) && web_member_duration(call, &age, &ms))
+        web_reply_done(call,
+            gofer_client_queue_age(call->client, web_path_word(call, "queue"), ms));
+}
+
 void web_api_queue_shard(web_call *call)
 {
     web_member shards = { .name = "shards" };

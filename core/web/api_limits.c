@@ -61,19 +61,6 @@ static bool take_word(web_call *call, const web_member *member, const char *cons
     return false;
 }
 
-// A text as on the command line.
-static bool take_duration(web_call *call, const web_member *member, int64_t *out)
-{
-    if (!web_member_there(member))
-        return true;
-    char *text = web_member_text(call, member);
-    gofer_status st = text ? gofer_parse_duration(text, out) : GOFER_OK;
-    if (st != GOFER_OK)
-        web_fail(call, 400, "EINVAL", "'%s': %s", member->name, gofer_error_last());
-    free(text);
-    return text && st == GOFER_OK;
-}
-
 static bool take_limit(web_call *call, gofer_limit_options *o)
 {
     static const char *const over[] = { "wait", "refuse", "cancel-oldest" };
@@ -89,7 +76,7 @@ static bool take_limit(web_call *call, gofer_limit_options *o)
         && web_member_whole(call, &m[CONCURRENCY], MOST, &concurrency)
         && web_member_whole(call, &m[RATE], MOST, &rate)
         && web_member_whole(call, &m[BURST], MOST, &burst)
-        && take_duration(call, &m[PER], &o->per_ms)
+        && web_member_duration(call, &m[PER], &o->per_ms)
         && take_word(call, &m[OVER], over, sizeof over / sizeof *over, &o->over)
         && take_word(call, &m[SCOPE], scope, sizeof scope / sizeof *scope, &o->scope);
     o->concurrency = concurrency;
@@ -115,7 +102,7 @@ void web_api_limit_pause(web_call *call)
 {
     web_member length = { .name = "for" };
     int64_t ms = 0;
-    if (!web_body_read(call, &length, 1) || !take_duration(call, &length, &ms))
+    if (!web_body_read(call, &length, 1) || !web_member_duration(call, &length, &ms))
         return;
     if (ms == 0)
         web_fail(call, 400, "EINVAL", "the body needs 'for', a duration over 0");

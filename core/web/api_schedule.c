@@ -78,18 +78,6 @@ static bool take_word(web_call *call, const web_member *member, const char *cons
     return false;
 }
 
-static bool take_jitter(web_call *call, const web_member *member, int64_t *out)
-{
-    if (!web_member_there(member))
-        return true;
-    char *text = web_member_text(call, member);
-    gofer_status st = text ? gofer_parse_duration(text, out) : GOFER_OK;
-    if (st != GOFER_OK)
-        web_fail(call, 400, "EINVAL", "'%s': %s", member->name, gofer_error_last());
-    free(text);
-    return text && st == GOFER_OK;
-}
-
 static bool take_own(web_call *call, putting *p)
 {
     static const char *const missed[4] = { "once", "skip", "all", NULL },
@@ -107,7 +95,7 @@ static bool take_own(web_call *call, putting *p)
     if (!take_word(call, &p->own[MISSED], missed, &p->opts.missed)
         || !take_word(call, &p->own[OVERLAP], overlap, &p->opts.overlap)
         || !web_member_whole(call, &p->own[MISSED_MAX], 1000, &p->opts.missed_max)
-        || !take_jitter(call, &p->own[JITTER], &p->opts.jitter_ms)
+        || !web_member_duration(call, &p->own[JITTER], &p->opts.jitter_ms)
         || !web_member_flag(call, &p->own[PAUSED], &paused)
         || !web_member_flag(call, &p->own[NEW], &p->is_new))
         return false;

@@ -88,3 +88,15 @@ bool web_member_whole(web_call *call, const web_member *member, int32_t max, int
     *out = (int32_t)n;
     return true;
 }
+
+bool web_member_duration(web_call *call, const web_member *member, int64_t *out)
+{
+    if (!web_member_there(member))
+        return true;
+    char *text = web_member_text(call, member);
+    gofer_status st = text ? gofer_parse_duration(text, out) : GOFER_OK;
+    if (st != GOFER_OK)
+        web_fail(call, 400, "EINVAL", "'%s': %s", member->name, gofer_error_last());
+    free(text);
+    return text && st == GOFER_OK;
+}

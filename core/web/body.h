@@ -23,6 +23,8 @@ char *web_member_text(web_call *call, const web_member *member);
 bool web_member_flag(web_call *call, const web_member *member, bool *out);
 // A whole number from 1 to max, likewise.
 bool web_member_whole(web_call *call, const web_member *member, int32_t max, int32_t *out);
+// As on the command line ("5m"), in ms, likewise.
+bool web_member_duration(web_call *call, const web_member *member, int64_t *out);
 bool web_member_there(const web_member *member);
 
 #endif

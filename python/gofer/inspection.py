@@ -44,6 +44,8 @@ class QueueInfo:
     paused_at: Optional[datetime] = time_if("paused_at_ms")
     max_length: Optional[int] = number_if("max_length")
     """How many may be pending; None: any number."""
+    age: Optional[timedelta] = span_if("age_ms")
+    """After so long a task counts as one priority higher, and so on; None: never."""
     pending: int = number_of("pending")
     scheduled: int = number_of("scheduled")
     active: int = number_of("active")
@@ -704,6 +706,13 @@ class Inspector:
         """The types that are paused, by their names."""
         with self._client() as client:
             return [read(PausedType, record) for record in client.types_paused()]
+
+    def age(self, queue: str, each: Duration | None) -> None:
+        """Let priorities grow in a queue, which may be new: for each time so long that a task has
+        waited it counts as one priority higher. None: they stay as they are. It is kept in the
+        broker. Repeating is fine."""
+        with self._client() as client:
+            client.queue_age(queue, 0 if each is None else duration_ms(each, "each"))
 
     def delete_queue(self, queue: str, *, force: bool = False) -> None:
         """Remove a queue. WrongState: it has active tasks or, without `force`, any."""

@@ -41,6 +41,7 @@ def look(run):
     run("queue ls", "--shards", options="--shards")
     run("queue shard", "default", "1")
     run("queue bound", "default", "1000")
+    run("queue age", "default", "1m")
     run("queue show", "default")
     run("doctor", code=None)
     for task in run("task ls", "--limit", "100")["items"]:

@@ -252,7 +252,7 @@ enum { OF_SQLITE = 1, OF_REDIS = 2, OF_ALL = OF_SQLITE | OF_REDIS };
     x(inspect, stats_steps) \
     x(act, tasks_act) x(act, tasks_move) \
     x(act, task_edit) x(act, task_rewrite) x(act, queue_pause) x(act, queue_bound) \
-    x(act, queue_delete) \
+    x(act, queue_age) x(act, queue_delete) \
     x(transfer, export_items) x(transfer, import_items) x(transfer, drop_items) \
     x(check, store) \
     x(audit, add) x(audit, page) \

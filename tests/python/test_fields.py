@@ -298,6 +298,7 @@ def enqueue_all_kinds(app: gofer.Gofer) -> None:
     app.schedule("shared", "@daily", app.item("t", tenant="acme"))
     app.inspect.bound("still", 1000)
     app.inspect.pause_type("stopped:*")
+    app.inspect.age("still", 60)
     if has_limits(app):
         enqueue_limited(app)
 

@@ -189,6 +189,15 @@ def test_a_type_is_paused(app: gofer.Gofer) -> None:
         app.inspect.pause_type("a*b")
 
 
+def test_priorities_grow(app: gofer.Gofer) -> None:
+    app.inspect.age("new", timedelta(minutes=5))
+    assert app.inspect.queue("new").age == timedelta(minutes=5)
+    app.inspect.age("new", None)
+    assert app.inspect.queue("new").age is None
+    with pytest.raises(gofer.InvalidArgument, match="age_ms is -1"):
+        app.inspect.age("new", -0.001)
+
+
 def test_a_file_has_one_shard(app: gofer.Gofer) -> None:
     app.enqueue("t", queue="mail")
     app.inspect.shard("mail", 1)

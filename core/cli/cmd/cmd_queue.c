@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli.h"
 #include "json.h"
@@ -182,6 +183,12 @@ static void print_queue(const cli *c, const gofer_info *queue)
         table_cell(rows, STYLE_PLAIN, "pending at the most");
         table_cellf(rows, STYLE_PLAIN, "%" PRId64, gofer_info_int(queue, "max_length", 0));
     }
+    int64_t age_ms = gofer_info_int(queue, "age_ms", 0);
+    if (age_ms) {
+        char each[CLI_HUMAN];
+        table_cell(rows, STYLE_PLAIN, "a priority more after");
+        table_cell(rows, STYLE_PLAIN, cli_human_duration(each, age_ms));
+    }
     table_cell(rows, STYLE_PLAIN, "oldest pending");
     table_cell(rows, STYLE_PLAIN, latency ? cli_human_duration(text, latency) : NULL);
     table_print(rows, c->color);
@@ -242,6 +249,12 @@ static gofer_status bound_one(gofer_client *client, const char *queue, const voi
 {
     const int64_t *max_length = user;
     return gofer_client_queue_bound(client, queue, *max_length);
+}
+
+static gofer_status age_one(gofer_client *client, const char *queue, const void *user)
+{
+    const int64_t *age_ms = user;
+    return gofer_client_queue_age(client, queue, *age_ms);
 }
 
 typedef struct shard_args {
@@ -305,6 +318,16 @@ static int bound_queue(cli *c, const void *args)
     return act(c, number ? "bounded" : "unbounded", "queue.bound", bound_one, &max_length);
 }
 
+static int age_queue(cli *c, const void *args)
+{
+    (void)args;
+    int64_t ms = 0;
+    if (strcmp(c->words[1], "off") != 0 && gofer_parse_duration(c->words[1], &ms) != GOFER_OK)
+        return cli_fail(c, CLI_USAGE, "queue age: %s", gofer_error_last());
+    c->word_count = 1;
+    return act(c, ms ? "ageing" : "not ageing", "queue.age", age_one, &ms);
+}
+
 static int delete_queues(cli *c, const void *args)
 {
     return act(c, "removed", "queue.delete", delete_one, args);
@@ -364,6 +387,20 @@ const cli_command cmd_queue_bound = {
     .words_min = 2,
     .words_max = 2,
     .run = bound_queue,
+};
+
+const cli_command cmd_queue_age = {
+    .name = "queue age",
+    .summary = "let priorities grow with the time that tasks wait",
+    .usage = "NAME DURATION|off",
+    .about =
+        "For each DURATION that a pending task has waited it counts as one priority higher, so what "
+        "has a low one does not wait for ever behind what keeps coming. It holds at once for all "
+        "that waits. 'off' or 0: priorities stay as they are. 'gofer queue show' tells it.",
+    .examples = "gofer queue age mail 30s\ngofer queue age mail off",
+    .words_min = 2,
+    .words_max = 2,
+    .run = age_queue,
 };
 
 const cli_command cmd_queue_pause = {

@@ -562,7 +562,8 @@ GOFER_API gofer_status gofer_info_json(const gofer_info *info, char **out);
  *  failed (today, UTC), processed_total, failed_total, latency_ms (age of the oldest pending task;
  *  0: none), longest_running_ms (how long the active task has run that was taken first; 0: none, or
  *  a Go worker has it), aggregating (tasks that wait in groups, counted in size) and groups; if the
- *  queue is bounded max_length (gofer_client_queue_bound);
+ *  queue is bounded max_length (gofer_client_queue_bound); if priorities grow in it age_ms
+ *  (gofer_client_queue_age);
  *  archive_deleted (archived tasks that the archive's limit on Redis deleted; from 0 again after 90
  *  days without) and archive_limit (how many stay; only Redis has one);
  *  shards (of a sharded queue, for all of whose shards together these are: how many it has);
@@ -783,6 +784,12 @@ GOFER_API gofer_status gofer_client_queue_unpause(gofer_client *client, const ch
  *  number. Repeating is fine. Errors: GOFER_EINVAL, GOFER_EUNSUPPORTED (the queue is sharded). */
 GOFER_API gofer_status gofer_client_queue_bound(gofer_client *client, const char *queue,
     int64_t max_length);
+/** Let priorities grow in a queue (which is made if it is new), so that what has a low one does not
+ *  wait for ever: for each age_ms that a pending task has waited it counts as one priority higher,
+ *  beyond 100 too. It is kept in the store, and holds from the next taking on for all that waits.
+ *  age_ms: at most ten years; 0: they do not grow. Repeating is fine. Errors: GOFER_EINVAL. */
+GOFER_API gofer_status gofer_client_queue_age(gofer_client *client, const char *queue,
+    int64_t age_ms);
 /** Remove a queue with all its tasks, in bounded steps. Cut off in the middle: on SQLite the
  *  queue is gone since the first step, and housekeeping deletes the rest of its tasks; on Redis
  *  what is left of it is paused, until it is removed again. Errors: GOFER_ENOTFOUND,

@@ -13,6 +13,8 @@
 
 typedef enum gf_act { GF_ACT_RUN, GF_ACT_ARCHIVE, GF_ACT_DELETE, GF_ACT_CANCEL } gf_act;
 
+// Longest wait for which a task may count as one priority higher: ten years.
+#define GF_AGE_MAX_MS (INT64_C(3650) * 86400 * 1000)
 // More than that no queue can have pending.
 #define GF_MAX_LENGTH (INT64_C(1) << 40)
 
@@ -49,6 +51,9 @@ typedef struct gf_act_ops {
     // max_length: at most GF_MAX_LENGTH. From now on a put of one more pending task than this is
     // EFULL; 0: of none is. Again: yes. EUNSUPPORTED: the queue is sharded.
     gofer_status (*queue_bound)(gf_broker *b, const char *queue, int64_t max_length);
+    // age_ms: at most GF_AGE_MAX_MS. From now on a waiting task counts as one priority higher for
+    // each age_ms that it has waited; 0: for none. Again: yes.
+    gofer_status (*queue_age)(gf_broker *b, const char *queue, int64_t age_ms);
     // Refuses (ESTATE) with active tasks, or with any task unless force. In bounded steps inside.
     gofer_status (*queue_delete)(gf_broker *b, const char *queue, bool force);
 } gf_act_ops;

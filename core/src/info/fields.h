@@ -44,6 +44,8 @@ FIELD(queue, paused, BOOL, none, ALWAYS, BOTH, "0.1.0", "Whether workers leave i
 FIELD(queue, paused_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When it was paused.")
 FIELD(queue, max_length, INT, count, MAYBE, BOTH, "0.1.0",
     "How many of its tasks may be pending: one more is refused.")
+FIELD(queue, age_ms, INT, ms, MAYBE, BOTH, "0.1.0",
+    "For each time so long that a task has waited it counts as one priority higher.")
 FIELD(queue, pending, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that may start now.")
 FIELD(queue, scheduled, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that wait for their time.")
 FIELD(queue, active, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that workers have taken.")
@@ -956,6 +958,7 @@ ANSWER("queue ls", "--shards", LIST(queue))
 ANSWER("queue show", "", RECORD(queue))
 ANSWER("queue shard", "", LIST(acted))
 ANSWER("queue bound", "", LIST(acted))
+ANSWER("queue age", "", LIST(acted))
 ANSWER("queue pause", "", LIST(acted))
 ANSWER("queue unpause", "", LIST(acted))
 ANSWER("queue rm", "", LIST(acted))

@@ -284,6 +284,20 @@ gofer_status gofer_client_queue_bound(gofer_client *client, const char *queue, i
         : st;
 }
 
+gofer_status gofer_client_queue_age(gofer_client *client, const char *queue, int64_t age_ms)
+{
+    gofer_status st = gf_client_check(client, "gofer_client_queue_age");
+    if (st == GOFER_OK)
+        st = gf_check_queue(queue);
+    if (st == GOFER_OK && (age_ms < 0 || age_ms > GF_AGE_MAX_MS))
+        return gf_fail(GOFER_EINVAL,
+            "age_ms is %lld: it must be from 1 to %lld (ten years), or 0 (never)",
+            (long long)age_ms, (long long)GF_AGE_MAX_MS);
+    return st == GOFER_OK
+        ? client->broker->ops->act->queue_age(client->broker, queue, age_ms)
+        : st;
+}
+
 gofer_status gofer_client_queue_delete(gofer_client *client, const char *queue, int32_t force)
 {
     gofer_status st = gf_client_check(client, "gofer_client_queue_delete");

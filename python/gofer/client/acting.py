@@ -124,6 +124,11 @@ class Acting(Opened):
     def type_unpause(self, type: str) -> None:
         self._call(lib.gofer_client_type_unpause, c_text(type, "type"))
 
+    def queue_age(self, queue: str, age_ms: int) -> None:
+        """0: priorities do not grow. Errors: InvalidArgument."""
+        age = fit("age_ms", age_ms)
+        self._call(lib.gofer_client_queue_age, text_or_null(queue, "queue"), age)
+
     def queue_delete(self, queue: str, force: bool = False) -> None:
         """Errors: NotFound, WrongState (active tasks; without force: any task)."""
         self._call(lib.gofer_client_queue_delete, text_or_null(queue, "queue"), int(force))

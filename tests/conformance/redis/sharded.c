@@ -385,6 +385,8 @@ static void acts_are_on_the_whole_queue(void)
     CHECK(take_one(b, "q") == NULL);                   // new slots are as the queue is
     CHECK_OK(b->ops->act->queue_pause(b, "q", false));
     CHECK_INT(queue_number(b, "q", "paused"), 0);
+    CHECK_OK(b->ops->act->queue_age(b, "q", 7));
+    CHECK_INT(queue_number(b, "q", "age_ms"), 7);
     CHECK_OK(b->ops->act->tasks_act(b, "q", GF_ACT_ARCHIVE, ids, 4, statuses));
     CHECK_INT(statuses[0] | statuses[1] | statuses[2], GOFER_OK);
     CHECK_INT(statuses[3], GOFER_ENOTFOUND);

@@ -174,6 +174,10 @@ static const char version_11[] =
     "CREATE UNIQUE INDEX fair_seq ON fair(seq);"
     "PRAGMA user_version = 11;";
 
+static const char version_12[] =
+    "ALTER TABLE queue ADD COLUMN max_length INTEGER NOT NULL DEFAULT 0;"
+    "PRAGMA user_version = 12;";
+
 // Of queue 1, and of one that is gone.
 static const char ticks[] =
     "INSERT INTO entry VALUES('e', 'spec=1');"
@@ -262,6 +266,8 @@ static void begin_with(int version)
         run_sql(version_10);
     if (version >= 11)
         run_sql(version_11);
+    if (version >= 12)
+        run_sql(version_12);
 }
 
 static void everything_is_there(gf_broker *b)
@@ -481,6 +487,18 @@ static void a_file_of_version_11_is_brought_up_to_date(void)
     CHECK_OK(b->ops->act->queue_bound(b, "q", 1));
     CHECK_OK(put_message(b, &m, 0));
     CHECK_STATUS(put_message(b, &n, 0), GOFER_EFULL);
+    gf_broker_close(b);
+    store_check_sound();
+}
+
+// Priorities may grow from then on.
+static void a_file_of_version_12_is_brought_up_to_date(void)
+{
+    an_older_file_is_brought_up_to_date(12);
+    gf_broker *b = store_again();
+    CHECK_INT(queue_number(b, "q", "age_ms"), -2);
+    CHECK_OK(b->ops->act->queue_age(b, "q", 1000));
+    CHECK_INT(queue_number(b, "q", "age_ms"), 1000);
     gf_broker_close(b);
     store_check_sound();
 }
@@ -867,6 +885,7 @@ static const check_test tests[] = {
     TEST(a_file_of_version_9_is_brought_up_to_date),
     TEST(a_file_of_version_10_is_brought_up_to_date),
     TEST(a_file_of_version_11_is_brought_up_to_date),
+    TEST(a_file_of_version_12_is_brought_up_to_date),
     TEST(several_may_bring_it_up_to_date_at_once),
     TEST(a_copy_without_a_wal_is_opened),
     TEST(a_sound_store_has_nothing_to_tell),

@@ -1,6 +1,7 @@
 // priority.c - tasks with a priority: in which order they are taken, and that they keep their place
 // whatever is done with them.
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "fixture.h"
@@ -542,6 +543,127 @@ static void each_is_taken_once_in_any_history(void)
     store_check_sound();
 }
 
+// ---- where priorities grow ----------------------------------------------------------------------
+
+static void age(gf_broker *b, int64_t age_ms)
+{
+    CHECK_OK(b->ops->act->queue_age(b, "q", age_ms));
+}
+
+// At a priority more for each millisecond 200 of them are less than what the first has waited.
+static void what_has_waited_long_enough_is_first(void)
+{
+    static const struct { int64_t age_ms; const char *order; } cases[] = {
+        { 1, "plain low high" }, { HOUR_MS, "high plain low" }, { 0, "high plain low" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_broker *b = store_open();
+        age(b, cases[i].age_ms);
+        put_ranked(b, "low", -100);
+        put_ranked(b, "plain", 0);
+        gf_sleep_us(300000);
+        put_ranked(b, "high", 100);
+        drain_expecting(b, "q", cases[i].order);
+        store_close(b);
+        store_check_sound();
+    }
+}
+
+static void it_holds_for_all_that_waits(void)
+{
+    gf_broker *b = store_open();
+    put_ranked(b, "a", -1);
+    put_ranked(b, "b", -1);
+    gf_sleep_us(50000);
+    put_ranked(b, "c", 1);
+    put_ranked(b, "d", 1);
+    age(b, 1);
+    done(b, need_one(b, "q", "a"));
+    age(b, 0);
+    done(b, need_one(b, "q", "c"));
+    age(b, 1);
+    drain_expecting(b, "q", "b d");
+    store_close(b);
+    store_check_sound();
+}
+
+static void how_priorities_grow_is_shown_and_taken_back(void)
+{
+    gf_broker *b = store_open();
+    age(b, GF_AGE_MAX_MS);
+    CHECK_INT(queue_number(b, "q", "age_ms"), GF_AGE_MAX_MS);
+    age(b, 1);
+    CHECK_INT(queue_number(b, "q", "age_ms"), 1);
+    age(b, 0);
+    age(b, 0);
+    CHECK_INT(queue_number(b, "q", "age_ms"), -2);
+    age(b, 1);                             // it goes with the queue
+    CHECK_OK(b->ops->act->queue_delete(b, "q", true));
+    put_ranked(b, "a", 0);
+    CHECK_INT(queue_number(b, "q", "age_ms"), -2);
+    store_close(b);
+}
+
+// Whatever else decides when they are taken, each is taken once; and where nothing else does, in the
+// order of what they have become.
+static void grown_each_is_taken_once(bool limited, bool shared)
+{
+    enum { MANY = 150, AGE_MS = 2 };
+    gf_broker *b = store_open();
+    gf_claim *claims[7];
+    bool seen[MANY] = { false };
+    int64_t last = 0;
+    uint32_t dice = 5;
+    age(b, AGE_MS);
+    if (limited)
+        CHECK_OK(b->ops->limits->put(b,
+            &(gf_limit){ .name = "k", .concurrency = 2, .per_queue = true }));
+    for (int i = 0; i < MANY; i++) {
+        char id[12], room[TENANT_ROOM + LIMIT_ROOM];
+        snprintf(id, sizeof id, "%d", i);
+        gf_message m = message("q", id);
+        dice = dice * 1664525 + 1013904223;
+        set_priority(&m, (int)(dice >> 24) % 5 * 10 - 20, room);
+        if (limited && i % 3 == 0)
+            set_limit_keys(&m, "k", 1, room);
+        if (shared && i % 3 == 1)
+            set_tenant(&m, i % 2 ? "x" : "y", room);
+        CHECK_OK(put_message(b, &m, 0));
+        gf_sleep_us(dice >> 21);
+    }
+    int taken = 0;
+    for (size_t some = 1, n; (n = take(b, "q", some, claims)) > 0; some = some % COUNT(claims) + 1)
+        for (size_t k = 0; k < n; k++) {
+            int id = atoi(claims[k]->message.id);
+            int64_t place = claims[k]->ready_ms - gf_priority_of(&claims[k]->message) * AGE_MS;
+            CHECK(id >= 0 && id < MANY && !seen[id]);
+            seen[id] = true;
+            taken++;
+            if (!limited && !shared)
+                CHECK(place + 1 >= last);          // of a millisecond the fractions are not told
+            last = place;
+            done(b, claims[k]);
+        }
+    CHECK_INT(taken, MANY);
+    store_close(b);
+    store_check_sound();
+}
+
+static void grown_they_are_in_order(void)
+{
+    grown_each_is_taken_once(false, false);
+}
+
+static void grown_limits_and_tenants_lose_nobody(void)
+{
+    gf_broker *b = store_open();
+    bool limited = b->ops->limits != NULL;
+    store_close(b);
+    grown_each_is_taken_once(limited, false);
+    grown_each_is_taken_once(false, true);
+    grown_each_is_taken_once(limited, true);
+}
+
 suite suite_priority(void)
 {
     static const check_test tests[] = {
@@ -568,6 +690,11 @@ suite suite_priority(void)
         TEST(who_waits_for_work_hears_of_it),
         TEST(what_is_left_is_told),
         TEST(each_is_taken_once_in_any_history),
+        TEST(what_has_waited_long_enough_is_first),
+        TEST(it_holds_for_all_that_waits),
+        TEST(how_priorities_grow_is_shown_and_taken_back),
+        TEST(grown_they_are_in_order),
+        TEST(grown_limits_and_tenants_lose_nobody),
     };
     return (suite){ tests, COUNT(tests) };
 }

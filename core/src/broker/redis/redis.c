@@ -291,6 +291,7 @@ static const gf_act_ops act = {
     .task_rewrite = gf_rd_sharded_rewrite,
     .queue_pause = gf_rd_sharded_pause,
     .queue_bound = gf_rd_sharded_bound,
+    .queue_age = gf_rd_sharded_age,
     .queue_delete = gf_rd_flow_queue_delete,
 };
 

@@ -35,6 +35,7 @@
 //                              (scripts/lib/turns.lua)
 //   gofer:limited              which limits count for its tasks (limit/limit.h)
 //   gofer:length               how many of its tasks may be pending (act_queue.c)
+//   gofer:age                  for so many ms waited a task is one priority higher (lib/aged.lua)
 //   gofer:run:<key>, gofer:held:<key>, gofer:rate:<key>, gofer:keys, gofer:paused, gofer:wakes
 //                              what runs, what waits, when it started, all of these keys, which
 //                              are paused, and when each is looked at (scripts/lib/limits.lua)
@@ -453,6 +454,7 @@ gofer_status gf_rd_tasks_move(gf_broker *b, const char *queue, gf_state from, gf
     size_t limit, size_t *done);
 gofer_status gf_rd_queue_pause(gf_broker *b, const char *queue, bool paused);
 gofer_status gf_rd_queue_bound(gf_broker *b, const char *queue, int64_t max_length);
+gofer_status gf_rd_queue_age(gf_broker *b, const char *queue, int64_t age_ms);
 gofer_status gf_rd_queue_delete(gf_broker *b, const char *queue, bool force);
 // audit.c
 gofer_status gf_rd_audit_add(gf_broker *b, const char *record, int64_t keep);

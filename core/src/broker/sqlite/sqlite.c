@@ -377,6 +377,7 @@ static const gf_act_ops act = {
     .task_rewrite = gf_sq_task_rewrite,
     .queue_pause = gf_sq_queue_pause,
     .queue_bound = gf_sq_queue_bound,
+    .queue_age = gf_sq_queue_age,
     .queue_delete = gf_sq_queue_delete,
 };
 

@@ -239,6 +239,7 @@ typedef struct gf_sq_queue {
     gf_link  by_name, by_qid;            // the first is the first member
     int64_t  qid, tail, paused_ms;
     int64_t  max_length;                 // of pending tasks; 0: any number
+    int64_t  age_ms;                     // for each so long waited a priority more; 0: for none
     bool     ranked;                     // it has had a task with a priority
     bool     limited;                    // it has had one with limit keys, or a limit of its own
     bool     fair;                       // tenants' tasks may wait in it
@@ -849,6 +850,26 @@ gofer_status gf_sq_tenants(gf_broker *b, const char *queue, const char *after, s
     gofer_info **out);
 gofer_status gf_sq_tenant(gf_broker *b, const char *queue, const char *name, gofer_info **out);
 
+// ---- where priorities grow (task/aged.c) --------------------------------------------------------
+
+typedef enum gf_sq_aged_kind { GF_SQ_AGED_LANE, GF_SQ_AGED_PLAIN, GF_SQ_AGED_FAIR } gf_sq_aged_kind;
+typedef struct gf_sq_aged_head {
+    int64_t         place;               // the lowest is next
+    int32_t         lane;
+    gf_sq_aged_kind kind;                // FAIR: of the lane's tenants one is to be drawn first
+    gf_sq_span      span;
+} gf_sq_aged_head;
+typedef struct gf_sq_aged {
+    gf_sq_queue    *queue;
+    size_t          count;
+    gf_sq_aged_head heads[GF_SQ_LANES + 1];    // of each lane, and of the plain line
+} gf_sq_aged;
+void gf_sq_aged_begin(gf_sq_txn *t, gf_sq_queue *q, gf_sq_aged *a);
+// Where the next ones are, and how many of them, up to `most`. NULL: there are none.
+gf_sq_aged_head *gf_sq_aged_next(gf_sq_txn *t, gf_sq_aged *a, size_t most, size_t *count);
+// After some of these have gone.
+void gf_sq_aged_again(gf_sq_txn *t, gf_sq_aged *a, gf_sq_aged_head *head);
+
 // ---- groups (group.c, set.c) --------------------------------------------------------------------
 
 void gf_sq_member_add(gf_sq_txn *t, int64_t qid, const char *group, int64_t seq, int64_t at_ms);
@@ -922,6 +943,7 @@ gofer_status gf_sq_tasks_move(gf_broker *b, const char *queue, gf_state from, gf
 // act_queue.c
 gofer_status gf_sq_queue_pause(gf_broker *b, const char *queue, bool paused);
 gofer_status gf_sq_queue_bound(gf_broker *b, const char *queue, int64_t max_length);
+gofer_status gf_sq_queue_age(gf_broker *b, const char *queue, int64_t age_ms);
 gofer_status gf_sq_queue_delete(gf_broker *b, const char *queue, bool force);
 // Moves a row, with its id, its queue's counts, its lock and who waits for it. to: GF_PENDING,
 // GF_ARCHIVED or GF_STATE_COUNT (deleted, with all it has). end: what those are told who

@@ -1,4 +1,4 @@
-// act_queue.c - acting on queues: pause, resume, bound, delete.
+// act_queue.c - acting on queues: pause, resume, bound, age, delete.
 #include <stdio.h>
 #include <string.h>
 
@@ -57,10 +57,10 @@ gofer_status gf_rd_queue_pause(gf_broker *b, const char *queue, bool paused)
     return st;
 }
 
-// ---- length -----------------------------------------------------------------------------------
+// ---- numbers of a queue ------------------------------------------------------------------------
 
-// A plain number, which the scripts that put tasks ask for.
-gofer_status gf_rd_queue_bound(gf_broker *b, const char *queue, int64_t max_length)
+// A plain number, which scripts ask for; 0: none.
+static gofer_status set_number(gf_broker *b, const char *queue, const char *name, int64_t value)
 {
     gf_rd_store *s = (gf_rd_store *)b;
     gf_rd_key key;
@@ -70,15 +70,25 @@ gofer_status gf_rd_queue_bound(gf_broker *b, const char *queue, int64_t max_leng
         return st;
     add_to_queues(&cmds[0], "SADD", queue);
     cmds[1] = (gf_rd_cmd){ .slot = gf_rd_queue_slot(queue), .repeatable = true };
-    gf_rd_key_of(&key, queue, "gofer:length");
-    gf_rd_add(&cmds[1].args, max_length ? "SET" : "DEL");
+    gf_rd_key_of(&key, queue, name);
+    gf_rd_add(&cmds[1].args, value ? "SET" : "DEL");
     gf_rd_add(&cmds[1].args, key.text);
-    if (max_length)
-        gf_rd_add_int(&cmds[1].args, max_length);
+    if (value)
+        gf_rd_add_int(&cmds[1].args, value);
     st = gf_rd_run(s->net, cmds, 2, gf_rd_timeout(s));
     gf_rd_cmd_clear(&cmds[0]);
     gf_rd_cmd_clear(&cmds[1]);
     return st;
+}
+
+gofer_status gf_rd_queue_bound(gf_broker *b, const char *queue, int64_t max_length)
+{
+    return set_number(b, queue, "gofer:length", max_length);
+}
+
+gofer_status gf_rd_queue_age(gf_broker *b, const char *queue, int64_t age_ms)
+{
+    return set_number(b, queue, "gofer:age", age_ms);
 }
 
 // ---- delete: the keys that are known ------------------------------------------------------------

@@ -92,6 +92,7 @@ enum {
     Q_EXISTS,
     Q_RUNS,
     Q_MAX_LENGTH,
+    Q_AGE,
     Q_COUNT
 };
 
@@ -167,6 +168,8 @@ static gofer_info *show_queue(const redisReply *r, const char *queue)
         bad |= gf_info_set_int(info, "paused_at_ms", paused_s * 1000);
     if (number_at(r, Q_MAX_LENGTH) > 0)
         bad |= gf_info_set_int(info, "max_length", number_at(r, Q_MAX_LENGTH));
+    if (number_at(r, Q_AGE) > 0)
+        bad |= gf_info_set_int(info, "age_ms", number_at(r, Q_AGE));
     bad |= gf_info_set_int(info, "pending", number_at(r, Q_PENDING)) |
         gf_info_set_int(info, "scheduled", number_at(r, Q_SCHEDULED)) |
         gf_info_set_int(info, "active", number_at(r, Q_ACTIVE)) |

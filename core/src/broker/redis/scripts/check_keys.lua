@@ -81,6 +81,7 @@ local ours = { ['gofer:waits'] = 'zset', ['gofer:serving'] = 'zset', ['gofer:end
   ['gofer:cron:'] = 'hash', ['gofer:set:'] = 'string', ['gofer:key:'] = 'string',
   ['gofer:stats:'] = 'hash', ['gofer:trimmed'] = 'string', ['gofer:removing'] = 'string',
   ['gofer:line'] = 'zset', ['gofer:limited'] = 'string', ['gofer:length'] = 'string',
+  ['gofer:age'] = 'string',
   ['gofer:limits'] = 'hash', ['gofer:limits:'] = 'hash', ['gofer:run:'] = 'zset',
   ['gofer:held:'] = 'zset', ['gofer:rate:'] = 'hash', ['gofer:keys'] = 'zset',
   ['gofer:paused'] = 'zset', ['gofer:wakes'] = 'zset', ['gofer:turns'] = 'hash',

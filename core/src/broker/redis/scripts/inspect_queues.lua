@@ -8,19 +8,19 @@
 --@use counts
 local all, names, now = {}, {}, redis.call('TIME')[1]
 local kinds = { 'paused', 'processed', 'failed', 'processed:' .. ARGV[1], 'failed:' .. ARGV[1],
-  'gofer:trimmed', 'gofer:length' }
+  'gofer:trimmed', 'gofer:length', 'gofer:age' }
 for i = 1, #KEYS do
   local prefix = prefix_of(KEYS[i])
-  for k = 1, 7 do names[7 * (i - 1) + k] = prefix .. kinds[k] end
+  for k = 1, 8 do names[8 * (i - 1) + k] = prefix .. kinds[k] end
 end
 local texts = redis.call('MGET', unpack(names))
 for i = 1, #KEYS do
   local prefix = prefix_of(KEYS[i])
   local out, waiting, groups, has_line = counts(prefix, i == 1)
   if out then
-    for k = 1, 6 do out[6 + k] = texts[7 * (i - 1) + k] end
+    for k = 1, 6 do out[6 + k] = texts[8 * (i - 1) + k] end
     out[13], out[14], out[15], out[16], out[17], out[18] = waiting, groups, false, now, -1, false
-    out[19] = texts[7 * i]
+    out[19], out[20] = texts[8 * i - 1], texts[8 * i]
     local oldest = out[1] > 0 and ask('LINDEX', KEYS[i], -1)
     oldest = oldest and prefix .. 't:' .. oldest
     if oldest then out[15] = ask('HGET', oldest, 'pending_since') end

@@ -172,22 +172,39 @@ gofer_status gf_rd_sharded_move(gf_broker *b, const char *queue, gf_state from, 
     return st;
 }
 
-// All are tried: as much of the queue as can be paused is.
-gofer_status gf_rd_sharded_pause(gf_broker *b, const char *queue, bool paused)
+// All are tried: as much of the queue as can be had is as it shall be.
+static gofer_status set_all(gf_broker *b, const char *queue,
+    gofer_status (*set)(gf_broker *b, const char *queue, int64_t value), int64_t value,
+    const char *what)
 {
     gf_rd_shards *all;
     gf_rd_sharded *q;
     gofer_status st = begin(b, queue, &all, &q);
     if (!q)
-        return st == GOFER_OK ? gf_rd_queue_pause(b, queue, paused) : st;
+        return st == GOFER_OK ? set(b, queue, value) : st;
     for (size_t i = 0; i < q->total; i++) {
-        gofer_status one = gf_rd_queue_pause(b, q->slots[i], paused);
+        gofer_status one = set(b, q->slots[i], value);
         if (one != GOFER_OK)
             st = gf_fail_add(one, "of the slots of '%.200s' not all could be %s; '%.200s'", queue,
-                paused ? "paused" : "resumed", q->slots[i]);
+                what, q->slots[i]);
     }
     gf_rd_shards_drop(all);
     return st;
+}
+
+static gofer_status set_paused(gf_broker *b, const char *queue, int64_t paused)
+{
+    return gf_rd_queue_pause(b, queue, paused != 0);
+}
+
+gofer_status gf_rd_sharded_pause(gf_broker *b, const char *queue, bool paused)
+{
+    return set_all(b, queue, set_paused, paused, paused ? "paused" : "resumed");
+}
+
+gofer_status gf_rd_sharded_age(gf_broker *b, const char *queue, int64_t age_ms)
+{
+    return set_all(b, queue, gf_rd_queue_age, age_ms, "told how priorities grow");
 }
 
 // The shards have no common length that a put could know.

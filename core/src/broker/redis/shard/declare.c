@@ -165,8 +165,8 @@ static gofer_status add_slots(gf_rd_store *s, const char *queue, size_t count, p
     return st;
 }
 
-// New slots of a queue that is paused are paused before anything is put there.
-static gofer_status pause_alike(gf_rd_store *s, const char *queue, const plan *p, size_t from)
+// New slots are paused, and age, as the queue is, before anything is put there.
+static gofer_status be_alike(gf_rd_store *s, const char *queue, const plan *p, size_t from)
 {
     gofer_info *list;
     char slot[GF_NAME_MAX + 16];
@@ -174,10 +174,13 @@ static gofer_status pause_alike(gf_rd_store *s, const char *queue, const plan *p
     if (st != GOFER_OK)
         return st;
     bool paused = gofer_info_int(gofer_info_at(list, 0), "paused", 0) != 0;
+    int64_t age_ms = gofer_info_int(gofer_info_at(list, 0), "age_ms", 0);
     gofer_info_free(list);
-    for (size_t i = from; i < p->total && st == GOFER_OK && paused; i++) {
+    for (size_t i = from; i < p->total && st == GOFER_OK && (paused || age_ms); i++) {
         name_of(queue, p->numbers[i], slot);
-        st = gf_rd_queue_pause(&s->base, slot, true);
+        st = paused ? gf_rd_queue_pause(&s->base, slot, true) : GOFER_OK;
+        if (st == GOFER_OK && age_ms)
+            st = gf_rd_queue_age(&s->base, slot, age_ms);
     }
     return st;
 }
@@ -250,7 +253,7 @@ static gofer_status declare_once(gf_rd_store *s, const char *queue, size_t count
     if (st == GOFER_OK && count > p.total)
         st = add_slots(s, queue, count, &p);
     if (st == GOFER_OK && p.total > old)
-        st = pause_alike(s, queue, &p, old);
+        st = be_alike(s, queue, &p, old);
     if (st == GOFER_OK && count != p.count)
         p.changed_ms = gf_broker_now_ms(&s->base);
     bool changes = st == GOFER_OK && (count != p.count || p.total != old);

@@ -201,16 +201,18 @@ static gofer_info *add_up(const gofer_info *list, const size_t *which, size_t co
         "failed_total", "archive_deleted", "archive_limit" };
     static const char *const longest[] = { "latency_ms", "longest_running_ms" };
     gofer_info *info = gf_info_record();
-    int64_t paused = 0, paused_ms = 0;
+    int64_t paused = 0, paused_ms = 0, age_ms = 0;
     for (size_t i = 0; i < count; i++) {
         const gofer_info *slot = gofer_info_at(list, which[i]);
         int64_t at_ms = gofer_info_int(slot, "paused_at_ms", 0);
+        age_ms = gf_max(age_ms, gofer_info_int(slot, "age_ms", 0));
         paused |= gofer_info_int(slot, "paused", 0);
         paused_ms = at_ms && (!paused_ms || at_ms < paused_ms) ? at_ms : paused_ms;
     }
     int bad = !info || gf_info_set_text(info, "queue", q->name) != 0 ||
         gf_info_set_bool(info, "paused", paused != 0) != 0 ||
-        (paused_ms && gf_info_set_int(info, "paused_at_ms", paused_ms) != 0);
+        (paused_ms && gf_info_set_int(info, "paused_at_ms", paused_ms) != 0) ||
+        (age_ms && gf_info_set_int(info, "age_ms", age_ms) != 0);
     for (size_t f = 0; f < COUNT_OF(sums) && !bad; f++) {
         int64_t sum = 0;
         for (size_t i = 0; i < count; i++)

@@ -138,6 +138,7 @@ gofer_status gf_rd_sharded_rewrite(gf_broker *b, const char *queue, const char *
     const gf_rewrite *r);
 gofer_status gf_rd_sharded_pause(gf_broker *b, const char *queue, bool paused);
 gofer_status gf_rd_sharded_bound(gf_broker *b, const char *queue, int64_t max_length);
+gofer_status gf_rd_sharded_age(gf_broker *b, const char *queue, int64_t age_ms);
 gofer_status gf_rd_sharded_delete(gf_broker *b, const char *queue, bool force);
 gofer_status gf_rd_sharded_export(gf_broker *b, const char *queue, const char *const *ids,
     size_t count, gf_item *items);

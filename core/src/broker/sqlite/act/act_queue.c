@@ -1,4 +1,4 @@
-// act_queue.c - acting on queues: pause, bound, remove.
+// act_queue.c - acting on queues: pause, bound, age, remove.
 //
 // Removing is one step that renames the queue out of sight, and many that delete its tasks, a
 // bounded number in each transaction; housekeeping finishes what a client that died has begun. All
@@ -40,29 +40,39 @@ gofer_status gf_sq_queue_pause(gf_broker *b, const char *queue, bool paused)
     return gf_sq_write((gf_sq_store *)b, &op);
 }
 
-// ---- length -----------------------------------------------------------------------------------
+// ---- numbers of a queue -----------------------------------------------------------------------
 
-typedef struct bounding {
+typedef struct setting {
     const char *queue;
-    int64_t     max_length;
-} bounding;
+    gf_sql      sql;
+    int64_t     value;
+} setting;
 
-static gofer_status bound_queue(gf_sq_txn *t, void *arg)
+static gofer_status set_number(gf_sq_txn *t, void *arg)
 {
-    bounding *l = arg;
-    gf_sq_queue *q = gf_sq_queue_made(t, l->queue);
+    setting *it = arg;
+    gf_sq_queue *q = gf_sq_queue_made(t, it->queue);
     if (!q)
         return GOFER_OK;                 // SQL has failed: the status will not be seen
-    GF_SQ_RUN(t->conn, GF_SQL_QUEUE_LENGTH, q->qid, l->max_length);
-    q->max_length = l->max_length;
+    GF_SQ_RUN(t->conn, it->sql, q->qid, it->value);
+    *(it->sql == GF_SQL_QUEUE_AGE ? &q->age_ms : &q->max_length) = it->value;
     return GOFER_OK;
+}
+
+static gofer_status set(gf_broker *b, setting it)
+{
+    gf_sq_op op = { .run = set_number, .arg = &it, .flags = GF_SQ_DURABLE, .tasks = 1 };
+    return gf_sq_write((gf_sq_store *)b, &op);
 }
 
 gofer_status gf_sq_queue_bound(gf_broker *b, const char *queue, int64_t max_length)
 {
-    bounding l = { queue, max_length };
-    gf_sq_op op = { .run = bound_queue, .arg = &l, .flags = GF_SQ_DURABLE, .tasks = 1 };
-    return gf_sq_write((gf_sq_store *)b, &op);
+    return set(b, (setting){ queue, GF_SQL_QUEUE_LENGTH, max_length });
+}
+
+gofer_status gf_sq_queue_age(gf_broker *b, const char *queue, int64_t age_ms)
+{
+    return set(b, (setting){ queue, GF_SQL_QUEUE_AGE, age_ms });
 }
 
 // ---- remove -----------------------------------------------------------------------------------

@@ -55,6 +55,7 @@ static gf_sq_queue *read_queue(gf_sq_txn *t, sqlite3_stmt *s)
         q->limited = sqlite3_column_int(s, GF_SQ_QUEUE_LIMITED) != 0;
         q->fair = sqlite3_column_int(s, GF_SQ_QUEUE_FAIR) != 0;
         q->max_length = gf_sq_number(s, GF_SQ_QUEUE_LENGTH);
+        q->age_ms = gf_sq_number(s, GF_SQ_QUEUE_AGE);
         for (int i = 0; i < GF_STATE_COUNT; i++)
             q->count[i] = gf_sq_number(s, GF_SQ_QUEUE_COUNTS + i);
         const char *name = gf_sq_name(s, GF_SQ_QUEUE_COUNTS + GF_STATE_COUNT);

@@ -5,7 +5,7 @@
 #include "broker/sqlite/store.h"
 #include "util/error.h"
 
-enum { APPLICATION_ID = 0x676F6672, SCHEMA_VERSION = 12 };
+enum { APPLICATION_ID = 0x676F6672, SCHEMA_VERSION = 13 };
 
 #define BODY \
     "bid INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL, enqueued_ms INTEGER NOT NULL, " \
@@ -210,10 +210,14 @@ static const char version_11[] =
 static const char version_12[] =
     "ALTER TABLE queue ADD COLUMN max_length INTEGER NOT NULL DEFAULT 0;";
 
+// Queues in which priorities grow.
+static const char version_13[] =
+    "ALTER TABLE queue ADD COLUMN age_ms INTEGER NOT NULL DEFAULT 0;";
+
 // steps[n] turns version n into n + 1. The first makes everything.
 static const char *const steps[SCHEMA_VERSION] = {
     version_1, version_2, version_3, version_4, version_5, version_6, version_7,
-    version_8, version_9, version_10, version_11, version_12,
+    version_8, version_9, version_10, version_11, version_12, version_13,
 };
 
 gofer_status gf_sq_schema_check(gf_sq_conn *c, const char *path, bool *is_new)

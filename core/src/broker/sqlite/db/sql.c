@@ -12,8 +12,8 @@
 // The states as broker.h numbers them: 2 scheduled, 3 retry, 4 completed, 5 archived, 6
 // aggregating. They are literals here so that the partial indexes of `later` match.
 #define QUEUE_COLUMNS \
-    "qid, tail, paused_ms, ranked, limited, fair, max_length, pending, active, scheduled, retry, " \
-    "completed, archived, aggregating, name"
+    "qid, tail, paused_ms, ranked, limited, fair, max_length, age_ms, pending, active, scheduled, " \
+    "retry, completed, archived, aggregating, name"
 
 #define WORKER_COLUMNS \
     "wid, lease_until, id, host, pid, started_ms, state, concurrency, running, queues, " \
@@ -123,6 +123,7 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
         "?10") ", " PLUS("aggregating", "?11") " WHERE qid = ?1",
     [GF_SQL_QUEUE_PAUSE] = "UPDATE queue SET paused_ms = ?2 WHERE qid = ?1",
     [GF_SQL_QUEUE_LENGTH] = "UPDATE queue SET max_length = ?2 WHERE qid = ?1",
+    [GF_SQL_QUEUE_AGE] = "UPDATE queue SET age_ms = ?2 WHERE qid = ?1",
     [GF_SQL_QUEUE_RANKED] = "UPDATE queue SET ranked = 1 WHERE qid = ?1",
     [GF_SQL_QUEUE_LIMITED] = "UPDATE queue SET limited = 1 WHERE qid = ?1",
     [GF_SQL_QUEUE_FAIR] = "UPDATE queue SET ranked = 1, fair = ?2 WHERE qid = ?1",
@@ -143,7 +144,7 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
                           // Nearly those that were taken first; no more are looked at.
                           "CASE WHEN q.active THEN (SELECT min(a.started_ms) FROM (SELECT "
                           "started_ms FROM active WHERE seq >= q.qid << 40 AND seq < (q.qid + 1) "
-                          "<< 40 ORDER BY seq LIMIT 1000) a) END, q.max_length "
+                          "<< 40 ORDER BY seq LIMIT 1000) a) END, q.max_length, q.age_ms "
                           "FROM queue q LEFT JOIN day d ON d.qid = q.qid AND d.day = ?1 "
                           "WHERE q.name >= ?2 AND q.name > ?3 AND " QID_FITS(
                               "q") " AND NOT (" DOOMED ") ORDER BY q.name",
@@ -809,6 +810,8 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_FAIR_HEADS] = "SELECT tag, seq FROM fair WHERE qid = ?1 AND lane = ?2 "
                           "ORDER BY tag, seq LIMIT ?3",
     [GF_SQL_FAIR_LAST] = "SELECT max(seq) FROM ready WHERE seq BETWEEN ?1 AND ?2",
+    [GF_SQL_READY_SINCE] =
+        "SELECT seq, since_ms FROM ready WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq LIMIT ?3",
     [GF_SQL_READY_SOME] =
         "SELECT count(*) FROM (SELECT 1 FROM ready WHERE seq BETWEEN ?1 AND ?2 LIMIT ?3)",
 };

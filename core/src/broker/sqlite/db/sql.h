@@ -55,7 +55,8 @@ enum {
     GF_SQ_QUEUE_LIMITED = 4,
     GF_SQ_QUEUE_FAIR = 5,
     GF_SQ_QUEUE_LENGTH = 6,
-    GF_SQ_QUEUE_COUNTS = 7
+    GF_SQ_QUEUE_AGE = 7,
+    GF_SQ_QUEUE_COUNTS = 8
 };
 
 typedef enum gf_sql {
@@ -70,6 +71,7 @@ typedef enum gf_sql {
     GF_SQL_QUEUE_SAVE,
     GF_SQL_QUEUE_PAUSE,
     GF_SQL_QUEUE_LENGTH,
+    GF_SQL_QUEUE_AGE,
     GF_SQL_QUEUE_RANKED,
     GF_SQL_QUEUE_LIMITED,
     GF_SQL_QUEUE_FAIR,
@@ -411,6 +413,7 @@ typedef enum gf_sql {
     GF_SQL_FAIR_LANE,
     GF_SQL_FAIR_HEADS,
     GF_SQL_FAIR_LAST,
+    GF_SQL_READY_SINCE,
     GF_SQL_READY_SOME,
 
     GF_SQL_COUNT

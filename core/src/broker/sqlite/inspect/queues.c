@@ -23,8 +23,8 @@ static gofer_info *show_queue(sqlite3_stmt *s, int64_t now_ms)
     gofer_info *info = gf_info_record();
     if (!info)
         return NULL;
-    int64_t n[17];
-    for (int i = 1; i < 17; i++)
+    int64_t n[18];
+    for (int i = 1; i < 18; i++)
         n[i] = gf_sq_number(s, i);
     int64_t paused_ms = n[1], pending = n[2], active = n[3], scheduled = n[4], retry = n[5];
     int64_t latency_ms =
@@ -38,6 +38,8 @@ static gofer_info *show_queue(sqlite3_stmt *s, int64_t now_ms)
         bad |= gf_info_set_int(info, "paused_at_ms", paused_ms);
     if (n[16] > 0)
         bad |= gf_info_set_int(info, "max_length", n[16]);
+    if (n[17] > 0)
+        bad |= gf_info_set_int(info, "age_ms", n[17]);
     bad |= gf_info_set_int(info, "pending", pending) |
         gf_info_set_int(info, "scheduled", scheduled) | gf_info_set_int(info, "active", active) |
         gf_info_set_int(info, "retry", retry) | gf_info_set_int(info, "completed", n[6]) |

@@ -302,6 +302,35 @@ static void take_fair(gf_sq_txn *t, taking *x, const head *h)
     }
 }
 
+// ---- where priorities grow (task/aged.c) --------------------------------------------------------
+
+// The next tenant's of a lane.
+static bool take_drawn(gf_sq_txn *t, taking *x, const head *h, const gf_sq_aged_head *its)
+{
+    gf_sq_fair_line line;
+    gf_sq_fair_begin(t, h->queue, its->lane, &line);
+    bool goes_on = gf_sq_fair_next(t, h->queue, &line, 0, 1).drawn > 0 &&
+        take_some(t, x, h, its->span, 1);
+    gf_sq_fair_save(t, h->queue, &line);
+    return goes_on;
+}
+
+static void take_aged(gf_sq_txn *t, taking *x, const head *h)
+{
+    gf_sq_aged line;
+    gf_sq_aged_head *its;
+    size_t count;
+    bool goes_on = true;
+    gf_sq_aged_begin(t, h->queue, &line);
+    while (goes_on && wanted(x, h) > 0 && t->conn->rc == SQLITE_OK &&
+        (its = gf_sq_aged_next(t, &line, wanted(x, h), &count)) != NULL) {
+        goes_on = its->kind == GF_SQ_AGED_FAIR ? take_drawn(t, x, h, its)
+                                               : take_some(t, x, h, its->span, count);
+        gf_sq_aged_again(t, &line, its);
+    }
+    gf_sq_fair_look(t, h->queue);
+}
+
 // ---- a queue ------------------------------------------------------------------------------------
 
 // Up to `max` from the head of one queue.
@@ -320,6 +349,10 @@ static void take_from(gf_sq_txn *t, taking *x, const char *queue, size_t max)
         return;
     }
     head h = { q, own, max };
+    if (q->ranked && q->age_ms > 0) {
+        take_aged(t, x, &h);
+        return;
+    }
     if (q->fair) {
         take_fair(t, x, &h);
         return;

@@ -3,7 +3,7 @@
 -- plain tasks, 100 behind them; what stands in the one behind those waits for a limit key
 -- (lib/admit.lua), and is none of them. In that of priority 0 stand tenants' tasks
 -- (lib/enline.lua): with the plain ones they take turns, by the tag that the next of these has.
---@use rejoin stage
+--@use rejoin stage aged
 -- The plain ones that are in pending behind the first `before`, and tenants' tasks, in turn.
 local function merge(tasks, fair, before, room, heads)
   local known = redis.call('HMGET', fair, '100', 'plain')
@@ -72,7 +72,13 @@ local function draw(tasks, limit, time)
     end
   end
   local fair, from = string.sub(tasks, 1, -3) .. 'gofer:fair', '1759218604441600'
-  local heads = {}
+  local heads, age = {}, redis.pcall('GET', string.sub(tasks, 1, -3) .. 'gofer:age')
+  age = type(age) == 'string' and tonumber(age)
+  if age and age > 0 then
+    aged(tasks, limit, age, heads)
+    pass_time(fair, heads)
+    return
+  end
   local before = stage(tasks, '-inf', '(1759218604441600', limit, 'head', heads)
   local shared = redis.call('ZCOUNT', line, from, '(1776810790486016') > 0
   if shared and before < limit then

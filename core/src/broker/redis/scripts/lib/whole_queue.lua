@@ -2,4 +2,4 @@
 --@keys pending active scheduled retry completed archived lease
 --@keys groups aggregation_sets paused processed failed removing=gofer:removing line=gofer:line
 --@keys limited=gofer:limited wakes=gofer:wakes turns=gofer:turns
---@keys length=gofer:length steps=gofer:steps
+--@keys length=gofer:length age=gofer:age steps=gofer:steps
