@@ -47,8 +47,8 @@ int main(int argc, char **argv)
         suite_life(), suite_keep(), suite_suspects(), suite_act(), suite_cancel(), suite_items(),
         suite_unique(), suite_group(), suite_wait(), suite_extra(),
         suite_named(), suite_control(), suite_events(), suite_stats(), suite_tick(),
-        suite_audit(), suite_queues(), suite_priority(), suite_limit(), suite_ordered(),
-        suite_flow(), suite_guards(), suite_types(),
+        suite_audit(), suite_queues(), suite_priority(), suite_limit(), suite_grant(),
+        suite_ordered(), suite_flow(), suite_guards(), suite_types(),
         suite_debounce(), suite_tenant(),
     };
     size_t part_count = 0;

@@ -915,8 +915,9 @@ GOFER_API void gofer_limit_options_init(gofer_limit_options *opts);
  *  counted by the leases of workers, so a worker that dies gives back what its tasks held when its
  *  leases end. A rate counts starts, those of retries too. Of the tasks that wait for a key the one
  *  of the highest priority that has waited longest is next.
- *  Errors: GOFER_EINVAL (also: the name of queues with a '*'), GOFER_EUNSUPPORTED (scope STORE on a
- *  Redis Cluster, but of a queue's own limit; the store has no limits). */
+ *  On a Redis Cluster workers share out what all queues may, so there it needs one that runs.
+ *  Errors: GOFER_EINVAL (also: the name of queues with a '*'), GOFER_EUNSUPPORTED (a sharded queue;
+ *  the store has no limits). */
 GOFER_API gofer_status gofer_client_limit_put(gofer_client *client, const char *name,
     const gofer_limit_options *opts);
 /** Take a limit away; who waits for it may run. Errors: GOFER_ENOTFOUND. */

@@ -88,8 +88,7 @@ typedef struct gf_limits_ops {
     // behind their last: of limits that one's name, of keys "KEY\nQUEUE" (no queue: empty).
 
     // From now on these numbers hold. Who waits for a key that has room now is brought back, at
-    // most a second later. EUNSUPPORTED: a count over all queues where these are on several
-    // servers. Again: yes.
+    // most a second later. EUNSUPPORTED: of a queue that counts for none. Again: yes.
     gofer_status (*put)(gf_broker *b, const gf_limit *limit);
     // ENOTFOUND. Again: ENOTFOUND.
     gofer_status (*drop)(gf_broker *b, const char *name);
@@ -106,6 +105,13 @@ typedef struct gf_limits_ops {
     // earlier time than what is said already changes nothing. Also called by: a slot, for a
     // handler. Again: yes.
     gofer_status (*pause)(gf_broker *b, const char *key, int64_t until_ms);
+    // Where no step of the store sees all queues (a Redis Cluster) what a limit over all of them
+    // allows is shared out among these; *wait_ms: when to share anew (INT64_MAX: never). Called by:
+    // housekeeping. Waits. Again: yes.
+    gofer_status (*share)(gf_broker *b, int64_t *wait_ms);
+    // Exchanges of this broker met a key that had no room for its queue and may have some for it:
+    // there is something to share. Does not wait.
+    bool (*rung)(gf_broker *b);
 } gf_limits_ops;
 
 #endif

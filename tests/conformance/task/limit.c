@@ -21,14 +21,13 @@ static gf_broker *limits_open(void)
     return NULL;
 }
 
-// Where queues are on several servers, each has a count of its own.
+// Where queues are on several servers no step sees them all, and what is over all is shared out
+// among them now and then (grant.c): here each has a count of its own.
 static bool counts_by_queue(gf_broker *b)
 {
-    gf_limit l = { .name = "probe", .concurrency = 1 };
-    gofer_status st = b->ops->limits->put(b, &l);
-    if (st == GOFER_OK)
-        CHECK_OK(b->ops->limits->drop(b, "probe"));
-    return st == GOFER_EUNSUPPORTED;
+    int64_t wait_ms;
+    CHECK_OK(b->ops->limits->share(b, &wait_ms));
+    return wait_ms <= GF_LIMIT_LOOK_MS;
 }
 
 static void limit(gf_broker *b, gf_limit l)

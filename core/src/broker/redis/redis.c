@@ -6,6 +6,7 @@
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/id.h"
 
 gofer_status gf_rd_check(const gf_rd_store *s)
 {
@@ -28,6 +29,7 @@ static gofer_status start(gf_rd_store *s, const gf_url *url)
         gf_rd_options_clear(&options);
         return gf_fail_nomem("a URL");
     }
+    gf_rd_token_text(gf_random64(), s->sharer);
     st = gf_rd_net_open(&s->net, &options, s->base.config.log, gf_rd_timeout(s));
     if (st == GOFER_OK)
         st = gf_rd_queues_open(s);
@@ -323,6 +325,8 @@ static const gf_limits_ops limits = {
     .keys = gf_rd_limit_keys,
     .key = gf_rd_limit_key,
     .pause = gf_rd_limit_pause,
+    .share = gf_rd_limit_share,
+    .rung = gf_rd_limit_rung,
 };
 
 static const gf_guards_ops guards = {

@@ -39,6 +39,8 @@
 //   gofer:run:<key>, gofer:held:<key>, gofer:rate:<key>, gofer:keys, gofer:paused, gofer:wakes
 //                              what runs, what waits, when it started, all of these keys, which
 //                              are paused, and when each is looked at (scripts/lib/limits.lua)
+//   gofer:grants               what the queue may of limits that all queues of a Cluster count for
+//                              (limit/grants.c)
 //   gofer:cron:<entry>         the latest tick of a cron entry (tick.c)
 //   gofer:set:<id>             an aggregation set that has become a task, for a while (aggregate.c)
 //   gofer:stats:<hour>         stats (stats.c)
@@ -166,6 +168,10 @@ typedef struct gf_rd_store {
     _Atomic int     ailing_count;
     _Atomic int64_t shards_tidied_ms;          // monotonic; 0: never
 
+    // limit/grants.c
+    char            sharer[17];                // who this is among those that share out limits
+    _Atomic int     limits_rung;               // a take lacked a grant, and nobody has shared out
+    _Atomic int64_t share_until_ms;            // monotonic: until then it is urgent
     _Atomic int     flow_rung;                 // steps were ended here, and no relay has looked
 
     // events.c
@@ -482,6 +488,8 @@ gofer_status gf_rd_types(gf_broker *b, gofer_info **out);
 gofer_status gf_rd_shut_types(gf_rd_store *s, bool anew, char **out);
 gofer_status gf_rd_guards_open(gf_rd_store *s);
 void         gf_rd_guards_close(gf_rd_store *s);
+gofer_status gf_rd_limit_share(gf_broker *b, int64_t *wait_ms);
+bool         gf_rd_limit_rung(gf_broker *b);
 
 // items.c
 gofer_status gf_rd_export(gf_broker *b, const char *queue, const char *const *ids, size_t count,

@@ -404,6 +404,8 @@ static const gf_limits_ops limits = {
     .keys = gf_sq_limit_keys,
     .key = gf_sq_limit_key,
     .pause = gf_sq_limit_pause,
+    .share = gf_sq_limit_share,
+    .rung = gf_sq_limit_rung,
 };
 
 static const gf_guards_ops guards = {

@@ -1048,6 +1048,8 @@ gofer_status gf_sq_limit_key(gf_broker *b, const char *key, gofer_info **out);
 gofer_status gf_sq_limit_pause(gf_broker *b, const char *key, int64_t until_ms);
 gofer_status gf_sq_type_pause(gf_broker *b, const char *type, bool paused);
 gofer_status gf_sq_types(gf_broker *b, gofer_info **out);
+gofer_status gf_sq_limit_share(gf_broker *b, int64_t *wait_ms);
+bool         gf_sq_limit_rung(gf_broker *b);
 // audit.c
 gofer_status gf_sq_audit_page(gf_broker *b, int64_t before, size_t limit, gf_names *lines);
 // check.c

@@ -157,6 +157,8 @@ static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
         return st;
     if (count && w->ops->flows && w->ops->flows->rung(w->broker))
         gf_housekeeping_ask_flows(w);
+    if (want && w->ops->limits && w->ops->limits->rung(w->broker))
+        gf_housekeeping_ask_limits(w);
     // New tasks first: the slots start on them while the rest is put away.
     bool all_asked = take.no_suspects && !take.suspect,
          all = all_asked && take.count < want && !take.left;

@@ -125,6 +125,19 @@ gofer_status gf_duty_flows(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
     return st;
 }
 
+// Limits are shared out among queues that cannot see each other.
+gofer_status gf_duty_limits(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
+{
+    int64_t wait_ms = 0;
+    *next_ms = GF_NEVER;
+    if (!w->ops->limits)
+        return GOFER_OK;
+    gofer_status st = w->ops->limits->share(w->broker, &wait_ms);
+    bool never = st == GOFER_OK && wait_ms == INT64_MAX;
+    *next_ms = never ? GF_NEVER : st == GOFER_OK ? gf_mono_ms() + wait_ms : now_ms;
+    return st;
+}
+
 gofer_status gf_duty_purge(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     size_t done = 0;

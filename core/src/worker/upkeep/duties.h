@@ -31,6 +31,7 @@ gofer_status gf_duty_forward(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_recover(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_reclaim(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_flows(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
+gofer_status gf_duty_limits(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_purge(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_upkeep(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_queues(gofer_worker *w, int64_t now_ms, int64_t *next_ms);

@@ -26,6 +26,7 @@ enum {
     FORWARD_GAP_MS = 20,           // due tasks are looked for at the most so often
     PROGRESS_MS = 250,             // how long progress is collected,
     EVENTS_MS = 20,                //   and events
+    LIMITS_GAP_MS = 5,             // and keys of limits that lack room
     CHILDREN_MS = 250,             // and changes among the children: they may come and go quickly
     COMPLAIN_MS = 60000
 };
@@ -34,7 +35,7 @@ enum {
 
 typedef enum duty_number {
     HEARTBEAT, FORWARD, RECOVER, PRESENCE, EVENTS, PROGRESS, QUEUES, RECLAIM, DRAIN, SCHEDULES,
-    STATS, UPKEEP, FLOWS, PURGE, UNSERVED, DUTY_COUNT
+    STATS, UPKEEP, FLOWS, LIMITS, PURGE, UNSERVED, DUTY_COUNT
 } duty_number;
 
 // run may set *next_ms, which comes as "interval from the end on". asks: when it is well,
@@ -59,6 +60,7 @@ static const struct duty {
     [STATS] = { "figures", GF_KEEPS_REST, false, 5000, gf_duty_stats },
     [UPKEEP] = { "upkeep", GF_KEEPS_REST, false, 2000, gf_duty_upkeep },
     [FLOWS] = { "flows", GF_KEEPS_REST, false, 0, gf_duty_flows },
+    [LIMITS] = { "limits", GF_KEEPS_REST, false, 0, gf_duty_limits },
     [PURGE] = { "purge", GF_KEEPS_REST, true, 10000, gf_duty_purge },
     [UNSERVED] = { "unserved queues", GF_KEEPS_REST, false, 0, gf_duty_unserved },
 };
@@ -113,6 +115,8 @@ static void take_over_for_rest(gofer_worker *w, int64_t now_ms)
         k->due_ms[QUEUES] = gf_min(k->due_ms[QUEUES], gf_max(now_ms, k->queues_soonest_ms));
     if (atomic_exchange(&k->flows_asked, 0))
         k->due_ms[FLOWS] = gf_min(k->due_ms[FLOWS], now_ms);
+    if (atomic_exchange(&k->limits_asked, 0))
+        k->due_ms[LIMITS] = gf_min(k->due_ms[LIMITS], now_ms + LIMITS_GAP_MS);
     if (gf_scheduling_take_over(w))
         k->due_ms[SCHEDULES] = gf_min(k->due_ms[SCHEDULES], now_ms);
     if (atomic_exchange(&k->drain_asked, 0))
@@ -357,6 +361,11 @@ void gf_housekeeping_ask_queues(gofer_worker *w)
 void gf_housekeeping_ask_flows(gofer_worker *w)
 {
     ask(w, &w->upkeep.housekeeping.flows_asked);
+}
+
+void gf_housekeeping_ask_limits(gofer_worker *w)
+{
+    ask(w, &w->upkeep.housekeeping.limits_asked);
 }
 
 void gf_housekeeping_ask_progress(gofer_worker *w)

@@ -51,7 +51,7 @@ typedef struct gf_housekeeping {
     _Atomic int64_t forward_ask_ms;               // monotonic; INT64_MAX: nothing asked
     _Atomic int64_t forward_due_ms;               // for askers: no need to ask for later
     _Atomic int     progress_asked, drain_asked, presence_asked, events_asked,
-        children_asked, queues_asked, flows_asked;
+        children_asked, queues_asked, flows_asked, limits_asked;
 } gf_housekeeping;
 
 bool gf_housekeeping_open(gofer_worker *w);    // in new; false: no descriptor
@@ -65,7 +65,8 @@ void gf_worker_log_end(gofer_worker *w);       // once
 void gf_housekeeping_ask_forward(gofer_worker *w, int64_t at_ms);    // monotonic
 void gf_housekeeping_ask_drain(gofer_worker *w);
 void gf_housekeeping_ask_queues(gofer_worker *w);    // those served have no tasks, others have
-void gf_housekeeping_ask_flows(gofer_worker *w);     // steps of flows have ended
+void gf_housekeeping_ask_flows(gofer_worker *w);
+void gf_housekeeping_ask_limits(gofer_worker *w);     // steps of flows have ended
 void gf_housekeeping_ask_progress(gofer_worker *w);
 void gf_housekeeping_ask_events(gofer_worker *w);
 void gf_housekeeping_ask_presence(gofer_worker *w);  // tell the others of a change

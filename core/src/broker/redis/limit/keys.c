@@ -26,6 +26,9 @@ enum { KEY, NAME, TEXT, RUNNING, WAITING, TAT, PAUSED, OCCUPANT, WORDS };
 typedef struct row {
     const redisReply *const *words;
     const char *queue;                     // "": of all
+    bool        of_all;                    // of a Cluster, whose queues' rows are in one: so it is
+                                           //   shown, and queue is that of the last
+    int64_t     running, waiting;
 } row;
 
 typedef struct looking {
@@ -65,7 +68,13 @@ static bool add_row(looking *l, const redisReply *const *words, const char *queu
             return true;                   // not of ours
     if (!gf_grow(l->rows, l->row_room, l->row_count + 1))
         return false;
-    l->rows[l->row_count++] = (row){ words, queue };
+    l->rows[l->row_count++] = (row){
+        .words = words,
+        .queue = queue,
+        .of_all = !*queue,
+        .running = gf_rd_reply_int(words[RUNNING], 0),
+        .waiting = gf_rd_reply_int(words[WAITING], 0),
+    };
     return true;
 }
 
@@ -140,14 +149,44 @@ static int by_key(const void *a, const void *b)
     return order ? order : strcmp(x->queue, y->queue);
 }
 
+// It is of a limit that all queues of a Cluster count for.
+static bool is_granted(const looking *l, const row *r)
+{
+    gf_limit limit = { .name = "" };
+    const char *key = r->words[KEY]->str;
+    return gf_rd_net_server(l->s->net).is_cluster && !gf_limit_key_is_ordered(key) &&
+        strncmp(key, GF_LIMIT_QUEUE, sizeof GF_LIMIT_QUEUE - 1) != 0 &&
+        gf_limit_read(r->words[TEXT]->str, &limit) && !limit.per_queue;
+}
+
+// What queues have of such a limit is one row. Rows are in the order of their keys.
+static void add_up(looking *l)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < l->row_count; i++) {
+        row *r = &l->rows[i], *last = kept ? &l->rows[kept - 1] : NULL;
+        bool granted = is_granted(l, r);
+        if (granted && last && last->of_all &&
+            strcmp(last->words[KEY]->str, r->words[KEY]->str) == 0) {
+            last->running += r->running;
+            last->waiting += r->waiting;
+            last->queue = r->queue;
+            continue;
+        }
+        l->rows[kept] = *r;
+        l->rows[kept++].of_all |= granted;
+    }
+    l->row_count = kept;
+}
+
 static gofer_status show(gofer_info *list, const row *r, bool of_queue, int64_t now_ms)
 {
     const redisReply *const *w = r->words;
     gf_limit_look look = {
         .key = w[KEY]->str,
         .queue = of_queue ? r->queue : NULL,
-        .running = gf_rd_reply_int(w[RUNNING], 0),
-        .waiting = gf_rd_reply_int(w[WAITING], 0),
+        .running = r->running,
+        .waiting = r->waiting,
         .paused_until_ms = gf_rd_reply_int(w[PAUSED], 0),
         .occupant = w[OCCUPANT]->len ? w[OCCUPANT]->str : NULL,
     };
@@ -191,12 +230,14 @@ gofer_status gf_rd_limit_keys(gf_broker *b, const char *after_key, const char *a
         st = page_of(&l, l.queues.names[i]);
     if (st == GOFER_OK && l.row_count > 1)
         qsort(l.rows, l.row_count, sizeof *l.rows, by_key);
+    if (st == GOFER_OK)
+        add_up(&l);
     gofer_info *list = st == GOFER_OK ? gf_info_list() : NULL;
     if (st == GOFER_OK && !list)
         st = GOFER_ENOMEM;
     int64_t now_ms = gf_rd_now_ms(b);
     for (size_t i = 0; i < l.row_count && i < limit && st == GOFER_OK; i++)
-        st = show(list, &l.rows[i], *l.rows[i].queue, now_ms);
+        st = show(list, &l.rows[i], !l.rows[i].of_all, now_ms);
     if (st == GOFER_OK && l.row_count > limit && limit > 0)
         st = show_cursor(list, &l.rows[limit - 1]);
     looking_end(&l);
@@ -207,7 +248,7 @@ gofer_status gf_rd_limit_keys(gf_broker *b, const char *after_key, const char *a
 
 static bool is_used(const row *r)
 {
-    return gf_rd_reply_int(r->words[RUNNING], 0) + gf_rd_reply_int(r->words[WAITING], 0) > 0;
+    return r->running + r->waiting > 0;
 }
 
 // A queue's count is told where the limit is of queues.
@@ -216,9 +257,9 @@ static bool is_told(const looking *l, const row *r)
     gf_limit limit = { .name = "" };
     bool own = r->words[TEXT]->len && gf_limit_read(r->words[TEXT]->str, &limit) && limit.per_queue;
     bool of_queues = own || **l->queues.names;         // or there is no other
-    bool waits = gf_rd_reply_int(r->words[WAITING], 0) > 0;
+    bool waits = r->waiting > 0;
     bool ordered = gf_limit_key_is_ordered(r->words[KEY]->str);
-    return *r->queue ? ((of_queues || ordered) && is_used(r)) || waits : is_used(r);
+    return !r->of_all ? ((of_queues || ordered) && is_used(r)) || waits : is_used(r);
 }
 
 static gofer_status show_key(looking *l, gofer_info *list)
@@ -227,7 +268,7 @@ static gofer_status show_key(looking *l, gofer_info *list)
     gofer_status st = GOFER_OK;
     for (size_t i = 0; i < l->row_count && st == GOFER_OK; i++)
         if (is_told(l, &l->rows[i]))
-            st = show(list, &l->rows[i], *l->rows[i].queue, now_ms);
+            st = show(list, &l->rows[i], !l->rows[i].of_all, now_ms);
     if (st != GOFER_OK || gofer_info_count(list) > 0 || l->row_count == 0)
         return st;
     bool known = l->rows[0].words[TEXT]->len > 0 ||
@@ -251,6 +292,8 @@ gofer_status gf_rd_limit_key(gf_broker *b, const char *key, gofer_info **out)
         if (st == GOFER_OK)
             st = ask(&l, l.queues.names[i], key, &from, false);
     }
+    if (st == GOFER_OK)
+        add_up(&l);
     gofer_info *list = st == GOFER_OK ? gf_info_list() : NULL;
     if (st == GOFER_OK)
         st = list ? show_key(&l, list) : GOFER_ENOMEM;

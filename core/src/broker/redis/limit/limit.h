@@ -8,6 +8,10 @@
 // The set asynq:gofer:limited has the names of all queues with a flag (on a Cluster: with a copy).
 // Whose turn it is of the tasks that run one after the other stands in the hash
 // asynq:{q}:gofer:turns (scripts/lib/turns.lua): the key, and the id.
+// What each queue of a Cluster may of limits that all count for is its grant (grants.c): in the
+// hash asynq:{q}:gofer:grants (scripts/lib/grants.lua), and for each key all that is granted in the
+// hash asynq:gofer:{asynq:gofer:limits}:grants:<key> (scripts/share_limits.lua). Who shares out,
+// and that somebody has, stands in :sharer and :shared beside it.
 // Which keys are paused stands in a sorted set: asynq:{gofer-limits}:paused, or on a Cluster beside
 // the limits, and in a copy of each queue.
 #ifndef GF_BROKER_REDIS_LIMIT_H
@@ -17,7 +21,8 @@
 
 #define GF_RD_LIMITS "asynq:gofer:limits"
 // In the slot of the hash of limits: what is in braces is its name.
-#define GF_RD_PAUSES_OF_ALL "asynq:gofer:{" GF_RD_LIMITS "}:paused"
+#define GF_RD_BESIDE_LIMITS "asynq:gofer:{" GF_RD_LIMITS "}:"
+#define GF_RD_PAUSES_OF_ALL GF_RD_BESIDE_LIMITS "paused"
 #define GF_RD_LIMITED_SET "asynq:gofer:limited"
 
 // The hash that scripts on this queue read.
@@ -32,6 +37,9 @@ gofer_status gf_rd_limits_queues(gf_rd_store *s, gf_names *out);
 // Who waits for this key (of a name with a '*' for each that begins so) is looked at, at most a
 // second later.
 gofer_status gf_rd_limits_rewake(gf_rd_store *s, const char *name);
+// grants.c. This limit is another now: what queues of a Cluster are granted of it is shared out
+// anew. What of this fails housekeeping does.
+void gf_rd_limits_regrant(gf_rd_store *s, const char *name);
 // The queue was deleted, and with it its flag: it has none, or still one of its own limit.
 gofer_status gf_rd_limits_forget(gf_rd_store *s, const char *queue);
 

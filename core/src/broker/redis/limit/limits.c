@@ -121,6 +121,15 @@ static gofer_status write_limit(gf_rd_store *s, const char *name, const char *te
     return gf_rd_call_int(s, &cmd, done);
 }
 
+// The new numbers.
+static gofer_status hold_now(gf_rd_store *s, const char *name)
+{
+    gofer_status st = rewake_all(s, name, true);
+    if (st == GOFER_OK && !queue_of(name))
+        gf_rd_limits_regrant(s, name);
+    return st;
+}
+
 gofer_status gf_rd_limit_put(gf_broker *b, const gf_limit *limit)
 {
     gf_rd_store *s = (gf_rd_store *)b;
@@ -130,16 +139,12 @@ gofer_status gf_rd_limit_put(gf_broker *b, const gf_limit *limit)
     if (st != GOFER_OK)
         return st;
     const char *queue = queue_of(limit->name);
-    if (!queue && !limit->per_queue && is_cluster(s))
-        return gf_fail(GOFER_EUNSUPPORTED,
-            "the limit '%s' is of all queues, and on a Redis Cluster each queue counts for itself: "
-            "give it the scope queue", limit->name);
     if (queue)
         st = flag_queue(s, queue);             // first: what is put without is never looked at
     gf_limit_write(limit, text);
     if (st == GOFER_OK)
         st = write_limit(s, limit->name, text, &done);
-    return st == GOFER_OK ? rewake_all(s, limit->name, true) : st;
+    return st == GOFER_OK ? hold_now(s, limit->name) : st;
 }
 
 gofer_status gf_rd_limit_drop(gf_broker *b, const char *name)
@@ -150,7 +155,7 @@ gofer_status gf_rd_limit_drop(gf_broker *b, const char *name)
     if (st == GOFER_OK)
         st = write_limit(s, name, "", &done);
     if (st == GOFER_OK)
-        st = rewake_all(s, name, true);        // also of one that was dropped by a call cut off
+        st = hold_now(s, name);                // also of one that was dropped by a call cut off
     return st == GOFER_OK && !done ? gf_fail(GOFER_ENOTFOUND, "there is no limit '%s'", name) : st;
 }
 
@@ -244,5 +249,9 @@ gofer_status gf_rd_limit_pause(gf_broker *b, const char *key, int64_t until_ms)
         st = flag_queue(s, queue_of(key));
     if (st == GOFER_OK)
         st = pause_everywhere(s, key, until_ms);
-    return st == GOFER_OK && until_ms == 0 ? rewake_all(s, key, false) : st;
+    if (st == GOFER_OK && until_ms == 0)
+        st = rewake_all(s, key, false);
+    if (st == GOFER_OK && until_ms == 0 && !queue_of(key))
+        gf_rd_limits_regrant(s, key);
+    return st;
 }

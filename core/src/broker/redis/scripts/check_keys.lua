@@ -86,7 +86,7 @@ local ours = { ['gofer:waits'] = 'zset', ['gofer:serving'] = 'zset', ['gofer:end
   ['gofer:held:'] = 'zset', ['gofer:rate:'] = 'hash', ['gofer:keys'] = 'zset',
   ['gofer:paused'] = 'zset', ['gofer:wakes'] = 'zset', ['gofer:turns'] = 'hash',
   ['gofer:steps'] = 'hash', ['gofer:flow:'] = 'list', ['gofer:fair'] = 'hash',
-  ['gofer:fair:'] = 'zset', ['gofer:weights'] = 'hash' }
+  ['gofer:fair:'] = 'zset', ['gofer:weights'] = 'hash', ['gofer:grants'] = 'hash' }
 for i, key in ipairs(KEYS) do
   local rest, kind = key:sub(#base + 1), redis.call('TYPE', key).ok
   local front = rest:match('^%a+:') or ''

@@ -22,7 +22,7 @@ local function row(one)
     running(it.ordered and it or { key = one, front = fronts[scope] })
   if key_arg == '' and (runs + waits == 0 or waiting_only == '1' and waits == 0) then return end
   for _, word in ipairs({ one, it.text and it.name or '', it.text or '', runs, waits,
-    string.format('%.0f', it.tat), string.format('%.0f', it.paused),
+    string.format('%.0f', it.granted and 0 or it.tat), string.format('%.0f', it.paused),
     it.ordered and turn(it) or '' }) do
     out[#out + 1] = word
   end

@@ -10,8 +10,8 @@
 -- tasks that are not simply done their number, the end's word, and the result (or none).
 -- Answer: numbers of the tasks whose claim was lost; the score of the new leases, how many are left
 -- (-1: not asked, -2: a suspect is next, -3: the queue needs its copy of the limits), ghosts,
--- numbers of tasks and their crashes in turn (less than 0: it is refused); then of each task taken
--- id, message (a number: the size of one that is too long), pending_since.
+-- numbers of tasks and their crashes in turn (less than 0: it is refused; 0: a key lacks a grant);
+-- then of each task taken id, message (a number: the size of one that is too long), pending_since.
 -- What is ended is checked one by one and removed all at once. Where all leases of the queue are in
 -- the range that is right for all, their scores need not be asked one by one. In the list of active
 -- tasks it is near the tail, where the oldest are: the tail is cut off, and the few in it that are
@@ -49,7 +49,7 @@ if type(limits) == 'string' then
   local base = string.sub(prefix, 1, -3)
   --@use limits bring_back settle admit
   gate = { settle_all = settle_all, known = known, own_room = own_room, admit = admit, park = park,
-    charge = charge, pass_on = pass_on, kept = kept, refused = refused,
+    charge = charge, pass_on = pass_on, told = told, kept = kept, refused = refused,
     fields = fields }
 end
 if ends > 0 then
@@ -172,7 +172,7 @@ if gate then
   if #gate.kept == 0 then
     gate.pass_on()
     if rung then rung(prefix) end
-    return {lost, 0, call('LLEN', pending), 0, {}}
+    return {lost, 0, call('LLEN', pending), 0, gate.told()}
   end
 end
 local popped, tasks, keys = call('LRANGE', pending, '-' .. want, '-1'), {}, {}
@@ -201,7 +201,7 @@ end
 local cut = size - first + 1
 call('LTRIM', pending, '0', '-' .. cut + 1)
 local score = lease_end(now, lease_ms)
-local n, taken, members, crashes = 0, {}, {}, {}
+local n, taken, members, crashes = 0, {}, {}, gate and gate.told() or {}
 local out = {lost, score, -1, 0, crashes}
 local long = cut >= 16 and string.rep('-', 65)
 if long then members[1], members[2] = score, long end

@@ -216,6 +216,14 @@ static void give_up(gf_rd_store *s, const gf_rd_part *p, const gf_rd_taking *how
     gf_rd_undelivered_note(s, p->queue, how->token);
 }
 
+// 0 of a number: a key had no room here that may have some elsewhere.
+static void hear_lack(gf_rd_store *s, const redisReply *list)
+{
+    for (size_t i = 0; list && i + 1 < list->elements; i += 2)
+        if (gf_rd_reply_int(list->element[i], 1) == 0)
+            atomic_store(&s->limits_rung, 1);
+}
+
 int64_t gf_rd_take_read(gf_rd_store *s, gf_rd_part *p, const redisReply *reply,
     const gf_rd_taking *how, gf_take *take)
 {
@@ -231,6 +239,7 @@ int64_t gf_rd_take_read(gf_rd_store *s, gf_rd_part *p, const redisReply *reply,
     if (p->rest == SUSPECT_NEXT && !take->suspect)
         take->suspect = p->queue;
     p->lacks_limits = p->rest == LACKS_LIMITS;
+    hear_lack(s, crashes);
     take->left |= ghosts > 0;
     if (ghosts)
         log_ghosts(s, p->queue, ghosts);

@@ -10,10 +10,12 @@
 -- Of those that run one after the other it is the turn of the one that is looked at first, from
 -- then on, whatever else it waits for; they wait in the order in which they are looked at. Where it
 -- is nobody's turn and some wait, for a Go program has ended the one before, these are first.
+-- A key that all queues of a Cluster count for may have room that this one was not granted: who
+-- meets it waits until it is known to be full, and the answer says that one does (told).
 -- full(it, cost, id): false: one of this cost may start; else when that is worth another look (ms),
 -- and whether others have to end first.
 -- shut: the types that are paused, as take.lua has them; who is of one waits for it.
---@use limits bring_back shut flag
+--@use limits bring_back write_grant shut flag
 local turns, passes = {}, {}
 local function full_of(it, id)
   local one = turn(it)
@@ -27,9 +29,9 @@ end
 local function full(it, cost, id)
   if it.paused > now_ms then return it.paused end
   if it.ordered then return full_of(it, id) end
-  if it.most > 0 and running(it) >= it.most then return now_ms + 5000, true end
+  if it.most and running(it) >= it.most then return now_ms + 5000, true end
   local at = it.interval > 0 and room_at(it, cost)
-  return at and at > now_us and math.ceil(at / 1000)
+  return at and at > now_us and (it.granted and now_ms + 5000 or math.ceil(at / 1000))
 end
 local function begin(it, cost)
   if it.running then it.running = it.running + 1 end
@@ -38,6 +40,7 @@ end
 local own_key = 'queue:' .. whose
 local kept, aside, starts, refused, looked, last_rank = {}, {}, {}, {}, 0, nil
 local known_wants, places, victims, fields, helds = {}, {}, {}, {}, {}
+local lacks = false
 local function wants(text)
   local w = known_wants[text]
   if w then return w end
@@ -50,7 +53,7 @@ end
 local function own_room(amount)
   local it = look(own_key)
   if it.paused > now_ms then return 0, it end
-  if it.most > 0 then
+  if it.most then
     amount = math.min(amount, it.most - redis.call('ZCOUNT', lease, '(' .. now[1], '+inf'))
   end
   if it.interval > 0 then
@@ -101,7 +104,9 @@ local function put_aside(id, it, next_ms, others, w, f)
       0, 1)[2] or 3536029394927616
   end
   last_rank = rank + 1
-  if others and it.over == '2' then victims[#victims + 1] = oldest_of(it) end
+  local is_full = not it.granted or it.full
+  lacks = lacks or it.granted ~= nil
+  if others and is_full and it.over == '2' then victims[#victims + 1] = oldest_of(it) end
   aside[#aside + 1] = { id = id, it = it, next_ms = next_ms, others = others, wants = w,
     rank = last_rank, held = f[5], place = place_of(it, id, f[6], f[2], f[5]) }
 end
@@ -141,7 +146,7 @@ local function learn(some)
   for i = 1, #keys do
     local it = look(keys[i])
     if it.ordered then ordered[#ordered + 1] = it.key
-    elseif it.most > 0 then runs[#runs + 1] = it.front .. 'run:' .. it.key end
+    elseif it.most then runs[#runs + 1] = it.front .. 'run:' .. it.key end
   end
   learn_turns(ordered)
   if #runs == 0 or #runs > 3000 or redis.call('EXISTS', unpack(runs)) > 0 then return end
@@ -190,7 +195,8 @@ local function admit_one(id)
   for i = 1, #w do
     if shutter and not w[i].ordered then break end
     local next_ms, others = full(w[i], w.cost, id)
-    if next_ms and (w[i].over ~= '1' or w[i].paused > now_ms) then
+    local waits = w[i].over ~= '1' or w[i].paused > now_ms or w[i].granted and not w[i].full
+    if next_ms and waits then
       put_aside(id, w[i], next_ms, others, w, f)
       return
     elseif next_ms then
@@ -248,6 +254,8 @@ local function write_turns()
     redis.call('ZADD', base .. 'gofer:wakes', 'NX', string.format('%.0f', now_ms + 60000), 't')
   end
 end
+-- Pairs of numbers and words for the answer: a key had no room here, but may have it elsewhere.
+local function told() return lacks and { 0, '' } or {} end
 local announce = 'PUBLISH'
 local function park()
   mend()
@@ -340,7 +348,11 @@ local function charge(taken, score, own)
     end
   end
   for _, it in pairs(seen) do
-    if it.charged then
+    if it.granted and (it.charged or it.lists and now_ms - it.granted.given > 250) then
+      if it.charged then it.granted.left = math.max(0, now_us + it.burst - it.spent) end
+      it.granted.given = now_ms
+      write_grant(it.key, it.granted)
+    elseif it.charged then
       local rate = it.front .. 'rate:' .. it.key
       redis.call('HSET', rate, 'tat', string.format('%.0f', it.spent))
       redis.call('EXPIREAT', rate, string.format('%.0f', math.ceil(it.spent / 1000000) + 1))

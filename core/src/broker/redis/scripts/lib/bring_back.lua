@@ -23,7 +23,7 @@ local function bring_back(it, amount, scope, bulk)
   if not known then return 0 end
   if it.paused > now_ms then return 0, it.paused end
   local held, again, looked, next_ms = fronts[scope] .. 'held:' .. it.key, {}, 0, nil
-  if it.most > 0 then amount = math.min(amount, it.most - running(it)) end
+  if it.most then amount = math.min(amount, it.most - running(it)) end
   while #again < amount and looked < 1000 and not next_ms do
     local found = redis.call('ZRANGE', held, 0, math.min(amount - #again, 100) - 1)
     if #found == 0 then break end
@@ -37,7 +37,7 @@ local function bring_back(it, amount, scope, bulk)
       local cost = meant and tonumber(string.match(f[3] or '', '^%d+') or 1)
       local opens = meant and it.interval > 0 and room_at(it, cost) or 0
       if opens > now_us then
-        next_ms = math.ceil(opens / 1000)
+        next_ms = it.granted and now_ms + 5000 or math.ceil(opens / 1000)
         break
       end
       redis.call('ZREM', held, found[i])

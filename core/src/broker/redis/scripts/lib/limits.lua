@@ -1,38 +1,24 @@
 -- What there is of limit keys. With the locals base ("asynq:{q}:"), now (TIME) and limits: which
 -- hash the limits are in, as the queue's flag says. On one server that is the same for all queues,
 -- and those of the scope `store` count together in the slot {gofer-limits}; a Cluster has a copy
--- for each queue, and each queue counts by itself.
+-- for each queue, and each queue counts by itself: of such limits up to its grant (lib/grants.lua).
 -- look(key): its numbers. running(it): how many run. An entry of `run` whose time is over is looked
 -- up in its queue's `lease`: a lease that was renewed is to be noted, all else dropped (late).
 -- turn(it): of those that run one after the other, whose turn it is; false: nobody's.
---@use turns
+--@use turns grants limit_texts
 local fronts = { s = 'asynq:{gofer-limits}:', q = base .. 'gofer:' }
 local alone, whose = limits == 'asynq:gofer:limits', string.sub(base, 8, -3)
 local known = alone or redis.call('EXISTS', limits) == 1
-local now_us, seen, late, sizes, pauses = now[1] * 1000000 + now[2], {}, {}, nil, nil
+local now_us, seen, late, pauses = now[1] * 1000000 + now[2], {}, {}, nil
 local now_ms, rules = math.floor(now_us / 1000), {}
-local function is_ordered(key) return string.sub(key, 1, 8) == 'ordered:' end
--- Adds the names of limits that would be the key's, the best first.
-local function add_names(names, key)
-  if not sizes then
-    sizes = {}
-    for size in string.gmatch(redis.call('HGET', limits, '') or '', ' (%d+):') do
-      sizes[#sizes + 1] = tonumber(size)
-    end
+-- Of a rate the starts that are left are as one whose place is taken a microsecond after another.
+local function use_grant(it)
+  local grant = read_grant(it.key)
+  it.granted, it.full = grant, now_ms - grant.full < 1000
+  if it.most then it.most = math.min(it.most, grant.goal) end
+  if it.interval > 0 then
+    it.interval, it.burst, it.tat = 1, 1000000, now_us + 1000000 - grant.left
   end
-  names[#names + 1] = key
-  local alike = string.sub(key, 1, 6) ~= 'queue:' and not is_ordered(key)
-  for i = 1, alike and math.min(#sizes, 255) or 0 do
-    if sizes[i] <= #key then names[#names + 1] = string.sub(key, 1, sizes[i]) .. '*' end
-  end
-end
-local function read(text)
-  local cap, rate, per, burst, over, own = string.match(text or '',
-    '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$')
-  rate = tonumber(rate or 0)
-  return { none = not cap, most = tonumber(cap or 0), over = over, own = own == '1',
-    burst = tonumber(burst or 1),
-    interval = rate > 0 and math.floor((per * 1000 + rate - 1) / rate) or 0 }
 end
 local function make(key, text, name)
   local ordered = is_ordered(key)
@@ -43,7 +29,10 @@ local function make(key, text, name)
   local it = { key = key, none = r.none, name = name, text = text, over = r.over,
     most = ordered and 1 or r.most, ordered = ordered, scope = scope, front = fronts[scope],
     burst = r.burst, interval = r.interval, paused = 0, tat = 0 }
-  if it.interval > 0 then
+  if not alone and text and not r.none and not r.own and
+      string.sub(key, 1, 6) ~= 'queue:' then
+    use_grant(it)
+  elseif it.interval > 0 then
     it.tat = tonumber(redis.call('HGET', it.front .. 'rate:' .. key, 'tat') or 0)
   end
   local rests = (alone and fronts.s or fronts.q) .. 'paused'

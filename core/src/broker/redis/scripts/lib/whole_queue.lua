@@ -1,5 +1,5 @@
 -- The keys of a queue, for scripts that delete it.
 --@keys pending active scheduled retry completed archived lease
 --@keys groups aggregation_sets paused processed failed removing=gofer:removing line=gofer:line
---@keys limited=gofer:limited wakes=gofer:wakes turns=gofer:turns
+--@keys limited=gofer:limited wakes=gofer:wakes turns=gofer:turns grants=gofer:grants
 --@keys length=gofer:length age=gofer:age steps=gofer:steps
