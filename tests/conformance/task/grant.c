@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "fixture.h"
+#include "raw.h"
 #include "suites.h"
 #include "util/clock.h"
 
@@ -17,6 +18,8 @@ typedef struct taken {
     size_t    count, of[QUEUES], all;      // now, and in all
     bool      refused;
 } taken;
+
+static bool raw_here(void) { return strncmp(store_url(), "redis", 5) == 0; }
 
 static gf_broker *limits_open(void)
 {
@@ -217,6 +220,28 @@ static void only_what_is_full_refuses(void)
     store_check_sound();
 }
 
+// Home, and what a queue was told: made anew by what the others say, and nobody gets too much.
+static void lost_grants_are_made_anew(void)
+{
+    static const char *const lost[] = { "asynq:gofer:{asynq:gofer:limits}:grants:k",
+        "asynq:{p}:gofer:grants", "asynq:{q}:gofer:grants" };
+    taken t = { .count = 0 };
+    gf_broker *b = limits_open();
+    limit(b, (gf_limit){ .concurrency = 3 });
+    put_some(b, 4);
+    wait_for_count(b, &t, 3);
+    for (size_t i = 0; i < sizeof lost / sizeof *lost && raw_here(); i++) {
+        raw_run("DEL %s", lost[i]);
+        for (int k = 0; k < 20; k++) {
+            keep_house(b);
+            take_more(b, &t);
+            CHECK_INT(t.count, 3);
+        }
+    }
+    end_all(b, &t);
+    store_close(b);
+}
+
 static void so_many_of_all_queues_start_in_a_time(void)
 {
     enum { RATE = 50, BURST = 2, WINDOW_MS = 1000 };
@@ -246,6 +271,7 @@ suite suite_grant(void)
         TEST(other_numbers_hold_for_all_queues),
         TEST(what_one_leaves_others_have),
         TEST(only_what_is_full_refuses),
+        TEST(lost_grants_are_made_anew),
         TEST(so_many_of_all_queues_start_in_a_time),
     };
     return (suite){ tests, COUNT(tests) };
