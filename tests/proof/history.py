@@ -1,7 +1,8 @@
 """The store's own order of events: which claims there were, from when to when and leased until
 when, as the store itself did it one after the other. SQLite writes it down by triggers in the
 transactions that take, extend and end claims; of a Redis server it is what MONITOR tells of the
-queue's leases. All times are the store's, in Unix seconds."""
+queue's leases. All times are the store's, in Unix seconds: that of a take is the one by which it
+was decided, of a Redis server the begin of the script, for it may be interrupted in the middle."""
 from __future__ import annotations
 
 import re
@@ -16,7 +17,8 @@ NOW = "(julianday('now') - 2440587.5) * 86400.0"
 TRIGGERS = f"""
 CREATE TABLE proof(n INTEGER PRIMARY KEY, at REAL, what TEXT, id TEXT, until INTEGER);
 CREATE TRIGGER proof_take AFTER INSERT ON active BEGIN
-  INSERT INTO proof(at, what, id, until) VALUES({NOW}, 'take', NEW.id, NEW.lease_until); END;
+  INSERT INTO proof(at, what, id, until)
+  VALUES(NEW.started_ms / 1000.0, 'take', NEW.id, NEW.lease_until); END;
 CREATE TRIGGER proof_lease AFTER UPDATE OF lease_until ON active BEGIN
   INSERT INTO proof(at, what, id, until) VALUES({NOW}, 'lease', NEW.id, NEW.lease_until); END;
 CREATE TRIGGER proof_end AFTER DELETE ON active BEGIN
@@ -55,15 +57,17 @@ class Claims:
         db.close()
 
     def _listen(self) -> None:
+        begun = 0.0
         while True:
             line = self._connection._file.readline()
             if not line or b"proof: over" in line:
                 return
-            if b'"asynq:{q}:lease"' in line and b' lua] "Z' in line:
-                self._note(line)
+            if b'] "EVAL' in line[:100]:
+                begun = float(line[1:line.index(b" ")])
+            elif b'"asynq:{q}:lease"' in line and b' lua] "Z' in line:
+                self._note(begun, line)
 
-    def _note(self, line: bytes) -> None:
-        at = float(line[1:line.index(b" ")])
+    def _note(self, at: float, line: bytes) -> None:
         name, _, *words = [word.decode() for word in WORD.findall(line)]
         if name.upper() == "ZADD":
             for until, id in zip(words[0::2], words[1::2]):

@@ -20,7 +20,8 @@ sys.dont_write_bytecode = True
 
 import stage  # noqa: E402
 
-PROOFS = ["limit", "rate", "changed", "fair", "ordered"]
+PROOFS = ["limit", "rate", "changed", "fair", "ordered", "flow", "fan_in", "blocked", "debounce",
+          "refused", "hostile"]
 
 
 def chosen(names: List[str]) -> "List[tuple[str, str]]":

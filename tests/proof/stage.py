@@ -95,7 +95,8 @@ class Store:
         return done.stdout.decode()
 
     def json(self, *words: "str | bytes", text: "str | bytes" = b"") -> Any:
-        return json.loads(self.run(*words, "--json", text=text))
+        at = words.index("--") if "--" in words else len(words)
+        return json.loads(self.run(*words[:at], "--json", *words[at:], text=text))
 
     def enqueue(self, tasks: Iterable[Dict], *words: str) -> None:
         """However many, as lines of a batch."""
@@ -189,12 +190,10 @@ class Crew:
             return file.read()[-2000:]
 
     def cpu_s(self) -> float:
-        """What they have used."""
-        total = 0
-        for worker in self.workers:
-            fields = pathlib.Path(f"/proc/{worker.pid}/stat").read_text().rsplit(")", 1)[1].split()
-            total += int(fields[11]) + int(fields[12])
-        return total / os.sysconf("SC_CLK_TCK")
+        """What all threads of all workers have used."""
+        threads = [path for worker in self.workers
+                   for path in pathlib.Path(f"/proc/{worker.pid}/task").glob("*/schedstat")]
+        return sum(int(path.read_text().split()[0]) for path in threads) / 1e9
 
 
 def most_at_once(notes: Iterable[Note]) -> Iterator["tuple[float, int]"]:
