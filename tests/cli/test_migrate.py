@@ -323,13 +323,14 @@ def test_a_pause_may_end_on_the_way(gofer, redis):
     assert paused(gofer, redis) == paused(gofer, gofer.env["GOFER_URL"]) == {"a": False}
 
 
-def test_lengths_and_paused_types_are_taken_along(gofer, redis):
+def test_settings_and_paused_types_are_taken_along(gofer, redis):
     def types(url):
         return [one["type"] for one in gofer.json("type", "ls", "--url", url)["items"]]
 
     here = gofer.env["GOFER_URL"]
     gofer.enqueue("mail:send", "--queue", "a")
     gofer("queue", "bound", "a", "5")
+    gofer("queue", "age", "a", "30s")
     gofer("type", "pause", "mail:*", "report")
     gofer("migrate", here, redis, "--dry-run")
     gofer("migrate", here, redis, "--queue", "a", "--copy")
@@ -338,7 +339,8 @@ def test_lengths_and_paused_types_are_taken_along(gofer, redis):
     assert "types that are paused in TO as well: 2" in got.err
     assert types(redis) == types(here) == ["mail:*", "report"]
     there = gofer.json("queue", "show", "a", "--url", redis)
-    assert there["max_length"] == 5 and there["pending"] == 1 and not there["paused"]
+    assert there["max_length"] == 5 and there["age_ms"] == 30000
+    assert there["pending"] == 1 and not there["paused"]
 
 
 def entries(gofer, url):

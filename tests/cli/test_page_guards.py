@@ -34,6 +34,23 @@ def test_a_type_is_paused_and_unpaused(admin, gofer):
     assert admin.complaints() == []
 
 
+def test_priorities_grow(admin, gofer):
+    asked = "A task counts as one priority higher for each time that it has waited, such as 30s " \
+        "or 5m; empty: priorities stay as they are."
+
+    def age():
+        return gofer.json("queue", "show", "mail").get("age_ms")
+
+    gofer.enqueue("t", "--queue", "mail")
+    admin.open("/queues/mail", "mail")
+    for typed, wanted in (("5m", 300000), ("", None)):
+        admin.click("Let it age", "p.acts")
+        admin.type(asked, typed, "dialog")
+        admin.click("Let it age", "dialog")
+        until(lambda: age() == wanted, f"the age to be {wanted}")
+    assert admin.complaints() == []
+
+
 def test_a_queue_is_bounded(admin, gofer):
     def most():
         return gofer.json("queue", "show", "mail").get("max_length")

@@ -45,6 +45,7 @@ typedef struct trip {
     int64_t             shown_ms;
     int                 from_was_paused, to_was_paused;
     int64_t             max_length;        // of FROM's; 0: it is not bounded
+    int64_t             age_ms;            // of FROM's; 0: priorities do not grow
 } trip;
 
 typedef struct sums {
@@ -74,6 +75,7 @@ static int read_queue(trip *t)
     t->active = gofer_info_int(queue, "active", 0);
     t->from_was_paused = (int)gofer_info_int(queue, "paused", 0);
     t->max_length = gofer_info_int(queue, "max_length", 0);
+    t->age_ms = gofer_info_int(queue, "age_ms", 0);
     if (gofer_info_int(queue, "archived", 0) > 9999 && strncmp(t->c->words[1], "redis", 5) == 0)
         cli_note(t->c,
             "%s: Redis keeps at most 9,999 archived tasks of a queue, for 90 days: older ones will "
@@ -210,15 +212,20 @@ static int unpause_both(trip *t)
     return st == GOFER_OK ? CLI_OK : cli_fail_status(t->c, st, NULL);
 }
 
-// As the queue is in FROM. One that is sharded in TO has no length.
-static int bound(trip *t)
+// What the queue is set to in FROM. One that is sharded in TO has no length.
+static int take_settings(trip *t)
 {
-    if (!t->max_length)
-        return CLI_OK;
-    gofer_status st = gofer_client_queue_bound(t->to, t->queue, t->max_length);
-    if (st == GOFER_EUNSUPPORTED)
-        cli_note(t->c, "%s is not bounded in TO: %s", t->queue, gofer_error_last());
-    return st == GOFER_OK || st == GOFER_EUNSUPPORTED ? CLI_OK : cli_fail_status(t->c, st, NULL);
+    gofer_status st = GOFER_OK;
+    if (t->age_ms)
+        st = gofer_client_queue_age(t->to, t->queue, t->age_ms);
+    if (st == GOFER_OK && t->max_length) {
+        st = gofer_client_queue_bound(t->to, t->queue, t->max_length);
+        if (st == GOFER_EUNSUPPORTED) {
+            cli_note(t->c, "%s is not bounded in TO: %s", t->queue, gofer_error_last());
+            st = GOFER_OK;
+        }
+    }
+    return st == GOFER_OK ? CLI_OK : cli_fail_status(t->c, st, NULL);
 }
 
 static int travel(trip *t)
@@ -227,7 +234,7 @@ static int travel(trip *t)
     if (code == CLI_OK)
         code = t->args->copy ? copy_all(t) : move_all(t);
     if (code == CLI_OK)
-        code = bound(t);
+        code = take_settings(t);
     if (code == CLI_OK)
         return unpause_both(t);
     if (code != CLI_USAGE)

@@ -394,9 +394,9 @@ const cli_command cmd_queue_age = {
     .summary = "let priorities grow with the time that tasks wait",
     .usage = "NAME DURATION|off",
     .about =
-        "For each DURATION that a pending task has waited it counts as one priority higher, so what "
-        "has a low one does not wait for ever behind what keeps coming. It holds at once for all "
-        "that waits. 'off' or 0: priorities stay as they are. 'gofer queue show' tells it.",
+        "For each DURATION that a pending task has waited it counts as one priority higher, so "
+        "what has a low one does not wait for ever behind what keeps coming. It holds at once for "
+        "all that waits. 'off' or 0: priorities stay as they are. 'gofer queue show' tells it.",
     .examples = "gofer queue age mail 30s\ngofer queue age mail off",
     .words_min = 2,
     .words_max = 2,

@@ -154,6 +154,21 @@ export default function queue({ words, may, leave }) {
         );
         return (await ask(`Bound ${name}?`, text, "Bound it")) ? Number(input.value) : null;
     }
+    /** After what wait a task counts as one priority higher, "": never; null: as it is.
+     * @param {any} seen */
+    async function askAge(seen) {
+        const input = /** @type {HTMLInputElement} */ (
+            h("input", { type: "text", value: seen.age_ms ? `${seen.age_ms}ms` : "" })
+        );
+        const text = h(
+            "label",
+            {},
+            "A task counts as one priority higher for each time that it has waited, such as 30s " +
+                "or 5m; empty: priorities stay as they are. ",
+            input,
+        );
+        return (await ask(`Let ${name} age?`, text, "Let it age")) ? input.value.trim() : null;
+    }
     const groupFoot = h("p", { class: "foot" });
     const groupPart = h("div", { hidden: true }, h("h2", {}, "Groups"), groups.node, groupFoot);
 
@@ -191,6 +206,7 @@ export default function queue({ words, may, leave }) {
                 ["Today", `${count(seen.processed)}, ${count(seen.failed)} failed`],
                 ["In all", `${count(seen.processed_total)}, ${count(seen.failed_total)} failed`],
                 ["Pending at the most", seen.max_length ? count(seen.max_length) : null],
+                ["One priority higher each", seen.age_ms ? duration(seen.age_ms) : null],
                 ["Shards", seen.shards ? count(seen.shards) : null],
                 [
                     "Paused",
@@ -220,6 +236,16 @@ export default function queue({ words, may, leave }) {
                     return most
                         ? `${name} has ${count(most)} pending at the most`
                         : `${name} may have any number pending`;
+                }),
+            may("operate", name) &&
+                button("Let it age", async () => {
+                    const age = await askAge(seen);
+                    if (age === null) return undefined;
+                    await post(at`queues/${name}/age`, age ? { age } : {});
+                    await view.again();
+                    return age
+                        ? `${name}: one priority higher for each ${age} of waiting`
+                        : `${name}: priorities stay as they are`;
                 }),
             sharding &&
                 button("Spread it", async () => {

@@ -604,8 +604,8 @@ static void how_priorities_grow_is_shown_and_taken_back(void)
     store_close(b);
 }
 
-// Whatever else decides when they are taken, each is taken once; and where nothing else does, in the
-// order of what they have become.
+// Whatever else decides when they are taken, each is taken once; and where nothing else does, in
+// the order of what they have become.
 static void grown_each_is_taken_once(bool limited, bool shared)
 {
     enum { MANY = 150, AGE_MS = 2 };

@@ -12,8 +12,8 @@
 // The states as broker.h numbers them: 2 scheduled, 3 retry, 4 completed, 5 archived, 6
 // aggregating. They are literals here so that the partial indexes of `later` match.
 #define QUEUE_COLUMNS \
-    "qid, tail, paused_ms, ranked, limited, fair, max_length, age_ms, pending, active, scheduled, " \
-    "retry, completed, archived, aggregating, name"
+    "qid, tail, paused_ms, ranked, limited, fair, max_length, age_ms, pending, active, " \
+    "scheduled, retry, completed, archived, aggregating, name"
 
 #define WORKER_COLUMNS \
     "wid, lease_until, id, host, pid, started_ms, state, concurrency, running, queues, " \

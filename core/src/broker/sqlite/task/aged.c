@@ -1,10 +1,11 @@
 // aged.c - who is next where priorities grow: in queues of which tasks count as one priority higher
 // for each `age_ms` that they have waited.
 //
-// What has waited w in lane l stands as high as one that came just now to lane l - w / age_ms. So of
-// each task `since + l * age_ms` says its place for good, whatever the time is, and nothing has to
-// be moved as it grows: within a lane who came first is first anyway, and a take goes along the heads
-// of the lanes. The plain line is one of them; where tenants share a lane their next one is its head.
+// What has waited w in lane l stands as high as one that came just now to lane l - w / age_ms. So
+// of each task `since + l * age_ms` says its place for good, whatever the time is, and nothing has
+// to be moved as it grows: within a lane who came first is first anyway, and a take goes along the
+// heads of the lanes. The plain line is one of them; where tenants share a lane their next one is
+// its head.
 #include "broker/sqlite/store.h"
 
 static int64_t place_of(const gf_sq_aged *a, int32_t lane, int64_t since_ms)

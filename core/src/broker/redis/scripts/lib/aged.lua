@@ -1,7 +1,8 @@
--- aged(tasks, limit, age, heads): those that are next are at the end of pending, if there are any in
--- the line. For a queue in which a task counts as one priority higher for each `age` ms that it has
--- waited: of each `since + lane * age` says its place for good, so nothing is moved as it grows, and
--- the heads of the lanes are gone along; the plain tasks are lane 100. With the key pending.
+-- aged(tasks, limit, age, heads): those that are next are at the end of pending, if there are any
+-- in the line. For a queue in which a task counts as one priority higher for each `age` ms that it
+-- has waited: of each `since + lane * age` says its place for good, so nothing is moved as it
+-- grows, and the heads of the lanes are gone along; the plain tasks are lane 100. With the key
+-- pending.
 --@use stage
 local function aged(tasks, limit, age, heads)
   local order, counts, drawn, lines = {}, {}, {}, {}
