@@ -9,8 +9,7 @@ from typing import Dict, List, NamedTuple
 from history import Claims, Event, running
 from stage import MARGIN_S, PATIENCE_S, Crew, Store, check, wait_for
 
-# Redis lets tasks go in batches, of which a later one may be taken before an earlier one.
-STORES = ("sqlite",)
+STORES = ("sqlite", "redis")
 FULL = {"tasks": 100000, "pause_s": 20}
 SMOKE = {"tasks": 4000, "pause_s": 1}
 ALL = 10 ** 9

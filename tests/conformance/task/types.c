@@ -293,14 +293,71 @@ static void many_come_back_in_their_order(void)
     many_come_back_in_order(NULL, 3);
 }
 
-static void many_of_a_key_come_back_in_their_order(void)
+static bool has_limits(void)
 {
     gf_broker *b = store_open();
-    bool limits = b->ops->limits != NULL;
+    bool has = b->ops->limits != NULL;
     store_close(b);
-    if (!limits)
+    return has;
+}
+
+static void many_of_a_key_come_back_in_their_order(void)
+{
+    if (!has_limits())
         OMIT("the store has no limits");
     many_come_back_in_order("k", 0);
+}
+
+// The next ones, even if the store has to bring them back first.
+static void expect_soon(gf_broker *b, int from)
+{
+    for (int tries = 0; tries < 100; tries++) {
+        gf_claim *claims[1];
+        if (take(b, "q", 1, claims) == 1) {
+            char want[16];
+            snprintf(want, sizeof want, "%d", from);
+            CHECK_STR(claims[0]->message.id, want);
+            done(b, claims[0]);
+            return;
+        }
+    }
+    CHECK(!"somebody is next");
+}
+
+// Its key has room again, and nobody has looked at those who wait yet.
+static void who_is_new_comes_behind_who_waited(void)
+{
+    if (!has_limits())
+        OMIT("the store has no limits");
+    for (int priority = 0; priority <= 3; priority += 3) {
+        gf_broker *b = store_open();
+        CHECK_OK(b->ops->limits->pause(b, "k", gf_now_ms() + HOUR_MS));
+        put_some(b, 0, SOME, priority, "k");
+        nobody_is_next(b, "q");
+        CHECK_OK(b->ops->limits->pause(b, "k", 0));
+        put_some(b, SOME, SOME, priority, "k");
+        for (int i = 0; i < 2 * SOME; i++)
+            expect_soon(b, i);
+        closes(b);
+    }
+}
+
+// Batches that come within less time than their tasks have places for.
+static void batches_come_back_in_their_order(void)
+{
+    if (!has_limits())
+        OMIT("the store has no limits");
+    gf_broker *b = store_open();
+    CHECK_OK(b->ops->limits->pause(b, "k", gf_now_ms() + HOUR_MS));
+    for (int from = 0; from < MANY; from += SOME)
+        put_some(b, from, SOME, 0, "k");
+    for (int from = 0; from < MANY; from += SOME)
+        nobody_is_next(b, "q");
+    CHECK_OK(b->ops->limits->pause(b, "k", 0));
+    forward(b);
+    for (int from = 0; from < MANY; from += SOME)
+        expect_from(b, from);
+    closes(b);
 }
 
 static const check_test tests[] = {
@@ -313,6 +370,8 @@ static const check_test tests[] = {
     TEST(those_who_wait_can_be_acted_on),
     TEST(many_come_back_in_their_order),
     TEST(many_of_a_key_come_back_in_their_order),
+    TEST(who_is_new_comes_behind_who_waited),
+    TEST(batches_come_back_in_their_order),
 };
 
 suite suite_types(void)

@@ -22,7 +22,7 @@
 
 enum {
     FRESH_MS = 1000,               // what is known is good for so long
-    ASK_MS = 250                   // and so long an answer is waited for
+    ASK_MS = 1000                  // and so long an answer is waited for
 };
 
 struct gf_rd_guards {

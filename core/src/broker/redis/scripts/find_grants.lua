@@ -20,9 +20,13 @@ for _, wake in ipairs(redis.call('ZRANGE', wakes, 0, 499)) do
   end
 end
 local front = string.sub(name, -1) == '*' and string.sub(name, 1, -2)
-for _, key in ipairs(name == '' and redis.call('HRANDFIELD', grants, 100) or
-    redis.call('HKEYS', grants)) do
-  if #out == 5000 then break end
-  if name == '' or key == name or front and string.sub(key, 1, #front) == front then add(key) end
+local function add_some(keys, step)
+  for i = 1, #keys, step do
+    local key = keys[i]
+    if #out == 5000 then return end
+    if name == '' or key == name or front and string.sub(key, 1, #front) == front then add(key) end
+  end
 end
+if name == '' then add_some(redis.call('HRANDFIELD', grants, 100), 1)
+else add_some(redis.call('HGETALL', grants), 2) end
 return out

@@ -31,7 +31,7 @@ end
 local function look_at(scope, it)
   local until_ms, amount = shut_until[string.match(it.key, '^type:(.*)$') or ''], 500 - moved
   if until_ms then return 0, true, math.min(until_ms, now_ms + 60000) end
-  local n, next_ms = bring_back(it, amount, scope, true)
+  local n, next_ms = bring_back(it, amount, scope)
   mend()
   if n == amount then next_ms = now_ms end
   return n, redis.call('EXISTS', fronts[scope] .. 'held:' .. it.key) == 1, next_ms

@@ -748,7 +748,7 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
         "d.parent WHERE d.child = ?1",
     [GF_SQL_EACH_GREW] = "UPDATE step SET open = open + ?2 WHERE sid = ?1",
     [GF_SQL_EACH_RESULTS] = "SELECT p.result FROM dep d JOIN step p ON p.sid = d.parent "
-                            "WHERE d.child = ?1 AND d.rule = 4 ORDER BY p.sid",
+                            "WHERE d.child = ?1 AND d.rule = 4 ORDER BY d.parent",
     // ?2 with the name ?3 and the state ?4, as ?1 is but for its id, headers and payload.
     [GF_SQL_STEP_COPY] =
         "INSERT OR ROLLBACK INTO step(sid, fid, name, state, ended_ms, id, headers, payload, size, "

@@ -9,7 +9,9 @@
 -- same time: each comes behind the one before.
 -- Of those that run one after the other it is the turn of the one that is looked at first, from
 -- then on, whatever else it waits for; they wait in the order in which they are looked at. Where it
--- is nobody's turn and some wait, for a Go program has ended the one before, these are first.
+-- is nobody's turn and some wait, for a Go program has ended the one before, these are first. So
+-- they are where any key has room again, for its limit grew or its time has come: who was not
+-- brought back waits behind them, and they are brought back.
 -- A key that all queues of a Cluster count for may have room that this one was not granted: who
 -- meets it waits until it is known to be full, and the answer says that one does (told).
 -- full(it, cost, id): false: one of this cost may start; else when that is worth another look (ms),
@@ -17,14 +19,17 @@
 -- shut: the types that are paused, as take.lua has them; who is of one waits for it.
 --@use limits bring_back write_grant shut flag
 local turns, passes = {}, {}
-local function full_of(it, id)
-  local one = turn(it)
-  if one == id then return false end
-  if not one and it.waited == nil then
+local function others_wait(it)
+  if it.waited == nil then
     it.waited = redis.call('EXISTS', it.front .. 'held:' .. it.key) == 1
     if it.waited then passes[#passes + 1] = it end
   end
-  return (one or it.waited) and now_ms + 5000, true
+  return it.waited
+end
+local function full_of(it, id)
+  local one = turn(it)
+  if one == id then return false end
+  return (one or others_wait(it)) and now_ms + 5000, true
 end
 local function full(it, cost, id)
   if it.paused > now_ms then return it.paused end
@@ -62,7 +67,8 @@ local function own_room(amount)
   return math.max(amount, 0), it
 end
 -- Its place among those that wait for the key: the one that it has, where Go has brought it to
--- pending before its turn.
+-- pending before its turn. Those of one batch are more than its time has room for: they stand
+-- beyond the beginning of the next one's, which comes behind them.
 local function place_of(it, id, lane, since, held)
   local has = held == it.scope .. it.key and
     redis.call('ZSCORE', it.front .. 'held:' .. it.key, whose .. '\n' .. id)
@@ -70,14 +76,16 @@ local function place_of(it, id, lane, since, held)
   local raw = math.max(0, math.floor((tonumber(since or '') or now_us * 1000) / 32000) -
     54240300000000)
   local first = string.match(lane or '100', '^%d+') * 35184372088832
-  local low, width = first + raw, 8192
+  local low, width, of_lane = first + raw, 8192, it.scope .. it.key .. ' ' .. first
   if held == '' then return low end
   if it.ordered then width = 35184372088831 else first = low end
-  local name = it.scope .. it.key .. ' ' .. first
+  local name, latest = of_lane .. ' ' .. first, places[of_lane] or 0
   places[name] = places[name] or redis.call('ZREVRANGEBYSCORE', it.front .. 'held:' .. it.key,
     string.format('%.0f', first + width), string.format('%.0f', first), 'WITHSCORES', 'LIMIT', 0,
     1)[2]
-  places[name] = places[name] and math.max(low, places[name] + 1) or low
+  local last = math.max(places[name] or 0, latest <= first + width and latest or 0)
+  places[name] = math.max(low, last + 1)
+  places[of_lane] = places[name]
   return places[name]
 end
 -- Who runs longest of the key and has not been asked to stop.
@@ -126,8 +134,11 @@ local function learn_turns(ordered)
     end
   end
 end
+local function there_is_none(names)
+  return #names > 0 and #names <= 3000 and redis.call('EXISTS', unpack(names)) == 0
+end
 local function learn(some)
-  local new, keys, runs, ordered = {}, {}, {}, {}
+  local new, keys, runs, held, ordered = {}, {}, {}, {}, {}
   for i = #some, 1, -1 do
     local f = redis.pcall('HMGET', prefix .. some[i], 'msg', 'pending_since', 'gofer:crashes',
       'gofer:limit', 'gofer:held', 'gofer:lane')
@@ -146,11 +157,18 @@ local function learn(some)
   for i = 1, #keys do
     local it = look(keys[i])
     if it.ordered then ordered[#ordered + 1] = it.key
-    elseif it.most then runs[#runs + 1] = it.front .. 'run:' .. it.key end
+    else
+      held[#held + 1] = it.front .. 'held:' .. it.key
+      if it.most then runs[#runs + 1] = it.front .. 'run:' .. it.key end
+    end
   end
   learn_turns(ordered)
-  if #runs == 0 or #runs > 3000 or redis.call('EXISTS', unpack(runs)) > 0 then return end
-  for i = 1, #keys do look(keys[i]).running = 0 end
+  local free, idle = there_is_none(held), there_is_none(runs)
+  for i = 1, free and #keys or 0 do
+    local it = look(keys[i])
+    if not it.ordered then it.waited = false end
+  end
+  for i = 1, idle and #keys or 0 do look(keys[i]).running = 0 end
 end
 local shut_until, shut_names = shut_of(shut)
 local gates = {}
@@ -195,6 +213,8 @@ local function admit_one(id)
   for i = 1, #w do
     if shutter and not w[i].ordered then break end
     local next_ms, others = full(w[i], w.cost, id)
+    local queues = not w[i].ordered and w[i].over ~= '1' and f[5] ~= ''
+    if queues and not next_ms and others_wait(w[i]) then next_ms = now_ms end
     local waits = w[i].over ~= '1' or w[i].paused > now_ms or w[i].granted and not w[i].full
     if next_ms and waits then
       put_aside(id, w[i], next_ms, others, w, f)
@@ -372,6 +392,9 @@ local function pass_on()
   for _, it in ipairs(others) do
     if not full(it, 1) then bring_back(it, rooms[it], it.scope) end
   end
-  for i = 1, #passes do bring_back(passes[i], 1, 'q') end
+  for i = 1, #passes do
+    local it = passes[i]
+    bring_back(it, it.ordered and 1 or asked, it.scope)
+  end
   mend()
 end
