@@ -329,7 +329,7 @@ void *gf_crew_main(void *arg)
     while (!is_over(c)) {
         int64_t next_ms = gf_places_look(c);
         bool more = exchange(c);
-        if (!more)
+        if (!more && !is_over(c))      // what dead children had may have been the last
             wait(c, next_ms);
         int64_t now_ns = gf_mono_ns();
         for (gf_mate *m = c->mates; m; m = m->next)
