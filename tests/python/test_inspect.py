@@ -194,7 +194,7 @@ def test_priorities_grow(app: gofer.Gofer) -> None:
     assert app.inspect.queue("new").age == timedelta(minutes=5)
     app.inspect.age("new", None)
     assert app.inspect.queue("new").age is None
-    with pytest.raises(gofer.InvalidArgument, match="age_ms is -1"):
+    with pytest.raises(gofer.InvalidArgument, match="each is -0.001"):
         app.inspect.age("new", -0.001)
 
 
