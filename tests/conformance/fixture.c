@@ -238,7 +238,7 @@ enum { OF_SQLITE = 1, OF_REDIS = 2, OF_ALL = OF_SQLITE | OF_REDIS };
     x(upkeep, worker_register) x(upkeep, worker_deregister) x(upkeep, now_ms) \
     x(upkeep, clock) \
     x(groups, take) x(groups, put) x(groups, back) x(groups, archive) x(groups, reclaim) \
-    x(cron, entry_put) x(cron, entry_drop) x(cron, entries) x(cron, tick) \
+    x(cron, entry_put) x(cron, entry_swap) x(cron, entry_drop) x(cron, entries) x(cron, tick) \
     x(cron, tick_states) x(cron, tick_history) \
     x(peers, show) x(peers, hide) x(peers, foreign) \
     x(live, watch_open) x(live, watch_close) x(live, control) x(live, events_wanted) \

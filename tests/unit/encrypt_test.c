@@ -538,7 +538,7 @@ static void a_payload_that_has_changed_is_not_rewritten(void)
     set_up(&r);
     put(&r, r.blind, "1", "now");
     gf_broker *b = r.client->broker;
-    gf_rewrite rewrite = { .was = "then", .was_size = 4, .payload = "new", .size = 3 };
+    gf_rewrite rewrite = { .was = "then", .was_size = 4, .bytes = "new", .size = 3 };
     CHECK_STATUS(b->ops->act->task_rewrite(b, r.queue, "1", &rewrite), GOFER_ESTALE);
     CHECK_STATUS(b->ops->act->task_rewrite(b, r.queue, "2", &rewrite), GOFER_ENOTFOUND);
     rewrite.was = "now";
@@ -547,9 +547,86 @@ static void a_payload_that_has_changed_is_not_rewritten(void)
     gofer_info *task = task_of(&r, r.blind, "1");
     check_field(task, "payload", "new");
     gofer_info_free(task);
+    tear_down(&r);
+}
+
+// What `client` sees of a task is open, and this is in it.
+static void check_opened(const rig *r, gofer_client *client, const char *id, const char *field,
+    const char *want)
+{
+    gofer_info *task = task_of(r, client, id);
+    check_field(task, field, want);
+    CHECK_STR(gofer_info_text(task, "encrypted"), "b");
+    gofer_info_free(task);
+}
+
+static void what_tasks_have_left_gets_the_new_key(void)
+{
+    rig r;
+    int64_t rewritten, left;
+    set_up(&r);
+    put(&r, r.client, "1", "done");
     drain(&r, r.client, keep_payload);
-    rewrite.was = "new";
-    CHECK_STATUS(b->ops->act->task_rewrite(b, r.queue, "1", &rewrite), GOFER_ESTATE);
+    put(&r, r.client, "2", "dead");
+    CHECK_OK(gofer_client_task_archive(r.client, r.queue, "2"));
+    put(&r, r.client, "3", "again");
+    r.runs = 0;
+    drain(&r, r.client, go_on);                        // which leaves a checkpoint
+    gofer_client *both = open_with(&r, KEY_B " " KEY_A), *new_one = open_with(&r, KEY_B);
+    rekey_all(&r, both, &rewritten, &left);
+    CHECK_INT(rewritten, 3);
+    CHECK_INT(left, 0);
+    rekey_all(&r, both, &rewritten, &left);
+    CHECK_INT(rewritten, 0);
+    check_opened(&r, new_one, "1", "payload", "done");
+    check_opened(&r, new_one, "1", "result", "fine");
+    check_opened(&r, new_one, "2", "payload", "dead");
+    gofer_info *task = task_of(&r, new_one, "3");
+    if (strcmp(gofer_info_text(task, "state"), "retry") == 0)
+        CHECK_OK(gofer_client_task_run(new_one, r.queue, "3"));
+    gofer_info_free(task);
+    drain(&r, new_one, go_on);
+    CHECK_STR(r.seen, "row 17");
+    gofer_client_close(both);
+    gofer_client_close(new_one);
+    tear_down(&r);
+}
+
+static void cron_entries_of_the_queue_get_the_new_key(void)
+{
+    rig r;
+    char entry[64], other[64];
+    gofer_info *page = NULL;
+    set_up(&r);
+    snprintf(entry, sizeof entry, "new-%s", r.queue);
+    snprintf(other, sizeof other, "old-%s", r.queue);
+    gofer_enqueue_options task = options_of(&r, NULL);
+    gofer_schedule_options o;
+    gofer_schedule_options_init(&o);
+    o.task = &task;
+    REQUIRE_OK(gofer_client_schedule_put(r.client, entry, "0 0 1 1 *", "t", "all", 3, &o, 0));
+    task.queue = "another";
+    REQUIRE_OK(gofer_client_schedule_put(r.client, other, "0 0 1 1 *", "t", "all", 3, &o, 0));
+    gofer_client *both = open_with(&r, KEY_B " " KEY_A), *new_one = open_with(&r, KEY_B);
+    REQUIRE_OK(gofer_client_rekey(new_one, r.queue, NULL, &page));   // no task has ever been there
+    CHECK_INT(gofer_info_int(page, "left", 0), 1);
+    CHECK_HAS(gofer_info_text(page, "reason"), "encrypted with key 'a'");
+    gofer_info_free(page);
+    REQUIRE_OK(gofer_client_rekey(both, r.queue, NULL, &page));
+    CHECK_INT(gofer_info_int(page, "entries", 0), 1);
+    CHECK(gofer_info_text(page, "next_cursor") == NULL);
+    gofer_info_free(page);
+    CHECK_OK(gofer_client_schedule_run(r.blind, entry, NULL));
+    drain(&r, new_one, keep_payload);
+    CHECK_STR(r.seen, "all");
+    gofer_info *shown = NULL;
+    REQUIRE_OK(gofer_client_schedule(new_one, other, &shown));
+    check_envelope(shown, "payload");
+    gofer_info_free(shown);
+    CHECK_OK(gofer_client_schedule_remove(r.client, entry));
+    CHECK_OK(gofer_client_schedule_remove(r.client, other));
+    gofer_client_close(both);
+    gofer_client_close(new_one);
     tear_down(&r);
 }
 
@@ -570,6 +647,8 @@ static const check_test tests[] = {
     TEST(a_group_is_opened_and_its_task_encrypted),
     TEST(old_tasks_get_the_new_key),
     TEST(a_payload_that_has_changed_is_not_rewritten),
+    TEST(what_tasks_have_left_gets_the_new_key),
+    TEST(cron_entries_of_the_queue_get_the_new_key),
 };
 
 int main(int argc, char **argv)

@@ -653,16 +653,17 @@ GOFER_API gofer_status gofer_client_task_delete(gofer_client *client, const char
  *  NULL: all queues. */
 GOFER_API gofer_status gofer_client_task_cancel(gofer_client *client, const char *queue,
     const char *task_id);
-/** Encrypt a page of a queue's tasks that wait (pending, scheduled, retry, aggregating, archived)
- *  with the first key, where they are encrypted with another. Each is written only if its payload
- *  is still the one that was read, so workers and editors may go on meanwhile.
+/** Encrypt what a page of a queue's tasks has, payload, result and checkpoint, with the first key,
+ *  where that is encrypted with another: of all tasks but active ones, and not of steps of flows
+ *  that wait for others. With the first page also the payloads of the queue's cron entries. Each
+ *  is written only if it is still the one that was read, so others may go on meanwhile.
  *
  *  cursor  NULL for the first page, then next_cursor of the record, until that has none
  *
  *  Fields: queue, state, rewritten, current (have the first key already), plain (are not
- *  encrypted), left (could not be opened, or were taken or changed meanwhile), reason (of the
- *  first of these),
- *  next_cursor. Errors: GOFER_EINVAL (the client has no keys), GOFER_ENOTFOUND (no such queue). */
+ *  encrypted), left (could not be opened, or were taken or changed meanwhile), entries (cron
+ *  entries that have it now), reason (of the first of those left), next_cursor.
+ *  Errors: GOFER_EINVAL (the client has no keys), GOFER_ENOTFOUND (no such queue). */
 GOFER_API gofer_status gofer_client_rekey(gofer_client *client, const char *queue,
     const char *cursor, gofer_info **out);
 /** Replace the payload of a task that waits (pending, scheduled, retry, aggregating, archived). Its

@@ -18,9 +18,13 @@ typedef enum gf_act { GF_ACT_RUN, GF_ACT_ARCHIVE, GF_ACT_DELETE, GF_ACT_CANCEL }
 // More than that no queue can have pending.
 #define GF_MAX_LENGTH (INT64_C(1) << 40)
 
-// Another payload in place of the one that was read.
+// What of a task is rewritten.
+typedef enum gf_part { GF_PART_PAYLOAD, GF_PART_RESULT, GF_PART_CHECKPOINT } gf_part;
+
+// Other bytes in place of those that were read.
 typedef struct gf_rewrite {
-    const void *was, *payload;     // neither is NULL
+    gf_part     part;
+    const void *was, *bytes;       // neither is NULL
     size_t      was_size, size;
 } gf_rewrite;
 
@@ -42,9 +46,9 @@ typedef struct gf_act_ops {
     // now, at the end of pending; later: scheduled, or retry for one in retry). ENOTFOUND, ESTATE.
     gofer_status (*task_edit)(gf_broker *b, const char *queue, const char *id, const void *payload,
         size_t size, int64_t run_at_ms);
-    // A waiting or archived task's payload, where it is still the one that was read; all else is
-    // as it was. ENOTFOUND, ESTATE as with task_edit; ESTALE: it has another payload. Again: ESTALE
-    // when it was done.
+    // A part of a task that does not run (a result: of a completed one), where it is still what was
+    // read; all else is as it was. ENOTFOUND; ESTATE: it runs, is being aggregated, or has no
+    // result; ESTALE: the part is another by now. Again: ESTALE when it was done.
     gofer_status (*task_rewrite)(gf_broker *b, const char *queue, const char *id,
         const gf_rewrite *r);
     gofer_status (*queue_pause)(gf_broker *b, const char *queue, bool paused);

@@ -69,6 +69,10 @@ typedef struct gf_cron_ops {
     // drop answers ENOTFOUND.
     gofer_status (*entry_put)(gf_broker *b, const char *name, const char *record, bool only_new);
     gofer_status (*entry_drop)(gf_broker *b, const char *name);
+    // Another record for an entry that still is as it was read. ESTALE: it is another by now, or is
+    // gone. Published as a put is. Called by: client (rekey). Waits. Again: yes.
+    gofer_status (*entry_swap)(gf_broker *b, const char *name, const char *was,
+        const char *record);
     // All of them if the version is not `known`, else count 0 and the version.
     // Called by: scheduler, client. Waits. Again: yes.
     gofer_status (*entries)(gf_broker *b, int64_t known, gf_entries *out);

@@ -533,8 +533,10 @@ FIELD(rekeyed, rewritten, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that have th
 FIELD(rekeyed, current, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that had it already.")
 FIELD(rekeyed, plain, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that are not encrypted.")
 FIELD(rekeyed, left, INT, count, ALWAYS, BOTH, "0.1.0",
-    "Tasks that could not be opened, or were taken or changed meanwhile.")
-FIELD(rekeyed, reason, TEXT, none, MAYBE, BOTH, "0.1.0", "Why the first of these was left.")
+    "Tasks and entries that could not be opened, or were taken or changed meanwhile.")
+FIELD(rekeyed, entries, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Cron entries of the queue that have it now; they are looked at with the first page.")
+FIELD(rekeyed, reason, TEXT, none, MAYBE, BOTH, "0.1.0", "Why the first of those left was left.")
 FIELD(rekeyed, next_cursor, TEXT, none, MAYBE, BOTH, "0.1.0", "Where to go on; missing at the end.")
 
 KIND(migrated_entries, "gofer_client_migrate_schedules", "Cron entries that went to another store.")
@@ -840,6 +842,10 @@ FIELD(rekeyed_queue, current, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that had
 FIELD(rekeyed_queue, plain, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that are not encrypted.")
 FIELD(rekeyed_queue, left, INT, count, ALWAYS, BOTH, "0.1.0",
     "Tasks that could not be opened, or were taken or changed meanwhile.")
+FIELD(rekeyed_queue, entries, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Cron entries that have the first key now.")
+FIELD(rekeyed_queue, active, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Active tasks, which keep the key they have.")
 FIELD(rekeyed_queue, reason, TEXT, none, MAYBE, BOTH, "0.1.0", "Why the first of these was left.")
 
 KIND(migrated_queue, "", "What of a queue went to another store.")

@@ -52,7 +52,18 @@ static void entries_are_kept_by_name(void)
     version = e.version;
     gf_entries_clear(&e);
 
+    CHECK_STATUS(b->ops->cron->entry_swap(b, "a", "spec=2", "spec=5"), GOFER_ESTALE);
+    CHECK_STATUS(b->ops->cron->entry_swap(b, "none", "spec=2", "spec=5"), GOFER_ESTALE);
+    CHECK_OK(b->ops->cron->entry_swap(b, "a", "spec=4", "spec=5"));
+    CHECK_OK(b->ops->cron->entries(b, version, &e));
+    REQUIRE(e.count == 2);
+    CHECK(e.version > version);
+    CHECK_STR(e.items[0].record, "spec=5");
+    version = e.version;
+    gf_entries_clear(&e);
+
     CHECK_OK(b->ops->cron->entry_drop(b, "a"));
+    CHECK_STATUS(b->ops->cron->entry_swap(b, "a", "spec=5", "spec=6"), GOFER_ESTALE);
     CHECK_STATUS(b->ops->cron->entry_drop(b, "a"), GOFER_ENOTFOUND);
     CHECK_OK(b->ops->cron->entry_drop(b, "b"));
     CHECK_OK(b->ops->cron->entries(b, version, &e));

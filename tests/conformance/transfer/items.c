@@ -56,6 +56,13 @@ static char *shown(gf_broker *b, const char *queue, const char *id)
     return json;
 }
 
+static gofer_status rewrite(gf_broker *b, const char *id, gf_part part, const char *was,
+    const char *now)
+{
+    const gf_rewrite r = { part, was, now, strlen(was), strlen(now) };
+    return b->ops->act->task_rewrite(b, "q", id, &r);
+}
+
 static void export_each(gf_broker *b, gf_item *items)
 {
     memset(items, 0, STATES * sizeof *items);
@@ -70,6 +77,54 @@ static void clear_each(gf_item *items, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         gf_item_clear(&items[i]);
+}
+
+// Each part where it is still what was read, of tasks that do not run; all else stays.
+static void a_part_is_rewritten_as_it_was_read(void)
+{
+    enum { LARGE = 5000 };
+    static char large[2][LARGE + 1];
+    gf_broker *b = store_open();
+    gf_item item = { 0 };
+    const char *id = "1";
+    gf_message m = message("q", id);
+    m.retention_ms = 3600000;
+    memset(large[0], 'x', LARGE);
+    memset(large[1], 'y', LARGE);
+    m.payload = "first";
+    m.payload_size = 5;
+    CHECK_OK(put_message(b, &m, 0));
+    CHECK_OK(rewrite(b, id, GF_PART_PAYLOAD, "first", large[0]));
+    CHECK_OK(rewrite(b, id, GF_PART_PAYLOAD, large[0], large[1]));
+    CHECK_STATUS(rewrite(b, id, GF_PART_PAYLOAD, large[0], "second"), GOFER_ESTALE);
+    CHECK_OK(rewrite(b, id, GF_PART_PAYLOAD, large[1], "second"));
+    CHECK_STATUS(rewrite(b, id, GF_PART_RESULT, "r", "s"), GOFER_ESTATE);
+    CHECK_STATUS(rewrite(b, id, GF_PART_CHECKPOINT, "c", "d"), GOFER_ESTALE);
+    CHECK_STATUS(rewrite(b, "2", GF_PART_CHECKPOINT, "c", "d"), GOFER_ENOTFOUND);
+    gf_claim *claim = need_one(b, "q", id);
+    CHECK_STATUS(rewrite(b, id, GF_PART_PAYLOAD, "second", "third"), GOFER_ESTATE);
+    CHECK_STATUS(rewrite(b, id, GF_PART_CHECKPOINT, "c", "d"), GOFER_ESTATE);
+    CHECK_OK(finish(b, claim, (gf_finish){ .outcome = GF_REQUEUE, .checkpoint = "row 1",
+        .checkpoint_size = 5 }));
+    CHECK_STATUS(rewrite(b, id, GF_PART_CHECKPOINT, "row 2", "row 3"), GOFER_ESTALE);
+    CHECK_OK(rewrite(b, id, GF_PART_CHECKPOINT, "row 1", "row 3"));
+    REQUIRE_OK(b->ops->transfer->export_items(b, "q", &id, 1, &item));
+    CHECK_MEM(item.message.payload, item.message.payload_size, "second", 6);
+    CHECK_MEM(item.checkpoint, item.checkpoint_size, "row 3", 5);
+    gf_item_clear(&item);
+    claim = need_one(b, "q", id);
+    CHECK_OK(finish(b, claim, (gf_finish){ .outcome = GF_DONE, .result = "r", .result_size = 1 }));
+    CHECK_OK(rewrite(b, id, GF_PART_RESULT, "r", large[0]));
+    CHECK_OK(rewrite(b, id, GF_PART_RESULT, large[0], large[1]));
+    CHECK_STATUS(rewrite(b, id, GF_PART_RESULT, "r", "s"), GOFER_ESTALE);
+    CHECK_OK(rewrite(b, id, GF_PART_RESULT, large[1], "s"));
+    CHECK_OK(rewrite(b, id, GF_PART_PAYLOAD, "second", "third"));
+    CHECK_STR(task_state(b, "q", id), "completed");
+    REQUIRE_OK(b->ops->transfer->export_items(b, "q", &id, 1, &item));
+    CHECK_MEM(item.message.payload, item.message.payload_size, "third", 5);
+    CHECK_MEM(item.result, item.result_size, "s", 1);
+    gf_item_clear(&item);
+    store_close(b);
 }
 
 static void tasks_travel_whole_in_every_state(void)
@@ -233,6 +288,7 @@ static void the_same_id_twice_in_one_import_arrives_once(void)
 }
 
 static const check_test tests[] = {
+    TEST(a_part_is_rewritten_as_it_was_read),
     TEST(tasks_travel_whole_in_every_state),
     TEST(a_task_arrives_once),
     TEST(dropping_deletes_what_is_the_same_and_not_active),

@@ -236,6 +236,7 @@ static const gf_groups_ops groups = {
 
 static const gf_cron_ops cron = {
     .entry_put = gf_rd_entry_put,
+    .entry_swap = gf_rd_entry_swap,
     .entry_drop = gf_rd_entry_drop,
     .entries = gf_rd_entries,
     .tick = gf_rd_tick,

@@ -410,6 +410,7 @@ gofer_status gf_rd_groups(gf_broker *b, const char *queue, const gf_page *page, 
 void         gf_rd_turns_close(gf_rd_store *s);
 // entries.c, tick.c, shown.c
 gofer_status gf_rd_entry_put(gf_broker *b, const char *name, const char *record, bool only_new);
+gofer_status gf_rd_entry_swap(gf_broker *b, const char *name, const char *was, const char *record);
 gofer_status gf_rd_entry_drop(gf_broker *b, const char *name);
 gofer_status gf_rd_entries(gf_broker *b, int64_t known, gf_entries *out);
 gofer_status gf_rd_tick(gf_broker *b, gf_tick *items, size_t count);

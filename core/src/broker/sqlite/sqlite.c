@@ -326,6 +326,7 @@ static const gf_groups_ops groups = {
 
 static const gf_cron_ops cron = {
     .entry_put = gf_sq_entry_put,
+    .entry_swap = gf_sq_entry_swap,
     .entry_drop = gf_sq_entry_drop,
     .entries = gf_sq_entries,
     .tick = gf_sq_tick,

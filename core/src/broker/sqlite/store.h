@@ -985,6 +985,7 @@ gofer_status gf_sq_group_reclaim(gf_broker *b, size_t limit, size_t *done);
 gofer_status gf_sq_groups(gf_broker *b, const char *queue, const gf_page *page, gofer_info **out);
 // entry.c
 gofer_status gf_sq_entry_put(gf_broker *b, const char *name, const char *record, bool only_new);
+gofer_status gf_sq_entry_swap(gf_broker *b, const char *name, const char *was, const char *record);
 gofer_status gf_sq_entry_drop(gf_broker *b, const char *name);
 gofer_status gf_sq_entries(gf_broker *b, int64_t known, gf_entries *out);
 // tick.c
@@ -1024,6 +1025,9 @@ gofer_status gf_sq_task_edit(gf_broker *b, const char *queue, const char *id, co
     size_t size,
     // edit.c
     int64_t run_at_ms);
+// A waiting or kept task's.
+void gf_sq_payload_set(gf_sq_txn *t, const gf_sq_place *place, const void *bytes, size_t size);
+// rewrite.c
 gofer_status gf_sq_task_rewrite(gf_broker *b, const char *queue, const char *id,
     const gf_rewrite *r);
 // audit.c

@@ -1,4 +1,4 @@
-// edit.c - another payload, or another time, for a task that waits.
+// edit.c - another payload, or another time, for a task that waits; other bytes for a part of one.
 //
 // The message is read, changed here with all that we do not know in it kept, and written only if it
 // is still the one that was read (Asynq's own update does not look, and loses
@@ -23,13 +23,18 @@ static const gf_rd_script edit_script = {
     .text = gf_rd_lua_edit_task,
 };
 
+static const gf_rd_script rewrite_script = {
+    .name = "rewrite a task",
+    .text = gf_rd_lua_rewrite_task,
+};
+
 typedef struct editing {
     gf_rd_store *s;
     const char  *queue, *id;
     const void  *payload;          // NULL: as it is
     size_t       size;
     int64_t      run_at_ms;        // 0: as it is
-    const void  *was;              // NULL: whatever it is
+    const void  *was;              // of a rewriting; NULL: whatever it is
     size_t       was_size;
 } editing;
 
@@ -100,7 +105,7 @@ static gofer_status write(editing *e, const redisReply *read, const gf_bytes *me
     gf_rd_cmd cmd;
     gf_rd_act_begin(&cmd, &keys, &edit_script, e->queue, e->id);
     gf_rd_args *a = &cmd.args;
-    gf_rd_add(a, "");
+    gf_rd_add(a, e->was ? "k" : "");
     gf_rd_add_bytes(a, read ? read->str : "", read ? (size_t)read->len : 0);
     gf_rd_add_bytes(a, message->size ? message->bytes : "", message->size);
     add_time(a, e->run_at_ms);
@@ -152,10 +157,39 @@ gofer_status gf_rd_task_edit(gf_broker *b, const char *queue, const char *id, co
     return edit_until_done(&e);
 }
 
+// ---- another part of one, as it was read ------------------------------------------------------
+
+static gofer_status rewrite_field(gf_rd_store *s, const char *queue, const char *id,
+    const gf_rewrite *r)
+{
+    gf_rd_act_keys keys;
+    gf_rd_cmd cmd;
+    gofer_status st = gf_rd_check(s);
+    if (st != GOFER_OK)
+        return st;
+    gf_rd_act_begin(&cmd, &keys, &rewrite_script, queue, id);
+    gf_rd_add(&cmd.args, r->part == GF_PART_RESULT ? "result" : "gofer:ckpt");
+    gf_rd_add_bytes(&cmd.args, r->was, r->was_size);
+    gf_rd_add_bytes(&cmd.args, r->bytes, r->size);
+    st = gf_rd_run(s->net, &cmd, 1, gf_rd_timeout(s));
+    const redisReply *place =
+        st == GOFER_OK ? gf_rd_reply_at(cmd.reply, 1, REDIS_REPLY_STRING) : NULL;
+    int64_t said = place ? gf_rd_reply_int(cmd.reply->element[0], 0) : 0;
+    if (st == GOFER_OK && !place)
+        st = gf_fail(GOFER_ECORRUPT,
+            "rewriting the task '%.255s' was answered with something else", id);
+    else if (st == GOFER_OK && said == 0)
+        st = gf_rd_act_refused(queue, id, "rewritten", place->str);
+    else if (st == GOFER_OK && said == 2)
+        st = gf_fail(GOFER_ESTALE, "the task '%.255s' has changed by now", id);
+    gf_rd_cmd_clear(&cmd);
+    return st;
+}
+
 gofer_status gf_rd_task_rewrite(gf_broker *b, const char *queue, const char *id,
     const gf_rewrite *r)
 {
-    editing e = { .s = (gf_rd_store *)b, .queue = queue, .id = id, .payload = r->payload,
+    editing e = { .s = (gf_rd_store *)b, .queue = queue, .id = id, .payload = r->bytes,
         .size = r->size, .was = r->was, .was_size = r->was_size };
-    return edit_until_done(&e);
+    return r->part == GF_PART_PAYLOAD ? edit_until_done(&e) : rewrite_field(e.s, queue, id, r);
 }

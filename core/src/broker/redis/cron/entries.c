@@ -56,6 +56,26 @@ gofer_status gf_rd_entry_put(gf_broker *b, const char *name, const char *record,
     return st;
 }
 
+gofer_status gf_rd_entry_swap(gf_broker *b, const char *name, const char *was, const char *record)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    gf_rd_cmd cmd;
+    gofer_status st = gf_rd_check(s);
+    if (st != GOFER_OK)
+        return st;
+    begin(&cmd, &put_script, true);
+    gf_rd_add(&cmd.args, CONTROL);
+    gf_rd_add(&cmd.args, name);
+    gf_rd_add(&cmd.args, record);
+    gf_rd_add(&cmd.args, "=");
+    gf_rd_add(&cmd.args, was);
+    st = gf_rd_run(s->net, &cmd, 1, gf_rd_timeout(s));
+    if (st == GOFER_OK && gf_rd_reply_int(cmd.reply, 0) == 0)
+        st = gf_fail(GOFER_ESTALE, "the cron entry '%.200s' has changed by now", name);
+    gf_rd_cmd_clear(&cmd);
+    return st;
+}
+
 // ---- drop ---------------------------------------------------------------------------------------
 
 enum { PIPELINE = 200 };

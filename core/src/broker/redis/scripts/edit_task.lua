@@ -1,8 +1,8 @@
 -- edit_task.lua - edit a task.
--- ARGV: "asynq:{q}:t:", id, -, the message as read and the new one (both empty: it stays), when
--- (Unix ms; empty: as it is). { 1, "" }, { 0, where it is }, or { 2, "" }: the message is another
--- by now. A task that is to run now goes to the end of pending; later: to retry what is in retry,
--- all others to scheduled.
+-- ARGV: "asynq:{q}:t:", id, k: a completed one may have another message, too, the message as read
+-- and the new one (both empty: it stays), when (Unix ms; empty: as it is). { 1, "" },
+-- { 0, where it is }, or { 2, "" }: the message is another by now. A task that is to run now goes
+-- to the end of pending; later: to retry what is in retry, all others to scheduled.
 -- Cost: O(n) of the list it is in, O(log n) of a sorted set.
 
 --@use one_task enline ring unhold find tell_flow
@@ -12,8 +12,8 @@ if at ~= '' then
   at = later and string.format('%.0f', math.ceil(at / 1000)) or '0'
 end
 if not here then return { 0, 'missing' } end
-if place == 'active' or place == 'completed' or place == 'lost' or at ~= '' and
-    place == 'aggregating' then
+if place == 'active' or place == 'completed' and ARGV[3] ~= 'k' or place == 'lost' or
+    at ~= '' and place == 'aggregating' then
   return { 0, place }
 end
 if new ~= '' and redis.call('HGET', task, 'msg') ~= from then return { 2, '' } end

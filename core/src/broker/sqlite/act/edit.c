@@ -2,10 +2,7 @@
 //
 // One transaction of the leader's. A task that is due goes to the end of pending, one that is put
 // off to scheduled, or to retry where it was in retry.
-#include <string.h>
-
 #include "broker/sqlite/store.h"
-#include "util/alloc.h"
 #include "util/error.h"
 
 typedef struct editing {
@@ -13,46 +10,24 @@ typedef struct editing {
     const void *payload;                 // NULL: as it is
     size_t      size;
     int64_t     run_at_ms;               // 0: as it is
-    const void *was;                     // NULL: whatever it is
-    size_t      was_size;
 } editing;
 
-static bool is_same(gf_sq_txn *t, gf_state state, int64_t seq, const editing *e)
+void gf_sq_payload_set(gf_sq_txn *t, const gf_sq_place *place, const void *bytes, size_t size)
 {
-    sqlite3_stmt *s =
-        gf_sq_stmt(t->conn, state == GF_PENDING ? GF_SQL_READY_PAYLOAD : GF_SQL_LATER_PAYLOAD);
-    gf_sq_bind_int(t->conn, s, 1, seq);
-    bool found = gf_sq_row(t->conn, s), same = false;
-    int64_t bid = found ? sqlite3_column_int64(s, 0) : 0;
-    const void *inside = found && !bid ? sqlite3_column_blob(s, 1) : NULL;
-    if (inside)
-        same = (size_t)sqlite3_column_bytes(s, 1) == e->was_size &&
-            memcmp(inside, e->was, e->was_size) == 0;
-    gf_sq_done(s);
-    if (!bid)
-        return same;
-    size_t size;
-    void *outside = gf_sq_blob_get(t->conn, bid, &size);
-    same = outside && size == e->was_size && memcmp(outside, e->was, size) == 0;
-    gf_free(outside);
-    return same;
-}
-
-static void set_payload(gf_sq_txn *t, gf_state state, int64_t seq, const editing *e)
-{
-    bool ready = state == GF_PENDING, outside = e->size > GF_SQ_INLINE;
+    bool ready = place->state == GF_PENDING, outside = size > GF_SQ_INLINE;
+    int64_t seq = place->seq;
     sqlite3_stmt *s = gf_sq_stmt(t->conn, ready ? GF_SQL_READY_MORE : GF_SQL_LATER_MORE);
     gf_sq_bind_int(t->conn, s, 1, seq);
     int64_t bid = gf_sq_row(t->conn, s) ? sqlite3_column_int64(s, 2) : 0;
     gf_sq_done(s);
     if (bid && !outside)
         GF_SQ_RUN(t->conn, GF_SQL_BLOB_DROP, bid);
-    bid = outside ? gf_sq_blob_set(t->conn, bid, e->payload, e->size) : 0;
+    bid = outside ? gf_sq_blob_set(t->conn, bid, bytes, size) : 0;
     s = gf_sq_stmt(t->conn, ready ? GF_SQL_READY_SET_PAYLOAD : GF_SQL_LATER_SET_PAYLOAD);
     gf_sq_bind_int(t->conn, s, 1, seq);
     gf_sq_bind_int(t->conn, s, 2, bid);
-    gf_sq_bind_int(t->conn, s, 3, (int64_t)e->size);
-    gf_sq_bind_blob(t->conn, s, 4, outside ? NULL : e->payload, outside ? 0 : e->size);
+    gf_sq_bind_int(t->conn, s, 3, (int64_t)size);
+    gf_sq_bind_blob(t->conn, s, 4, outside ? NULL : bytes, outside ? 0 : size);
     gf_sq_run(t->conn, s);
 }
 
@@ -98,10 +73,8 @@ static gofer_status edit(gf_sq_txn *t, void *arg)
     if (gf_sq_is_in_set(t->conn, &place))
         return gf_fail(GOFER_ESTATE, "the task '%s' is being made one with others of its group",
             e->id);
-    if (e->was && !is_same(t, place.state, place.seq, e))
-        return gf_fail(GOFER_ESTALE, "the task '%s' has another payload by now", e->id);
     if (e->payload)
-        set_payload(t, place.state, place.seq, e);
+        gf_sq_payload_set(t, &place, e->payload, e->size);
     if (e->run_at_ms > t->now_ms)
         run_later(t, q, place.state, place.seq, e->run_at_ms);
     else if (e->run_at_ms && place.state == GF_PENDING)
@@ -111,28 +84,15 @@ static gofer_status edit(gf_sq_txn *t, void *arg)
     return GOFER_OK;
 }
 
-static gofer_status write(gf_broker *b, editing *e)
-{
-    gf_sq_op op = { .run = edit, .arg = e, .flags = GF_SQ_DURABLE, .tasks = 1 };
-    if (e->payload) {
-        op.flags |= GF_SQ_ADDS;
-        op.bytes = (int64_t)e->size;
-    }
-    return gf_sq_write((gf_sq_store *)b, &op);
-}
-
 gofer_status gf_sq_task_edit(gf_broker *b, const char *queue, const char *id, const void *payload,
     size_t size, int64_t run_at_ms)
 {
     editing e = { .queue = queue, .id = id, .payload = payload, .size = size,
         .run_at_ms = run_at_ms };
-    return write(b, &e);
-}
-
-gofer_status gf_sq_task_rewrite(gf_broker *b, const char *queue, const char *id,
-    const gf_rewrite *r)
-{
-    editing e = { .queue = queue, .id = id, .payload = r->payload, .size = r->size,
-        .was = r->was, .was_size = r->was_size };
-    return write(b, &e);
+    gf_sq_op op = { .run = edit, .arg = &e, .flags = GF_SQ_DURABLE, .tasks = 1 };
+    if (payload) {
+        op.flags |= GF_SQ_ADDS;
+        op.bytes = (int64_t)size;
+    }
+    return gf_sq_write((gf_sq_store *)b, &op);
 }

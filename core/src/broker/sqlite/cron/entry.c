@@ -11,6 +11,7 @@
 
 typedef struct writing {
     const char *name, *record;
+    const char *was;                     // of a swap
     bool        only_new;
 } writing;
 
@@ -66,8 +67,32 @@ static gofer_status change(gf_broker *b, gf_sq_op *op)
 
 gofer_status gf_sq_entry_put(gf_broker *b, const char *name, const char *record, bool only_new)
 {
-    writing w = { name, record, only_new };
+    writing w = { .name = name, .record = record, .only_new = only_new };
     gf_sq_op op = { .run = put,
+        .arg = &w,
+        .flags = GF_SQ_DURABLE | GF_SQ_ADDS,
+        .tasks = 1,
+        .bytes = (int64_t)strlen(record) };
+    return change(b, &op);
+}
+
+static gofer_status swap(gf_sq_txn *t, void *arg)
+{
+    const writing *w = arg;
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_ENTRY_SWAP);
+    gf_sq_bind_text(t->conn, s, 1, w->name);
+    gf_sq_bind_text(t->conn, s, 2, w->record);
+    gf_sq_bind_text(t->conn, s, 3, w->was);
+    if (gf_sq_run(t->conn, s) == 0)
+        return gf_fail(GOFER_ESTALE, "the cron entry '%s' has changed by now", w->name);
+    count_change(t);
+    return GOFER_OK;
+}
+
+gofer_status gf_sq_entry_swap(gf_broker *b, const char *name, const char *was, const char *record)
+{
+    writing w = { .name = name, .record = record, .was = was };
+    gf_sq_op op = { .run = swap,
         .arg = &w,
         .flags = GF_SQ_DURABLE | GF_SQ_ADDS,
         .tasks = 1,

@@ -326,6 +326,8 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_LATER_PAYLOAD] = "SELECT bid, payload FROM later WHERE seq = ?1",
     [GF_SQL_LATER_SET_PAYLOAD] =
         "UPDATE later SET bid = ?2, size = ?3, payload = ?4 WHERE seq = ?1",
+    [GF_SQL_LATER_RESULT] = "SELECT rbid, result FROM later WHERE seq = ?1",
+    [GF_SQL_LATER_SET_RESULT] = "UPDATE later SET rbid = ?2, result = ?3 WHERE seq = ?1",
     [GF_SQL_LATER_SET_TIME] = "UPDATE later SET state = ?2, sort_ms = ?3 WHERE seq = ?1",
     [GF_SQL_LATER_UNCHARGED] = "UPDATE later SET crashes = 0 WHERE seq = ?1 AND crashes <> 0",
     [GF_SQL_LATER_SET_ERROR] = "UPDATE later SET error = ?2, failed_ms = ?3 WHERE seq = ?1",
@@ -532,6 +534,7 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
 
     [GF_SQL_ENTRY_ADD] = "INSERT INTO entry(name, record) VALUES(?1, ?2) ON CONFLICT DO NOTHING",
     [GF_SQL_ENTRY_SET] = "UPDATE entry SET record = ?2 WHERE name = ?1",
+    [GF_SQL_ENTRY_SWAP] = "UPDATE entry SET record = ?2 WHERE name = ?1 AND record = ?3",
     [GF_SQL_ENTRY_DROP] = "DELETE FROM entry WHERE name = ?1",
     [GF_SQL_ENTRY_LIST] = "SELECT name, record FROM entry ORDER BY name",
     [GF_SQL_NUMBER_GET] = "SELECT value FROM number WHERE name = ?1",
