@@ -373,6 +373,65 @@ static void waiting_gives_the_result(void)
     tear_down(&r);
 }
 
+// ---- workers that run encrypted tasks alone -----------------------------------------------------
+
+static gofer_worker *strict_worker(rig *r, gofer_client *client)
+{
+    gofer_worker *w = NULL;
+    REQUIRE_OK(gofer_worker_new(&w, client));
+    REQUIRE_OK(gofer_worker_queue(w, r->queue, 1));
+    REQUIRE_OK(gofer_worker_set(w, "encrypted_only", "1"));
+    return w;
+}
+
+static void what_is_plain_is_archived_by_who_refuses_it(void)
+{
+    rig r;
+    set_up(&r);
+    put(&r, r.client, "1", "secret");
+    put(&r, r.blind, "2", "forged");
+    gofer_worker *w = strict_worker(&r, r.client);
+    REQUIRE_OK(gofer_worker_handle(w, "*", keep_payload, &r, NULL));
+    REQUIRE_OK(gofer_worker_set(w, "drain", "1"));
+    CHECK_OK(gofer_worker_run(w));
+    gofer_worker_free(w);
+    CHECK_INT(r.runs, 1);
+    CHECK_STR(r.seen, "secret");
+    check_is(&r, "1", "completed", NULL);
+    check_is(&r, "2", "archived", "the payload is not encrypted, and this worker runs encrypted");
+    gofer_info *task = task_of(&r, r.blind, "2");
+    check_field(task, "payload", "forged");
+    gofer_info_free(task);
+    w = strict_worker(&r, r.blind);                    // without keys nothing would run
+    REQUIRE_OK(gofer_worker_handle(w, "*", keep_payload, &r, NULL));
+    CHECK_STATUS(gofer_worker_start(w), GOFER_EINVAL);
+    gofer_worker_free(w);
+    tear_down(&r);
+}
+
+static void what_is_plain_is_not_pulled(void)
+{
+    rig r;
+    gofer_task *task = NULL;
+    size_t count = 0;
+    set_up(&r);
+    put(&r, r.blind, "1", "forged");
+    put(&r, r.client, "2", "secret");
+    gofer_worker *w = strict_worker(&r, r.client);
+    REQUIRE_OK(gofer_worker_set(w, "pull", "1"));
+    REQUIRE_OK(gofer_worker_start(w));
+    for (int64_t end_ms = gf_mono_ms() + 60000; !count && gf_mono_ms() < end_ms;)
+        CHECK_OK(gofer_worker_take(w, &task, 1, 1000, &count));
+    REQUIRE(count == 1);
+    CHECK_STR(gofer_task_id(task), "2");
+    CHECK_OK(gofer_worker_finish(w, &task, &(const int32_t){ GOFER_DONE }, 1));
+    gofer_worker_stop(w);
+    CHECK_OK(gofer_worker_wait(w, -1));
+    gofer_worker_free(w);
+    check_is(&r, "1", "archived", "this worker runs encrypted tasks alone");
+    tear_down(&r);
+}
+
 // ---- flows ------------------------------------------------------------------------------------
 
 static int32_t see_parent(gofer_task *task, void *user)
@@ -391,8 +450,6 @@ static int32_t see_parent(gofer_task *task, void *user)
 static void what_a_step_has_left_is_opened(void)
 {
     rig r;
-    if (getenv("GOFER_TEST_REDIS"))
-        OMIT("its store has no flows");
     set_up(&r);
     const char *after[] = { "a", NULL };
     gofer_enqueue_options o = options_of(&r, NULL);
@@ -643,6 +700,8 @@ static const check_test tests[] = {
     TEST(an_edited_payload_is_encrypted_if_it_was),
     TEST(the_tasks_of_a_cron_entry_open),
     TEST(waiting_gives_the_result),
+    TEST(what_is_plain_is_archived_by_who_refuses_it),
+    TEST(what_is_plain_is_not_pulled),
     TEST(what_a_step_has_left_is_opened),
     TEST(a_group_is_opened_and_its_task_encrypted),
     TEST(old_tasks_get_the_new_key),

@@ -38,7 +38,7 @@ typedef struct worker_args {
 #endif
     cli_list queues, execs, shells, luas, lua_allow, plugins, sets, retries, aggregates, schedules;
     const char *concurrency, *grace, *lease, *group_grace, *group_max_size, *group_max_delay;
-    int         strict, drain;
+    int         strict, drain, encrypted_only;
     cli_number  lua_memory, max_payload;
 #ifdef GOFER_HAVE_OTLP
     otlp_args   otlp;
@@ -144,6 +144,9 @@ static const cli_option options[] = {
     { "drain", 0, CLI_FLAG, offsetof(worker_args, drain), NULL,
       "end when the queues are empty: nothing pending, running, scheduled or to be retried; with "
       "exit code 4 if only tasks of types without a handler here are left", 0, 0 },
+    { "encrypted-only", 0, CLI_FLAG, offsetof(worker_args, encrypted_only), NULL,
+      "do not run what is plain: it is archived with the reason, whoever has put it; needs --keys",
+      0, 0 },
 #ifdef GOFER_HAVE_WEB
     { "metrics", 0, CLI_LIST, offsetof(worker_args, metrics.listen), "ADDRESS",
       "serve what this worker did since its start at /metrics for Prometheus, with /healthz and "
@@ -222,6 +225,7 @@ static int apply_settings(cli *c, gofer_worker *worker, const worker_args *args)
         { "group_max_size", args->group_max_size },
         { "strict", args->strict ? "1" : NULL },
         { "drain", args->drain ? "1" : NULL },
+        { "encrypted_only", args->encrypted_only ? "1" : NULL },
         // Below the library's own level nothing would reach our logger.
         { "log_level", c->global.log_level },
     };

@@ -40,6 +40,8 @@ static const gf_knob knobs[] = {
         "how long a handler may stay after its deadline before its slot is given up"),
     KNOB("snooze_limit", GF_KNOB_COUNT, 0, 1000000, 1000, snooze_limit,
         "how often a task may be snoozed; after that a snooze is a failure"),
+    KNOB("encrypted_only", GF_KNOB_FLAG, 0, 1, 0, encrypted_only,
+        "1: plain tasks are not run, but archived with the reason"),
     KNOB("pull", GF_KNOB_FLAG, 0, 1, 0, pull,
         "1: the host takes the tasks and runs them itself"),
     KNOB("stack", GF_KNOB_COUNT, 128 * KIB, 1024 * 1024 * KIB, 256 * KIB, stack_size,

@@ -23,6 +23,7 @@ typedef struct gf_settings {
     int64_t no_handler_delay_ms;
     int64_t lost_after_ms;
     int64_t snooze_limit;
+    int64_t encrypted_only;
     int64_t pull;
     int64_t stack_size;            // bytes, of each slot's thread
     int64_t log_level;             // what is below is not even put into words

@@ -208,6 +208,8 @@ static gofer_status prepare(gofer_worker *w)
 {
     gofer_status st;
     bool changed;
+    if (w->settings.encrypted_only && !w->client->keys)
+        return gf_fail(GOFER_EINVAL, "encrypted_only is set, and the worker's client has no keys");
     if ((st = gf_subscriber_default(&w->subscriber)) != GOFER_OK)
         return st;
     gf_fetcher_clear(&w->fetch.fetcher);

@@ -19,8 +19,7 @@ static bool open_sealed(gofer_worker *worker, gf_group_set *set, gofer_task *tas
 {
     for (size_t i = 0; i < set->count; i++) {
         gf_message *m = &set->tasks[i];
-        if (gf_is_sealed(m->payload, m->payload_size) &&
-            !(tasks[i].sealed = gf_sealed_open(worker->client, m)))
+        if (!gf_sealed_look(worker, m, &tasks[i].sealed))
             return false;
     }
     return true;

@@ -146,7 +146,7 @@ static void archive(gofer_worker *w, const gf_group_set *set)
         gf_publish_archived(w, &set->tasks[i], why);
 }
 
-// Is there a member that cannot be decrypted?
+// Is there a member that cannot be decrypted, or is plain where that is refused?
 static bool is_readable(const gofer_group *group)
 {
     for (size_t i = 0; i < group->set->count; i++)
@@ -172,7 +172,7 @@ static void archive_unreadable(gofer_worker *w, const gofer_group *group)
 {
     const char *queue = group->set->queue, *ids[ARCHIVED_AT_ONCE];
     size_t count = 0;
-    gf_round_give_back(w, group->set, "some of them cannot be decrypted");
+    gf_round_give_back(w, group->set, "some of them are not to be opened here");
     for (size_t i = 0; i < group->set->count; i++) {
         const gf_sealed *sealed = group->tasks[i].sealed;
         if (!sealed || !sealed->why)

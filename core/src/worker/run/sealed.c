@@ -38,6 +38,32 @@ gf_sealed *gf_sealed_open(const gofer_client *client, gf_message *m)
     return s;
 }
 
+static gf_sealed *refused(const gf_message *m)
+{
+    gf_sealed *s = gf_calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->envelope = m->payload;
+    s->size = m->payload_size;
+    s->why = gf_strdup("the payload is not encrypted, and this worker runs encrypted tasks alone");
+    if (s->why)
+        return s;
+    gf_free(s);
+    return NULL;
+}
+
+bool gf_sealed_look(const gofer_worker *worker, gf_message *m, gf_sealed **out)
+{
+    *out = NULL;
+    if (gf_is_sealed(m->payload, m->payload_size))
+        *out = gf_sealed_open(worker->client, m);
+    else if (worker->settings.encrypted_only)
+        *out = refused(m);
+    else
+        return true;
+    return *out != NULL;
+}
+
 void gf_sealed_free(gf_sealed *s)
 {
     if (!s)

@@ -24,6 +24,10 @@ typedef struct gf_sealed {
 gf_sealed *gf_sealed_open(const struct gofer_client *client, gf_message *m);
 void       gf_sealed_free(gf_sealed *s);           // NULL is fine
 
+// What `sealed` of a message is: opened if it is an envelope; a plain one NULL, or, where the
+// worker runs encrypted ones alone, why it does not. False: no memory.
+bool gf_sealed_look(const gofer_worker *worker, gf_message *m, gf_sealed **out);
+
 // What a task leaves, as it goes to the store: gf_free.
 gofer_status gf_sealed_put(const gofer_task *task, gf_seal_kind kind, const void *bytes,
     size_t size, void **out, size_t *out_size);

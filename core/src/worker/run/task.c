@@ -60,8 +60,7 @@ gofer_task *gf_task_new(gofer_worker *worker, gf_claim *claim)
     task->retry_in_ms = -1;
     task->lease_until_ms = claim->lease_until_ms;
     gf_message *m = &claim->message;
-    if (gf_is_sealed(m->payload, m->payload_size) &&
-        !(task->sealed = gf_sealed_open(worker->client, m))) {
+    if (!gf_sealed_look(worker, m, &task->sealed)) {
         forget(task);
         return NULL;
     }
