@@ -54,6 +54,7 @@
 %rename(client_unpause_type) gofer_client_type_unpause;
 %rename(client_paused_types) gofer_client_types_paused;
 %rename(client_age) gofer_client_queue_age;
+%rename(client_require_encrypted) gofer_client_queue_encrypt;
 %rename(client_delete_queue) gofer_client_queue_delete;
 %rename(client_shard) gofer_client_queue_shard;
 %rename(client_shards) gofer_client_queue_shards;

@@ -32,6 +32,7 @@ void web_api_queue_paused(web_call *call);
 void web_api_queue_unpause(web_call *call);
 void web_api_queue_bound(web_call *call);
 void web_api_queue_age(web_call *call);
+void web_api_queue_encrypt(web_call *call);
 void web_api_queue_shard(web_call *call);
 void web_api_queue_delete(web_call *call);
 void web_api_worker_set(web_call *call);

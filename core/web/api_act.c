@@ -100,7 +100,7 @@ void web_api_task_edit(web_call *call)
     if (!task_payload_read(payload.value, &bytes, &size, why))
         web_fail(call, 400, "EINVAL", "%s", why);
     else if (is_unmasked(call, bytes, size))
-        web_reply_done(call, gofer_client_task_edit(call->client, web_path_word(call, "queue"),
+        web_reply_put(call, gofer_client_task_edit(call->client, web_path_word(call, "queue"),
             web_path_word(call, "id"), bytes, size));
     free(bytes);
 }
@@ -133,6 +133,19 @@ void web_api_queue_age(web_call *call)
     if (web_body_read(call, &age, 1) && web_member_duration(call, &age, &ms))
         web_reply_done(call,
             gofer_client_queue_age(call->client, web_path_word(call, "queue"), ms));
+}
+
+void web_api_queue_encrypt(web_call *call)
+{
+    web_member member = { .name = "required" };
+    bool required = false;
+    if (!web_body_read(call, &member, 1) || !web_member_flag(call, &member, &required))
+        return;
+    if (!web_member_there(&member))
+        web_fail(call, 400, "EINVAL", "the body needs 'required'");
+    else
+        web_reply_done(call,
+            gofer_client_queue_encrypt(call->client, web_path_word(call, "queue"), required));
 }
 
 void web_api_queue_shard(web_call *call)
@@ -227,7 +240,7 @@ void web_api_schedule_run(web_call *call)
         return;
     gofer_status st = gofer_client_schedule_run(call->client, web_path_word(call, "name"), &id);
     if (st != GOFER_OK) {
-        web_fail_status(call, st);
+        web_fail_put(call, st);
         return;
     }
     call->reply.status = 200;

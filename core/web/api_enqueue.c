@@ -161,7 +161,8 @@ static gofer_status enqueue(web_call *call, round *r)
     return st;
 }
 
-// Is nothing in because the store did not answer? Then that is the answer, not a list of it.
+// Is nothing in because the store did not answer, or refuses? Then that is the answer, not a list
+// of it.
 static bool is_hopeless(gofer_status st, const round *r)
 {
     bool any = false;
@@ -174,7 +175,7 @@ static void reply_many(web_call *call, round *r)
 {
     gofer_status st = enqueue(call, r);
     if (is_hopeless(st, r)) {
-        web_fail_status(call, st);
+        web_fail_put(call, st);
         return;
     }
     put_items(&call->reply.body, r);
@@ -191,7 +192,7 @@ static void reply_one(web_call *call, round *r)
     }
     gofer_status st = enqueue(call, r);
     if (st != GOFER_OK) {
-        web_fail_status(call, st);
+        web_fail_put(call, st);
         return;
     }
     put_added(&call->reply.body, r->ids[0], r->lines[0]);

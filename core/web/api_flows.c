@@ -70,7 +70,7 @@ void web_api_flow_start(web_call *call)
     if (st == GOFER_OK)
         reply_id(call, id);
     else
-        web_reply_done(call, st);
+        web_fail_put(call, st);
     gofer_free(id);
     flow_plan_clear(&plan);
 }

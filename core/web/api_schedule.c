@@ -143,7 +143,7 @@ void web_api_schedule_put(web_call *call)
         p.own[i].value = (gf_json){ .kind = GF_JSON_BAD };
     gofer_schedule_options_init(&p.opts);
     if (part(call, &p) && take_own(call, &p) && take_task(call, &p))
-        web_reply_done(call, gofer_client_schedule_put(call->client, web_path_word(call, "name"),
+        web_reply_put(call, gofer_client_schedule_put(call->client, web_path_word(call, "name"),
             p.spec, p.line->type, p.line->payload, p.line->payload_size, &p.opts,
             p.is_new ? GOFER_SCHEDULE_NEW : 0));
     web_text_free(&p.task);

@@ -157,6 +157,13 @@ void web_fail_status(web_call *call, gofer_status status)
     put_error(call, gofer_status_name(status), gofer_error_last());
 }
 
+void web_fail_put(web_call *call, gofer_status status)
+{
+    web_fail_status(call, status);
+    if (status == GOFER_EDENIED)
+        call->reply.status = 403;
+}
+
 void web_reply_info(web_call *call, const gofer_info *info)
 {
     char *json = NULL;
@@ -191,4 +198,12 @@ void web_reply_done(web_call *call, gofer_status status)
     call->reply.status = 200;
     call->reply.type = "application/json";
     web_text_put(&call->reply.body, "{\"ok\":true}");
+}
+
+void web_reply_put(web_call *call, gofer_status status)
+{
+    if (status == GOFER_EDENIED)
+        web_fail_put(call, status);
+    else
+        web_reply_done(call, status);
 }

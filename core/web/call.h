@@ -125,12 +125,15 @@ void web_reply_info(web_call *call, const gofer_info *info);
 // The same with the status of the call that made the snapshot; frees it.
 void web_reply_made(web_call *call, gofer_status status, gofer_info *info);
 void web_reply_done(web_call *call, gofer_status status);       // {"ok":true}, or the error
+void web_reply_put(web_call *call, gofer_status status);        // or what web_fail_put says
 void web_fail(web_call *call, int http, const char *code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 // Why somebody is not let in by his "token" or "password": a status of web_visitor's.
 void web_deny(web_call *call, int status, const char *what);
 // What this thread's last failing call said.
 void web_fail_status(web_call *call, gofer_status status);
+// The same of a payload that was to go in: that it must not (EDENIED) is no fault of the store.
+void web_fail_put(web_call *call, gofer_status status);
 int  web_http_of(gofer_status status);
 
 #endif

@@ -149,6 +149,11 @@ const web_route web_routes[] = {
     { "POST", API "queues/{queue}/age", WEB_OPERATE, WEB_TAKES_BODY, NULL, web_api_queue_age,
       "Let a task count as one priority higher for each time that it has waited: {\"age\": \"5m\"}"
       "; without, for none.", "queue.age" },
+    { "POST", API "queues/{queue}/encrypt", WEB_OPERATE, WEB_TAKES_BODY, NULL,
+      web_api_queue_encrypt,
+      "Refuse plain payloads (403) in tasks, flows and entries: {\"required\": true}; with false "
+      "they are accepted again.",
+      "queue.encrypt" },
     { "POST", API "queues/{queue}/shard", WEB_ADMIN, WEB_TAKES_BODY, NULL, web_api_queue_shard,
       "Spread a queue over the primaries of a Redis Cluster: {\"shards\": N}; with 1 it is one "
       "again.", "queue.shard" },

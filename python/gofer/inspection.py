@@ -46,6 +46,8 @@ class QueueInfo:
     """How many may be pending; None: any number."""
     age: Optional[timedelta] = span_if("age_ms")
     """After so long a task counts as one priority higher, and so on; None: never."""
+    encrypted_only: bool = flag_of("encrypted_only")
+    """Whether plain payloads are refused."""
     pending: int = number_of("pending")
     scheduled: int = number_of("scheduled")
     active: int = number_of("active")
@@ -713,6 +715,12 @@ class Inspector:
         broker. Repeating is fine."""
         with self._client() as client:
             client.queue_age(queue, 0 if each is None else duration_ms(each, "each"))
+    def require_encrypted(self, queue: str, required: bool = True) -> None:
+        """Refuse (Denied) what is enqueued plain into a queue, which may be new; False: accept it
+        again. It is kept in the broker and holds for all of gofer's producers at once. Repeating
+        is fine."""
+        with self._client() as client:
+            client.queue_encrypt(queue, required)
 
     def delete_queue(self, queue: str, *, force: bool = False) -> None:
         """Remove a queue. WrongState: it has active tasks or, without `force`, any."""

@@ -42,7 +42,9 @@ def look(run):
     run("queue shard", "default", "1")
     run("queue bound", "default", "1000")
     run("queue age", "default", "1m")
+    run("queue encrypt", "default", "require")
     run("queue show", "default")
+    run("queue encrypt", "default", "accept")
     run("doctor", code=None)
     for task in run("task ls", "--limit", "100")["items"]:
         run("task show", task["id"])

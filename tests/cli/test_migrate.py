@@ -343,6 +343,75 @@ def test_settings_and_paused_types_are_taken_along(gofer, redis):
     assert there["pending"] == 1 and not there["paused"]
 
 
+# ---- encrypted tasks ----------------------------------------------------------------------------
+
+OLD = "old:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+NEW = "new://////////////////////////////////////////8="
+UNIQUE = ("--unique", "1h", "--queue", "a")
+
+
+def fill_encrypted(gofer):
+    """Tasks in all states but active; one of them has a result, one a checkpoint, one a lock."""
+    keys = {"GOFER_KEYS": OLD}
+    lines = [
+        {"type": "ok", "payload": "done", "id": "completed", "retention": "1h"},
+        {"type": "half", "payload": "half", "id": "retry", "retry_policy": "fixed:1h"},
+        {"type": "bad", "payload": "dead", "id": "archived", "retry": 0},
+        {"type": "later", "payload": "\0\u00ff" + "x" * 5000, "id": "scheduled", "in": "2h"},
+    ]
+    gofer("enqueue", "--batch", "--queue", "a", env=keys, input="\n".join(map(json.dumps, lines)))
+    worker = gofer.worker(
+        *("--queue", "a", "--shell", "ok=echo fine", "--shell", "bad=exit 100"),
+        *("--shell", "half=echo checkpoint-text row 17 >&3; exit 1"),
+        env=keys,
+    )
+    wait_for(lambda: [gofer.states("a")[state] for state in ("retry", "archived", "completed")]
+             == [1, 1, 1], "tasks to end")
+    worker.stop()
+    gofer.enqueue("work", "once", "--id", "locked", *UNIQUE, env=keys)
+    return keys
+
+
+def envelopes(gofer, url):
+    """Of each task that the store has without any key, what is in it byte for byte."""
+    found = {}
+    for state in STATES:
+        for row in gofer.json("task", "ls", "--queue", "a", "--state", state, "--all", "--url",
+                              url)["items"]:
+            task = gofer.json("task", "show", row["id"], "--queue", "a", "--url", url)
+            assert task["encrypted"] and not task.get("decrypted"), task
+            found[row["id"]] = {name: value for name, value in task.items()
+                                if name.startswith(("payload", "result", "checkpoint"))}
+    return found
+
+
+def test_envelopes_travel_as_they_are(gofer, redis):
+    """And nobody on the way needs a key."""
+    keys = fill_encrypted(gofer)
+    gofer("queue", "encrypt", "a", "require")
+    here, back = gofer.env["GOFER_URL"], f"sqlite:{gofer.folder / 'back.db'}"
+    before = envelopes(gofer, here)
+    assert set(before) == {*STATES, "locked"} - {"pending"}
+    for source, target in ((here, redis), (redis, back)):
+        assert gofer.json("migrate", source, target)["left"] == 0
+        assert envelopes(gofer, target) == before
+        gofer.enqueue("work", "once", *UNIQUE, code=4, env={**keys, "GOFER_URL": target})
+        gofer.enqueue("work", "plain", "--queue", "a", code=6, env={"GOFER_URL": target})
+    assert envelopes(gofer, here) == {}
+    both, new = {"GOFER_KEYS": f"{NEW} {OLD}"}, {"GOFER_KEYS": NEW}
+    got = gofer.json("rekey", "a", "--url", back, env=both)
+    assert (got["rewritten"], got["left"]) == (5, 0)
+    done = gofer.json("task", "show", "completed", "--queue", "a", "--url", back, env=new)
+    assert (done["payload"], done["result"]) == ("done", "fine\n")
+    for name in ("retry", "archived", "scheduled"):
+        gofer("task", "run", name, "--queue", "a", "--url", back)
+    gofer("worker", "--queue", "a", "--drain", "--url", back, "--shell",
+          'half=printf %s "$GOFER_CHECKPOINT" | base64 -d >row', "--shell", "*=cat >>seen", env=new)
+    assert (gofer.folder / "row").read_text() == "row 17"
+    seen = (gofer.folder / "seen").read_bytes()
+    assert b"once" in seen and b"dead" in seen and "\0\u00ffxx".encode() in seen
+
+
 def entries(gofer, url):
     return {e["name"]: e for e in gofer.json("cron", "ls", "--url", url)["items"]}
 

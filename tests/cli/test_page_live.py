@@ -132,6 +132,19 @@ def test_a_queue_tells_who_paused_it(admin, gofer):
     admin.misses("@", "dl")
 
 
+def test_a_queue_refuses_what_is_plain(admin, gofer):
+    gofer.enqueue("t", "x")
+    admin.go("/queues/default", "default")
+    admin.click("Refuse plain payloads")
+    admin.click("Do so")
+    admin.sees("refused", "dl")
+    gofer.enqueue("t", "x", code=6)
+    admin.click("Accept plain payloads")
+    admin.click("Do so")
+    admin.misses("refused", "dl")
+    gofer.enqueue("t", "x")
+
+
 def test_a_server_that_goes_and_comes_back(browse, gofer):
     first = Web(gofer)
     page = browse(first.address)

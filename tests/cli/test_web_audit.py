@@ -55,6 +55,7 @@ def test_every_act_is_noted(store, web, ann):
         ("POST", "/api/v1/queues/low/shard", {"shards": 1}, "queue.shard", on_queue),
         ("POST", "/api/v1/queues/low/age", {"age": "5m"}, "queue.age", on_queue),
         ("POST", "/api/v1/queues/low/bound", {"max_length": 9}, "queue.bound", on_queue),
+        ("POST", "/api/v1/queues/low/encrypt", {"required": True}, "queue.encrypt", on_queue),
         ("DELETE", "/api/v1/queues/low", {"force": True}, "queue.delete", on_queue),
         ("PATCH", f"/api/v1/workers/{id}", {"concurrency": 3, "state": "quiet"}, "worker.set",
          {"target": f"{id} concurrency=3 state=quiet", **ok}),

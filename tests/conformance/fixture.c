@@ -247,12 +247,12 @@ enum { OF_SQLITE = 1, OF_REDIS = 2, OF_ALL = OF_SQLITE | OF_REDIS };
     x(live, waits_remove) x(live, waits_next) x(live, waits_wake) x(live, interrupt) \
     x(inspect, names) x(inspect, locate) x(inspect, filled) x(inspect, counts) x(inspect, workers) \
     x(inspect, queues) x(inspect, queues_page) x(inspect, tasks) x(inspect, task) \
-    x(inspect, groups) \
+    x(inspect, groups) x(inspect, closed) \
     x(inspect, history) x(inspect, backlog) x(inspect, stats_add) x(inspect, stats) \
     x(inspect, stats_steps) \
     x(act, tasks_act) x(act, tasks_move) \
     x(act, task_edit) x(act, task_rewrite) x(act, queue_pause) x(act, queue_bound) \
-    x(act, queue_age) x(act, queue_delete) \
+    x(act, queue_encrypt) x(act, queue_age) x(act, queue_delete) \
     x(transfer, export_items) x(transfer, import_items) x(transfer, drop_items) \
     x(check, store) \
     x(audit, add) x(audit, page) \

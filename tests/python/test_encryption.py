@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,6 +79,72 @@ def test_tasks_run_with_what_was_put_in(url: str, keys: Path, stranger: gofer.Go
         assert handle.result() == "hello ada"
         result = stranger.inspect.task(handle.id).result
         assert result is not None and result.startswith(b"gfe1")
+
+
+def test_steps_read_what_others_have_left(url: str, keys: Path, stranger: gofer.Gofer) -> None:
+    with gofer.Gofer(url, keys=keys) as app:
+
+        @app.task
+        def one() -> int:
+            return 20
+
+        @app.task
+        async def two(*, ctx: gofer.Context) -> int:
+            return ctx.parent("one", one) + await ctx.aparent("one", one) + 2
+
+        handle = app.flows.start(gofer.chain(one.item(), two.item()), id="f")
+        app.worker(threads=1).run(drain=True)
+        assert handle.wait("1m").ok and handle.result("two") == 42
+        task = stranger.inspect.task("f:1")
+        assert task.encrypted and not task.decrypted
+
+
+def test_groups_are_opened_and_what_they_become_is_encrypted(
+    url: str, keys: Path, stranger: gofer.Gofer
+) -> None:
+    seen: list[str] = []
+    with gofer.Gofer(url, keys=keys) as app:
+
+        @app.task
+        def part(text: str) -> None: ...
+
+        @app.task(retention="1h")
+        def joined(text: str) -> None:
+            seen.append(text)
+
+        @app.aggregator("g")
+        def join(parts: list[gofer.GroupedTask]) -> gofer.Item:
+            return joined.item("+".join(each.arguments["text"] for each in parts))
+
+        for text in ("one", "two"):
+            part.options(group="g").enqueue(text)
+        with app.worker(group_max_size=2, threads=1):
+            end = time.monotonic() + 60
+            while not seen and time.monotonic() < end:
+                time.sleep(0.01)
+        assert seen == ["one+two"]
+        (made,) = stranger.inspect.tasks("default", "completed")
+        assert stranger.inspect.task(made.id).payload.startswith(b"gfe1k1\0")
+
+
+def test_a_queue_may_refuse_what_is_plain(
+    url: str, keys: Path, stranger: gofer.Gofer
+) -> None:
+    with gofer.Gofer(url, keys=keys) as app:
+        app.inspect.require_encrypted("mail")
+        assert app.inspect.queue("mail").encrypted_only
+        app.enqueue("t", queue="mail")
+        with pytest.raises(gofer.Denied, match="'mail' takes encrypted payloads alone"):
+            stranger.enqueue("t", queue="mail")
+        with pytest.raises(gofer.Denied):
+            app.enqueue("t", queue="mail", plain=True)
+        results = app.enqueue_many(
+            [app.item("t", queue="mail", plain=plain) for plain in (False, True)]
+        )
+        assert [type(each.error) for each in results] == [type(None), gofer.Denied]
+        app.inspect.require_encrypted("mail", False)
+        assert not app.inspect.queue("mail").encrypted_only
+        stranger.enqueue("t", queue="mail")
 
 
 def test_another_key_is_read_from_the_file(url: str, keys: Path, stranger: gofer.Gofer) -> None:

@@ -299,6 +299,7 @@ def enqueue_all_kinds(app: gofer.Gofer) -> None:
     app.inspect.bound("still", 1000)
     app.inspect.pause_type("stopped:*")
     app.inspect.age("still", 60)
+    app.inspect.require_encrypted("still")
     if has_limits(app):
         enqueue_limited(app)
 

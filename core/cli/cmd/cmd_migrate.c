@@ -46,6 +46,7 @@ typedef struct trip {
     int                 from_was_paused, to_was_paused;
     int64_t             max_length;        // of FROM's; 0: it is not bounded
     int64_t             age_ms;            // of FROM's; 0: priorities do not grow
+    int                 encrypted_only;    // FROM refuses plain payloads
 } trip;
 
 typedef struct sums {
@@ -76,6 +77,7 @@ static int read_queue(trip *t)
     t->from_was_paused = (int)gofer_info_int(queue, "paused", 0);
     t->max_length = gofer_info_int(queue, "max_length", 0);
     t->age_ms = gofer_info_int(queue, "age_ms", 0);
+    t->encrypted_only = (int)gofer_info_int(queue, "encrypted_only", 0);
     if (gofer_info_int(queue, "archived", 0) > 9999 && strncmp(t->c->words[1], "redis", 5) == 0)
         cli_note(t->c,
             "%s: Redis keeps at most 9,999 archived tasks of a queue, for 90 days: older ones will "
@@ -188,10 +190,13 @@ static int move_all(trip *t)
     return code;
 }
 
-// Nobody may take a task that is in both for a moment.
+// Nobody may take a task that is in both for a moment. What is refused in FROM is so in TO, from
+// before there is anything.
 static int pause_both(trip *t)
 {
     gofer_status st = gofer_client_queue_pause(t->to, t->queue);
+    if (st == GOFER_OK && t->encrypted_only)
+        st = gofer_client_queue_encrypt(t->to, t->queue, 1);
     if (st == GOFER_OK && !t->args->copy)
         st = gofer_client_queue_pause(t->from, t->queue);
     return st == GOFER_OK ? CLI_OK : cli_fail_status(t->c, st, NULL);
@@ -498,12 +503,12 @@ const cli_command cmd_migrate = {
     .about =
         "FROM and TO are URLs of brokers of any kind. Pending tasks keep their order; scheduled, "
         "retry, completed and archived ones their times; all keep id, payload, headers, result, "
-        "counts and last error. A queue that is paused is paused in TO as well, and one that is "
-        "bounded has its length there. Groups and unique locks go along with their tasks, but "
-        "locks 'until ttl', which no task knows of; and a lock that another task has in TO stays "
-        "with that. Without --queue types that are paused are paused in TO, too, and cron entries "
-        "are moved. How many tasks were processed and failed, figures and the history of cron "
-        "entries are not taken along.\n"
+        "counts and last error. What is encrypted goes as it is, without any key. A queue that is "
+        "paused, bounded, ageing, or closed to plain payloads is so in TO as well. Groups and "
+        "unique locks go along with their tasks, but locks 'until ttl', which no task knows of; "
+        "and a lock that another task has in TO stays with that. Without --queue types that are "
+        "paused are paused in TO, too, and cron entries are moved. How many tasks were processed "
+        "and failed, figures and the history of cron entries are not taken along.\n"
         "A task is put into TO before it is deleted in FROM, under the same id. A run that was "
         "interrupted at any moment, even killed, is run again: nothing is lost or doubled. For "
         "that the queues are paused on both sides while they are moved, and unpaused at the end; "

@@ -1,4 +1,4 @@
-// cmd_queue.c - `gofer queue ls|show|shard|pause|unpause|rm`.
+// cmd_queue.c - `gofer queue ls|show|shard|bound|age|encrypt|pause|unpause|rm`.
 //
 // pause, unpause and rm take several names (act.c); a queue with tasks in it is removed with
 // --force only.
@@ -189,6 +189,10 @@ static void print_queue(const cli *c, const gofer_info *queue)
         table_cell(rows, STYLE_PLAIN, "a priority more after");
         table_cell(rows, STYLE_PLAIN, cli_human_duration(each, age_ms));
     }
+    if (gofer_info_int(queue, "encrypted_only", 0)) {
+        table_cell(rows, STYLE_PLAIN, "plain payloads");
+        table_cell(rows, STYLE_PLAIN, "refused");
+    }
     table_cell(rows, STYLE_PLAIN, "oldest pending");
     table_cell(rows, STYLE_PLAIN, latency ? cli_human_duration(text, latency) : NULL);
     table_print(rows, c->color);
@@ -255,6 +259,12 @@ static gofer_status age_one(gofer_client *client, const char *queue, const void 
 {
     const int64_t *age_ms = user;
     return gofer_client_queue_age(client, queue, *age_ms);
+}
+
+static gofer_status encrypt_one(gofer_client *client, const char *queue, const void *user)
+{
+    const int32_t *required = user;
+    return gofer_client_queue_encrypt(client, queue, *required);
 }
 
 typedef struct shard_args {
@@ -326,6 +336,18 @@ static int age_queue(cli *c, const void *args)
         return cli_fail(c, CLI_USAGE, "queue age: %s", gofer_error_last());
     c->word_count = 1;
     return act(c, ms ? "ageing" : "not ageing", "queue.age", age_one, &ms);
+}
+
+static int encrypt_queue(cli *c, const void *args)
+{
+    (void)args;
+    const char *word = c->words[1];
+    const int32_t required = strcmp(word, "require") == 0;
+    if (!required && strcmp(word, "accept") != 0)
+        return cli_fail(c, CLI_USAGE, "'%s' is neither 'require' nor 'accept'", word);
+    c->word_count = 1;
+    return act(c, required ? "closed to plain payloads" : "opened to plain payloads",
+        "queue.encrypt", encrypt_one, &required);
 }
 
 static int delete_queues(cli *c, const void *args)
@@ -401,6 +423,23 @@ const cli_command cmd_queue_age = {
     .words_min = 2,
     .words_max = 2,
     .run = age_queue,
+};
+
+const cli_command cmd_queue_encrypt = {
+    .name = "queue encrypt",
+    .summary = "refuse plain payloads, or accept them again",
+    .usage = "NAME require|accept",
+    .about =
+        "'require': enqueuing or editing with a payload that is not encrypted, starting a flow or "
+        "putting a cron entry with one, is refused with exit code 6 (EDENIED), for all of gofer's "
+        "producers at once, and not for those of Go. Not refused is what is there, and what "
+        "workers put: tasks of flows and entries that are there, of --on-dead and --on-done. What "
+        "is plain, whoever has put it, is not run by 'gofer worker --encrypted-only'. 'gofer queue "
+        "show' tells it.",
+    .examples = "gofer queue encrypt mail require\ngofer queue encrypt mail accept",
+    .words_min = 2,
+    .words_max = 2,
+    .run = encrypt_queue,
 };
 
 const cli_command cmd_queue_pause = {

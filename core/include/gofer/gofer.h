@@ -791,6 +791,15 @@ GOFER_API gofer_status gofer_client_queue_bound(gofer_client *client, const char
  *  age_ms: at most ten years; 0: they do not grow. Repeating is fine. Errors: GOFER_EINVAL. */
 GOFER_API gofer_status gofer_client_queue_age(gofer_client *client, const char *queue,
     int64_t age_ms);
+/** Whether payloads of a queue (which is made if it is new) must be encrypted: then enqueuing, or
+ *  editing, with a plain one says GOFER_EDENIED, and so does starting a flow or putting a cron
+ *  entry with one. It is kept in the store and holds for all gofer's producers at once, those of
+ *  Go excepted. Not refused: what workers put (tasks of flows and entries that are there, on_dead,
+ *  on_done), what is moved or imported, and what is there already; a worker with the setting
+ *  encrypted_only does not run what is plain. required 0: plain ones are accepted, too. Repeating
+ *  is fine. Errors: GOFER_EINVAL. */
+GOFER_API gofer_status gofer_client_queue_encrypt(gofer_client *client, const char *queue,
+    int32_t required);
 /** Remove a queue with all its tasks, in bounded steps. Cut off in the middle: on SQLite the
  *  queue is gone since the first step, and housekeeping deletes the rest of its tasks; on Redis
  *  what is left of it is paused, until it is removed again. Errors: GOFER_ENOTFOUND,

@@ -43,7 +43,8 @@ typedef struct gf_act_ops {
     gofer_status (*tasks_move)(gf_broker *b, const char *queue, gf_state from, gf_state to,
         size_t limit, size_t *done);
     // A waiting or archived task's payload (NULL: as it is), and when it runs (0: as it is; past:
-    // now, at the end of pending; later: scheduled, or retry for one in retry). ENOTFOUND, ESTATE.
+    // now, at the end of pending; later: scheduled, or retry for one in retry). ENOTFOUND, ESTATE;
+    // EDENIED: the queue takes envelopes alone.
     gofer_status (*task_edit)(gf_broker *b, const char *queue, const char *id, const void *payload,
         size_t size, int64_t run_at_ms);
     // A part of a task that does not run (a result: of a completed one), where it is still what was
@@ -58,6 +59,9 @@ typedef struct gf_act_ops {
     // age_ms: at most GF_AGE_MAX_MS. From now on a waiting task counts as one priority higher for
     // each age_ms that it has waited; 0: for none. Again: yes.
     gofer_status (*queue_age)(gf_broker *b, const char *queue, int64_t age_ms);
+    // From now on a put, or an edit, of a payload that is no envelope is EDENIED; false: it is not.
+    // Again: yes.
+    gofer_status (*queue_encrypt)(gf_broker *b, const char *queue, bool required);
     // Refuses (ESTATE) with active tasks, or with any task unless force. In bounded steps inside.
     gofer_status (*queue_delete)(gf_broker *b, const char *queue, bool force);
 } gf_act_ops;

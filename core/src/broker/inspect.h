@@ -64,6 +64,8 @@ typedef struct gf_inspect_ops {
     // Which of these queues, sorted by name, have pending tasks; one that is paused may be among
     // them. Cheap for very many.
     gofer_status (*filled)(gf_broker *b, char *const *queues, size_t count, bool *out);
+    // Which of these queues take envelopes alone. Cheap.
+    gofer_status (*closed)(gf_broker *b, char *const *queues, size_t count, bool *out);
     // How many tasks of each state these queues hold, in their order; 0 for one that there is not.
     gofer_status (*counts)(gf_broker *b, char *const *queues, size_t count, gf_counts *out);
     // page NULL: all, by their start; else by host, process and name, with next_cursor if there are

@@ -60,8 +60,9 @@ typedef struct gf_put {
     bool              replaces;    // a task of its id that waits (pending, scheduled, retry) gets
                                    //   its payload and options, and begins anew. run_at_ms 0: it
                                    //   stays where it is. Without lock, group and debounce
-    bool              unbounded;   // it goes in however long its queue is. One for later, in a
-                                   //   group or debounced always does, and so does what replaces
+    bool              unbounded;   // it goes in however long its queue is, and if that takes
+                                   //   envelopes alone. One for later, in a group or debounced
+                                   //   always does the former, and so does what replaces
     bool              fresh;       // its id was made for it: nobody can have it already
     char             *holder;      // NULL, or GF_ID_MAX + 1 bytes; out with EDUPLICATE: the
                                    //   id that holds the lock; of a debounced one that was not
@@ -70,7 +71,8 @@ typedef struct gf_put {
     gofer_status      status;      // out: OK (also for a repeat of the same task), EEXIST,
                                    //   EDUPLICATE, ESTATE (replaces: the task there does not wait),
                                    //   EUNSUPPORTED (the store has no locks or groups),
-                                   //   ETOOBIG (it could not be read back), EFULL
+                                   //   ETOOBIG (it could not be read back), EFULL, EDENIED (the
+                                   //   queue takes envelopes alone)
     int64_t           length, max_length;    // out, with EFULL: so many are pending, and may be
 } gf_put;
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/admit.h"
 #include "client/envelope.h"
 #include "client/events.h"
 #include "message/carry.h"
@@ -437,6 +438,8 @@ static gofer_status say_refused(const gf_draft *d, const gf_put *item)
     case GOFER_EFULL:
         return gf_fail(status, "the queue '%s' is full: %lld of at most %lld tasks are pending",
             d->message.queue, (long long)item->length, (long long)item->max_length);
+    case GOFER_EDENIED:
+        return gf_admit_refuse(d->message.queue, d->message.type);
     case GOFER_EUNSUPPORTED:
         return gf_fail(status, "the store has no %s", d->unique_ms ? "unique locks" : "groups");
     case GOFER_ETOOBIG:

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "client/admit.h"
 #include "client/client.h"
 #include "client/opened.h"
 #include "flow/draft.h"
@@ -36,6 +37,19 @@ static gofer_status begin_out(gofer_client *client, const char *call, const char
     return st == GOFER_OK && !out ? gf_fail(GOFER_EINVAL, "%s: out is NULL", call) : st;
 }
 
+// Its tasks are put by whoever goes on with it, who is not refused.
+static gofer_status admit(gofer_client *client, const gf_flow_plan *plan)
+{
+    const gf_message **messages = gf_alloc((plan->count + 1) * sizeof *messages);
+    if (!messages)
+        return gf_fail_nomem("the steps of a flow");
+    for (size_t i = 0; i < plan->count; i++)
+        messages[i] = plan->steps[i].message;
+    gofer_status st = gf_admit(client, messages, plan->count);
+    gf_free(messages);
+    return st;
+}
+
 gofer_status gofer_client_flow_start(gofer_client *client, size_t count,
     const gofer_flow_step *const *steps, const gofer_flow_options *opts, char **id_out)
 {
@@ -47,6 +61,8 @@ gofer_status gofer_client_flow_start(gofer_client *client, size_t count,
     if (st != GOFER_OK)
         return st;
     st = gf_flow_draft_make(&p, client, count, steps, opts);
+    if (st == GOFER_OK)
+        st = admit(client, &p.plan);
     if (st == GOFER_OK && id_out && !(id = gf_strdup(p.id)))
         st = gf_fail_nomem("a flow's id");
     if (st == GOFER_OK)

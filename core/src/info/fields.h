@@ -46,6 +46,8 @@ FIELD(queue, max_length, INT, count, MAYBE, BOTH, "0.1.0",
     "How many of its tasks may be pending: one more is refused.")
 FIELD(queue, age_ms, INT, ms, MAYBE, BOTH, "0.1.0",
     "For each time so long that a task has waited it counts as one priority higher.")
+FIELD(queue, encrypted_only, BOOL, none, MAYBE, BOTH, "0.1.0",
+    "Whether plain payloads are refused; missing: they are accepted.")
 FIELD(queue, pending, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that may start now.")
 FIELD(queue, scheduled, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that wait for their time.")
 FIELD(queue, active, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that workers have taken.")
@@ -965,6 +967,7 @@ ANSWER("queue show", "", RECORD(queue))
 ANSWER("queue shard", "", LIST(acted))
 ANSWER("queue bound", "", LIST(acted))
 ANSWER("queue age", "", LIST(acted))
+ANSWER("queue encrypt", "", LIST(acted))
 ANSWER("queue pause", "", LIST(acted))
 ANSWER("queue unpause", "", LIST(acted))
 ANSWER("queue rm", "", LIST(acted))

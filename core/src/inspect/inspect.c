@@ -298,6 +298,18 @@ gofer_status gofer_client_queue_age(gofer_client *client, const char *queue, int
         : st;
 }
 
+gofer_status gofer_client_queue_encrypt(gofer_client *client, const char *queue, int32_t required)
+{
+    gofer_status st = gf_client_check(client, "gofer_client_queue_encrypt");
+    if (st == GOFER_OK)
+        st = gf_check_queue(queue);
+    if (st == GOFER_OK && required != 0 && required != 1)
+        return gf_fail(GOFER_EINVAL, "required is %d: it must be 0 or 1", (int)required);
+    return st == GOFER_OK
+        ? client->broker->ops->act->queue_encrypt(client->broker, queue, required != 0)
+        : st;
+}
+
 gofer_status gofer_client_queue_delete(gofer_client *client, const char *queue, int32_t force)
 {
     gofer_status st = gf_client_check(client, "gofer_client_queue_delete");

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "client/admit.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -271,6 +272,21 @@ static gofer_status drop_others(syncing *s)
     return GOFER_OK;
 }
 
+// What is there already and stays as it is is not asked about.
+static gofer_status admit(gofer_client *client, const syncing *s)
+{
+    size_t n = 0;
+    const gf_message **messages = gf_alloc((s->wanted.count + 1) * sizeof *messages);
+    if (!messages)
+        return gf_fail_nomem("cron entries");
+    for (size_t i = 0; i < s->wanted.count; i++)
+        if (s->plans[i] != KEEP)
+            messages[n++] = &s->wanted.items[i].task;
+    gofer_status st = gf_admit(client, messages, n);
+    gf_free(messages);
+    return st;
+}
+
 gofer_status gf_book_sync(gofer_client *client, const char *source, const char *json, size_t size,
     gf_sync_counts *out)
 {
@@ -280,6 +296,8 @@ gofer_status gf_book_sync(gofer_client *client, const char *source, const char *
         st = read_entries(s.broker, &s.all);
     if (st == GOFER_OK)
         st = plan_all(&s);
+    if (st == GOFER_OK)
+        st = admit(client, &s);
     for (size_t i = 0; i < s.wanted.count && st == GOFER_OK; i++)
         st = write_one(&s, i);
     if (st == GOFER_OK)

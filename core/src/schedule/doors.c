@@ -4,6 +4,7 @@
 // list.c.
 #include <string.h>
 
+#include "client/admit.h"
 #include "client/client.h"
 #include "client/events.h"
 #include "info/info.h"
@@ -81,7 +82,8 @@ gofer_status gofer_client_schedule_put(gofer_client *client, const char *name, c
         .size = size, .opts = opts, .source = source_of_api };
     st = gf_schedule_make(&s, client, &zones, &given);
     if (st == GOFER_OK) {
-        st = put(client, &s, flags);
+        st = gf_admit(client, &(const gf_message *){ &s.task }, 1);
+        st = st == GOFER_OK ? put(client, &s, flags) : st;
         gf_schedule_clear(&s);
     }
     gf_zones_clear(&zones);
@@ -128,7 +130,9 @@ static gofer_status put_task(gofer_client *client, const gf_schedule *s, char **
     if (st == GOFER_OK) {
         gf_put item = { .message = &task.message };
         st = gf_put_and_publish(client->broker, &item, 1);
-        if (st == GOFER_OK && item.status != GOFER_OK)
+        if (st == GOFER_OK && item.status == GOFER_EDENIED)
+            st = gf_admit_refuse(task.message.queue, task.message.type);
+        else if (st == GOFER_OK && item.status != GOFER_OK)
             st = gf_fail(item.status, "the store refused the task of cron entry '%s': %s", s->name,
                 gofer_status_text(item.status));
     }

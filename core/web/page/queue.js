@@ -169,6 +169,18 @@ export default function queue({ words, may, leave }) {
         );
         return (await ask(`Let ${name} age?`, text, "Let it age")) ? input.value.trim() : null;
     }
+    /** @param {any} seen */
+    const encrypt = (seen) =>
+        button(`${seen.encrypted_only ? "Accept" : "Refuse"} plain payloads`, async () => {
+            const required = !seen.encrypted_only;
+            const asked = required
+                ? "Whoever has no keys will be refused."
+                : "Whoever has no keys may put in what all can read.";
+            if (!(await ask(`Payloads of ${name}`, asked, "Do so"))) return undefined;
+            await post(at`queues/${name}/encrypt`, { required });
+            await view.again();
+            return `Plain payloads are ${required ? "refused" : "accepted"} by ${name}`;
+        });
     const groupFoot = h("p", { class: "foot" });
     const groupPart = h("div", { hidden: true }, h("h2", {}, "Groups"), groups.node, groupFoot);
 
@@ -208,6 +220,7 @@ export default function queue({ words, may, leave }) {
                 ["Pending at the most", seen.max_length ? count(seen.max_length) : null],
                 ["One priority higher each", seen.age_ms ? duration(seen.age_ms) : null],
                 ["Shards", seen.shards ? count(seen.shards) : null],
+                ["Plain payloads", seen.encrypted_only ? "refused" : null],
                 [
                     "Paused",
                     seen.paused
@@ -247,6 +260,7 @@ export default function queue({ words, may, leave }) {
                         ? `${name}: one priority higher for each ${age} of waiting`
                         : `${name}: priorities stay as they are`;
                 }),
+            may("operate", name) && encrypt(seen),
             sharding &&
                 button("Spread it", async () => {
                     const shards = await askShards(seen);

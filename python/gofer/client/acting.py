@@ -128,6 +128,9 @@ class Acting(Opened):
         """0: priorities do not grow. Errors: InvalidArgument."""
         age = fit("age_ms", age_ms)
         self._call(lib.gofer_client_queue_age, text_or_null(queue, "queue"), age)
+    def queue_encrypt(self, queue: str, required: bool) -> None:
+        """Whether plain payloads are refused. Errors: InvalidArgument."""
+        self._call(lib.gofer_client_queue_encrypt, text_or_null(queue, "queue"), int(required))
 
     def queue_delete(self, queue: str, force: bool = False) -> None:
         """Errors: NotFound, WrongState (active tasks; without force: any task)."""

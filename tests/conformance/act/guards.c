@@ -1,4 +1,4 @@
-// guards.c - what keeps a store from harm: queues that are bounded.
+// guards.c - what keeps a store from harm: queues that are bounded, or take envelopes alone.
 #include <stdio.h>
 #include <string.h>
 
@@ -251,6 +251,146 @@ static void a_length_is_shown_and_taken_back(void)
     store_close(b);
 }
 
+// ---- queues that take envelopes alone -----------------------------------------------------------
+
+enum { ENVELOPE = 50 };
+
+// One that nobody opens here.
+static gf_message sealed(const char *id)
+{
+    static const char envelope[ENVELOPE] = "gfe1k1";
+    gf_message m = message("q", id);
+    m.payload = envelope;
+    m.payload_size = sizeof envelope;
+    return m;
+}
+
+static void encrypt(gf_broker *b, const char *queue, bool required)
+{
+    CHECK_OK(b->ops->act->queue_encrypt(b, queue, required));
+}
+
+static void a_plain_payload_is_refused(void)
+{
+    gf_broker *b = store_open();
+    gf_message envelope = sealed("e"), almost = sealed("f"), empty = message("q", "g");
+    put(b, "q", "a");
+    encrypt(b, "q", true);
+    CHECK_INT(queue_number(b, "q", "encrypted_only"), 1);
+    CHECK_STATUS(try_put(b, "b"), GOFER_EDENIED);
+    CHECK_STR(task_state(b, "q", "b"), "");
+    CHECK_OK(try_put(b, "a"));                           // it is in
+    CHECK_OK(put_message(b, &envelope, 0));
+    almost.payload_size = 43;                            // one byte less than an envelope has
+    CHECK_STATUS(put_message(b, &almost, 0), GOFER_EDENIED);
+    almost.payload_size = 44;
+    CHECK_OK(put_message(b, &almost, 0));
+    empty.payload = NULL;
+    empty.payload_size = 0;
+    CHECK_STATUS(put_message(b, &empty, 0), GOFER_EDENIED);
+    put(b, "other", "b");                                // of this queue alone
+    drain_expecting(b, "q", "a e f");
+    encrypt(b, "q", false);
+    encrypt(b, "q", false);
+    CHECK_OK(try_put(b, "b"));
+    encrypt(b, "q", true);
+    CHECK_OK(b->ops->act->queue_delete(b, "q", true));   // it goes with the queue
+    CHECK_OK(try_put(b, "b"));
+    store_close(b);
+}
+
+static void of_a_batch_the_envelopes_go_in(void)
+{
+    static const char *const ids[MANY] = { "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11",
+        "12" };
+    for (size_t plain = 0; plain < 3; plain++) {         // none, some, all
+        gf_broker *b = store_open();
+        gf_message m[MANY];
+        gf_put items[MANY];
+        encrypt(b, "q", true);
+        for (size_t k = 0; k < MANY; k++) {
+            m[k] = k % 2 < plain ? message("q", ids[k]) : sealed(ids[k]);
+            items[k] = (gf_put){ .message = &m[k] };
+        }
+        REQUIRE_OK(b->ops->tasks->put(b, items, MANY));
+        for (size_t k = 0; k < MANY; k++)
+            CHECK_STATUS(items[k].status, k % 2 < plain ? GOFER_EDENIED : GOFER_OK);
+        CHECK_INT(queue_number(b, "q", "pending"), plain == 2 ? 0 : MANY / (int)(plain + 1));
+        store_close(b);
+    }
+}
+
+// However it would go in, and however an envelope would.
+static void every_kind_of_put_is_looked_at(void)
+{
+    char room[2][LIMIT_ROOM];
+    gf_broker *b = store_open();
+    gf_message m[2] = { message("q", "p"), sealed("e") };
+    gf_debounce d = { .delay_ms = HOUR_MS };
+    gf_put kinds[] = { { .run_at_ms = gf_now_ms() + HOUR_MS }, { .unique_ms = HOUR_MS },
+        { .debounce = &d }, { .replaces = true }, { .group = "g" } };
+    encrypt(b, "q", true);
+    for (size_t i = 0; i < COUNT(kinds); i++)
+        for (size_t k = 0; k < 2; k++) {
+            char id[8];
+            snprintf(id, sizeof id, "%zu-%zu", i, k);
+            gf_message one = m[k];
+            one.id = id;
+            kinds[i].message = &one;
+            if (kinds[i].group && !b->ops->groups)
+                continue;
+            CHECK_STATUS(put_as(b, kinds[i]), k ? GOFER_OK : GOFER_EDENIED);
+            CHECK_STR(task_state(b, "q", id), !k ? "" : kinds[i].group ? "aggregating"
+                : kinds[i].run_at_ms || kinds[i].debounce ? "scheduled" : "pending");
+        }
+    set_priority(&m[0], 5, room[0]);
+    set_priority(&m[1], 5, room[1]);
+    CHECK_STATUS(put_message(b, &m[0], 0), GOFER_EDENIED);
+    CHECK_OK(put_message(b, &m[1], 0));
+    CHECK_STATUS(put_as(b, (gf_put){ .message = &m[0], .unique_ms = HOUR_MS }), GOFER_EDENIED);
+    encrypt(b, "q", false);
+    CHECK_OK(put_as(b, (gf_put){ .message = &m[0], .unique_ms = HOUR_MS }));   // left no lock
+    store_close(b);
+}
+
+static void what_waits_stays_an_envelope(void)
+{
+    gf_broker *b = store_open();
+    gf_message plain = message("q", "a"), on_dead = message("q", "dead"), envelope = sealed("a");
+    CHECK_OK(put_message(b, &plain, 0));
+    encrypt(b, "q", true);
+    CHECK_STATUS(put_as(b, (gf_put){ .message = &plain, .replaces = true }), GOFER_EDENIED);
+    CHECK_STATUS(b->ops->act->task_edit(b, "q", "a", "new", 3, 0), GOFER_EDENIED);
+    CHECK_OK(b->ops->act->task_edit(b, "q", "a", NULL, 0, gf_now_ms() + HOUR_MS));
+    CHECK_OK(b->ops->act->task_edit(b, "q", "a", envelope.payload, envelope.payload_size, 1));
+    CHECK_OK(put_as(b, (gf_put){ .message = &on_dead, .unbounded = true }));   // of workers
+    drain_expecting(b, "q", "a dead");
+    store_close(b);
+}
+
+static void a_queue_may_be_guarded_in_both_ways(void)
+{
+    gf_broker *b = store_open();
+    gf_message m[2] = { sealed("a"), sealed("b") };
+    bound(b, "q", 1);
+    encrypt(b, "q", true);
+    CHECK_INT(queue_number(b, "q", "max_length"), 1);
+    CHECK_OK(put_message(b, &m[0], 0));
+    CHECK_STATUS(put_message(b, &m[1], 0), GOFER_EFULL);
+    CHECK_STATUS(try_put(b, "c"), GOFER_EDENIED);
+    bound(b, "q", 0);
+    CHECK_INT(queue_number(b, "q", "max_length"), -2);
+    CHECK_INT(queue_number(b, "q", "encrypted_only"), 1);
+    CHECK_STATUS(try_put(b, "c"), GOFER_EDENIED);
+    CHECK_OK(put_message(b, &m[1], 0));
+    bound(b, "q", INT64_C(1) << 40);
+    encrypt(b, "q", false);
+    CHECK_INT(queue_number(b, "q", "max_length"), INT64_C(1) << 40);
+    CHECK_INT(queue_number(b, "q", "encrypted_only"), -2);
+    CHECK_OK(try_put(b, "c"));
+    store_close(b);
+}
+
 static const check_test tests[] = {
     TEST(of_more_than_its_length_a_put_is_refused),
     TEST(of_a_batch_those_go_in_that_fit),
@@ -261,6 +401,11 @@ static const check_test tests[] = {
     TEST(steps_of_a_flow_are_not_refused),
     TEST(what_replaces_is_not_one_more),
     TEST(a_length_is_shown_and_taken_back),
+    TEST(a_plain_payload_is_refused),
+    TEST(of_a_batch_the_envelopes_go_in),
+    TEST(every_kind_of_put_is_looked_at),
+    TEST(what_waits_stays_an_envelope),
+    TEST(a_queue_may_be_guarded_in_both_ways),
 };
 
 suite suite_guards(void)

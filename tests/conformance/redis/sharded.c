@@ -408,6 +408,30 @@ static void acts_are_on_the_whole_queue(void)
     store_close(b);
 }
 
+static void no_slot_takes_what_is_plain(void)
+{
+    static const char envelope[50] = "gfe1k1";
+    gf_broker *b = open_sharded(SHARDS);
+    char ids[40][8];
+    CHECK_OK(b->ops->act->queue_encrypt(b, "q", true));
+    CHECK_INT(queue_number(b, "q", "encrypted_only"), 1);
+    CHECK_OK(b->ops->shards->declare(b, "q", SHARDS + 2));     // new slots are as the queue is
+    CHECK_INT(queue_number(b, "q", "encrypted_only"), 1);
+    for (size_t i = 0; i < COUNT(ids); i++) {
+        snprintf(ids[i], sizeof ids[i], "t%zu", i);
+        gf_message m = message("q", ids[i]);
+        CHECK_STATUS(put_message(b, &m, 0), GOFER_EDENIED);
+        m.payload = envelope;
+        m.payload_size = sizeof envelope;
+        CHECK_OK(put_message(b, &m, 0));
+    }
+    CHECK_OK(b->ops->act->queue_encrypt(b, "q", false));
+    CHECK_INT(queue_number(b, "q", "encrypted_only"), -2);
+    put(b, "q", "plain");
+    CHECK_INT(drain(b), (int)COUNT(ids) + 1);
+    store_close(b);
+}
+
 static void a_run_goes_its_way_in_its_slot(void)
 {
     gf_broker *b = open_sharded(SHARDS);
@@ -702,7 +726,8 @@ suite suite_sharded(void)
         TEST(the_queue_is_one_line_and_its_name_alone),
         TEST(pages_go_over_all_slots),
         TEST(acts_are_on_the_whole_queue),
-        TEST(a_run_goes_its_way_in_its_slot),
+        TEST(no_slot_takes_what_is_plain),
+    TEST(a_run_goes_its_way_in_its_slot),
         TEST(pages_of_groups_go_over_all_slots),
         TEST(a_group_is_one_though_its_tasks_come_one_by_one),
         TEST(an_end_is_told_wherever_the_task_is),

@@ -284,6 +284,7 @@ static const gf_inspect_ops inspect = {
     .tasks = gf_rd_sharded_tasks,
     .task = gf_rd_sharded_task,
     .history = gf_rd_sharded_history,
+    .closed = gf_rd_sharded_closed,
     .backlog = gf_rd_sharded_backlog,
 };
 
@@ -295,6 +296,7 @@ static const gf_act_ops act = {
     .queue_pause = gf_rd_sharded_pause,
     .queue_bound = gf_rd_sharded_bound,
     .queue_age = gf_rd_sharded_age,
+    .queue_encrypt = gf_rd_sharded_encrypt,
     .queue_delete = gf_rd_flow_queue_delete,
 };
 

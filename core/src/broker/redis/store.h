@@ -34,7 +34,8 @@
 //   gofer:turns                whose turn it is of tasks that run one after the other, by their key
 //                              (scripts/lib/turns.lua)
 //   gofer:limited              which limits count for its tasks (limit/limit.h)
-//   gofer:length               how many of its tasks may be pending (act_queue.c)
+//   gofer:length               how many of its tasks may be pending, and whether it takes envelopes
+//                              alone (scripts/lib/room.lua)
 //   gofer:age                  for so many ms waited a task is one priority higher (lib/aged.lua)
 //   gofer:run:<key>, gofer:held:<key>, gofer:rate:<key>, gofer:keys, gofer:paused, gofer:wakes
 //                              what runs, what waits, when it started, all of these keys, which
@@ -442,6 +443,7 @@ gofer_status gf_rd_filled(gf_broker *b, char *const *queues, size_t count, bool 
 gofer_status gf_rd_locate(gf_broker *b, const char *id, gf_names *out);
 // counts.c
 gofer_status gf_rd_counts(gf_broker *b, char *const *queues, size_t count, gf_counts *out);
+gofer_status gf_rd_closed(gf_broker *b, char *const *queues, size_t count, bool *out);
 gofer_status gf_rd_backlog(gf_broker *b, const char *const *queues, size_t count, int64_t *out);
 // about.c
 gofer_status gf_rd_about(gf_broker *b, const char *queue, gofer_info **out);
@@ -462,6 +464,7 @@ gofer_status gf_rd_tasks_move(gf_broker *b, const char *queue, gf_state from, gf
 gofer_status gf_rd_queue_pause(gf_broker *b, const char *queue, bool paused);
 gofer_status gf_rd_queue_bound(gf_broker *b, const char *queue, int64_t max_length);
 gofer_status gf_rd_queue_age(gf_broker *b, const char *queue, int64_t age_ms);
+gofer_status gf_rd_queue_encrypt(gf_broker *b, const char *queue, bool required);
 gofer_status gf_rd_queue_delete(gf_broker *b, const char *queue, bool force);
 // audit.c
 gofer_status gf_rd_audit_add(gf_broker *b, const char *record, int64_t keep);

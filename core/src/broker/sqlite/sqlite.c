@@ -368,6 +368,7 @@ static const gf_inspect_ops inspect = {
     .tasks = gf_sq_tasks,
     .task = gf_sq_task,
     .history = gf_sq_history,
+    .closed = gf_sq_closed,
     .backlog = gf_sq_backlog,
 };
 
@@ -379,6 +380,7 @@ static const gf_act_ops act = {
     .queue_pause = gf_sq_queue_pause,
     .queue_bound = gf_sq_queue_bound,
     .queue_age = gf_sq_queue_age,
+    .queue_encrypt = gf_sq_queue_encrypt,
     .queue_delete = gf_sq_queue_delete,
 };
 

@@ -240,6 +240,7 @@ typedef struct gf_sq_queue {
     int64_t  qid, tail, paused_ms;
     int64_t  max_length;                 // of pending tasks; 0: any number
     int64_t  age_ms;                     // for each so long waited a priority more; 0: for none
+    bool     closed;                     // it takes envelopes alone
     bool     ranked;                     // it has had a task with a priority
     bool     limited;                    // it has had one with limit keys, or a limit of its own
     bool     fair;                       // tenants' tasks may wait in it
@@ -312,6 +313,11 @@ gf_sq_queue *gf_sq_queue_numbered(gf_sq_txn *t, int64_t qid);
 void         gf_sq_queue_count(gf_sq_queue *q, gf_state state, int64_t change);
 bool         gf_sq_queue_has_room(const gf_sq_queue *q, size_t count);  // for so many more seqs
 int64_t      gf_sq_queue_admits(const gf_sq_queue *q);       // pending tasks, by its max_length
+// Is the payload one that the queue does not take?
+bool         gf_sq_queue_refuses(const gf_sq_queue *q, const void *payload, size_t size);
+// What the column max_length says: a length, and in one bit above all lengths whether the queue
+// takes envelopes alone. Both are asked for at each put.
+#define GF_SQ_CLOSED (INT64_C(1) << 41)
 int64_t      gf_sq_queue_next(gf_sq_queue *q);                     // a fresh seq at its tail
 void         gf_sq_counts_flush(gf_sq_txn *t);
 void         gf_sq_counts_forget(gf_sq_queue_counts *counts);
@@ -937,6 +943,7 @@ gofer_status gf_sq_task(gf_broker *b, const char *queue, const char *id, gofer_i
 gofer_status gf_sq_history(gf_broker *b, const char *queue, int32_t days, gofer_info **out);
 // counts.c
 gofer_status gf_sq_counts(gf_broker *b, char *const *queues, size_t count, gf_counts *out);
+gofer_status gf_sq_closed(gf_broker *b, char *const *queues, size_t count, bool *out);
 gofer_status gf_sq_backlog(gf_broker *b, const char *const *queues, size_t count, int64_t *out);
 gofer_status gf_sq_tasks_move(gf_broker *b, const char *queue, gf_state from, gf_state to,
     size_t limit, size_t *done);                                                   // act.c
@@ -944,6 +951,7 @@ gofer_status gf_sq_tasks_move(gf_broker *b, const char *queue, gf_state from, gf
 gofer_status gf_sq_queue_pause(gf_broker *b, const char *queue, bool paused);
 gofer_status gf_sq_queue_bound(gf_broker *b, const char *queue, int64_t max_length);
 gofer_status gf_sq_queue_age(gf_broker *b, const char *queue, int64_t age_ms);
+gofer_status gf_sq_queue_encrypt(gf_broker *b, const char *queue, bool required);
 gofer_status gf_sq_queue_delete(gf_broker *b, const char *queue, bool force);
 // Moves a row, with its id, its queue's counts, its lock and who waits for it. to: GF_PENDING,
 // GF_ARCHIVED or GF_STATE_COUNT (deleted, with all it has). end: what those are told who

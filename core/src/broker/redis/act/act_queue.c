@@ -1,4 +1,4 @@
-// act_queue.c - acting on queues: pause, resume, bound, age, delete.
+// act_queue.c - acting on queues: pause, resume, bound, what they take, age, delete.
 #include <stdio.h>
 #include <string.h>
 
@@ -57,38 +57,69 @@ gofer_status gf_rd_queue_pause(gf_broker *b, const char *queue, bool paused)
     return st;
 }
 
-// ---- numbers of a queue ------------------------------------------------------------------------
+// ---- what it takes, and how it ages ------------------------------------------------------------
 
-// A plain number, which scripts ask for; 0: none.
-static gofer_status set_number(gf_broker *b, const char *queue, const char *name, int64_t value)
+static const gf_rd_script guard_script = {
+    .name = "guard a queue",
+    .rights = "GET SET DEL SADD",        // its name is told beside it
+    .text = gf_rd_lua_guard_queue,
+};
+
+// Runs `set`, which it clears, and tells the queue's name beside it.
+static gofer_status set_queue(gf_rd_store *s, const char *queue, gf_rd_cmd set)
 {
-    gf_rd_store *s = (gf_rd_store *)b;
-    gf_rd_key key;
-    gf_rd_cmd cmds[2];
-    gofer_status st = gf_rd_check(s);
-    if (st != GOFER_OK)
-        return st;
+    gf_rd_cmd cmds[2] = { { 0 }, set };
+    cmds[1].repeatable = true;
     add_to_queues(&cmds[0], "SADD", queue);
-    cmds[1] = (gf_rd_cmd){ .slot = gf_rd_queue_slot(queue), .repeatable = true };
-    gf_rd_key_of(&key, queue, name);
-    gf_rd_add(&cmds[1].args, value ? "SET" : "DEL");
-    gf_rd_add(&cmds[1].args, key.text);
-    if (value)
-        gf_rd_add_int(&cmds[1].args, value);
-    st = gf_rd_run(s->net, cmds, 2, gf_rd_timeout(s));
+    gofer_status st = gf_rd_run(s->net, cmds, 2, gf_rd_timeout(s));
     gf_rd_cmd_clear(&cmds[0]);
     gf_rd_cmd_clear(&cmds[1]);
     return st;
 }
 
-gofer_status gf_rd_queue_bound(gf_broker *b, const char *queue, int64_t max_length)
+static gofer_status guard(gf_broker *b, const char *queue, const char *which, const char *what)
 {
-    return set_number(b, queue, "gofer:length", max_length);
+    gf_rd_store *s = (gf_rd_store *)b;
+    gf_rd_key key;
+    gf_rd_cmd cmd;
+    gofer_status st = gf_rd_check(s);
+    if (st != GOFER_OK)
+        return st;
+    gf_rd_script_begin(&cmd, &guard_script, queue, true);
+    gf_rd_add_keys(&cmd, &key, queue, (const char *const[]){ "gofer:length" }, 1);
+    gf_rd_add(&cmd.args, which);
+    gf_rd_add(&cmd.args, what);
+    return set_queue(s, queue, cmd);
 }
 
+gofer_status gf_rd_queue_bound(gf_broker *b, const char *queue, int64_t max_length)
+{
+    char number[24] = "";
+    if (max_length)
+        snprintf(number, sizeof number, "%lld", (long long)max_length);
+    return guard(b, queue, "length", number);
+}
+
+gofer_status gf_rd_queue_encrypt(gf_broker *b, const char *queue, bool required)
+{
+    return guard(b, queue, "encrypted", required ? "e" : "");
+}
+
+// A plain number, which scripts ask for.
 gofer_status gf_rd_queue_age(gf_broker *b, const char *queue, int64_t age_ms)
 {
-    return set_number(b, queue, "gofer:age", age_ms);
+    gf_rd_store *s = (gf_rd_store *)b;
+    gf_rd_key key;
+    gf_rd_cmd cmd = { .slot = gf_rd_queue_slot(queue) };
+    gofer_status st = gf_rd_check(s);
+    if (st != GOFER_OK)
+        return st;
+    gf_rd_key_of(&key, queue, "gofer:age");
+    gf_rd_add(&cmd.args, age_ms ? "SET" : "DEL");
+    gf_rd_add(&cmd.args, key.text);
+    if (age_ms)
+        gf_rd_add_int(&cmd.args, age_ms);
+    return set_queue(s, queue, cmd);
 }
 
 // ---- delete: the keys that are known ------------------------------------------------------------

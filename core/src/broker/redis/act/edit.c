@@ -117,6 +117,8 @@ static gofer_status write(editing *e, const redisReply *read, const gf_bytes *me
     if (st == GOFER_OK && !place)
         st = gf_fail(GOFER_ECORRUPT, "editing the task '%.255s' was answered with something else",
             e->id);
+    else if (st == GOFER_OK && said == 4)
+        st = gf_fail(GOFER_EDENIED, "the queue '%.255s' takes encrypted payloads alone", e->queue);
     else if (st == GOFER_OK && said == 0)
         st = gf_rd_act_refused(e->queue, e->id, e->payload ? "given another payload" : "put off",
             place->str);

@@ -1,4 +1,5 @@
-// counts.c - how many tasks queues have: in each state, and in all that is still to do.
+// counts.c - how many tasks queues have: in each state, and in all that is still to do; and which
+// take envelopes alone.
 #include "broker/redis/inspect/inspect.h"
 #include "broker/redis/inspect/sweep.h"
 #include "redis_scripts.h"
@@ -44,6 +45,36 @@ gofer_status gf_rd_counts(gf_broker *b, char *const *queues, size_t count, gf_co
 {
     gf_rd_store *s = (gf_rd_store *)b;
     gf_rd_sweep w = { ask_counts, read_counts, &out, 1, true, 0 };
+    gofer_status st = gf_rd_check(s);
+    return st == GOFER_OK ? gf_rd_sweep_queues(s, &w, queues, count) : st;
+}
+
+// ---- which take envelopes alone -----------------------------------------------------------------
+
+static void ask_closed(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
+    void *arg)
+{
+    (void)arg;
+    (void)count;
+    *cmd = (gf_rd_cmd){ .slot = gf_rd_queue_slot(queues[0]), .repeatable = true, .reads = true };
+    gf_rd_key_of(room, queues[0], "gofer:length");
+    gf_rd_add(&cmd->args, "GET");
+    gf_rd_add(&cmd->args, room->text);
+}
+
+// scripts/lib/room.lua says what is in it.
+static gofer_status read_closed(const redisReply *r, const char *queue, void *arg)
+{
+    bool **next = arg;
+    (void)queue;
+    *(*next)++ = r && r->type == REDIS_REPLY_STRING && r->len && r->str[r->len - 1] == 'e';
+    return GOFER_OK;
+}
+
+gofer_status gf_rd_closed(gf_broker *b, char *const *queues, size_t count, bool *out)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    gf_rd_sweep w = { ask_closed, read_closed, &out, 1, false, 0 };
     gofer_status st = gf_rd_check(s);
     return st == GOFER_OK ? gf_rd_sweep_queues(s, &w, queues, count) : st;
 }

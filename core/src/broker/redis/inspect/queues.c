@@ -2,6 +2,7 @@
 //
 // A read-only script gives a picture of one moment, of some queues at once (sweep.h).
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "broker/redis/inspect/inspect.h"
 #include "broker/redis/inspect/sweep.h"
@@ -91,7 +92,7 @@ enum {
     Q_NOW,
     Q_EXISTS,
     Q_RUNS,
-    Q_MAX_LENGTH,
+    Q_GUARDS,
     Q_AGE,
     Q_COUNT
 };
@@ -152,6 +153,17 @@ static int64_t running_of(const redisReply *r)
     return since_ms > 0 && since_ms < MS_MAX ? age_of(r, since_ms) : 0;
 }
 
+// A number, "e", or both (scripts/lib/room.lua); NULL: none. -1: no memory.
+static int show_guards(gofer_info *info, const redisReply *said)
+{
+    char *rest;
+    long long most = said ? strtoll(said->str, &rest, 10) : 0;
+    int bad = most > 0 && most <= GF_MAX_LENGTH ? gf_info_set_int(info, "max_length", most) : 0;
+    if (said && *rest == 'e')
+        bad |= gf_info_set_bool(info, "encrypted_only", 1);
+    return bad;
+}
+
 static gofer_info *show_queue(const redisReply *r, const char *queue)
 {
     gofer_info *info = gf_info_record();
@@ -166,8 +178,7 @@ static gofer_info *show_queue(const redisReply *r, const char *queue)
     int bad = gf_info_set_text(info, "queue", queue) | gf_info_set_bool(info, "paused", paused);
     if (paused && paused_s > 0 && paused_s < INT64_C(1) << 40)
         bad |= gf_info_set_int(info, "paused_at_ms", paused_s * 1000);
-    if (number_at(r, Q_MAX_LENGTH) > 0)
-        bad |= gf_info_set_int(info, "max_length", number_at(r, Q_MAX_LENGTH));
+    bad |= show_guards(info, gf_rd_reply_at(r, Q_GUARDS, REDIS_REPLY_STRING));
     if (number_at(r, Q_AGE) > 0)
         bad |= gf_info_set_int(info, "age_ms", number_at(r, Q_AGE));
     bad |= gf_info_set_int(info, "pending", number_at(r, Q_PENDING)) |

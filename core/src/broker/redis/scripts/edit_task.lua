@@ -1,11 +1,12 @@
 -- edit_task.lua - edit a task.
 -- ARGV: "asynq:{q}:t:", id, k: a completed one may have another message, too, the message as read
 -- and the new one (both empty: it stays), when (Unix ms; empty: as it is). { 1, "" },
--- { 0, where it is }, or { 2, "" }: the message is another by now. A task that is to run now goes
--- to the end of pending; later: to retry what is in retry, all others to scheduled.
+-- { 0, where it is }, { 2, "" }: the message is another by now, or { 4, "" }: the queue takes
+-- envelopes alone. A task that is to run now goes to the end of pending; later: to retry what is in
+-- retry, all others to scheduled.
 -- Cost: O(n) of the list it is in, O(log n) of a sorted set.
 
---@use one_task enline ring unhold find tell_flow
+--@use one_task enline ring unhold find tell_flow room is_plain
 local at, from, new, now = ARGV[6], ARGV[4], ARGV[5], redis.call('TIME')
 if at ~= '' then
   local later = tonumber(at) > now[1] * 1000 + now[2] / 1000
@@ -17,6 +18,10 @@ if place == 'active' or place == 'completed' and ARGV[3] ~= 'k' or place == 'los
   return { 0, place }
 end
 if new ~= '' and redis.call('HGET', task, 'msg') ~= from then return { 2, '' } end
+local home = prefix:sub(1, -3)
+if new ~= '' and select(3, room(home, home .. 'gofer:length')) and is_plain(new) then
+  return { 4, '' }
+end
 redis.call('HLEN', steps)
 if at ~= '' then redis.call('ZCARD', line) end
 if at == '0' then redis.call('LLEN', pending)

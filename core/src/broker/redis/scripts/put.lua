@@ -3,12 +3,13 @@
 -- ARGV: where the id begins in those, what is known (r: no id comes twice; u: they go in however
 -- long the queue is), then of each its message.
 -- Answer: 0: all are in; else of each 1, a list of how many are pending and how many may be (it is
--- not in), or what stands there under its id (nil: something unreadable). The ids are nearly always
--- new and the queue has room for any number, which one EXISTS for all tells. LPUSH comes before the
--- hashes because it is what can fail: where the list is something else, or where memory is full.
+-- not in), 4: the queue takes envelopes alone, or what stands there under its id (nil: something
+-- unreadable). The ids are nearly always new and the queue takes any, which one EXISTS tells. LPUSH
+-- comes before the hashes because it is what can fail: where the list is something else, or where
+-- memory is full.
 -- Cost: O(1) for each task.
 
---@use refusal room
+--@use refusal room is_plain
 --@keys pending ...
 --@args id_at known
 --@each message
@@ -25,12 +26,13 @@ if sub(known, 1, 1) ~= 'r' then
 end
 local home = sub(pending, 1, -8)
 local bound = home .. (sub(known, -1) == 'u' and 'gofer:unbounded' or 'gofer:length')
-local there, most = call('EXISTS', bound, unpack(K, FIXED_KEYS + 1)), nil
+local there, most, closed = call('EXISTS', bound, unpack(K, FIXED_KEYS + 1)), nil, false
 local left = there == 0 and n
 if there > 0 then
-  left, most = room(home, bound)
-  if most then there = there - 1 end
+  left, most, closed = room(home, bound)
+  if most or closed then there = there - 1 end
 end
+for i = 1, closed and n or 0 do fresh = fresh and not is_plain(A[i + MESSAGE]) end
 if fresh and there == 0 and left >= n then
   local l = redis.pcall('LPUSH', pending, unpack(ids))
   if type(l) == 'table' then return refusal(l, 'LPUSH', pending, unpack(ids)) end
@@ -50,6 +52,8 @@ for i = 1, n do
   if call('EXISTS', K[i + FIXED_KEYS]) == 1 then
     local msg = redis.pcall('HGET', K[i + FIXED_KEYS], 'msg')
     out[i] = type(msg) == 'string' and msg
+  elseif closed and is_plain(A[i + MESSAGE]) then
+    out[i] = 4
   elseif left < 1 then
     out[i] = { most - left, most }
   else

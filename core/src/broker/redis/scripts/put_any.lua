@@ -5,16 +5,16 @@
 -- (or empty), the unique lock (or empty), its seconds from then on, and what stands in it before
 -- the id (empty: the task knows it), its lane (empty: it has no priority), its cost and limit keys
 -- (empty: none).
--- Answer: of each 1, a list of who holds the lock, 3: the group's key is something else, a list of
--- how many are pending and how many may be (it is not in), or what stands there. The id is looked
--- at before the lock, so that a conflict leaves no lock behind (unlike Asynq). Groups and locks,
--- whose keys are not among KEYS, are looked at before the first write. What is refused all the same
--- takes back what was written.
+-- Answer: of each 1, a list of who holds the lock, 3: the group's key is something else, 4: the
+-- queue takes envelopes alone, a list of how many are pending and how many may be (it is not in),
+-- or what stands there. The id is looked at before the lock, so that a conflict leaves no lock
+-- behind (unlike Asynq). Groups and locks, whose keys are not among KEYS, are looked at before the
+-- first write. What is refused all the same takes back what was written.
 -- Cost: O(log n) for each task.
 
 --@use refusal
 --@keys pending scheduled groups line=gofer:line limited=gofer:limited ...
---@use enline ring flag room
+--@use enline ring flag room is_plain
 --@args id_at group_front limits known
 --@each message run_at group lock lock_s lock_front lane limit
 local back, refused = {}, nil
@@ -29,9 +29,9 @@ redis.call('LLEN', pending)
 redis.call('ZCARD', scheduled)
 redis.call('SCARD', groups)
 redis.call('ZCARD', line)
-local home, left, most = string.sub(pending, 1, -8), math.huge, nil
+local home, left, most, closed = string.sub(pending, 1, -8), math.huge, nil, false
 local bound = home .. (known == 'u' and 'gofer:unbounded' or 'gofer:length')
-if redis.call('EXISTS', limited, bound) > 0 then left, most = room(home, bound) end
+if redis.call('EXISTS', limited, bound) > 0 then left, most, closed = room(home, bound) end
 local lanes, sizes = {}, {}
 for i = 1, #KEYS - FIXED_KEYS do
   local group, lock = ARGV[EACH * i + GROUP], ARGV[EACH * i + LOCK]
@@ -52,6 +52,8 @@ for i = 1, #KEYS - FIXED_KEYS do
     out[i] = type(there) == 'string' and there
   elseif type(group_size) ~= 'number' then
     out[i] = 3
+  elseif closed and is_plain(msg) then
+    out[i] = 4
   elseif left < 1 and at == '0' and group == '' and
       (lock == '' or redis.call('EXISTS', lock) == 0) then
     out[i] = { most - left, most }

@@ -7,7 +7,7 @@
 -- (replace, keep, earliest), the lane (empty: it has no priority), its cost and limit keys (empty:
 -- none).
 -- Answer of each: 1: it is a new one; what was done (replaced, kept) and the id of the task that
--- was there; or the message that stands under its id.
+-- was there; 4: the queue takes envelopes alone; or the message that stands under its id.
 -- The record says when the first call was and which task that made. It is never believed: a Go
 -- program forwards and deletes the task and knows of no record. So the task has the record's name,
 -- too, and is only meant while it is scheduled, which one that stands in the line is not. Without
@@ -17,7 +17,7 @@
 
 --@use refusal anew
 --@keys scheduled line=gofer:line limited=gofer:limited ...
---@use flag
+--@use flag room is_plain
 --@args id_at limits
 --@each message id_from id_size delay most mode lane limit
 local now, from, out = redis.call('TIME'), tonumber(id_at), {}
@@ -41,7 +41,9 @@ local function renamed(msg, before, size, id)
 end
 redis.call('ZCARD', scheduled)
 redis.call('ZCARD', line)
-redis.call('EXISTS', limited)
+local home, closed = string.sub(prefix, 1, -3), false
+local bound = home .. 'gofer:length'
+if redis.call('EXISTS', limited, bound) > 0 then closed = select(3, room(home, bound)) end
 for i = 1, #KEYS - FIXED_KEYS, 2 do standing(KEYS[i + 1 + FIXED_KEYS]) end
 local function put(key, record, a)
   local own, id, first, due = string.sub(key, from), standing(record)
@@ -49,6 +51,7 @@ local function put(key, record, a)
     local msg = redis.pcall('HGET', key, 'msg')
     return type(msg) == 'string' and msg
   end
+  if closed and is_plain(ARGV[a + MESSAGE]) then return 4 end
   local mode, at = ARGV[a + MODE], now_ms + ARGV[a + DELAY]
   if ARGV[a + MOST] ~= '0' then at = math.min(at, (first or now_ms) + ARGV[a + MOST]) end
   at = math.max(1, math.ceil(at / 1000))

@@ -3,13 +3,13 @@
 -- (empty: it has no priority), its cost and limit keys (empty: none), which hash the limits are in,
 -- u: it goes in however long the queue is.
 -- One that waits for a limit key gets in line anew.
--- Answer, in a list: 1: there was none; 'replaced'; where the task there is, and its message; or
--- how many are pending and how many may be (it is not in).
+-- Answer, in a list: 1: there was none; 'replaced'; where the task there is, and its message; 4:
+-- the queue takes envelopes alone; or how many are pending and how many may be (it is not in).
 -- What was to be retried is scheduled, for it has not failed yet.
 -- Cost: O(n) of pending, O(log n) of a sorted set.
 
 local limited = string.sub(ARGV[1], 1, -3) .. 'gofer:limited'
---@use refusal one_task anew enline ring lock_of unlock unhold end_turn flag find room
+--@use refusal one_task anew enline ring lock_of unlock unhold end_turn flag find room is_plain
 local msg, at, lane, limit, now = ARGV[3], ARGV[4], ARGV[5], ARGV[6], redis.call('TIME')
 local waits = { pending = true, scheduled = true, retry = true }
 local since = now[1] .. string.format('%06d', now[2]) .. '000'
@@ -30,9 +30,10 @@ redis.call('ZCARD', retry)
 redis.call('ZCARD', line)
 local home = string.sub(prefix, 1, -3)
 local bound = home .. (ARGV[8] == 'u' and 'gofer:unbounded' or 'gofer:length')
-if redis.call('EXISTS', limited, bound) > 0 and not here and not later then
-  local left, most = room(home, bound)
-  if left < 1 then return { most - left, most } end
+if redis.call('EXISTS', limited, bound) > 0 then
+  local left, most, closed = room(home, bound)
+  if closed and is_plain(msg) then return { 4 } end
+  if left < 1 and not here and not later then return { most - left, most } end
 end
 redis.call('EXISTS', steps)
 -- What comes first needs memory, and nothing after it fails.

@@ -207,6 +207,17 @@ gofer_status gf_rd_sharded_age(gf_broker *b, const char *queue, int64_t age_ms)
     return set_all(b, queue, gf_rd_queue_age, age_ms, "told how priorities grow");
 }
 
+static gofer_status set_closed(gf_broker *b, const char *queue, int64_t closed)
+{
+    return gf_rd_queue_encrypt(b, queue, closed != 0);
+}
+
+gofer_status gf_rd_sharded_encrypt(gf_broker *b, const char *queue, bool required)
+{
+    return set_all(b, queue, set_closed, required,
+        required ? "closed to plain payloads" : "opened to plain payloads");
+}
+
 // The shards have no common length that a put could know.
 gofer_status gf_rd_sharded_bound(gf_broker *b, const char *queue, int64_t max_length)
 {

@@ -165,7 +165,8 @@ static gofer_status add_slots(gf_rd_store *s, const char *queue, size_t count, p
     return st;
 }
 
-// New slots are paused, and age, as the queue is, before anything is put there.
+// New slots are paused, take envelopes alone, and age, as the queue does, before anything is put
+// there.
 static gofer_status be_alike(gf_rd_store *s, const char *queue, const plan *p, size_t from)
 {
     gofer_info *list;
@@ -175,11 +176,15 @@ static gofer_status be_alike(gf_rd_store *s, const char *queue, const plan *p, s
         return st;
     bool paused = gofer_info_int(gofer_info_at(list, 0), "paused", 0) != 0;
     int64_t age_ms = gofer_info_int(gofer_info_at(list, 0), "age_ms", 0);
+    bool closed = gofer_info_int(gofer_info_at(list, 0), "encrypted_only", 0) != 0;
     gofer_info_free(list);
-    for (size_t i = from; i < p->total && st == GOFER_OK && (paused || age_ms); i++) {
+    for (size_t i = from; i < p->total && st == GOFER_OK; i++) {
         name_of(queue, p->numbers[i], slot);
-        st = paused ? gf_rd_queue_pause(&s->base, slot, true) : GOFER_OK;
-        if (st == GOFER_OK && age_ms)
+        if (paused)
+            st = gf_rd_queue_pause(&s->base, slot, true);
+        if (closed && st == GOFER_OK)
+            st = gf_rd_queue_encrypt(&s->base, slot, true);
+        if (age_ms && st == GOFER_OK)
             st = gf_rd_queue_age(&s->base, slot, age_ms);
     }
     return st;

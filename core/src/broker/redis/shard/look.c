@@ -125,27 +125,38 @@ static const char **all_slots(const gf_rd_shards *all, const char *const *queues
     return names;
 }
 
-gofer_status gf_rd_sharded_filled(gf_broker *b, char *const *queues, size_t count, bool *out)
+// Of which queues it is true of a slot.
+static gofer_status any_slot(gf_broker *b, char *const *queues, size_t count, bool *out,
+    gofer_status (*look)(gf_broker *b, char *const *queues, size_t count, bool *out))
 {
     gf_rd_shards *all;
     size_t *of, n = 0;
     gofer_status st = begin(b, &all);
     if (!all)
-        return st == GOFER_OK ? gf_rd_filled(b, queues, count, out) : st;
+        return st == GOFER_OK ? look(b, queues, count, out) : st;
     const char **names = all_slots(all, (const char *const *)queues, count, &of, &n);
-    bool *filled = names ? gf_calloc(n + 1, sizeof *filled) : NULL;
-    st = filled ? gf_rd_filled(b, (char *const *)names, n, filled)
-                : gf_fail_nomem("a look at queues");
+    bool *true_of = names ? gf_calloc(n + 1, sizeof *true_of) : NULL;
+    st = true_of ? look(b, (char *const *)names, n, true_of) : gf_fail_nomem("a look at queues");
     if (st == GOFER_OK)
         memset(out, 0, count * sizeof *out);
     for (size_t i = 0; i < n && st == GOFER_OK; i++)
-        out[of[i]] |= filled[i];
-    gf_free(filled);
+        out[of[i]] |= true_of[i];
+    gf_free(true_of);
     if (names)
         gf_free(of);
     gf_free(names);
     gf_rd_shards_drop(all);
     return st;
+}
+
+gofer_status gf_rd_sharded_filled(gf_broker *b, char *const *queues, size_t count, bool *out)
+{
+    return any_slot(b, queues, count, out, gf_rd_filled);
+}
+
+gofer_status gf_rd_sharded_closed(gf_broker *b, char *const *queues, size_t count, bool *out)
+{
+    return any_slot(b, queues, count, out, gf_rd_closed);
 }
 
 gofer_status gf_rd_sharded_counts(gf_broker *b, char *const *queues, size_t count, gf_counts *out)
@@ -192,7 +203,7 @@ gofer_status gf_rd_sharded_backlog(gf_broker *b, const char *const *queues, size
 // ---- queues -------------------------------------------------------------------------------------
 
 // One queue out of what its slots [from, end) of the list are; NULL: no memory. A paused slot makes
-// the queue paused: its tasks are left alone.
+// the queue paused: its tasks are left alone. It takes envelopes alone if all of them do.
 static gofer_info *add_up(const gofer_info *list, const size_t *which, size_t count,
     const gf_rd_sharded *q)
 {
@@ -201,18 +212,20 @@ static gofer_info *add_up(const gofer_info *list, const size_t *which, size_t co
         "failed_total", "archive_deleted", "archive_limit" };
     static const char *const longest[] = { "latency_ms", "longest_running_ms" };
     gofer_info *info = gf_info_record();
-    int64_t paused = 0, paused_ms = 0, age_ms = 0;
+    int64_t paused = 0, paused_ms = 0, age_ms = 0, closed = count > 0;
     for (size_t i = 0; i < count; i++) {
         const gofer_info *slot = gofer_info_at(list, which[i]);
         int64_t at_ms = gofer_info_int(slot, "paused_at_ms", 0);
         age_ms = gf_max(age_ms, gofer_info_int(slot, "age_ms", 0));
         paused |= gofer_info_int(slot, "paused", 0);
+        closed &= gofer_info_int(slot, "encrypted_only", 0);
         paused_ms = at_ms && (!paused_ms || at_ms < paused_ms) ? at_ms : paused_ms;
     }
     int bad = !info || gf_info_set_text(info, "queue", q->name) != 0 ||
         gf_info_set_bool(info, "paused", paused != 0) != 0 ||
         (paused_ms && gf_info_set_int(info, "paused_at_ms", paused_ms) != 0) ||
-        (age_ms && gf_info_set_int(info, "age_ms", age_ms) != 0);
+        (age_ms && gf_info_set_int(info, "age_ms", age_ms) != 0) ||
+        (closed && gf_info_set_bool(info, "encrypted_only", 1) != 0);
     for (size_t f = 0; f < COUNT_OF(sums) && !bad; f++) {
         int64_t sum = 0;
         for (size_t i = 0; i < count; i++)

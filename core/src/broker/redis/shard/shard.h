@@ -125,6 +125,7 @@ gofer_status gf_rd_sharded_groups(gf_broker *b, const char *queue, const gf_page
 gofer_status gf_rd_sharded_history(gf_broker *b, const char *queue, int32_t days,
     gofer_info **out);
 gofer_status gf_rd_sharded_about(gf_broker *b, const char *queue, gofer_info **out);
+gofer_status gf_rd_sharded_closed(gf_broker *b, char *const *queues, size_t count, bool *out);
 gofer_status gf_rd_sharded_backlog(gf_broker *b, const char *const *queues, size_t count,
     int64_t *out);
 
@@ -139,6 +140,7 @@ gofer_status gf_rd_sharded_rewrite(gf_broker *b, const char *queue, const char *
 gofer_status gf_rd_sharded_pause(gf_broker *b, const char *queue, bool paused);
 gofer_status gf_rd_sharded_bound(gf_broker *b, const char *queue, int64_t max_length);
 gofer_status gf_rd_sharded_age(gf_broker *b, const char *queue, int64_t age_ms);
+gofer_status gf_rd_sharded_encrypt(gf_broker *b, const char *queue, bool required);
 gofer_status gf_rd_sharded_delete(gf_broker *b, const char *queue, bool force);
 gofer_status gf_rd_sharded_export(gf_broker *b, const char *queue, const char *const *ids,
     size_t count, gf_item *items);

@@ -78,7 +78,8 @@ void gf_rd_combiner_close(gf_rd_store *s)
 static bool is_answer(gofer_status st)
 {
     return st == GOFER_OK || st == GOFER_EEXIST || st == GOFER_EDUPLICATE || st == GOFER_ESTATE ||
-           st == GOFER_EFULL || st == GOFER_ECORRUPT || st == GOFER_EUNSUPPORTED;
+           st == GOFER_EFULL || st == GOFER_EDENIED || st == GOFER_ECORRUPT ||
+           st == GOFER_EUNSUPPORTED;
 }
 
 // OK: some have an answer, and each has its status. Else what became of the call.

@@ -470,10 +470,9 @@ static gofer_status replaced(const gf_rd_new *n, const redisReply *reply)
     }
     if (refused(n, reply))
         return GOFER_EFULL;
-    if (!what)                             // a new one, or 0: it is being aggregated
-        return gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), 0) == 1
-            ? GOFER_OK
-            : GOFER_ESTATE;
+    int64_t said = gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), 0);
+    if (!what)                             // a new one, a plain one, or 0: it is being aggregated
+        return said == 1 ? GOFER_OK : said == 4 ? GOFER_EDENIED : GOFER_ESTATE;
     return there && kept(n, there) == GOFER_OK ? GOFER_OK : GOFER_ESTATE;
 }
 
@@ -501,6 +500,7 @@ static gofer_status status_of(const gf_rd_new *n, const redisReply *answer)
     switch (gf_rd_reply_int(answer, 0)) {
     case 1:  return GOFER_OK;
     case 3:  return GOFER_ECORRUPT;
+    case 4:  return GOFER_EDENIED;
     default: return GOFER_EEXIST;          // a hash without a message, or no hash
     }
 }

@@ -1,4 +1,4 @@
-// act_queue.c - acting on queues: pause, bound, age, remove.
+// act_queue.c - acting on queues: pause, bound, what they take, age, remove.
 //
 // Removing is one step that renames the queue out of sight, and many that delete its tasks, a
 // bounded number in each transaction; housekeeping finishes what a client that died has begun. All
@@ -40,39 +40,50 @@ gofer_status gf_sq_queue_pause(gf_broker *b, const char *queue, bool paused)
     return gf_sq_write((gf_sq_store *)b, &op);
 }
 
-// ---- numbers of a queue -----------------------------------------------------------------------
+// ---- what it takes, and how it ages -----------------------------------------------------------
 
 typedef struct setting {
     const char *queue;
-    gf_sql      sql;
-    int64_t     value;
+    int64_t     max_length, age_ms;      // -1: as it is
+    int         closed;                  // -1: as it is
 } setting;
 
-static gofer_status set_number(gf_sq_txn *t, void *arg)
+static gofer_status set_queue(gf_sq_txn *t, void *arg)
 {
-    setting *it = arg;
+    const setting *it = arg;
     gf_sq_queue *q = gf_sq_queue_made(t, it->queue);
     if (!q)
         return GOFER_OK;                 // SQL has failed: the status will not be seen
-    GF_SQ_RUN(t->conn, it->sql, q->qid, it->value);
-    *(it->sql == GF_SQL_QUEUE_AGE ? &q->age_ms : &q->max_length) = it->value;
+    q->max_length = it->max_length >= 0 ? it->max_length : q->max_length;
+    q->closed = it->closed >= 0 ? it->closed : q->closed;
+    q->age_ms = it->age_ms >= 0 ? it->age_ms : q->age_ms;
+    if (it->age_ms >= 0)
+        GF_SQ_RUN(t->conn, GF_SQL_QUEUE_AGE, q->qid, q->age_ms);
+    else
+        GF_SQ_RUN(t->conn, GF_SQL_QUEUE_LENGTH, q->qid,
+            q->max_length | (q->closed ? GF_SQ_CLOSED : 0));
     return GOFER_OK;
 }
 
 static gofer_status set(gf_broker *b, setting it)
 {
-    gf_sq_op op = { .run = set_number, .arg = &it, .flags = GF_SQ_DURABLE, .tasks = 1 };
+    gf_sq_op op = { .run = set_queue, .arg = &it, .flags = GF_SQ_DURABLE, .tasks = 1 };
     return gf_sq_write((gf_sq_store *)b, &op);
 }
 
 gofer_status gf_sq_queue_bound(gf_broker *b, const char *queue, int64_t max_length)
 {
-    return set(b, (setting){ queue, GF_SQL_QUEUE_LENGTH, max_length });
+    return set(b, (setting){ queue, max_length, -1, -1 });
+}
+
+gofer_status gf_sq_queue_encrypt(gf_broker *b, const char *queue, bool required)
+{
+    return set(b, (setting){ queue, -1, -1, required });
 }
 
 gofer_status gf_sq_queue_age(gf_broker *b, const char *queue, int64_t age_ms)
 {
-    return set(b, (setting){ queue, GF_SQL_QUEUE_AGE, age_ms });
+    return set(b, (setting){ queue, -1, age_ms, -1 });
 }
 
 // ---- remove -----------------------------------------------------------------------------------

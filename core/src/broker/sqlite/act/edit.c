@@ -73,6 +73,8 @@ static gofer_status edit(gf_sq_txn *t, void *arg)
     if (gf_sq_is_in_set(t->conn, &place))
         return gf_fail(GOFER_ESTATE, "the task '%s' is being made one with others of its group",
             e->id);
+    if (e->payload && gf_sq_queue_refuses(q, e->payload, e->size))
+        return gf_fail(GOFER_EDENIED, "the queue '%s' takes encrypted payloads alone", e->queue);
     if (e->payload)
         gf_sq_payload_set(t, &place, e->payload, e->size);
     if (e->run_at_ms > t->now_ms)

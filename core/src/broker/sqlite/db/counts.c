@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "broker/sqlite/store.h"
+#include "message/seal.h"
 #include "util/alloc.h"
 #include "util/array.h"
 #include "util/clock.h"
@@ -54,7 +55,9 @@ static gf_sq_queue *read_queue(gf_sq_txn *t, sqlite3_stmt *s)
         q->ranked = sqlite3_column_int(s, GF_SQ_QUEUE_RANKED) != 0;
         q->limited = sqlite3_column_int(s, GF_SQ_QUEUE_LIMITED) != 0;
         q->fair = sqlite3_column_int(s, GF_SQ_QUEUE_FAIR) != 0;
-        q->max_length = gf_sq_number(s, GF_SQ_QUEUE_LENGTH);
+        int64_t guards = gf_sq_number(s, GF_SQ_QUEUE_LENGTH);
+        q->max_length = guards & ~GF_SQ_CLOSED;
+        q->closed = (guards & GF_SQ_CLOSED) != 0;
         q->age_ms = gf_sq_number(s, GF_SQ_QUEUE_AGE);
         for (int i = 0; i < GF_STATE_COUNT; i++)
             q->count[i] = gf_sq_number(s, GF_SQ_QUEUE_COUNTS + i);
@@ -131,6 +134,11 @@ int64_t gf_sq_queue_admits(const gf_sq_queue *q)
 {
     int64_t room = q->max_length - q->count[GF_PENDING];
     return q->max_length <= 0 ? INT64_MAX : room > 0 ? room : 0;
+}
+
+bool gf_sq_queue_refuses(const gf_sq_queue *q, const void *payload, size_t size)
+{
+    return q->closed && !gf_is_sealed(payload, size);
 }
 
 int64_t gf_sq_queue_next(gf_sq_queue *q)

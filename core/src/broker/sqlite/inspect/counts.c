@@ -1,4 +1,5 @@
-// counts.c - how many tasks queues have: in each state, and in all that is still to do.
+// counts.c - how many tasks queues have: in each state, and in all that is still to do; and which
+// take envelopes alone.
 #include "broker/sqlite/store.h"
 #include "util/sum.h"
 
@@ -28,6 +29,32 @@ gofer_status gf_sq_counts(gf_broker *b, char *const *queues, size_t count, gf_co
 {
     counts_query q = { queues, count, out };
     return gf_sq_read((gf_sq_store *)b, inspect_counts, &q);
+}
+
+// ---- which take envelopes alone ----------------------------------------------------------------
+
+typedef struct closed_query {
+    char *const *queues;
+    size_t       count;
+    bool        *out;
+} closed_query;
+
+static gofer_status inspect_closed(gf_sq_conn *c, void *arg)
+{
+    closed_query *q = arg;
+    for (size_t i = 0; i < q->count; i++) {
+        sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_QUEUE_NAMED);
+        gf_sq_bind_text(c, s, 1, q->queues[i]);
+        q->out[i] = gf_sq_row(c, s) && (gf_sq_number(s, GF_SQ_QUEUE_LENGTH) & GF_SQ_CLOSED) != 0;
+        gf_sq_done(s);
+    }
+    return GOFER_OK;
+}
+
+gofer_status gf_sq_closed(gf_broker *b, char *const *queues, size_t count, bool *out)
+{
+    closed_query q = { queues, count, out };
+    return gf_sq_read((gf_sq_store *)b, inspect_closed, &q);
 }
 
 // ---- backlog -----------------------------------------------------------------------------------

@@ -36,8 +36,10 @@ static gofer_info *show_queue(sqlite3_stmt *s, int64_t now_ms)
               gf_info_set_bool(info, "paused", paused_ms != 0);
     if (paused_ms)
         bad |= gf_info_set_int(info, "paused_at_ms", paused_ms);
-    if (n[16] > 0)
-        bad |= gf_info_set_int(info, "max_length", n[16]);
+    if (n[16] & ~GF_SQ_CLOSED)
+        bad |= gf_info_set_int(info, "max_length", n[16] & ~GF_SQ_CLOSED);
+    if (n[16] & GF_SQ_CLOSED)
+        bad |= gf_info_set_bool(info, "encrypted_only", 1);
     if (n[17] > 0)
         bad |= gf_info_set_int(info, "age_ms", n[17]);
     bad |= gf_info_set_int(info, "pending", pending) |

@@ -40,6 +40,14 @@ static bool is_there(gf_sq_txn *t, const gf_sq_queue *q, const gf_put *item)
     return !item->fresh && gf_sq_find(t->conn, q->qid, item->message->id, &unused);
 }
 
+// Is it plain, and the queue takes envelopes alone? A repeat is in already.
+static bool is_refused(gf_sq_txn *t, const gf_sq_queue *q, const gf_put *item)
+{
+    const gf_message *m = item->message;
+    return gf_sq_queue_refuses(q, m->payload, m->payload_size) && !item->unbounded &&
+        (item->debounce || item->replaces || !is_there(t, q, item));
+}
+
 // OK: nobody holds the lock.
 static gofer_status look_at_lock(gf_sq_txn *t, const gf_sq_queue *q, const gf_put *item,
     const gf_sq_key *key)
@@ -71,14 +79,16 @@ static gofer_status refuse(const gf_sq_queue *q, gf_put *item)
 static gofer_status put_one(gf_sq_txn *t, gf_put *item, const gf_sq_key *key, int64_t xid)
 {
     const gf_message *m = item->message;
+    gf_sq_queue *q = gf_sq_queue_made(t, m->queue);
     item->effect = GF_CREATED;
+    if (!q)
+        return GOFER_EBROKER;            // SQL has failed: the status will not be seen
+    if (is_refused(t, q, item))
+        return GOFER_EDENIED;
     if (item->debounce)
         return gf_sq_put_debounced(t, item);
     if (item->replaces)
         return gf_sq_put_over(t, item);
-    gf_sq_queue *q = gf_sq_queue_made(t, m->queue);
-    if (!q)
-        return GOFER_EBROKER;            // SQL has failed: the status will not be seen
     gofer_status st = item->unique_ms > 0 ? look_at_lock(t, q, item, key) : GOFER_OK;
     if (st != GOFER_OK)
         return st;
@@ -188,6 +198,9 @@ static bool put_batch(gf_sq_txn *t, gf_put *items, size_t count)
     gf_sq_queue *q = gf_sq_queue_made(t, items[0].message->queue);
     if (!q || !gf_sq_queue_has_room(q, count) || gf_sq_queue_admits(q) < (int64_t)count)
         return false;
+    for (size_t i = 0; q->closed && i < count; i++)
+        if (is_refused(t, q, &items[i]))
+            return false;
     gf_sq_batch batch = {
         .items = items, .count = count, .first_seq = gf_sq_first_seq(q->qid) + q->tail + 1
     };
