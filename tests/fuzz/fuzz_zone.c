@@ -2,7 +2,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "schedule/zone.h"
+#include "calendar/zone.h"
 
 static void require(int condition)
 {

@@ -5,7 +5,7 @@
 #include "check.h"
 #include "local_times.h"
 #include "schedule/cron.h"
-#include "schedule/date.h"
+#include "calendar/date.h"
 #include "schedule/go_duration.h"
 #include "vectors/golden.h"
 

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "check.h"
-#include "schedule/posix_rule.h"
-#include "schedule/zone.h"
-#include "schedule/zone_file.h"
+#include "calendar/posix_rule.h"
+#include "calendar/zone.h"
+#include "calendar/zone_file.h"
 #include "util/alloc.h"
 
 static int64_t at_s(const char *text)

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "schedule/date.h"
+#include "calendar/date.h"
 #include "schedule/go_duration.h"
 #include "util/error.h"
 #include "util/nearest.h"

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #include "gofer/gofer.h"
-#include "schedule/zone.h"
+#include "calendar/zone.h"
 
 typedef struct gf_cron {
     uint64_t minutes, hours, days, months, weekdays;   // bit n: n matches

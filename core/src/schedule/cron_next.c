@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "schedule/cron.h"
-#include "schedule/date.h"
+#include "calendar/date.h"
 
 enum { MINUTE_S = 60, YEARS_MAX = 12 };    // 29 February is up to 8 years away (2096 to 2104)
 static const int64_t last_second = INT64_C(253402300799);      // of the year 9999

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "schedule/cron.h"
-#include "schedule/date.h"
+#include "calendar/date.h"
 
 enum { TIMES_MAX = 8 };
 

@@ -10,7 +10,7 @@
 
 #include "client/envelope.h"
 #include "message/options.h"
-#include "schedule/date.h"
+#include "calendar/date.h"
 #include "util/alloc.h"
 #include "util/error.h"
 #include "util/hash.h"

@@ -12,7 +12,7 @@
 #include "broker/broker.h"
 #include "client/client.h"
 #include "schedule/cron.h"
-#include "schedule/zone.h"
+#include "calendar/zone.h"
 
 enum {
     GF_ENTRY_NAME_MAX = 200,

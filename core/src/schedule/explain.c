@@ -1,12 +1,12 @@
 // explain.c - the public door that explains a cron expression. Needs no store.
 //
-// May touch: schedule/cron.h, schedule/zone.h, info/info.h.
+// May touch: schedule/cron.h, calendar/zone.h, info/info.h.
 #include <stdio.h>
 #include <string.h>
 
 #include "info/info.h"
 #include "schedule/cron.h"
-#include "schedule/date.h"
+#include "calendar/date.h"
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/text.h"

@@ -1,8 +1,8 @@
 // date.h - days and dates of the Gregorian calendar.
 //
 // Days are counted from 1970-01-01 and may be negative. Small enough to stand in a header; pure.
-#ifndef GF_SCHEDULE_DATE_H
-#define GF_SCHEDULE_DATE_H
+#ifndef GF_CALENDAR_DATE_H
+#define GF_CALENDAR_DATE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,14 +1,14 @@
 // zone.c - a zone's file, its changes, and the spans between them.
 //
 // May touch: util/, the tz database's folder. Where the file is found is zone_file.c's.
-#include "schedule/zone.h"
+#include "calendar/zone.h"
 
 #include <stdbool.h>
 #include <string.h>
 
-#include "schedule/date.h"
-#include "schedule/posix_rule.h"
-#include "schedule/zone_file.h"
+#include "calendar/date.h"
+#include "calendar/posix_rule.h"
+#include "calendar/zone_file.h"
 #include "util/alloc.h"
 #include "util/array.h"
 #include "util/error.h"

@@ -1,8 +1,8 @@
 // zone_file.h - where the tz database is on this system, and which zones it has.
 //
 // Reads files and keeps nothing: what was read once is kept by zone.h's cache. Any thread.
-#ifndef GF_SCHEDULE_ZONE_FILE_H
-#define GF_SCHEDULE_ZONE_FILE_H
+#ifndef GF_CALENDAR_ZONE_FILE_H
+#define GF_CALENDAR_ZONE_FILE_H
 
 #include <stddef.h>
 

@@ -2,7 +2,7 @@
 //
 // A name comes from outside and becomes part of a path: only what names of zones are made of is let
 // through, and never a step upwards.
-#include "schedule/zone_file.h"
+#include "calendar/zone_file.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -4,8 +4,8 @@
 // the time after their last change, so there is no end. The process's own zone (TZ, localtime)
 // plays no part: what a schedule means must not depend on the machine it is served from. A zone
 // never changes once read. Knows no tasks. May touch: util/.
-#ifndef GF_SCHEDULE_ZONE_H
-#define GF_SCHEDULE_ZONE_H
+#ifndef GF_CALENDAR_ZONE_H
+#define GF_CALENDAR_ZONE_H
 
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 // posix_rule.h - the rule at the end of a TZif file, in POSIX's words for the variable TZ
 // ("CET-1CEST,M3.5.0,M10.5.0/3"): what offsets hold after the file's last change. Pure.
-#ifndef GF_SCHEDULE_POSIX_RULE_H
-#define GF_SCHEDULE_POSIX_RULE_H
+#ifndef GF_CALENDAR_POSIX_RULE_H
+#define GF_CALENDAR_POSIX_RULE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,11 +1,11 @@
 // posix_rule.c - reads the rule of a TZif file's end, and finds its changes in a year.
 //
 // Pure. Nothing is trusted: the text comes from a file and may be any bytes.
-#include "schedule/posix_rule.h"
+#include "calendar/posix_rule.h"
 
 #include <string.h>
 
-#include "schedule/date.h"
+#include "calendar/date.h"
 
 typedef struct reader {
     const char *at, *end;
