@@ -227,6 +227,7 @@ enum { OF_SQLITE = 1, OF_REDIS = 2, OF_ALL = OF_SQLITE | OF_REDIS };
     x(tasks, OF_ALL) x(upkeep, OF_ALL) x(groups, OF_ALL) x(cron, OF_ALL) x(peers, OF_REDIS) \
     x(live, OF_ALL) x(inspect, OF_ALL) x(act, OF_ALL) x(transfer, OF_ALL) x(check, OF_ALL) \
     x(audit, OF_ALL) x(shards, OF_REDIS) x(limits, OF_ALL) x(guards, OF_ALL) \
+    x(hours, OF_ALL) \
     x(flows, OF_ALL)
 
 // MEMBERS(x): each member of a table that is a function.
@@ -260,6 +261,7 @@ enum { OF_SQLITE = 1, OF_REDIS = 2, OF_ALL = OF_SQLITE | OF_REDIS };
     x(limits, put) x(limits, drop) x(limits, list) x(limits, keys) x(limits, key) \
     x(limits, pause) x(limits, share) x(limits, rung) \
     x(guards, type_pause) x(guards, types) \
+    x(hours, put) x(hours, list) \
     x(flows, start) x(flows, relay) x(flows, rung) x(flows, show) x(flows, list) \
     x(flows, act) x(flows, result)
 

@@ -49,6 +49,7 @@ int main(int argc, char **argv)
         suite_named(), suite_control(), suite_events(), suite_stats(), suite_tick(),
         suite_audit(), suite_queues(), suite_priority(), suite_limit(), suite_grant(),
         suite_ordered(), suite_flow(), suite_guards(), suite_types(),
+        suite_hours(),
         suite_debounce(), suite_tenant(),
     };
     size_t part_count = 0;

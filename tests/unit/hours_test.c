@@ -103,6 +103,8 @@ static void a_window_over_midnight_is_of_its_first_day(void)
         { "2026-12-24T23:00:00Z", true, "2026-12-25T00:00:00Z" },
         { "2026-12-25T00:00:00Z", false, "2026-12-26T22:00:00Z" },
         { "2026-12-26T03:00:00Z", false, "2026-12-26T22:00:00Z" });
+    LOOKS("23:59:30-00:00:05", { "2026-12-24T23:59:29Z", false, "2026-12-24T23:59:30Z" },
+        { "2026-12-24T23:59:30Z", true, "2026-12-25T00:00:05Z" });
     LOOKS("22:00-00:00", { "2026-12-24T23:00:00Z", true, "2026-12-25T00:00:00Z" });
 }
 
@@ -156,7 +158,9 @@ static void what_is_wrong_is_said_with_its_place(void)
         { "mon-fri 01:00", "character 9, '01:00': that is no window" },
         { "mon-fri 25:00-26:00", "character 9, '25:00-26:00'" },
         { "mon-fri 24:01-05:00", "character 9" }, { "01:60-02:00", "character 1" },
-        { "1-2", "character 1" }, { "01:00-05:00x", "character 1" },
+        { "1-2", "character 1" },
+        { "01:00:60-02:00", "character 1" }, { "01:00:1-02:00", "character 1" },
+        { "01:00-05:00x", "character 1" },
         { "01:00-01:00", "no time in it" }, { "24:00-01:00", "no time in it" },
         { "mon-xyz 01:00-02:00", "character 1, 'mon-xyz': that is no day of the week" },
         { "01:00-02:00 mars", "character 13, 'mars'" },

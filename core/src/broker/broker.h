@@ -19,6 +19,7 @@
 #include "broker/flows.h"
 #include "broker/groups.h"
 #include "broker/guards.h"
+#include "broker/hours.h"
 #include "broker/inspect.h"
 #include "broker/limits.h"
 #include "broker/live.h"
@@ -65,6 +66,7 @@ typedef struct gf_broker_ops {
     const gf_shards_ops   *shards;
     const gf_limits_ops   *limits;
     const gf_guards_ops   *guards;
+    const gf_hours_ops    *hours;
     const gf_flows_ops    *flows;
     const gf_tenants_ops  *tenants;
 } gf_broker_ops;

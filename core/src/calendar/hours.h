@@ -4,7 +4,8 @@
 //
 // Days (mon to sun, ranges, also over the week's end) stand before the times that they have; times
 // without days are of every day, days without times are whole. A comma or a blank goes on with the
-// list, a semicolon ends it. The zone stands once, anywhere behind a window; none: UTC.
+// list, a semicolon ends it. A time may have seconds (01:00:30). The zone stands once, anywhere
+// behind a window; none: UTC.
 //
 // It is open while the clock in the zone shows a time in a window, whose end is not its own. So
 // on the day on which clocks go forward what they leave out does not come, and on the day on

@@ -117,14 +117,15 @@ static gofer_status read_days(reading *r, word w, uint32_t days)
 
 // ---- times --------------------------------------------------------------------------------------
 
-// Seconds since midnight; false: it is no time.
+// Seconds since midnight, which few name; false: it is no time.
 static bool take_time(word *w, int32_t *out)
 {
-    int32_t hour, minute;
-    if (!take_number(w, 1, 2, &hour) || !take_text(w, ":") || !take_number(w, 2, 2, &minute))
+    int32_t hour, minute, second = 0;
+    if (!take_number(w, 1, 2, &hour) || !take_text(w, ":") || !take_number(w, 2, 2, &minute) ||
+        (take_text(w, ":") && !take_number(w, 2, 2, &second)))
         return false;
-    *out = hour * 3600 + minute * 60;
-    return minute < 60 && *out <= GF_DAY_S;
+    *out = hour * 3600 + minute * 60 + second;
+    return minute < 60 && second < 60 && *out <= GF_DAY_S;
 }
 
 static gofer_status read_times(reading *r, word w)

@@ -189,6 +189,28 @@ static void a_type_is_paused_in_all_slots(void)
     store_check_sound();
 }
 
+static void a_closed_queue_is_closed_in_all_slots(void)
+{
+    gf_broker *b = open_sharded(SHARDS);
+    gf_claim *claims[TASKS];
+    size_t ended = 0;
+    int64_t all;
+    CHECK_OK(b->ops->hours->put(b, "queue:q", "00:00-00:01; not 1970-01-01..9999-12-31"));
+    put_many(b, TASKS);
+    CHECK(filled(b, &all) > 1);
+    CHECK_INT((int64_t)take(b, "q", TASKS, claims), 0);
+    CHECK_INT(queue_number(b, "q", "pending"), TASKS);
+    CHECK_OK(b->ops->hours->put(b, "queue:q", NULL));
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS; ended < TASKS && gf_mono_ms() < end;) {
+        size_t count = take(b, "q", TASKS, claims);
+        for (size_t i = 0; i < count; i++, ended++)
+            done(b, claims[i]);
+    }
+    CHECK_INT((int64_t)ended, TASKS);
+    store_close(b);
+    store_check_sound();
+}
+
 static void a_key_is_debounced_over_all_slots(void)
 {
     gf_broker *b = open_sharded(SHARDS);
@@ -719,6 +741,7 @@ suite suite_sharded(void)
         TEST(an_id_is_known_in_the_whole_queue),
         TEST(those_of_a_key_run_one_after_the_other),
         TEST(a_type_is_paused_in_all_slots),
+    TEST(a_closed_queue_is_closed_in_all_slots),
         TEST(a_key_is_debounced_over_all_slots),
     TEST(a_lock_holds_over_all_slots),
         TEST(the_number_of_slots_changes_under_way),

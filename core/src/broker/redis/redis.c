@@ -38,6 +38,8 @@ static gofer_status start(gf_rd_store *s, const gf_url *url)
     if (st == GOFER_OK)
         st = gf_rd_guards_open(s);
     if (st == GOFER_OK)
+        st = gf_rd_hours_open(s);
+    if (st == GOFER_OK)
         st = gf_rd_upkeep_open(s);
     if (st == GOFER_OK)
         st = gf_rd_election_open(s);
@@ -57,6 +59,7 @@ static void close_store(gf_broker *b)
     gf_rd_queues_close(s);
     gf_rd_shards_close(s);
     gf_rd_guards_close(s);
+    gf_rd_hours_close(s);
     gf_rd_upkeep_close(s);
     gf_rd_election_close(s);
     gf_rd_registrations_close(s);
@@ -337,6 +340,11 @@ static const gf_guards_ops guards = {
     .types = gf_rd_types,
 };
 
+static const gf_hours_ops hours = {
+    .put = gf_rd_hours_put,
+    .list = gf_rd_hours_list,
+};
+
 static const gf_tenants_ops tenants = {
     .put = gf_rd_tenant_put,
     .drop = gf_rd_tenant_drop,
@@ -375,6 +383,7 @@ const gf_broker_ops gf_redis_ops = {
     .shards = &shards,
     .limits = &limits,
     .guards = &guards,
+    .hours = &hours,
     .tenants = &tenants,
     .flows = &flows,
 };

@@ -150,6 +150,7 @@ typedef struct gf_rd_store {
     gf_rd_queues   *queues;                    // names seen in asynq:queues, refreshed now and then
     gf_rd_shard_cache *shards;                 // sharded queues, asked for once a second
     gf_rd_guards   *guards;                    // paused types, asked for once a second
+    struct gf_rd_hours *hours;                 // and allowed hours, with these
     gf_rd_upkeep   *upkeep;                    // where housekeeping is in its rounds
     gf_rd_election *election;                  // and who of many does it
     pthread_mutex_t lock;                      // for the lists below
@@ -487,11 +488,27 @@ gofer_status gf_rd_limit_key(gf_broker *b, const char *key, gofer_info **out);
 gofer_status gf_rd_limit_pause(gf_broker *b, const char *key, int64_t until_ms);
 gofer_status gf_rd_type_pause(gf_broker *b, const char *type, bool paused);
 gofer_status gf_rd_types(gf_broker *b, gofer_info **out);
-// The types that are paused, for scripts that take and bring back (gf_free); NULL: none. anew: asks
-// the store whatever is known.
+// The types that are paused or closed now, for scripts that take and bring back (gf_free); NULL:
+// none. anew: asks the store whatever is known.
 gofer_status gf_rd_shut_types(gf_rd_store *s, bool anew, char **out);
 gofer_status gf_rd_guards_open(gf_rd_store *s);
 void         gf_rd_guards_close(gf_rd_store *s);
+// They may have changed: they are asked for when they are next needed.
+void         gf_rd_guards_doubt(gf_rd_store *s);
+// Asks for them if it is time.
+void         gf_rd_guards_renew(gf_rd_store *s);
+// hours.c. The question, which is asked with that for the types, and its answer.
+gofer_status gf_rd_hours_open(gf_rd_store *s);
+void         gf_rd_hours_close(gf_rd_store *s);
+void         gf_rd_hours_ask(gf_rd_cmd *cmd);
+void         gf_rd_hours_answered(gf_rd_store *s, const gf_rd_cmd *cmd);
+// There are some. The types that are closed now, each in a line as gf_rd_shut_types has them
+// (gf_free). And whether a queue is, and for how long: NULL: nobody asks.
+bool         gf_rd_hours_any(const gf_rd_store *s);
+gofer_status gf_rd_hours_shut(gf_rd_store *s, char **out);
+bool         gf_rd_queue_closed(gf_rd_store *s, const char *queue, int64_t *left_ms);
+gofer_status gf_rd_hours_put(gf_broker *b, const char *name, const char *spec);
+gofer_status gf_rd_hours_list(gf_broker *b, gofer_info **out);
 gofer_status gf_rd_limit_share(gf_broker *b, int64_t *wait_ms);
 bool         gf_rd_limit_rung(gf_broker *b);
 

@@ -236,6 +236,7 @@ static gofer_status open_store(gf_broker **out, const gf_url *url, const gf_brok
         return gf_fail_nomem("a broker");
     s->base = (gf_broker){ .ops = &gf_sqlite_ops, .config = *config };
     s->process = gf_process_self();
+    atomic_init(&s->opens_ms, INT64_MAX);
     s->sidecar.own = GF_NO_FD;
     s->folder.mounts = GF_NO_FD;
     gofer_status st = start(s, url);
@@ -416,6 +417,11 @@ static const gf_guards_ops guards = {
     .types = gf_sq_types,
 };
 
+static const gf_hours_ops hours = {
+    .put = gf_sq_hours_put,
+    .list = gf_sq_hours_list,
+};
+
 static const gf_flows_ops flows = {
     .start = gf_sq_flow_start,
     .relay = gf_sq_flow_relay,
@@ -452,6 +458,7 @@ const gf_broker_ops gf_sqlite_ops = {
     .audit = &audit,
     .limits = &limits,
     .guards = &guards,
+    .hours = &hours,
     .flows = &flows,
     .tenants = &tenants,
 };

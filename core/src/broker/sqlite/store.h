@@ -280,6 +280,7 @@ typedef struct gf_sq_gates {
     size_t       count, room;
     gf_table     by_key, by_lid;
     gf_shut_types shut;                  // as the running take has read them
+    gf_hours_book hours;                 // as of at most a second ago (limit/hours.c)
 } gf_sq_gates;
 
 enum { GF_SQ_FLOWS = 32 };
@@ -542,6 +543,9 @@ struct gf_sq_store {
     gf_sq_flow    flow;
     bool          wal_grew;              // the commit has written to the WAL
 
+    _Atomic int64_t hours_due_ms;        // monotonic: when the leader reads the hours again
+    _Atomic int64_t opens_ms;            // Unix: when the next queue opens; INT64_MAX: none will
+
     _Atomic uint32_t doubts;             // of the page, that our own descriptor has answered
     _Atomic int   failed;                // fail-stop: an I/O error or damage was seen
 
@@ -718,6 +722,18 @@ void        gf_sq_gates_close(gf_sq_gates *gates);
 
 // The types that are paused, for gf_sq_decide.
 void        gf_sq_shut_load(gf_sq_txn *t);
+// Allowed hours (limit/hours.c). Reads them if it is time; adds the types that are closed, false:
+// no memory; says whether a queue is closed, as read by that; until when a key's type is, 0: it is
+// not.
+void        gf_sq_hours_load(gf_sq_txn *t);
+bool        gf_sq_hours_shut(gf_sq_txn *t, gf_shut_types *shut);
+bool        gf_sq_hours_closed(gf_sq_txn *t, const char *queue);
+int64_t     gf_sq_hours_until(gf_sq_txn *t, const char *key);
+// For who waits for work: how long he may sleep before a queue opens, 0: one has, INT64_MAX: there
+// is none. *seen_ms: the latest that he was told of. And after he was woken: the hours may be
+// others now.
+int64_t     gf_sq_hours_nap_us(const gf_sq_store *s, int64_t *seen_ms);
+void        gf_sq_hours_doubt(gf_sq_store *s);
 // Who waits for one of these keys (all that begin so where the name has a '*') is looked at.
 void        gf_sq_look_at_waiters(gf_sq_txn *t, const char *name);
 
@@ -1059,6 +1075,8 @@ gofer_status gf_sq_limit_keys(gf_broker *b, const char *after_key, const char *a
 gofer_status gf_sq_limit_key(gf_broker *b, const char *key, gofer_info **out);
 gofer_status gf_sq_limit_pause(gf_broker *b, const char *key, int64_t until_ms);
 gofer_status gf_sq_type_pause(gf_broker *b, const char *type, bool paused);
+gofer_status gf_sq_hours_put(gf_broker *b, const char *name, const char *spec);
+gofer_status gf_sq_hours_list(gf_broker *b, gofer_info **out);
 gofer_status gf_sq_types(gf_broker *b, gofer_info **out);
 gofer_status gf_sq_limit_share(gf_broker *b, int64_t *wait_ms);
 bool         gf_sq_limit_rung(gf_broker *b);

@@ -29,7 +29,7 @@ struct gf_rd_guards {
     pthread_mutex_t lock;
     _Atomic int64_t due_ms;        // monotonic: when to ask; 0: never asked
     _Atomic bool    any;           // there is something in `text`
-    char           *text;          // as the scripts read it; NULL: nothing is paused
+    char           *text;          // their lines, as the scripts read them; NULL: nothing is paused
 };
 
 // ---- the hash -----------------------------------------------------------------------------------
@@ -41,16 +41,21 @@ static void command(gf_rd_cmd *cmd, const char *verb)
     gf_rd_add(&cmd->args, TYPES);
 }
 
+// And the allowed hours with them, of which hours.c hears.
 static gofer_status read_types(gf_rd_store *s, int64_t timeout_ms, redisReply **out)
 {
-    gf_rd_cmd cmd;
-    command(&cmd, "HGETALL");
-    cmd.reads = true;
-    gofer_status st = gf_rd_run(s->net, &cmd, 1, timeout_ms);
-    *out = st == GOFER_OK ? cmd.reply : NULL;
+    gf_rd_cmd cmds[2];
+    command(&cmds[0], "HGETALL");
+    cmds[0].reads = true;
+    gf_rd_hours_ask(&cmds[1]);
+    (void)gf_rd_run(s->net, cmds, 2, timeout_ms);
+    gofer_status st = cmds[0].status;
+    *out = st == GOFER_OK ? cmds[0].reply : NULL;
     if (st == GOFER_OK)
-        cmd.reply = NULL;
-    gf_rd_cmd_clear(&cmd);
+        cmds[0].reply = NULL;
+    gf_rd_hours_answered(s, &cmds[1]);
+    gf_rd_cmd_clear(&cmds[0]);
+    gf_rd_cmd_clear(&cmds[1]);
     return st;
 }
 
@@ -70,21 +75,18 @@ static const char *type_at(const redisReply *reply, size_t i)
 
 // ---- what is known ------------------------------------------------------------------------------
 
-// "1" or, where each queue has a copy of the limits, "c"; then of each, on a line of its own, until
-// when it is shut, a blank, and the type. *out NULL: none.
-static gofer_status write_text(gf_rd_store *s, const redisReply *reply, char **out)
+// Of each, on a line of its own, until when it is shut, a blank, and the type. *out NULL: none.
+static gofer_status write_text(const redisReply *reply, char **out)
 {
-    size_t room = 3, at;
+    size_t room = 1, at = 0;
     *out = NULL;
     for (size_t i = 0; i < pairs_of(reply); i++)
         room += type_at(reply, i) ? strlen(type_at(reply, i)) + 24 : 0;
-    if (room == 3)
+    if (room == 1)
         return GOFER_OK;
     char *text = gf_alloc(room);
     if (!text)
         return gf_fail_nomem("paused types");
-    at = (size_t)snprintf(text, room, "%c\n",
-        gf_rd_net_server(s->net).is_cluster ? 'c' : '1');
     for (size_t i = 0; i < pairs_of(reply); i++)
         if (type_at(reply, i))
             at += (size_t)snprintf(text + at, room - at, "%" PRId64 " %s\n", GF_PAUSED_FOREVER,
@@ -101,7 +103,7 @@ static gofer_status load(gf_rd_store *s, int64_t timeout_ms)
     char *text;
     gofer_status st = read_types(s, timeout_ms, &reply);
     if (st == GOFER_OK) {
-        st = write_text(s, reply, &text);
+        st = write_text(reply, &text);
         gf_rd_reply_free(reply);
     }
     atomic_store(&g->due_ms, gf_mono_ms() + FRESH_MS);
@@ -113,21 +115,63 @@ static gofer_status load(gf_rd_store *s, int64_t timeout_ms)
     return GOFER_OK;
 }
 
+void gf_rd_guards_doubt(gf_rd_store *s)
+{
+    atomic_store(&s->guards->due_ms, 0);
+}
+
+static bool is_due(const gf_rd_store *s)
+{
+    return gf_mono_ms() >= atomic_load_explicit(&s->guards->due_ms, memory_order_relaxed);
+}
+
+// Locks: the lock held. No answer: what was known is true still.
+static void renew(gf_rd_store *s, bool anew)
+{
+    if (anew || is_due(s))
+        (void)load(s, ASK_MS);
+}
+
+void gf_rd_guards_renew(gf_rd_store *s)
+{
+    if (!is_due(s))
+        return;
+    pthread_mutex_lock(&s->guards->lock);
+    renew(s, false);
+    pthread_mutex_unlock(&s->guards->lock);
+}
+
+// "1" or, where each queue has a copy of the limits, "c", in the first line; then who is closed,
+// and who is paused, for that holds longer.
+static gofer_status join(const gf_rd_store *s, const char *closed, const char *paused, char **out)
+{
+    size_t room = strlen(closed) + strlen(paused) + 3;
+    *out = NULL;
+    if (room == 3)
+        return GOFER_OK;
+    *out = gf_alloc(room);
+    if (!*out)
+        return gf_fail_nomem("paused types");
+    snprintf(*out, room, "%c\n%s%s", gf_rd_net_server(s->net).is_cluster ? 'c' : '1', closed,
+        paused);
+    return GOFER_OK;
+}
+
 gofer_status gf_rd_shut_types(gf_rd_store *s, bool anew, char **out)
 {
     struct gf_rd_guards *g = s->guards;
-    gofer_status st = GOFER_OK;
+    char *closed = NULL;
     *out = NULL;
-    bool due = anew || gf_mono_ms() >= atomic_load_explicit(&g->due_ms, memory_order_relaxed);
-    if (!due && !atomic_load_explicit(&g->any, memory_order_relaxed))
+    if (!anew && !is_due(s) && !atomic_load_explicit(&g->any, memory_order_relaxed) &&
+        !gf_rd_hours_any(s))
         return GOFER_OK;
     pthread_mutex_lock(&g->lock);
-    if (anew || gf_mono_ms() >= atomic_load(&g->due_ms))
-        load(s, ASK_MS);                 // no answer: what was known is true still
-    *out = g->text ? gf_strdup(g->text) : NULL;
-    if (g->text && !*out)
-        st = gf_fail_nomem("paused types");
+    renew(s, anew);
+    gofer_status st = gf_rd_hours_any(s) ? gf_rd_hours_shut(s, &closed) : GOFER_OK;
+    if (st == GOFER_OK)
+        st = join(s, closed ? closed : "", g->text ? g->text : "", out);
     pthread_mutex_unlock(&g->lock);
+    gf_free(closed);
     return st;
 }
 
@@ -170,7 +214,7 @@ gofer_status gf_rd_type_pause(gf_broker *b, const char *type, bool paused)
     if (paused)
         gf_rd_add_int(&cmd.args, gf_rd_now_ms(b));
     st = gf_rd_call_int(s, &cmd, &done);
-    atomic_store(&s->guards->due_ms, 0);
+    gf_rd_guards_doubt(s);
     if (st != GOFER_OK || paused)
         return st;
     snprintf(key, sizeof key, GF_LIMIT_TYPE "%s", type);

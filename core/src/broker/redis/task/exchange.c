@@ -102,7 +102,7 @@ static gofer_status find_parts(exchange *x)
             return gf_fail_nomem("an exchange");
         const gf_rd_slot_name *slot = gf_rd_shards_slot(x->sharded, p->queue);
         p->shown = slot ? slot->of->name : NULL;
-        p->takes = true;
+        p->takes = !gf_rd_queue_closed(x->s, p->shown ? p->shown : p->queue, NULL);
         p->share += x->take->queues[i].share;
     }
     gf_rd_part *last = x->part_count ? x->parts[0] : NULL;

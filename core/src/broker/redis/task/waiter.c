@@ -320,6 +320,26 @@ static int64_t due_ms(const watched *q)
     return q->blocks ? q->sent_ms + BLOCK_S * 1000 + OVERDUE_MS + 1 : q->next_ms;
 }
 
+// ---- closed queues (limit/hours.c) --------------------------------------------------------------
+
+static bool is_closed(waiter *w, const gf_rd_shards *all, const watched *q, int64_t *left_ms)
+{
+    const gf_rd_slot_name *slot = gf_rd_shards_slot(all, q->queue);
+    return gf_rd_queue_closed(w->store, slot ? slot->of->name : q->queue, left_ms);
+}
+
+// Nothing is sent for one that is closed, whose line would answer at once: it is looked at when it
+// opens, and now and then, in case it does so before.
+static bool is_put_off(waiter *w, const gf_rd_shards *all, watched *q, int64_t now_ms)
+{
+    int64_t left_ms;
+    gf_rd_guards_renew(w->store);
+    if (!is_closed(w, all, q, &left_ms))
+        return false;
+    q->next_ms = now_ms + (left_ms < PAUSED_MS ? left_ms : PAUSED_MS);
+    return true;
+}
+
 // ---- polling ------------------------------------------------------------------------------------
 
 static bool is_polled(const watched *q, int64_t now_ms)
@@ -349,7 +369,7 @@ static bool look_at_polled(waiter *w, const gf_rd_shards *all, size_t polled, in
 {
     gf_rd_cmd *cmds = gf_calloc(2 * polled, sizeof *cmds);
     gf_rd_key *keys = gf_alloc(2 * polled * sizeof *keys);
-    const char **looked_at = gf_alloc(polled * sizeof *looked_at);
+    const watched **looked_at = gf_alloc(polled * sizeof *looked_at);
     bool news = false;
     size_t n = 0;
     if (!cmds || !keys || !looked_at) {
@@ -361,7 +381,7 @@ static bool look_at_polled(waiter *w, const gf_rd_shards *all, size_t polled, in
     for (size_t i = 0; i < w->count; i++) {
         if (!is_polled(&w->queues[i], now_ms))
             continue;
-        looked_at[n / 2] = w->queues[i].queue;
+        looked_at[n / 2] = &w->queues[i];
         add_look(&cmds[n], &w->queues[i], "LLEN", &keys[n], "pending");
         add_look(&cmds[n + 1], &w->queues[i], "EXISTS", &keys[n + 1], "paused");
         n += 2;
@@ -371,10 +391,10 @@ static bool look_at_polled(waiter *w, const gf_rd_shards *all, size_t polled, in
         int64_t length = cmds[i].status == GOFER_OK ? gf_rd_reply_int(cmds[i].reply, 1)
             : cmds[i].status == GOFER_EDENIED;
         int64_t paused = cmds[i + 1].status == GOFER_OK ? gf_rd_reply_int(cmds[i + 1].reply, 0) : 0;
-        bool has_some = length > 0 && !paused;
+        bool has_some = length > 0 && !paused && !is_closed(w, all, looked_at[i / 2], NULL);
         news |= has_some;
         if (has_some && all)
-            gf_rd_slot_note(all, looked_at[i / 2], true);
+            gf_rd_slot_note(all, looked_at[i / 2]->queue, true);
     }
     for (size_t i = 0; i < n; i++)
         gf_rd_cmd_clear(&cmds[i]);
@@ -441,7 +461,7 @@ static bool tend(waiter *w, int64_t now_ms, int64_t *next_ms)
         if (receive(w, q, now_ms)) {
             news = q->notified = true;
             gf_rd_slot_note(all, q->queue, true);
-        } else if (!q->blocks && now_ms >= q->next_ms) {
+        } else if (!q->blocks && now_ms >= q->next_ms && !is_put_off(w, all, q, now_ms)) {
             if (!q->session && may_open)
                 may_open = open_line(w, q);
             if (q->session)

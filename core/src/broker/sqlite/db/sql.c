@@ -623,6 +623,13 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_TYPE_LIST] =
         "SELECT substr(key, 6), until_ms, tat_us FROM limit_key "
         "WHERE key > 'type:' AND key < 'type;' AND qid = 0 AND until_ms > ?1 ORDER BY key",
+    // No task can name such keys (limit/hours.c).
+    [GF_SQL_HOURS_LIST] = "SELECT substr(key, 8), occupant FROM limit_key "
+                          "WHERE key > '\nhours:' AND key < '\nhours;' AND qid = 0 ORDER BY key",
+    [GF_SQL_HOURS_PUT] =
+        "INSERT INTO limit_key(key, qid, occupant, until_ms) VALUES(?1, 0, ?2, ?3) "
+        "ON CONFLICT(key, qid) DO UPDATE SET occupant = ?2",
+    [GF_SQL_HOURS_DROP] = "DELETE FROM limit_key WHERE key = ?1 AND qid = 0",
     // ?3: only those that somebody waits for
     [GF_SQL_KEY_PAGE] =
         "SELECT k.lid, k.key, k.qid, k.tat_us, (SELECT p.until_ms FROM limit_key p "

@@ -89,6 +89,7 @@ typedef struct waiter {
     gf_sq_page *page;
     uint32_t    bits;
     uint32_t    seen[GF_SQ_BITS];        // the watched counters when last armed
+    int64_t     opened_ms;               // the latest opening that it was told of
     _Atomic int woken;
 } waiter;
 
@@ -148,12 +149,18 @@ gofer_status gf_sq_waiter_wait(gf_waiter *waiting, int64_t timeout_us)
         // The word is read before the counters: a wake-up between the two changes it, so the
         // sleep below does not begin.
         uint32_t seen = atomic_load(&w->page->word);
-        if (atomic_exchange(&w->woken, 0) || was_woken(w))
+        if (atomic_exchange(&w->woken, 0) || was_woken(w)) {
+            gf_sq_hours_doubt((gf_sq_store *)w->base.broker);
+            return GOFER_OK;
+        }
+        int64_t nap_us = gf_sq_hours_nap_us((gf_sq_store *)w->base.broker, &w->opened_ms);
+        if (nap_us == 0)
             return GOFER_OK;
         int64_t left_us = end_us - gf_mono_ns() / 1000;
         if (left_us <= 0)
             return GOFER_ETIMEOUT;       // the usual end of a wait: no text
-        gf_sq_futex_wait(&w->page->word, seen, w->bits, gf_min(left_us, NAP_MAX_US));
+        gf_sq_futex_wait(&w->page->word, seen, w->bits,
+            gf_min(gf_min(left_us, NAP_MAX_US), nap_us));
     }
 }
 

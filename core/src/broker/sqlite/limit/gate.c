@@ -13,6 +13,7 @@
 #include "util/alloc.h"
 #include "util/array.h"
 #include "util/hash.h"
+#include "util/minmax.h"
 
 enum { QUEUE_FRONT = sizeof GF_LIMIT_QUEUE - 1 };
 
@@ -98,13 +99,14 @@ static void set_lid(gf_sq_txn *t, gf_sq_gate *g, int64_t lid)
     gf_table_add(&t->gates->by_lid, &g->by_lid, (uint64_t)lid);
 }
 
-// A pause is of the key, whoever counts for it.
+// A pause is of the key, whoever counts for it; a type that is closed is one until it opens.
 static void read_pause(gf_sq_txn *t, gf_sq_gate *g)
 {
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_KEY_UNTIL);
     gf_sq_bind_text(t->conn, s, 1, g->key);
     g->until_ms = gf_sq_row(t->conn, s) ? gf_sq_number(s, 0) : 0;
     gf_sq_done(s);
+    g->until_ms = gf_max(g->until_ms, gf_sq_hours_until(t, g->key));
 }
 
 static void read_occupant(sqlite3_stmt *s, int at, gf_sq_gate *g)
@@ -346,6 +348,7 @@ void gf_sq_gates_close(gf_sq_gates *gates)
         gf_free(gates->gates[i]);
     gf_free(gates->gates);
     gf_free(gates->shut.items);
+    gf_hours_book_clear(&gates->hours);
     gf_table_clear(&gates->by_key);
     gf_table_clear(&gates->by_lid);
     *gates = (gf_sq_gates){ 0 };

@@ -21,6 +21,8 @@ void gf_sq_shut_load(gf_sq_txn *t)
         }
     }
     gf_sq_done(s);
+    if (!gf_sq_hours_shut(t, shut))
+        gf_sq_conn_note(t->conn, SQLITE_NOMEM);
 }
 
 typedef struct pausing {

@@ -338,7 +338,7 @@ static void take_from(gf_sq_txn *t, taking *x, const char *queue, size_t max)
 {
     gf_sq_gate *own = NULL;
     gf_sq_queue *q = max ? gf_sq_queue_named(t, queue) : NULL;
-    if (!q || q->paused_ms || (q->limited && !own_gate(t, q, &own)))
+    if (!q || q->paused_ms || gf_sq_hours_closed(t, queue) || (q->limited && !own_gate(t, q, &own)))
         return;
     x->queue = queue;
     x->before = x->take->count;
