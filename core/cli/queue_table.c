@@ -53,13 +53,24 @@ static void add_length(table *rows, const gofer_info *queue)
         table_cell(rows, STYLE_PLAIN, NULL);
 }
 
+// When its hours open it; nothing where they do not close it.
+static void add_closed(table *rows, const gofer_info *queue)
+{
+    char when[CLI_HUMAN];
+    int64_t until = gofer_info_int(queue, "closed_until_ms", 0);
+    table_cell(rows, STYLE_WARN,
+        until ? cli_human_when(when, until, cli_now_ms())
+              : gofer_info_int(queue, "closed", 0) ? "(not known)" : NULL);
+}
+
 void queue_pages_rows(const queue_pages *pages, const gofer_info *const *queues, size_t count,
     int is_last, int color)
 {
     // Groups, lengths and pauses are rare: their columns are left out where they say nothing.
     int grouped = any(queues, count, "aggregating") || (is_last && pages->sums[COUNTS - 1]),
-        bounds = any(queues, count, "max_length"), pauses = any(queues, count, "paused");
-    const char *heads[COUNTS + 5] = { "QUEUE", "PENDING", "ACTIVE", "SCHED", "RETRY", "ARCH",
+        bounds = any(queues, count, "max_length"), pauses = any(queues, count, "paused"),
+        closes = any(queues, count, "closed");
+    const char *heads[COUNTS + 6] = { "QUEUE", "PENDING", "ACTIVE", "SCHED", "RETRY", "ARCH",
         "DONE", "TODAY", "FAILED" };
     size_t columns = grouped ? COUNTS : COUNTS - 1, head = COUNTS;
     if (grouped)
@@ -69,8 +80,11 @@ void queue_pages_rows(const queue_pages *pages, const gofer_info *const *queues,
     heads[head++] = "OLDEST";
     if (pauses)
         heads[head++] = "PAUSED";
-    char align[] = "lrrrrrrrrrrrr";
-    align[head - 1] = pauses ? 'l' : 'r';
+    if (closes)
+        heads[head++] = "CLOSED UNTIL";
+    char align[] = "lrrrrrrrrrrrrr";
+    for (int i = 1; i <= pauses + closes; i++)
+        align[head - (size_t)i] = 'l';
     table *rows = table_new(heads, align);
     char text[CLI_HUMAN];
     for (size_t i = 0; i < count; i++) {
@@ -85,9 +99,11 @@ void queue_pages_rows(const queue_pages *pages, const gofer_info *const *queues,
         table_cell(rows, STYLE_PLAIN, latency ? cli_human_duration(text, latency) : NULL);
         if (pauses)
             table_cell(rows, paused ? STYLE_WARN : STYLE_DIM, paused ? "yes" : "no");
+        if (closes)
+            add_closed(rows, queue);
     }
     if (is_last && pages->count > 1)
-        add_sums(rows, pages, columns, 1 + bounds + pauses);
+        add_sums(rows, pages, columns, 1 + bounds + pauses + closes);
     table_print(rows, color);
     table_free(rows);
 }

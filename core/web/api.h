@@ -75,6 +75,12 @@ void web_api_tenant(web_call *call);
 void web_api_tenant_put(web_call *call);
 void web_api_tenant_delete(web_call *call);
 
+// ---- api_hours.c
+void web_api_hours(web_call *call);
+void web_api_hours_of(web_call *call);
+void web_api_hours_put(web_call *call);
+void web_api_hours_delete(web_call *call);
+
 // ---- api_types.c
 void web_api_types_paused(web_call *call);
 void web_api_type_pause(web_call *call);

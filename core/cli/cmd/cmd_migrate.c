@@ -373,13 +373,54 @@ static int pause_types(cli *c, gofer_client *from, gofer_client *to)
     if (st == GOFER_EUNSUPPORTED)
         return CLI_OK;
     size_t count = st == GOFER_OK ? gofer_info_count(types) : 0;
-    for (size_t i = 0; i < count && st == GOFER_OK; i++)
-        st = gofer_client_type_pause(to, gofer_info_text(gofer_info_at(types, i), "type"));
+    size_t paused = 0;
+    for (size_t i = 0; i < count && st == GOFER_OK; i++) {
+        const gofer_info *type = gofer_info_at(types, i);
+        if (!gofer_info_has(type, "paused_at_ms"))
+            continue;                    // its hours close it
+        st = gofer_client_type_pause(to, gofer_info_text(type, "type"));
+        paused++;
+    }
     gofer_info_free(types);
     if (st != GOFER_OK)
         return cli_fail_status(c, st, NULL);
+    if (paused)
+        cli_note(c, "paused types that are paused in TO as well: %zu", paused);
+    return CLI_OK;
+}
+
+// ---- hours --------------------------------------------------------------------------------
+
+static int is_wanted(const migrate_args *args, const char *name)
+{
+    static const char front[] = "queue:";
+    int is_queues = strncmp(name, front, sizeof front - 1) == 0, wanted = !args->queues.count;
+    for (size_t i = 0; i < args->queues.count && !wanted; i++)
+        wanted = is_queues && strcmp(args->queues.items[i], name + sizeof front - 1) == 0;
+    return wanted;
+}
+
+// Before the first task comes, too. With --queue those of these queues alone.
+static int put_hours(cli *c, const migrate_args *args, gofer_client *from, gofer_client *to)
+{
+    gofer_info *hours = NULL;
+    size_t count = 0;
+    gofer_status st = gofer_client_hours(from, NULL, &hours);
+    if (st == GOFER_EUNSUPPORTED)
+        return CLI_OK;
+    for (size_t i = 0; st == GOFER_OK && i < gofer_info_count(hours); i++) {
+        const gofer_info *one = gofer_info_at(hours, i);
+        const char *name = gofer_info_text(one, "name");
+        if (!is_wanted(args, name))
+            continue;
+        st = gofer_client_hours_put(to, name, gofer_info_text(one, "hours"));
+        count++;
+    }
+    gofer_info_free(hours);
+    if (st != GOFER_OK)
+        return cli_fail_status(c, st, NULL);
     if (count)
-        cli_note(c, "paused types that are paused in TO as well: %zu", count);
+        cli_note(c, "hours that hold in TO as well: %zu", count);
     return CLI_OK;
 }
 
@@ -481,6 +522,8 @@ static int run(cli *c, const void *arguments)
     journey j = { .c = c, .args = args, .from = from, .to = to };
     if (code == CLI_OK && !args->queues.count && !args->dry_run)
         code = pause_types(c, from, to);
+    if (code == CLI_OK && !args->dry_run)
+        code = put_hours(c, args, from, to);
     if (code == CLI_OK)
         code = args->queues.count ? migrate_named(&j) : migrate_all(&j);
     int entries =
@@ -504,11 +547,12 @@ const cli_command cmd_migrate = {
         "FROM and TO are URLs of brokers of any kind. Pending tasks keep their order; scheduled, "
         "retry, completed and archived ones their times; all keep id, payload, headers, result, "
         "counts and last error. What is encrypted goes as it is, without any key. A queue that is "
-        "paused, bounded, ageing, or closed to plain payloads is so in TO as well. Groups and "
-        "unique locks go along with their tasks, but locks 'until ttl', which no task knows of; "
-        "and a lock that another task has in TO stays with that. Without --queue types that are "
-        "paused are paused in TO, too, and cron entries are moved. How many tasks were processed "
-        "and failed, figures and the history of cron entries are not taken along.\n"
+        "paused, bounded, ageing, or closed to plain payloads is so in TO as well, and its hours "
+        "go along. Groups and unique locks go along with their tasks, but locks 'until ttl', which "
+        "no task knows of; and a lock that another task has in TO stays with that. Without "
+        "--queue types that are paused are paused in TO, too, hours of types hold there, and cron "
+        "entries are moved. How many tasks were processed and failed, figures and the history of "
+        "cron entries are not taken along.\n"
         "A task is put into TO before it is deleted in FROM, under the same id. A run that was "
         "interrupted at any moment, even killed, is run again: nothing is lost or doubled. For "
         "that the queues are paused on both sides while they are moved, and unpaused at the end; "

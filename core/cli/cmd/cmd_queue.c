@@ -147,6 +147,24 @@ static int list_queues(cli *c, const void *args)
     return st == GOFER_OK ? l.code : cli_fail_status(c, st, NULL);
 }
 
+static void add_hours(table *rows, const gofer_info *queue)
+{
+    char text[CLI_HUMAN], when[CLI_HUMAN];
+    int closed = gofer_info_int(queue, "closed", 0) != 0;
+    int64_t until = gofer_info_int(queue, closed ? "closed_until_ms" : "open_until_ms", 0);
+    screen_style style = closed ? STYLE_WARN : STYLE_PLAIN;
+    if (!gofer_info_has(queue, "hours"))
+        return;
+    table_cell(rows, STYLE_PLAIN, "hours");
+    table_cell(rows, STYLE_PLAIN, gofer_info_text(queue, "hours"));
+    table_cell(rows, STYLE_PLAIN, closed ? "closed" : "open");
+    if (until)
+        table_cellf(rows, style, "until %s (%s)", cli_human_time(text, until),
+            cli_human_when(when, until, cli_now_ms()));
+    else
+        table_cell(rows, style, "yes");
+}
+
 static void print_queue(const cli *c, const gofer_info *queue)
 {
     static const struct { const char *field, *label; } counts[] = {
@@ -173,6 +191,7 @@ static void print_queue(const cli *c, const gofer_info *queue)
             cli_human_when(when, paused_at, cli_now_ms()));
     else
         table_cell(rows, STYLE_PLAIN, gofer_info_int(queue, "paused", 0) ? "yes" : "no");
+    add_hours(rows, queue);
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         if (!gofer_info_has(queue, counts[i].field))
             continue;

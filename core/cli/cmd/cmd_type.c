@@ -46,18 +46,23 @@ static int unpause_types(cli *c, const void *args)
 
 static void print_types(const cli *c, const gofer_info *list)
 {
-    static const char *const heads[] = { "TYPE", "PAUSED", "WAITING", NULL };
+    static const char *const heads[] = { "TYPE", "PAUSED", "CLOSED UNTIL", "WAITING", NULL };
     if (gofer_info_count(list) == 0) {
-        cli_note(c, "no type is paused");
+        cli_note(c, "no type is paused, and none is closed");
         return;
     }
-    table *rows = table_new(heads, "llr");
+    table *rows = table_new(heads, "lllr");
     for (size_t i = 0; i < gofer_info_count(list); i++) {
         const gofer_info *item = gofer_info_at(list, i);
         char when[CLI_HUMAN];
         table_cell(rows, STYLE_BOLD, gofer_info_text(item, "type"));
+        int64_t paused_at = gofer_info_int(item, "paused_at_ms", 0);
+        int64_t until = gofer_info_int(item, "closed_until_ms", 0);
         table_cell(rows, STYLE_WARN,
-            cli_human_when(when, gofer_info_int(item, "paused_at_ms", 0), cli_now_ms()));
+            paused_at ? cli_human_when(when, paused_at, cli_now_ms()) : NULL);
+        table_cell(rows, STYLE_WARN,
+            until ? cli_human_when(when, until, cli_now_ms())
+                  : gofer_info_int(item, "closed", 0) ? "(not known)" : NULL);
         table_cellf(rows, STYLE_PLAIN, "%" PRId64, gofer_info_int(item, "waiting", 0));
     }
     table_print(rows, c->color);
@@ -113,7 +118,7 @@ const cli_command cmd_type_unpause = {
 
 const cli_command cmd_type_ls = {
     .name = "type ls",
-    .summary = "list the types that are paused",
+    .summary = "list the types that are paused, or closed by their hours",
     .usage = "",
     .about =
         "WAITING is how many of its tasks were next in line and wait now; others may stand in line "

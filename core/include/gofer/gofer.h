@@ -973,10 +973,36 @@ GOFER_API gofer_status gofer_client_limit_pause(gofer_client *client, const char
 GOFER_API gofer_status gofer_client_type_pause(gofer_client *client, const char *type);
 /** The end of that, by the name that was paused. */
 GOFER_API gofer_status gofer_client_type_unpause(gofer_client *client, const char *type);
-/** What is paused so, in the order of the names. Fields: type, paused_at_ms, waiting (tasks that
- *  were next and wait for it; others may stand in line behind those). Errors:
- *  GOFER_EUNSUPPORTED. */
+/** What is paused so, in the order of the names, and behind it what is closed by its hours (below)
+ *  and not paused. Fields: type, paused_at_ms (if it is paused), waiting (tasks that were next and
+ *  wait for it; others may stand in line behind those), closed (1 if it is), closed_until_ms.
+ *  Errors: GOFER_EUNSUPPORTED. */
 GOFER_API gofer_status gofer_client_types_paused(gofer_client *client, gofer_info **out);
+
+/** Let tasks of a queue or a type be taken at certain hours alone, or change these. It is kept in
+ *  the store, for all workers (but Go's), and holds within a second. Outside of its hours a queue
+ *  or a type is closed: its tasks wait, pending, and come back in their order when it opens; those
+ *  that run go on.
+ *
+ *  name   "queue:NAME"; or "type:TYPE", where TYPE may be a prefix and '*', of at most 250 bytes
+ *  hours  windows on days of the week, the zone of their times (none: UTC), and dates without
+ *         hours: "mon-fri 01:00-05:00, sat Europe/Rome; not 2026-12-25" (docs/guards.md); at most
+ *         1000 bytes of ASCII
+ *
+ *  Errors: GOFER_EINVAL (says what is wrong where; also: no such zone), GOFER_EFULL (100 have hours
+ *  already), GOFER_EUNSUPPORTED. */
+GOFER_API gofer_status gofer_client_hours_put(gofer_client *client, const char *name,
+    const char *hours);
+/** Take hours away: it is open at any time. Errors: GOFER_EINVAL, GOFER_ENOTFOUND,
+ *  GOFER_EUNSUPPORTED. */
+GOFER_API gofer_status gofer_client_hours_remove(gofer_client *client, const char *name);
+/** The hours there are, in the order of the names, or of one name alone (NULL: of all), and how it
+ *  is by the store's clock. Fields: name, hours, closed, closed_until_ms or open_until_ms (missing:
+ *  nothing changes within a year), waiting (of a type: tasks that were next and wait for it), error
+ *  (why they cannot be read here; so they are closed). Errors: GOFER_EINVAL, GOFER_ENOTFOUND,
+ *  GOFER_EUNSUPPORTED. */
+GOFER_API gofer_status gofer_client_hours(gofer_client *client, const char *name,
+    gofer_info **out);
 
 /* ---- Flows ------------------------------------------------------------------ */
 

@@ -42,6 +42,12 @@ KIND(queue,
 FIELD(queue, queue, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its name.")
 FIELD(queue, paused, BOOL, none, ALWAYS, BOTH, "0.1.0", "Whether workers leave its tasks alone.")
 FIELD(queue, paused_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When it was paused.")
+FIELD(queue, hours, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "At which hours its tasks may be taken; missing: at any.")
+FIELD(queue, closed, BOOL, none, MAYBE, BOTH, "0.1.0",
+    "Of a queue with hours: whether workers leave its tasks alone now.")
+FIELD(queue, closed_until_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When it opens.")
+FIELD(queue, open_until_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When it closes.")
 FIELD(queue, max_length, INT, count, MAYBE, BOTH, "0.1.0",
     "How many of its tasks may be pending: one more is refused.")
 FIELD(queue, age_ms, INT, ms, MAYBE, BOTH, "0.1.0",
@@ -360,9 +366,24 @@ FIELD(tenant, waiting, INT, count, ALWAYS, BOTH, "0.1.0", "About so many of its 
 KIND(paused_type, "gofer_client_types_paused", "A type of which no task is taken.")
 FIELD(paused_type, type, TEXT, none, ALWAYS, BOTH, "0.1.0",
     "The type, or a prefix and *: all types that begin so.")
-FIELD(paused_type, paused_at_ms, INT, unix_ms, ALWAYS, BOTH, "0.1.0", "When it was paused.")
+FIELD(paused_type, paused_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0",
+    "When it was paused; missing: it is closed alone.")
+FIELD(paused_type, closed, BOOL, none, MAYBE, BOTH, "0.1.0", "Its hours say that it is closed.")
+FIELD(paused_type, closed_until_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When it opens.")
 FIELD(paused_type, waiting, INT, count, ALWAYS, BOTH, "0.1.0",
     "So many of its tasks were next in line and wait; others may stand in line behind them.")
+
+KIND(hours, "gofer_client_hours", "The hours at which tasks of a queue or a type may be taken.")
+FIELD(hours, name, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "queue: and its name, or type: and a type, or a prefix and *.")
+FIELD(hours, hours, TEXT, none, ALWAYS, BOTH, "0.1.0", "As they were given.")
+FIELD(hours, closed, BOOL, none, ALWAYS, BOTH, "0.1.0", "Whether it is outside of them.")
+FIELD(hours, closed_until_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When it opens.")
+FIELD(hours, open_until_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When it closes.")
+FIELD(hours, waiting, INT, count, MAYBE, BOTH, "0.1.0",
+    "Of a type: so many of its tasks were next in line and wait.")
+FIELD(hours, error, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "Why they cannot be read here: so it is closed.")
 
 KIND(limit_key, "gofer_client_limit_keys gofer_client_limit_key",
     "A key that tasks run for or wait for, with the numbers of its limit.")
@@ -989,6 +1010,10 @@ ANSWER("flow cancel", "", LIST(acted))
 ANSWER("type ls", "", LIST(paused_type))
 ANSWER("type pause", "", LIST(acted))
 ANSWER("type unpause", "", LIST(acted))
+ANSWER("hours put", "", LIST(acted))
+ANSWER("hours ls", "", LIST(hours))
+ANSWER("hours show", "", LIST(hours))
+ANSWER("hours rm", "", LIST(acted))
 ANSWER("tenant put", "", LIST(acted))
 ANSWER("tenant ls", "", LIST(tenant))
 ANSWER("tenant show", "", LIST(tenant))

@@ -9,6 +9,7 @@
 
 #include "client/client.h"
 #include "info/info.h"
+#include "inspect/hours.h"
 #include "message/limit_keys.h"
 #include "util/error.h"
 #include "util/text.h"
@@ -112,5 +113,7 @@ gofer_status gofer_client_types_paused(gofer_client *client, gofer_info **out)
             st = gf_fail_nomem("paused types");
     }
     gofer_info_free(list);
+    if (st == GOFER_OK)
+        st = gf_hours_add_types(client, told);
     return gf_info_hand_over(st, told, out);
 }

@@ -8,6 +8,7 @@
 
 #include "client/client.h"
 #include "client/opened.h"
+#include "inspect/hours.h"
 #include "inspect/unserved.h"
 #include "util/alloc.h"
 #include "util/error.h"
@@ -24,7 +25,8 @@ static gofer_status check_door(gofer_client *client, const char *what, const voi
 // Who may not see the workers is told of the queues all the same.
 static gofer_status hand_marked(gofer_client *client, gofer_info *queues, gofer_info **out)
 {
-    if (gf_unserved_mark(client->broker, &queues) == GOFER_ENOMEM) {
+    if (gf_unserved_mark(client->broker, &queues) == GOFER_ENOMEM ||
+        gf_hours_mark(client, queues) == GOFER_ENOMEM) {
         gofer_info_free(queues);
         return GOFER_ENOMEM;
     }
@@ -79,10 +81,15 @@ gofer_status gofer_client_queues_page(gofer_client *client, const char *queue, c
 
 gofer_status gofer_client_queue(gofer_client *client, const char *queue, gofer_info **out)
 {
+    gofer_info *its = NULL;
     gofer_status st = check_door(client, "gofer_client_queue", out);
     if (st == GOFER_OK)
         st = gf_check_queue(queue);
-    return st == GOFER_OK ? client->broker->ops->inspect->queues(client->broker, queue, out) : st;
+    if (st == GOFER_OK)
+        st = client->broker->ops->inspect->queues(client->broker, queue, &its);
+    if (st == GOFER_OK)
+        st = gf_hours_mark(client, its);
+    return gf_info_hand_over(st, its, out);
 }
 
 gofer_status gofer_client_store(gofer_client *client, const char *queue, gofer_info **out)
