@@ -53,6 +53,8 @@
 %rename(client_pause_type) gofer_client_type_pause;
 %rename(client_unpause_type) gofer_client_type_unpause;
 %rename(client_paused_types) gofer_client_types_paused;
+%rename(client_put_hours) gofer_client_hours_put;
+%rename(client_remove_hours) gofer_client_hours_remove;
 %rename(client_age) gofer_client_queue_age;
 %rename(client_require_encrypted) gofer_client_queue_encrypt;
 %rename(client_delete_queue) gofer_client_queue_delete;

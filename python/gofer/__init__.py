@@ -53,6 +53,7 @@ from .times import Duration, Moment
 if TYPE_CHECKING:
     from .counts import CallFigures, TimeCount, TypeFigures, WorkerFigures, WorkerStats
     from .flows import FlowHandle, FlowInfo, Flows, FlowState, FlowStep, OnDead
+    from .hours import Hours, HoursInfo
     from .inspection import (
         Action,
         Attempt,
@@ -101,8 +102,8 @@ if TYPE_CHECKING:
 
 # What most programs never need: loaded when one is first asked for.
 _LATE = (
-    "logs", "msgpack", "pages", "inspection", "schedules", "counts", "limits", "tenants", "flows",
-    "workflows", "lists",
+    "logs", "msgpack", "pages", "inspection", "schedules", "counts", "limits", "hours", "tenants",
+    "flows", "workflows", "lists",
 )  # fmt: skip
 
 __all__ = [
@@ -112,7 +113,7 @@ __all__ = [
     "Duration", "each", "Empty", "Enqueuer", "Entry", "EntryOption", "Event", "Events", "Figures",
     "Filter", "Finding", "flow", "FlowHandle", "FlowInfo", "Flows", "FlowState", "FlowStep",
     "Forked", "GiveUp", "Gofer", "GoferError", "group", "GroupedTask", "GroupInfo", "Handle",
-    "HandlerFailed", "Info", "INJECTED", "Inspector", "InvalidArgument", "Item", "JsonCodec",
+    "HandlerFailed", "Hours", "HoursInfo", "Info", "INJECTED", "Inspector", "InvalidArgument", "Item", "JsonCodec",
     "Limit", "LimitKey", "LimitPause", "Limits", "Listener", "LogLine", "Missed", "Moment", "More",
     "more", "MsgpackCodec", "NO_TIMEOUT", "NoMemory", "NoSpace", "NotFound", "NoTimeout", "OnDead",
     "Options", "Outcome", "Over", "Overlap", "Page", "PausedType", "PayloadMismatch", "Plan",

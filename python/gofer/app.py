@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from .crons import Cron
     from .flows import Flows
     from .inspection import Inspector
+    from .hours import Hours
     from .limits import Limits
     from .schedules import Missed, Overlap, Schedules, Synced
     from .local import Queues, Worker
@@ -137,6 +138,13 @@ class Gofer(Hooks):
         from .limits import Limits
 
         return Limits(self._connection.use)
+
+    @cached_property
+    def hours(self) -> Hours:
+        """When tasks of a queue or a type may be taken."""
+        from .hours import Hours
+
+        return Hours(self._connection.use)
 
     @cached_property
     def flows(self) -> Flows:

@@ -42,6 +42,12 @@ class QueueInfo:
     queue: str = text_of("queue")
     paused: bool = flag_of("paused")
     paused_at: Optional[datetime] = time_if("paused_at_ms")
+    hours: Optional[str] = text_if("hours")
+    """At which hours its tasks may be taken; None: at any."""
+    closed: bool = flag_of("closed")
+    """It is outside of its hours."""
+    closed_until: Optional[datetime] = time_if("closed_until_ms")
+    open_until: Optional[datetime] = time_if("open_until_ms")
     max_length: Optional[int] = number_if("max_length")
     """How many may be pending; None: any number."""
     age: Optional[timedelta] = span_if("age_ms")
@@ -93,6 +99,9 @@ class PausedType:
     paused_at: datetime = time_of("paused_at_ms")
     waiting: int = number_of("waiting")
     """So many of its tasks were next in line and wait; others may stand in line behind them."""
+    closed: bool = flag_of("closed")
+    """Its hours say that it is closed, too."""
+    closed_until: Optional[datetime] = time_if("closed_until_ms")
 
 
 @dataclass(frozen=True)
@@ -707,7 +716,8 @@ class Inspector:
     def paused_types(self) -> list[PausedType]:
         """The types that are paused, by their names."""
         with self._client() as client:
-            return [read(PausedType, record) for record in client.types_paused()]
+            types = client.types_paused()
+            return [read(PausedType, record) for record in types if record.has("paused_at_ms")]
 
     def age(self, queue: str, each: Duration | None) -> None:
         """Let priorities grow in a queue, which may be new: for each time so long that a task has

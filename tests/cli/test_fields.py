@@ -100,6 +100,10 @@ def act_on_types(run):
     run("type pause", "mail:*", "a*b", code=2)
     run("type ls")
     run("type unpause", "mail:*")
+    run("hours put", "queue:none", "mon 01:00-02:00")
+    run("hours ls")
+    run("hours show", "queue:none")
+    run("hours rm", "queue:none", "type:none", code=3)
 
 
 def act_on_tenants(run):

@@ -327,17 +327,25 @@ def test_settings_and_paused_types_are_taken_along(gofer, redis):
     def types(url):
         return [one["type"] for one in gofer.json("type", "ls", "--url", url)["items"]]
 
+    def hours(url):
+        items = gofer.json("hours", "ls", "--url", url)["items"]
+        return {one["name"]: one["hours"] for one in items}
+
     here = gofer.env["GOFER_URL"]
     gofer.enqueue("mail:send", "--queue", "a")
     gofer("queue", "bound", "a", "5")
     gofer("queue", "age", "a", "30s")
     gofer("type", "pause", "mail:*", "report")
+    gofer("hours", "put", "queue:a", "00:00-24:00; not 2099-12-25")
+    gofer("hours", "put", "type:night", "22:00-06:00 Europe/Rome")
     gofer("migrate", here, redis, "--dry-run")
     gofer("migrate", here, redis, "--queue", "a", "--copy")
     assert types(redis) == []            # they are of all queues
+    assert list(hours(redis)) == ["queue:a"]
     got = gofer("migrate", here, redis)
     assert "types that are paused in TO as well: 2" in got.err
-    assert types(redis) == types(here) == ["mail:*", "report"]
+    assert types(redis)[:2] == types(here)[:2] == ["mail:*", "report"]
+    assert hours(redis) == hours(here) and len(hours(here)) == 2
     there = gofer.json("queue", "show", "a", "--url", redis)
     assert there["max_length"] == 5 and there["age_ms"] == 30000
     assert there["pending"] == 1 and not there["paused"]

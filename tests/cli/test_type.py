@@ -16,7 +16,7 @@ def test_a_paused_type_waits(store):
     wait_for(lambda: store.json("queue", "show", "default")["completed"], "the other one to end")
     wait_for(lambda: waiting(store) == {"mail:*": 3}, "the three to wait")
     table = store("type", "ls").out.splitlines()
-    assert table[0].split() == ["TYPE", "PAUSED", "WAITING"]
+    assert table[0].split() == ["TYPE", "PAUSED", "CLOSED", "UNTIL", "WAITING"]
     assert table[1].split()[0] == "mail:*"
     assert store.json("task", "show", "held-0")["waits_for"] == "type:mail:*"
     assert store.json("queue", "show", "default")["pending"] == 3

@@ -96,6 +96,10 @@ def test_every_act_is_noted(store, web, ann):
         ("POST", "/api/v1/types/mail%3A*/pause", None, "type.pause", {"target": "mail:*", **ok}),
         ("POST", "/api/v1/types/mail%3A*/unpause", None, "type.unpause",
          {"target": "mail:*", **ok}),
+        ("PUT", "/api/v1/hours/queue%3Anight", {"hours": "22:00-06:00"}, "hours.put",
+         {"target": "queue:night", **ok}),
+        ("DELETE", "/api/v1/hours/queue%3Anight", None, "hours.delete",
+         {"target": "queue:night", **ok}),
     ]
     for method, path, body, act, wanted in done:
         assert web(path, method, body, token=ann).status == (

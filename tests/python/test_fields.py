@@ -49,6 +49,7 @@ CLASSES: dict[type, str] = {
     gofer.TimeCount: "time_count", gofer.Limit: "limit", gofer.LimitKey: "limit_key",
     gofer.FlowInfo: "flow", gofer.FlowStep: "flow_step",
     gofer.Tenant: "tenant", gofer.PausedType: "paused_type",
+    gofer.HoursInfo: "hours",
 }  # fmt: skip
 # Python has a generic page of its own, does not migrate and does not rekey.
 WITHOUT_CLASS = {"task_page", "migrated", "migrated_entries", "rekeyed"}
@@ -298,6 +299,8 @@ def enqueue_all_kinds(app: gofer.Gofer) -> None:
     app.schedule("shared", "@daily", app.item("t", tenant="acme"))
     app.inspect.bound("still", 1000)
     app.inspect.pause_type("stopped:*")
+    app.hours.put("type:stopped:*", "00:00-00:01; not 1970-01-01..9999-12-31")
+    app.hours.put("queue:still", "00:00-24:00")
     app.inspect.age("still", 60)
     app.inspect.require_encrypted("still")
     if has_limits(app):

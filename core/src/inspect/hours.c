@@ -40,6 +40,9 @@ static gofer_status check_type(const char *type)
 static gofer_status check_hours_name(const char *name)
 {
     const char *of = name ? gf_hours_name_of(name, GF_HOURS_QUEUE) : NULL;
+    if (of && *of && of[strlen(of) - 1] == '*')
+        return gf_fail(GOFER_EINVAL,
+            "'%s' is of several queues: hours of a queue name it, as 'queue:mail' does", name);
     if (of)
         return gf_check_queue(of);
     of = name ? gf_hours_name_of(name, GF_HOURS_TYPE) : NULL;

@@ -124,6 +124,14 @@ class Acting(Opened):
     def type_unpause(self, type: str) -> None:
         self._call(lib.gofer_client_type_unpause, c_text(type, "type"))
 
+    def hours_put(self, name: str, hours: str) -> None:
+        """Errors: InvalidArgument, QueueFull (100 have hours), Unsupported."""
+        self._call(lib.gofer_client_hours_put, c_text(name, "name"), c_text(hours, "hours"))
+
+    def hours_remove(self, name: str) -> None:
+        """Errors: InvalidArgument, NotFound, Unsupported."""
+        self._call(lib.gofer_client_hours_remove, c_text(name, "name"))
+
     def queue_age(self, queue: str, age_ms: int) -> None:
         """0: priorities do not grow. Errors: InvalidArgument."""
         age = fit("age_ms", age_ms)

@@ -40,8 +40,13 @@ class Looking(Opened):
         return self._look(lib.gofer_client_queue_shards, text_or_null(queue, "queue"))
 
     def types_paused(self) -> Info:
-        """The types that are paused, by their names."""
+        """The types that are paused, by their names, and those that are closed by their hours."""
         return self._look(lib.gofer_client_types_paused)
+
+    def hours(self, name: str | None) -> Info:
+        """Those of a queue or a type, None: of all, by their names. Errors: NotFound,
+        Unsupported."""
+        return self._look(lib.gofer_client_hours, text_or_null(name, "name"))
 
     def tasks(self, queue: str, state: str, cursor: str | None = None, limit: int = 0) -> Info:
         """A page: `limit` records, 1 to 1000 (0: 30), and the text field next_cursor unless it is

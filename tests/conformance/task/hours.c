@@ -242,6 +242,35 @@ static void a_change_holds_for_all(void)
     ends(b);
 }
 
+// Whoever does not know of it yet puts them aside once more, and they come back soon all the same.
+static void a_type_that_another_opens_is_taken_soon(void)
+{
+    gf_broker *b = store_open();
+    size_t moved;
+    int64_t next_ms, most_ms = gf_mono_ms() + PATIENCE_MS;
+    gf_claim *claim = NULL;
+    if (!store_is_shared()) {
+        store_close(b);
+        OMIT("nobody else can open it");
+    }
+    gf_broker *another = store_again();
+    closes(b, "type:a");
+    put_of(b, "1", "a");
+    nobody_is_next(b, "q");
+    set_hours(another, "type:a", NULL);
+    while (!claim && gf_mono_ms() < most_ms) {
+        claim = take_one(b, "q");
+        CHECK_OK(another->ops->upkeep->forward(another, 1000, &moved, &next_ms));
+        if (!claim)
+            gf_sleep_us(10000);
+    }
+    CHECK_STR(claim ? claim->message.id : "", "1");
+    if (claim)
+        done(b, claim);
+    store_close(another);
+    ends(b);
+}
+
 static void hours_that_cannot_be_read_are_closed(void)
 {
     gf_broker *b = store_open();
@@ -298,6 +327,7 @@ static const check_test tests[] = {
     TEST(a_queue_opens_by_itself),
     TEST(a_type_opens_by_itself),
     TEST(a_change_holds_for_all),
+    TEST(a_type_that_another_opens_is_taken_soon),
     TEST(hours_that_cannot_be_read_are_closed),
     TEST(hours_are_listed),
 };

@@ -544,6 +544,7 @@ struct gf_sq_store {
     bool          wal_grew;              // the commit has written to the WAL
 
     _Atomic int64_t hours_due_ms;        // monotonic: when the leader reads the hours again
+    _Atomic bool    has_hours;           // there were some
     _Atomic int64_t opens_ms;            // Unix: when the next queue opens; INT64_MAX: none will
 
     _Atomic uint32_t doubts;             // of the page, that our own descriptor has answered

@@ -64,12 +64,15 @@ void gf_sq_hours_load(gf_sq_txn *t)
         atomic_store(&s->hours_due_ms, t->mono_ms + GF_HOURS_FRESH_MS);
         read_book(t);
     }
-    if (!book->count && atomic_load_explicit(&s->opens_ms, memory_order_relaxed) == INT64_MAX)
+    if (!book->count && !atomic_load_explicit(&s->has_hours, memory_order_relaxed))
         return;
+    atomic_store(&s->has_hours, book->count > 0);
     gf_hours_book_turn(book, t->now_ms, &s->base.config.log);
     atomic_store(&s->opens_ms, next_opening(book));
 }
 
+// Who waits is looked at soon once: another process may have changed the hours within the last
+// second. What is closed still then waits until it opens (gate.c).
 bool gf_sq_hours_shut(gf_sq_txn *t, gf_shut_types *shut)
 {
     const gf_hours_book *book = &t->gates->hours;
@@ -78,7 +81,8 @@ bool gf_sq_hours_shut(gf_sq_txn *t, gf_shut_types *shut)
     for (size_t i = 0; i < book->count && fine; i++) {
         const char *type = gf_hours_name_of(book->entries[i].name, GF_HOURS_TYPE);
         if (type && !book->entries[i].open)
-            fine = gf_shut_add(shut, type, book->entries[i].until_ms);
+            fine = gf_shut_add(shut, type,
+                gf_min(book->entries[i].until_ms, t->now_ms + GF_HOURS_FRESH_MS));
     }
     return fine;
 }
@@ -114,7 +118,7 @@ int64_t gf_sq_hours_nap_us(const gf_sq_store *s, int64_t *seen_ms)
 
 void gf_sq_hours_doubt(gf_sq_store *s)
 {
-    if (atomic_load_explicit(&s->opens_ms, memory_order_relaxed) != INT64_MAX)
+    if (atomic_load_explicit(&s->has_hours, memory_order_relaxed))
         atomic_store(&s->hours_due_ms, 0);
 }
 

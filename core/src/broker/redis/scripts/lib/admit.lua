@@ -189,7 +189,8 @@ local function type_of(m)
   end
   return ''
 end
--- The gate that shuts its type; nil: none does.
+-- The gate that shuts its type; nil: none does. It is looked at soon once, for the process that
+-- takes may not know yet that it is open.
 local function shut_gate(m)
   local its = #shut_names > 0 and m and type_of(m)
   for i = 1, its and #shut_names or 0 do
@@ -197,7 +198,7 @@ local function shut_gate(m)
     local star = string.sub(name, -1) == '*'
     if its == name or star and string.sub(its, 1, #name - 1) == string.sub(name, 1, -2) then
       gates[name] = gates[name] or { key = 'type:' .. name, scope = 'q', front = fronts.q,
-        next_ms = math.min(shut_until[name], now_ms + 60000) }
+        next_ms = math.min(shut_until[name], now_ms + 1500) }
       return gates[name]
     end
   end
