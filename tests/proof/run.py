@@ -21,7 +21,7 @@ sys.dont_write_bytecode = True
 import stage  # noqa: E402
 
 PROOFS = ["limit", "rate", "changed", "fair", "ordered", "flow", "fan_in", "blocked", "debounce",
-          "refused", "hostile"]
+          "replaced", "refused", "hostile"]
 
 
 def chosen(names: List[str]) -> "List[tuple[str, str]]":
