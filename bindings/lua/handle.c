@@ -203,7 +203,8 @@ void gofer_lua_release_info(void *info)
 // The fields of inspection that are truth values; the ABI hands them out as 0 and 1.
 static int is_truth(const char *field)
 {
-    static const char *const names[] = { "paused", "strict", "foreign", "cancel_requested" };
+    static const char *const names[] = { "paused", "closed", "strict", "foreign",
+        "cancel_requested" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(field, names[i]) == 0)
             return 1;

@@ -51,6 +51,32 @@ def test_priorities_grow(admin, gofer):
     assert admin.complaints() == []
 
 
+def test_a_queue_gets_hours_and_loses_them(admin, gofer):
+    asked = "Tasks are taken at these hours alone, such as mon-fri 22:00-06:00, sat Europe/Rome; " \
+        "not 2026-12-25. Empty: at any."
+    never = "00:00-00:01; not 1970-01-01..9999-12-31"
+
+    def hours():
+        return gofer.json("queue", "show", "mail").get("hours")
+
+    gofer.enqueue("t", "--queue", "mail")
+    admin.open("/queues/mail", "mail")
+    for typed, wanted, shown in ((never, never, "not known"), ("00:00-24:00",) * 2 + ("never",),
+                                 ("", None, None)):
+        admin.click("Set its hours", "p.acts")
+        admin.type(asked, typed, "dialog")
+        admin.click("Set its hours", "dialog")
+        until(lambda: hours() == wanted, f"the hours to be {wanted}")
+        if shown:
+            until(lambda: shown in admin.text("dl.facts"), f"{shown} to be shown")
+    gofer("hours", "put", "type:mail:*", never)
+    admin.open("/types", "Types")
+    until(lambda: "mail:*" in admin.text("main"), "the closed type")
+    admin.open("/types/mail:send", "mail:send")
+    until(lambda: "Closed as mail:* until not known" in admin.text("main"), "what closes it")
+    assert admin.complaints() == []
+
+
 def test_a_queue_is_bounded(admin, gofer):
     def most():
         return gofer.json("queue", "show", "mail").get("max_length")

@@ -57,7 +57,7 @@ SNAPSHOTS = {name: kind for name, kind in schema.KINDS.items() if kind["x-functi
 READ_BY_HANDLERS = {"dead_task", "grouped_task"}
 # What need not be seen here: losses, sums, what takes a worker's death or a Go scheduler, what is
 # over in a moment, and the size of a payload that is too large to go along.
-RARE = {"event.lost", "event.more", "task.suspect", "task.cancel_requested",
+RARE = {"hours.error", "event.lost", "event.more", "task.suspect", "task.cancel_requested",
         "dead_task.payload_size", "task.orphaned", "entry.options", "entry_option.option",
         "queue.server", "flow_step.error", "flow_step.result_size", *(
             f"flow_step.{name}" for name in ("made_of", "made", "made_ended", "made_failed")), *(
@@ -299,8 +299,10 @@ def enqueue_all_kinds(app: gofer.Gofer) -> None:
     app.schedule("shared", "@daily", app.item("t", tenant="acme"))
     app.inspect.bound("still", 1000)
     app.inspect.pause_type("stopped:*")
-    app.hours.put("type:stopped:*", "00:00-00:01; not 1970-01-01..9999-12-31")
-    app.hours.put("queue:still", "00:00-24:00")
+    for name in ("queue:still", "type:stopped:*"):       # one of two halves is open
+        app.hours.put(name, "00:00-12:00")
+    for name in ("queue:orphan", "type:going:*"):
+        app.hours.put(name, "12:00-24:00")
     app.inspect.age("still", 60)
     app.inspect.require_encrypted("still")
     if has_limits(app):
@@ -390,6 +392,7 @@ def look(client: gofer.Client, seen: Seen) -> None:
     seen.all("group", client.groups("orphan"))
     seen.all("tenant", client.tenants("orphan"))
     seen.all("paused_type", client.types_paused())
+    seen.all("hours", client.hours(None))
     seen.one("store", client.store())
     seen.one("store", client.store("orphan"))
     seen.all("type_stats", client.stats(None, 1))

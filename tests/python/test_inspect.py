@@ -189,6 +189,36 @@ def test_a_type_is_paused(app: gofer.Gofer) -> None:
         app.inspect.pause_type("a*b")
 
 
+def test_queues_and_types_have_hours(app: gofer.Gofer) -> None:
+    app.enqueue("t", queue="night")
+    app.hours.put("queue:night", "00:00-00:01 Europe/Rome; not 1970-01-01..9999-12-31")
+    app.hours.put("type:mail:*", "mon-sun")
+    mail, night = sorted(app.hours, key=lambda one: one.closed)
+    assert (mail.name, mail.hours) == ("type:mail:*", "mon-sun")
+    assert (mail.closed, mail.waiting) == (False, 0)
+    assert night == app.hours.get("queue:night") and night.closed and night.closed_until is None
+    queue = app.inspect.queue("night")
+    assert queue.closed and queue.hours == night.hours and queue.open_until is None
+    app.hours.put("type:mail:*", "00:00-12:00")
+    app.hours.put("type:report", "12:00-24:00")
+    closed, open_ = sorted(
+        (app.hours.get(name) for name in ("type:mail:*", "type:report")),
+        key=lambda one: not one.closed,
+    )
+    assert closed.closed_until and closed.closed_until > datetime.now(timezone.utc)
+    assert open_.open_until and not open_.closed
+    assert app.inspect.paused_types() == []
+    app.hours.remove("queue:night")
+    assert app.inspect.queue("night").hours is None
+    with pytest.raises(gofer.NotFound):
+        app.hours.get("queue:night")
+    with pytest.raises(gofer.InvalidArgument, match="character 5, '1:00'"):
+        app.hours.put("queue:night", "mon 1:00")
+    for name in ("type:mail:*", "type:report"):
+        app.hours.remove(name)
+    assert list(app.hours) == []
+
+
 def test_priorities_grow(app: gofer.Gofer) -> None:
     app.inspect.age("new", timedelta(minutes=5))
     assert app.inspect.queue("new").age == timedelta(minutes=5)

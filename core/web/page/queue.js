@@ -14,6 +14,13 @@ const TENANTS = 50;
 /** All tasks of a queue, kept ones too. @param {any} q */
 const all = (q) => q.size + q.completed + q.archived;
 
+/** When it closes, or opens; nothing without hours. @param {any} q */
+const untilOf = (q) =>
+    q.hours
+        ? (moment(q.closed ? q.closed_until_ms : q.open_until_ms) ??
+          (q.closed ? "not known" : "closes never"))
+        : null;
+
 /** Is it among "mail=3 report:*=1", in which names may hold blanks? @param {string} text
  * @param {string} name */
 const serves = (text, name) =>
@@ -66,7 +73,7 @@ function fleet() {
 }
 
 /** @param {import("./app.js").Context} context */
-export default function queue({ words, may, leave }) {
+export default function queue({ words, may, everywhere, leave }) {
     const name = words[1],
         head = h("div"),
         days = h("div"),
@@ -181,6 +188,30 @@ export default function queue({ words, may, leave }) {
             await view.again();
             return `Plain payloads are ${required ? "refused" : "accepted"} by ${name}`;
         });
+    /** At which hours its tasks may be taken, "": at any; null: as it is. @param {any} seen */
+    async function askHours(seen) {
+        const input = /** @type {HTMLInputElement} */ (
+            h("input", { type: "text", value: seen.hours ?? "" })
+        );
+        const text = h(
+            "label",
+            {},
+            "Tasks are taken at these hours alone, such as mon-fri 22:00-06:00, sat Europe/Rome; " +
+                "not 2026-12-25. Empty: at any. ",
+            input,
+        );
+        return (await ask(`Hours of ${name}?`, text, "Set its hours")) ? input.value.trim() : null;
+    }
+    /** @param {any} seen */
+    const setHours = (seen) =>
+        button("Set its hours", async () => {
+            const hours = await askHours(seen);
+            if (hours === null || hours === (seen.hours ?? "")) return undefined;
+            const its = at`hours/${`queue:${name}`}`;
+            await (hours ? put(its, { hours }) : remove(its));
+            await view.again();
+            return hours ? `${name} has hours` : `${name} is open at any time`;
+        });
     const groupFoot = h("p", { class: "foot" });
     const groupPart = h("div", { hidden: true }, h("h2", {}, "Groups"), groups.node, groupFoot);
 
@@ -219,6 +250,8 @@ export default function queue({ words, may, leave }) {
                 ["In all", `${count(seen.processed_total)}, ${count(seen.failed_total)} failed`],
                 ["Pending at the most", seen.max_length ? count(seen.max_length) : null],
                 ["One priority higher each", seen.age_ms ? duration(seen.age_ms) : null],
+                ["Hours", seen.hours],
+                [seen.closed ? "Closed until" : "Open until", untilOf(seen)],
                 ["Shards", seen.shards ? count(seen.shards) : null],
                 ["Plain payloads", seen.encrypted_only ? "refused" : null],
                 [
@@ -261,6 +294,7 @@ export default function queue({ words, may, leave }) {
                         : `${name}: priorities stay as they are`;
                 }),
             may("operate", name) && encrypt(seen),
+            everywhere("operate") && setHours(seen),
             sharding &&
                 button("Spread it", async () => {
                     const shards = await askShards(seen);

@@ -5,7 +5,7 @@ import { count, duration } from "./format.js";
 import { facts, moment } from "./parts.js";
 import { link, path } from "./route.js";
 import { series } from "./series.js";
-import { pausedBy, pauseType, unpauseType } from "./types.js";
+import { closedUntil, pausedBy, pauseType, unpauseType } from "./types.js";
 
 const RANGE = 24; // hours, of the sums
 const PARTS = ["p50", "p90", "p99", "max"];
@@ -21,15 +21,29 @@ export default function type({ words, query, everywhere }) {
         acts = h("p", { class: "acts" }),
         sums = h("div");
     const again = async () => view.again();
-    /** What one can do about it, and what pauses it. @param {any[]} paused */
-    function showPause(paused) {
-        const its = pausedBy(paused, name);
+    /** What one can do about it, and what pauses or closes it. @param {any[]} shut */
+    function showPause(shut) {
+        const its = pausedBy(
+                shut.filter((s) => s.paused_at_ms),
+                name,
+            ),
+            closer = pausedBy(
+                shut.filter((s) => s.closed),
+                name,
+            );
         refill(
             acts,
             its && [
                 "Paused ",
                 its.type !== name && `as ${its.type} `,
                 moment(its.paused_at_ms),
+                " ",
+            ],
+            closer && [
+                "Closed ",
+                closer.type !== name && `as ${closer.type} `,
+                "until ",
+                closedUntil(closer),
                 " ",
             ],
             everywhere("operate") &&

@@ -28,6 +28,10 @@ export const unpauseType = (type, again) =>
         await again();
     });
 
+/** When its hours open it; nothing where they do not close it. @param {any} p */
+export const closedUntil = (p) =>
+    p.closed ? (p.closed_until_ms ? moment(p.closed_until_ms) : "not known") : null;
+
 /** What pauses a type: the type itself, or a beginning and `*`. @param {any[]} paused
  * @param {string} type */
 export const pausedBy = (paused, type) =>
@@ -45,12 +49,17 @@ export default function types({ everywhere, query }) {
         [
             { title: "Type", class: "id", show: (p) => p.type },
             { title: "Paused", show: (p) => moment(p.paused_at_ms) },
+            { title: "Closed until", show: closedUntil },
             { title: "Waiting", number: true, show: (p) => count(p.waiting) },
-            { title: "", show: (p) => everywhere("operate") && unpauseType(p.type, again) },
+            {
+                title: "",
+                show: (p) =>
+                    p.paused_at_ms && everywhere("operate") && unpauseType(p.type, again),
+            },
         ],
         (p) => p.type,
     );
-    const pausedPart = h("div", { hidden: true }, h("h2", {}, "Paused"), pauses.node);
+    const pausedPart = h("div", { hidden: true }, h("h2", {}, "Paused or closed"), pauses.node);
     const hours = ["1", "24", "168"].includes(query.hours) ? query.hours : "1";
     const table = new Table(
         "Types",
@@ -110,9 +119,9 @@ export default function types({ everywhere, query }) {
                 get("stats", { hours }),
                 everywhere("see") ? get("types/paused") : { items: [] },
             ]);
-            paused = its.items;
-            pauses.show(paused);
-            pausedPart.hidden = paused.length === 0;
+            paused = its.items.filter((/** @type {any} */ p) => p.paused_at_ms);
+            pauses.show(its.items);
+            pausedPart.hidden = its.items.length === 0;
             table.show(
                 seen.sort(
                     (/** @type {any} */ a, /** @type {any} */ b) =>
