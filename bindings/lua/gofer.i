@@ -149,6 +149,7 @@
     "$1 = lua_isnil(L, $input) ? 0 : gofer_lua_int32(L, $input, \"$1_name\");"
 %typemap(in) int32_t weight "$1 = gofer_lua_int32(L, $input, \"the weight\");"
 %typemap(in) int32_t force "$1 = lua_toboolean(L, $input);"
+%typemap(in) int32_t required "$1 = lua_isnil(L, $input) || lua_toboolean(L, $input);"
 %typemap(in) int32_t days "$1 = lua_isnil(L, $input) ? 7 : gofer_lua_int32(L, $input, \"days\");"
 
 /* ---- Values out: places are made in the `check` stage, when the arguments have been read ---- */

@@ -204,7 +204,7 @@ void gofer_lua_release_info(void *info)
 static int is_truth(const char *field)
 {
     static const char *const names[] = { "paused", "closed", "strict", "foreign",
-        "cancel_requested" };
+        "cancel_requested", "encrypted_only" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(field, names[i]) == 0)
             return 1;

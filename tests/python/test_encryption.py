@@ -88,13 +88,18 @@ def test_steps_read_what_others_have_left(url: str, keys: Path, stranger: gofer.
         def one() -> int:
             return 20
 
-        @app.task
-        async def two(*, ctx: gofer.Context) -> int:
-            return ctx.parent("one", one) + await ctx.aparent("one", one) + 2
+        @app.task(retention="1h")
+        def two(*, ctx: gofer.Context) -> int:
+            return ctx.parent("one", one) + 1
 
-        handle = app.flows.start(gofer.chain(one.item(), two.item()), id="f")
+        @app.task
+        async def three(*, ctx: gofer.Context) -> int:
+            return await ctx.aparent("two", two) * 2
+
+        plan = gofer.chain(one.item(), two.item(), three.item())
+        handle = app.flows.start(plan, id="f")
         app.worker(threads=1).run(drain=True)
-        assert handle.wait("1m").ok and handle.result("two") == 42
+        assert handle.wait("1m").ok and handle.result("three") == 42
         task = stranger.inspect.task("f:1")
         assert task.encrypted and not task.decrypted
 

@@ -563,7 +563,8 @@ GOFER_API gofer_status gofer_info_json(const gofer_info *info, char **out);
  *  0: none), longest_running_ms (how long the active task has run that was taken first; 0: none, or
  *  a Go worker has it), aggregating (tasks that wait in groups, counted in size) and groups; if the
  *  queue is bounded max_length (gofer_client_queue_bound); if priorities grow in it age_ms
- *  (gofer_client_queue_age); if it has hours (gofer_client_hours_put) hours, closed (0/1) and
+ *  (gofer_client_queue_age); encrypted_only (1: plain payloads are refused,
+ *  gofer_client_queue_encrypt); if it has hours (gofer_client_hours_put) hours, closed (0/1) and
  *  closed_until_ms or open_until_ms;
  *  archive_deleted (archived tasks that the archive's limit on Redis deleted; from 0 again after 90
  *  days without) and archive_limit (how many stay; only Redis has one);
