@@ -260,8 +260,9 @@ enum { OF_SQLITE = 1, OF_REDIS = 2, OF_ALL = OF_SQLITE | OF_REDIS };
     x(shards, declare) x(shards, slots) \
     x(limits, put) x(limits, drop) x(limits, list) x(limits, keys) x(limits, key) \
     x(limits, pause) x(limits, share) x(limits, rung) \
-    x(guards, type_pause) x(guards, types) \
     x(hours, put) x(hours, list) \
+    x(guards, type_pause) x(guards, types) x(guards, breaker_put) x(guards, breaker_drop) \
+    x(guards, breaker_close) x(guards, breakers) \
     x(flows, start) x(flows, relay) x(flows, rung) x(flows, show) x(flows, list) \
     x(flows, act) x(flows, result)
 

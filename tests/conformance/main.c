@@ -48,7 +48,7 @@ int main(int argc, char **argv)
         suite_unique(), suite_group(), suite_wait(), suite_extra(),
         suite_named(), suite_control(), suite_events(), suite_stats(), suite_tick(),
         suite_audit(), suite_queues(), suite_priority(), suite_limit(), suite_grant(),
-        suite_ordered(), suite_flow(), suite_guards(), suite_types(),
+        suite_ordered(), suite_flow(), suite_guards(), suite_types(), suite_breakers(),
         suite_hours(),
         suite_debounce(), suite_tenant(),
     };

@@ -17,6 +17,7 @@ suite suite_priority(void); // in which order tasks with a priority are taken: o
 suite suite_limit(void);    // how many tasks of a key may run: on every broker that has limits
 suite suite_grant(void);    // limits that are shared out among queues: on every broker with limits
 suite suite_tenant(void);   // tenants that share a queue: on every broker
+suite suite_breakers(void); // circuit breakers of types: on every broker
 suite suite_types(void);    // types that are paused: on every broker
 suite suite_hours(void);    // allowed hours of queues and types: on every broker
 suite suite_ordered(void);  // tasks that run one after the other: on every broker that has limits

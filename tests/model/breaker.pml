@@ -7,7 +7,8 @@
  * failures were told of; it closes for none but successes of those it let through; and it does
  * close, with all tasks done, once handlers succeed (any other end state is an error).
  *
- * -DNO_SWAP: who tells of an end or lets one through reads and writes in two steps, and it must fail.
+ * -DNO_SWAP: who tells of an end or lets one through reads and writes in two steps, and it must
+ *     fail.
  * -DNO_EPISODE: a run that began before it opened counts as one that it let through, and it must
  *     fail.
  * -DNO_PATIENCE: what was let through and is never heard of again is waited for, and it must fail.

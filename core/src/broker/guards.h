@@ -1,4 +1,4 @@
-// guards.h - the door's table of guards: types that are paused.
+// guards.h - the door's table of guards: types that are paused, and circuit breakers of types.
 //
 // What is paused is a type, or a prefix and '*': then each type that begins so. It is data of the
 // store, the same for all who take. What the stores agree on:
@@ -10,6 +10,11 @@
 // - When the type is not paused any more forward brings back who waits: before all others, in the
 //   order in which they stood.
 // - SQLite looks at what is paused in each take; Redis asks once a second (redis/limit/guards.c).
+//
+// A breaker (breaker.h) that is open holds its type in the same way, by the same key. The exchange
+// counts what becomes of attempts: SQLite in its transaction, Redis in the process, which adds it
+// to the store a few times a second while the breaker is closed, else at once. Half open, SQLite
+// counts who is let through when it is taken; on Redis forward marks who may be taken.
 #ifndef GF_BROKER_GUARDS_H
 #define GF_BROKER_GUARDS_H
 
@@ -17,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "broker/breaker.h"
 #include "broker/types.h"
 
 enum {
@@ -52,6 +58,14 @@ typedef struct gf_guards_ops {
     gofer_status (*type_pause)(gf_broker *b, const char *type, bool paused);
     // A list of those that are paused, in the order of their names.
     gofer_status (*types)(gf_broker *b, gofer_info **out);
+    // The breaker of this type (or prefix and '*') has this rule from now on. EFULL: there are
+    // GF_BREAKERS_MAX. EEXIST: another one has some of its types.
+    gofer_status (*breaker_put)(gf_broker *b, const char *type, const gf_breaker_rule *rule);
+    // ENOTFOUND. Who waits for one that was open is brought back.
+    gofer_status (*breaker_drop)(gf_broker *b, const char *type);
+    gofer_status (*breaker_close)(gf_broker *b, const char *type);
+    // A list of them, in the order of their names. Called by: also housekeeping.
+    gofer_status (*breakers)(gf_broker *b, gofer_info **out);
 } gf_guards_ops;
 
 #endif

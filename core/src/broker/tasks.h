@@ -88,6 +88,7 @@ typedef struct gf_claim {
                                    //   to tell; 0: not known
     bool       refused;            // a key of its limits has no room, and that is to be its end: it
                                    //   is not to be run
+    int64_t    episode;            // of a breaker that let it through (breaker.h); 0: of none
     void      *room;               // in the same allocation, for whoever took it: gf_take.room
                                    //   bytes for anything; NULL: there are none
 } gf_claim;

@@ -40,6 +40,8 @@ static gofer_status start(gf_rd_store *s, const gf_url *url)
     if (st == GOFER_OK)
         st = gf_rd_hours_open(s);
     if (st == GOFER_OK)
+        st = gf_rd_breakers_open(s);
+    if (st == GOFER_OK)
         st = gf_rd_upkeep_open(s);
     if (st == GOFER_OK)
         st = gf_rd_election_open(s);
@@ -60,6 +62,7 @@ static void close_store(gf_broker *b)
     gf_rd_shards_close(s);
     gf_rd_guards_close(s);
     gf_rd_hours_close(s);
+    gf_rd_breakers_free(s);
     gf_rd_upkeep_close(s);
     gf_rd_election_close(s);
     gf_rd_registrations_close(s);
@@ -336,6 +339,10 @@ static const gf_limits_ops limits = {
 };
 
 static const gf_guards_ops guards = {
+    .breaker_put = gf_rd_breaker_put,
+    .breaker_drop = gf_rd_breaker_drop,
+    .breaker_close = gf_rd_breaker_close,
+    .breakers = gf_rd_breakers,
     .type_pause = gf_rd_type_pause,
     .types = gf_rd_types,
 };

@@ -53,7 +53,7 @@
 // And beside the queues, each alone in its slot: asynq:gofer:schedules (entries.c),
 // asynq:gofer:shown (shown.c), asynq:gofer:shards (shard/), asynq:gofer:audit (audit.c),
 // asynq:gofer:listening (events.c), asynq:gofer:limits and asynq:gofer:limited (limit/limit.h),
-// asynq:gofer:types (limit/guards.c), the
+// asynq:gofer:types (limit/guards.c), asynq:gofer:breakers (limit/breakers.c), the
 // keys asynq:{gofer-limits}:… of limits that all queues count for, asynq:gofer:housekeeper
 // (upkeep/election.c), asynq:gofer:{<worker>}:live and :control (watch.c), and the channels
 // asynq:gofer:control and asynq:gofer:events. In the slot of a worker's record
@@ -151,6 +151,7 @@ typedef struct gf_rd_store {
     gf_rd_shard_cache *shards;                 // sharded queues, asked for once a second
     gf_rd_guards   *guards;                    // paused types, asked for once a second
     struct gf_rd_hours *hours;                 // and allowed hours, with these
+    struct gf_rd_breakers *breakers;           // and with them these (limit/breakers.c)
     gf_rd_upkeep   *upkeep;                    // where housekeeping is in its rounds
     gf_rd_election *election;                  // and who of many does it
     pthread_mutex_t lock;                      // for the lists below
@@ -509,6 +510,18 @@ gofer_status gf_rd_hours_shut(gf_rd_store *s, char **out);
 bool         gf_rd_queue_closed(gf_rd_store *s, const char *queue, int64_t *left_ms);
 gofer_status gf_rd_hours_put(gf_broker *b, const char *name, const char *spec);
 gofer_status gf_rd_hours_list(gf_broker *b, gofer_info **out);
+// breakers.c
+gofer_status gf_rd_breaker_put(gf_broker *b, const char *type, const gf_breaker_rule *rule);
+gofer_status gf_rd_breaker_drop(gf_broker *b, const char *type);
+gofer_status gf_rd_breaker_close(gf_broker *b, const char *type);
+gofer_status gf_rd_breakers(gf_broker *b, gofer_info **out);
+gofer_status gf_rd_breakers_open(gf_rd_store *s);
+void         gf_rd_breakers_free(gf_rd_store *s);
+// These were just taken, and these have ended. tell: what is known of ends goes to the store, if it
+// is time; now: in any case. It may wait; what fails of it goes with the next call.
+void         gf_rd_breakers_claimed(gf_rd_store *s, gf_claim *const *claims, size_t count);
+void         gf_rd_breakers_ended(gf_rd_store *s, const gf_finish *done, size_t count);
+void         gf_rd_breakers_tell(gf_rd_store *s, bool now);
 gofer_status gf_rd_limit_share(gf_broker *b, int64_t *wait_ms);
 bool         gf_rd_limit_rung(gf_broker *b);
 

@@ -413,6 +413,10 @@ static const gf_limits_ops limits = {
 };
 
 static const gf_guards_ops guards = {
+    .breaker_put = gf_sq_breaker_put,
+    .breaker_drop = gf_sq_breaker_drop,
+    .breaker_close = gf_sq_breaker_close,
+    .breakers = gf_sq_breakers,
     .type_pause = gf_sq_type_pause,
     .types = gf_sq_types,
 };

@@ -279,7 +279,8 @@ typedef struct gf_sq_gates {
     gf_sq_gate **gates;                  // owned; kept for the next transaction
     size_t       count, room;
     gf_table     by_key, by_lid;
-    gf_shut_types shut;                  // as the running take has read them
+    gf_shut_types shut;                  // as the running exchange has read them
+    gf_breakers  breakers;               //   and these
     gf_hours_book hours;                 // as of at most a second ago (limit/hours.c)
 } gf_sq_gates;
 
@@ -721,8 +722,21 @@ void        gf_sq_gates_flush(gf_sq_txn *t);
 void        gf_sq_gates_forget(gf_sq_gates *gates);
 void        gf_sq_gates_close(gf_sq_gates *gates);
 
-// The types that are paused, for gf_sq_decide.
+// The types that are paused and the breakers, for gf_sq_decide and gf_sq_breakers_tell.
 void        gf_sq_shut_load(gf_sq_txn *t);
+enum { GF_SQ_TYPE_BREAKER = 3 };         // a column of GF_SQL_TYPE_LIST: a breaker's text, or NULL
+// breakers.c, as they were loaded. What ends is told to them; who waits and may go on then is
+// brought back.
+void        gf_sq_breakers_tell(gf_sq_txn *t, const gf_finish *done, size_t count);
+bool        gf_sq_breakers_shut(const gf_sq_txn *t);         // one is open, at the least half
+// The breaker that holds a task of the type now; NULL: none does.
+const gf_breaker *gf_sq_breaker_shuts(const gf_sq_txn *t, const char *type);
+// One of the type is taken: the episode in which it is let through; 0: no breaker is open.
+int64_t     gf_sq_breaker_let(gf_sq_txn *t, const char *type);
+void        gf_sq_breakers_save(gf_sq_txn *t);
+// Of a type's key: its breaker lets so many of those that wait go, and they are looked at then.
+// False: they wait for no breaker.
+bool        gf_sq_breaker_holds(gf_sq_txn *t, const char *key, int64_t *room, int64_t *look_ms);
 // Allowed hours (limit/hours.c). Reads them if it is time; adds the types that are closed, false:
 // no memory; says whether a queue is closed, as read by that; until when a key's type is, 0: it is
 // not.
@@ -753,6 +767,7 @@ typedef struct gf_sq_decision {
     gf_sq_gate   *gates[GF_KEYS_MAX + 1];        // its keys', or its type's behind these
     size_t        gate_count, full;              // full: the first that has no room,
     int64_t       opens_ms;                      //   and when it has, by the time alone; 0
+    int64_t       episode;                       // as the claim's
 } gf_sq_decision;
 // own: the gate of the queue's own key, NULL: none has it. What is taken counts from now on.
 void gf_sq_decide(gf_sq_txn *t, const gf_sq_queue *q, gf_sq_gate *own, const gf_message *m,
@@ -1079,6 +1094,10 @@ gofer_status gf_sq_type_pause(gf_broker *b, const char *type, bool paused);
 gofer_status gf_sq_hours_put(gf_broker *b, const char *name, const char *spec);
 gofer_status gf_sq_hours_list(gf_broker *b, gofer_info **out);
 gofer_status gf_sq_types(gf_broker *b, gofer_info **out);
+gofer_status gf_sq_breaker_put(gf_broker *b, const char *type, const gf_breaker_rule *rule);
+gofer_status gf_sq_breaker_drop(gf_broker *b, const char *type);
+gofer_status gf_sq_breaker_close(gf_broker *b, const char *type);
+gofer_status gf_sq_breakers(gf_broker *b, gofer_info **out);
 gofer_status gf_sq_limit_share(gf_broker *b, int64_t *wait_ms);
 bool         gf_sq_limit_rung(gf_broker *b);
 // audit.c

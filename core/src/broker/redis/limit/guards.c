@@ -75,10 +75,11 @@ static const char *type_at(const redisReply *reply, size_t i)
 
 // ---- what is known ------------------------------------------------------------------------------
 
-// Of each, on a line of its own, until when it is shut, a blank, and the type. *out NULL: none.
-static gofer_status write_text(const redisReply *reply, char **out)
+// Of each, on a line of its own, until when it is shut, of a breaker a colon and the episode, a
+// blank, and the type. *out NULL: none.
+static gofer_status write_text(gf_rd_store *s, const redisReply *reply, char **out)
 {
-    size_t room = 1, at = 0;
+    size_t room = 1 + gf_rd_breakers_lines(s, NULL, 0), at = 0;
     *out = NULL;
     for (size_t i = 0; i < pairs_of(reply); i++)
         room += type_at(reply, i) ? strlen(type_at(reply, i)) + 24 : 0;
@@ -91,6 +92,7 @@ static gofer_status write_text(const redisReply *reply, char **out)
         if (type_at(reply, i))
             at += (size_t)snprintf(text + at, room - at, "%" PRId64 " %s\n", GF_PAUSED_FOREVER,
                 type_at(reply, i));
+    gf_rd_breakers_lines(s, text + at, room - at);
     *out = text;
     return GOFER_OK;
 }
@@ -101,9 +103,11 @@ static gofer_status load(gf_rd_store *s, int64_t timeout_ms)
     struct gf_rd_guards *g = s->guards;
     redisReply *reply;
     char *text;
-    gofer_status st = read_types(s, timeout_ms, &reply);
+    gofer_status st = gf_rd_breakers_load(s, timeout_ms);
+    if (st == GOFER_OK)
+        st = read_types(s, timeout_ms, &reply);
     if (st == GOFER_OK) {
-        st = write_text(reply, &text);
+        st = write_text(s, reply, &text);
         gf_rd_reply_free(reply);
     }
     atomic_store(&g->due_ms, gf_mono_ms() + FRESH_MS);

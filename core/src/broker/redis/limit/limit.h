@@ -37,6 +37,16 @@ gofer_status gf_rd_limits_queues(gf_rd_store *s, gf_names *out);
 // Who waits for this key (of a name with a '*' for each that begins so) is looked at, at most a
 // second later.
 gofer_status gf_rd_limits_rewake(gf_rd_store *s, const char *name);
+// breakers.c. Asks for them; what was known stays where there is no answer.
+gofer_status gf_rd_breakers_load(gf_rd_store *s, int64_t timeout_ms);
+// Those that are open as lines of gf_rd_shut_types, as far as there is room, with a NUL; how many
+// bytes all would have.
+size_t gf_rd_breakers_lines(gf_rd_store *s, char *out, size_t room);
+// The next one, from *at on, that lets some through now, as far as is known.
+bool gf_rd_breakers_half_open(gf_rd_store *s, size_t *at, char type[GF_NAME_MAX + 1]);
+// So many may be let through, and count as that from now on; those that are not go back.
+int64_t gf_rd_breaker_let(gf_rd_store *s, const char *type, int64_t *episode);
+void gf_rd_breaker_unlet(gf_rd_store *s, const char *type, int64_t episode, int64_t count);
 // grants.c. This limit is another now: what queues of a Cluster are granted of it is shared out
 // anew. What of this fails housekeeping does.
 void gf_rd_limits_regrant(gf_rd_store *s, const char *name);

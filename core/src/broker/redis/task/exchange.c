@@ -618,6 +618,10 @@ gofer_status gf_rd_exchange_all(gf_rd_store *s, gf_finish *done, size_t done_cou
     if (st == GOFER_OK)
         st = run(&x);
     note_rests(&x);
+    gf_rd_breakers_ended(s, done, done_count);
+    if (take)
+        gf_rd_breakers_claimed(s, take->claims, take->count);
+    gf_rd_breakers_tell(s, false);
     clear(&x);
     return st;
 }

@@ -7,6 +7,7 @@
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/id.h"
 
 enum { MARGIN_MS = 2 };            // so long after a server's second has begun we look
 
@@ -30,7 +31,7 @@ static const gf_rd_script wake_script = {
 // of the answers
 enum { SECONDS, MICROSECONDS, LOOK_WAKE, LOOK_FIRST };
 enum { MOVED = 2, GHOSTS, FORWARD_FIRST };
-enum { WOKEN = 2, WAKE_NEXT, LACKS_LIMITS };
+enum { WOKEN = 2, WAKE_NEXT, LACKS_LIMITS, LET };
 
 // What is known of one queue.
 typedef struct later {
@@ -47,6 +48,9 @@ typedef struct forwarding {
     size_t        seen, moved;     // ids looked at (moved, or dropped) in all
     int64_t       sent_ms;         // our clock, before the first look
     char         *shut;            // types that are paused; NULL: none
+    size_t        first;           // of the queues, of a pass over some
+    const char   *breaker;         // in this pass it lets so many through; NULL: none does
+    int64_t       let;
 } forwarding;
 
 static bool is_due(const later *l)
@@ -108,12 +112,16 @@ static gofer_status add_limit(void *arg, size_t i, gf_rd_args *args)
     (void)i;
     gf_rd_add_int(args, KEYS_AT_ONCE);
     gf_rd_add(args, f->shut ? f->shut : "");
+    gf_rd_add_int(args, f->breaker ? f->let : 0);
+    gf_rd_add(args, f->breaker ? f->breaker : "");
     return GOFER_OK;
 }
 
 static void on_woken(void *arg, size_t i, const redisReply *reply)
 {
     forwarding *f = arg;
+    i += f->first;
+    f->let -= gf_rd_reply_int(gf_rd_reply_at(reply, LET, REDIS_REPLY_INTEGER), 0);
     f->laters[i].server_ms = gf_rd_reply_time_ms(reply, SECONDS);
     f->laters[i].at_ms = gf_now_ms();
     note_wake(&f->laters[i], reply, WAKE_NEXT);
@@ -166,6 +174,30 @@ static gofer_status forward_due(forwarding *f, size_t count, size_t limit)
     return GOFER_OK;
 }
 
+// Breakers that are half open let some of those who wait in these queues through: it is noted in
+// the store first, and what no queue has a use for goes back.
+static gofer_status trickle(forwarding *f, const gf_rd_sweep *sweep, size_t count)
+{
+    enum { QUEUES = 16 };
+    char type[GF_NAME_MAX + 1];
+    gofer_status st = GOFER_OK;
+    size_t begin = count ? (size_t)(gf_random64() % count) : 0;
+    for (size_t at = 0; st == GOFER_OK && gf_rd_breakers_half_open(f->s, &at, type);) {
+        int64_t episode;
+        f->let = gf_rd_breaker_let(f->s, type, &episode);
+        f->breaker = type;
+        for (size_t i = 0; i < count && i < QUEUES && f->let > 0 && st == GOFER_OK; i++) {
+            f->first = (begin + i) % count;
+            st = gf_rd_sweep_run(f->s, sweep, f->queues + f->first, 1, f);
+        }
+        if (st == GOFER_OK && f->let > 0)
+            gf_rd_breaker_unlet(f->s, type, episode, f->let);
+    }
+    f->first = 0;
+    f->breaker = NULL;
+    return st;
+}
+
 // Rounds over the queues with limit keys that are to be looked at; bounded, as keys may be many.
 static gofer_status wake(forwarding *f, size_t count)
 {
@@ -182,9 +214,10 @@ static gofer_status wake(forwarding *f, size_t count)
             break;
         if (i == 0)
             st = gf_rd_shut_types(f->s, true, &f->shut);
-        if (st != GOFER_OK)
-            break;
-        st = gf_rd_sweep_run(f->s, &sweep, f->queues, due, f);
+        if (i == 0 && st == GOFER_OK)
+            st = trickle(f, &sweep, due);
+        if (st == GOFER_OK && (due = sort_by(f, due, is_to_wake)) > 0)
+            st = gf_rd_sweep_run(f->s, &sweep, f->queues, due, f);
     }
     return st;
 }
@@ -222,6 +255,8 @@ gofer_status gf_rd_forward(gf_broker *b, size_t limit, size_t *done, int64_t *ne
     gf_rd_round round;
     gofer_status st = gf_rd_check(s);
     int64_t again_ms;
+    if (st == GOFER_OK)
+        gf_rd_breakers_tell(s, true);
     if (st == GOFER_OK && !gf_rd_elected(s, GF_RD_FORWARD, &again_ms)) {
         *done = 0;
         *next_ms = gf_now_ms() + again_ms;

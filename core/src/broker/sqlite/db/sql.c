@@ -621,8 +621,14 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
         "ON CONFLICT(key, qid) DO UPDATE SET until_ms = ?2, "
         "tat_us = CASE WHEN until_ms = ?2 THEN tat_us ELSE ?3 END",
     [GF_SQL_TYPE_LIST] =
-        "SELECT substr(key, 6), until_ms, tat_us FROM limit_key "
-        "WHERE key > 'type:' AND key < 'type;' AND qid = 0 AND until_ms > ?1 ORDER BY key",
+        "SELECT substr(key, 6), until_ms, tat_us, CASE qid WHEN -1 THEN occupant END "
+        "FROM limit_key "
+        "WHERE key > 'type:' AND key < 'type;' AND qid <= 0 AND until_ms > ?1 ORDER BY key",
+    [GF_SQL_BREAKER_GET] = "SELECT occupant FROM limit_key WHERE key = ?1 AND qid = -1",
+    [GF_SQL_BREAKER_SET] =
+        "INSERT INTO limit_key(key, qid, until_ms, occupant) VALUES(?1, -1, ?3, ?2) "
+        "ON CONFLICT(key, qid) DO UPDATE SET occupant = ?2",
+    [GF_SQL_BREAKER_DROP] = "DELETE FROM limit_key WHERE key = ?1 AND qid = -1",
     // No task can name such keys (limit/hours.c).
     [GF_SQL_HOURS_LIST] = "SELECT substr(key, 8), occupant FROM limit_key "
                           "WHERE key > '\nhours:' AND key < '\nhours;' AND qid = 0 ORDER BY key",
@@ -635,7 +641,7 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
         "SELECT k.lid, k.key, k.qid, k.tat_us, (SELECT p.until_ms FROM limit_key p "
         "WHERE p.key = k.key AND p.qid = 0), (SELECT q.name FROM queue q WHERE q.qid = k.qid), "
         "k.occupant "
-        "FROM limit_key k WHERE (k.key, k.qid) > (?1, ?2) AND (" IS_QUEUES " OR "
+        "FROM limit_key k WHERE (k.key, k.qid) > (?1, ?2) AND k.qid >= 0 AND (" IS_QUEUES " OR "
         "EXISTS(SELECT 1 FROM held h WHERE h.lid = k.lid) OR (?3 = 0 AND (k.occupant IS NOT NULL "
         "OR EXISTS(SELECT 1 FROM holds r WHERE r.lid = k.lid)))) ORDER BY k.key, k.qid",
     [GF_SQL_KEYS_WAKE] =

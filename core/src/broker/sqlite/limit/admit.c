@@ -71,16 +71,18 @@ static bool is_shut(gf_sq_txn *t, const gf_sq_queue *q, const gf_message *m, gf_
 {
     char key[GF_NAME_MAX + 1];
     const gf_shut_type *shut = gf_shut_of(&t->gates->shut, m->type);
-    if (!shut)
+    const gf_breaker *breaker = shut ? NULL : gf_sq_breaker_shuts(t, m->type);
+    if (!shut && !breaker)
         return false;
-    sqlite3_snprintf(sizeof key, key, GF_LIMIT_TYPE "%s", shut->pattern);
+    int64_t opens_ms = shut ? shut->until_ms : gf_breaker_look_ms(breaker, t->now_ms);
+    sqlite3_snprintf(sizeof key, key, GF_LIMIT_TYPE "%s", shut ? shut->pattern : breaker->type);
     gf_sq_gate *g = gf_sq_gate_of(t, q, key, strlen(key));
     if (!g)
         return true;                     // failed, as the transaction has
     d->full = d->gate_count;
     d->gates[d->gate_count++] = g;
     d->verdict = GF_SQ_HELD;
-    d->opens_ms = gf_min(shut->until_ms, t->now_ms + GF_SHUT_LOOK_MS);
+    d->opens_ms = gf_min(opens_ms, t->now_ms + GF_SHUT_LOOK_MS);
     return true;
 }
 
@@ -92,6 +94,7 @@ void gf_sq_decide(gf_sq_txn *t, const gf_sq_queue *q, gf_sq_gate *own, const gf_
     d->verdict = GF_SQ_SHUT;
     d->gate_count = 0;
     d->full = 0;
+    d->episode = 0;
     // What a task costs is said of the keys that it names: of its queue's it is one start.
     if (own && !gf_sq_gate_open(t, own, 1, &d->opens_ms)) {
         wake_when_open(t, own, d->opens_ms);
@@ -123,6 +126,7 @@ void gf_sq_decide(gf_sq_txn *t, const gf_sq_queue *q, gf_sq_gate *own, const gf_
         return;
     }
     d->verdict = GF_SQ_TAKEN;
+    d->episode = gf_sq_breaker_let(t, m->type);
     for (size_t i = 0; i < d->gate_count; i++)
         if (!d->gates[i]->ordered)
             charge(t, d->gates[i], keys.cost);
@@ -313,8 +317,16 @@ static void look_again(gf_sq_txn *t, gf_sq_gate *g)
 
 static void look_at(gf_sq_txn *t, gf_sq_gate *g)
 {
+    int64_t room, look_ms;
     g->wake_ms = 0;
     g->dirty = true;
+    if (gf_sq_breaker_holds(t, g->key, &room, &look_ms)) {
+        waiter w;
+        gf_sq_release_some(t, g, gf_min(room, LOOK_MOST));
+        if (first_waiter(t, g, &w))
+            gf_sq_gate_wake(g, look_ms);
+        return;
+    }
     if (!gf_sq_gate_is_queues(g)) {
         if (gf_sq_release_some(t, g, LOOK_MOST) == LOOK_MOST)
             gf_sq_gate_wake(g, t->now_ms);

@@ -349,6 +349,7 @@ void gf_sq_gates_close(gf_sq_gates *gates)
     gf_free(gates->gates);
     gf_free(gates->shut.items);
     gf_hours_book_clear(&gates->hours);
+    gf_free(gates->breakers.items);
     gf_table_clear(&gates->by_key);
     gf_table_clear(&gates->by_lid);
     *gates = (gf_sq_gates){ 0 };

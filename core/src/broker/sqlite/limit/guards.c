@@ -10,12 +10,18 @@
 void gf_sq_shut_load(gf_sq_txn *t)
 {
     gf_shut_types *shut = &t->gates->shut;
-    shut->count = 0;
+    bool failed = false;
+    shut->count = t->gates->breakers.count = 0;
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_TYPE_LIST);
     gf_sq_bind_int(t->conn, s, 1, t->now_ms);
     while (gf_sq_row(t->conn, s)) {
         const char *type = gf_sq_name(s, 0);
-        if (type && !gf_shut_add(shut, type, gf_sq_number(s, 1))) {
+        const char *breaker = gf_sq_name(s, GF_SQ_TYPE_BREAKER);
+        if (breaker)
+            gf_breakers_add(&t->gates->breakers, type, breaker, &failed);
+        else
+            failed = type && !gf_shut_add(shut, type, gf_sq_number(s, 1));
+        if (failed) {
             gf_sq_conn_note(t->conn, SQLITE_NOMEM);
             break;
         }
@@ -60,6 +66,8 @@ static gofer_status list_types(gf_sq_conn *c, void *arg)
     gf_sq_bind_int(c, s, 1, 0);
     while (!bad && gf_sq_row(c, s)) {
         const char *type = gf_sq_name(s, 0);
+        if (gf_sq_name(s, GF_SQ_TYPE_BREAKER))
+            continue;
         bad = type && gf_info_add(list, gf_paused_type_info(type, gf_sq_number(s, 2) / 1000));
     }
     gf_sq_done(s);

@@ -407,15 +407,18 @@ static gofer_status exchange(gf_sq_txn *t, void *arg)
         x->take->suspect = NULL;
         x->take->left = false;
     }
+    gf_sq_shut_load(t);
     finish_all(t, x);
     gf_sq_flows_flush(t);
     gf_sq_release_all(t);                // so that this take finds who is brought back
+    gf_sq_breakers_tell(t, x->done, x->done_count);
     // Who cannot hand in takes no more.
     bool takes = x->take && refused_for_room(x) == GOFER_OK;
     if (takes && t->conn->rc == SQLITE_OK)
         gf_sq_take_all(t, x->take, x->max, x->wid);
     else if (x->take)
         x->take->left = true;
+    gf_sq_breakers_save(t);
     return GOFER_OK;
 }
 

@@ -136,6 +136,7 @@ static bool look_at_row(gf_sq_txn *t, taking *x, sqlite3_stmt *s, looks *l)
         if (!claim)
             return false;
         claim->base.refused = d->verdict == GF_SQ_REFUSED;
+        claim->base.episode = d->episode;
         keep_claim(x, claim);
     }
     l->count++;
@@ -228,7 +229,7 @@ static size_t wanted(const taking *x, const head *h)
 // Its tasks may have to wait for something.
 static bool is_looked_at(const gf_sq_txn *t, const gf_sq_queue *q)
 {
-    return q->limited || t->gates->shut.count > 0;
+    return q->limited || t->gates->shut.count > 0 || gf_sq_breakers_shut(t);
 }
 
 // False: no more of this queue now.
@@ -367,7 +368,6 @@ void gf_sq_take_all(gf_sq_txn *t, gf_take *take, size_t room, int64_t wid)
     taking x = { .take = take, .room = room, .wid = wid };
     // 61 bits, so that a task's own number can be added to it.
     x.token = (int64_t)(gf_random64() >> 3) + 1;
-    gf_sq_shut_load(t);
     for (size_t i = 0; i < take->queue_count && take->count < x.room; i++)
         take_from(t, &x, take->queues[i].queue,
             gf_min_size(take->queues[i].share, x.room - take->count));

@@ -16,7 +16,8 @@
 -- meets it waits until it is known to be full, and the answer says that one does (told).
 -- full(it, cost, id): false: one of this cost may start; else when that is worth another look (ms),
 -- and whether others have to end first.
--- shut: the types that are paused, as take.lua has them; who is of one waits for it.
+-- shut: the types that are paused, as take.lua has them; who is of one waits for it. A breaker that
+-- is half open has marked those that may pass (wake.lua): the mark is gone when one is taken.
 --@use limits bring_back write_grant shut flag
 local turns, passes = {}, {}
 local function others_wait(it)
@@ -170,8 +171,8 @@ local function learn(some)
   end
   for i = 1, idle and #keys or 0 do look(keys[i]).running = 0 end
 end
-local shut_until, shut_names = shut_of(shut)
-local gates = {}
+local shut_until, shut_names, shut_episodes = shut_of(shut)
+local gates, lets = {}, {}
 local function type_of(m)
   local i = 1
   --@use varint
@@ -198,7 +199,8 @@ local function shut_gate(m)
     local star = string.sub(name, -1) == '*'
     if its == name or star and string.sub(its, 1, #name - 1) == string.sub(name, 1, -2) then
       gates[name] = gates[name] or { key = 'type:' .. name, scope = 'q', front = fronts.q,
-        next_ms = math.min(shut_until[name], now_ms + 1500) }
+        episode = shut_episodes[name], next_ms = shut_until[name] > now_ms and
+          math.min(shut_until[name], now_ms + 1500) or now_ms + 500 }
       return gates[name]
     end
   end
@@ -206,6 +208,10 @@ end
 local function admit_one(id)
   local f = fields[id]
   local shutter = not f.err and shut_gate(f[1])
+  if shutter and shutter.episode and
+      redis.call('HGET', prefix .. id, 'gofer:let') == shutter.episode then
+    shutter, lets[id] = nil, true
+  end
   if f.err or not (f[4] or shutter) then
     kept[#kept + 1] = id
     return
@@ -332,6 +338,7 @@ local function charge(taken, score, own)
     if not refused[id] and own.interval > 0 then
       own.spent, own.charged = math.max(own.spent, now_us) + own.interval, true
     end
+    if lets[id] then redis.call('HDEL', prefix .. id, 'gofer:let') end
     if helds[id] then
       redis.call('HDEL', prefix .. id, 'gofer:held')
       forget_held(id, helds[id])
