@@ -1005,6 +1005,37 @@ GOFER_API gofer_status gofer_client_hours_remove(gofer_client *client, const cha
  *  GOFER_EUNSUPPORTED. */
 GOFER_API gofer_status gofer_client_hours(gofer_client *client, const char *name,
     gofer_info **out);
+/* When a type's circuit breaker opens, and for how long. Fields: 0 is the default. */
+typedef struct gofer_breaker_options {
+    size_t  size;                    /* gofer_breaker_options_init sets it */
+    int32_t failures;                /* opens when so many percent of the attempts fail, 1 to 100;
+                                        0: 50 */
+    int32_t min;                     /* of at least so many, 1 to 1,000,000; 0: 20 */
+    int64_t window_ms;               /* that ended in so long, 1 s to 1 day; 0: 60 s */
+    int64_t open_ms;                 /* no task is taken for so long, 2 s to 1 day; 0: 30 s */
+} gofer_breaker_options;
+GOFER_API void gofer_breaker_options_init(gofer_breaker_options *opts);
+
+/** Watch a type by a circuit breaker, or change its rule. It counts the attempts that end, and
+ *  those that fail; when it opens no task of the type is taken. After open_ms it is half open: it
+ *  lets through 1, then 2, then 4, and closes when all of these have succeeded; one that fails opens
+ *  it again. A snooze, the stop of a worker and a cancelled task are no failures.
+ *
+ *  name  "type:" and a type of task, or a prefix and '*': "type:mail:*"; the type at most 250 bytes
+ *  opts  NULL: the defaults
+ *
+ *  Errors: GOFER_EINVAL, GOFER_EEXIST (another breaker has some of these types), GOFER_EFULL (there
+ *  are 100 already), GOFER_EUNSUPPORTED. */
+GOFER_API gofer_status gofer_client_breaker_put(gofer_client *client, const char *name,
+    const gofer_breaker_options *opts);
+/** Take a breaker away; who waits for it may run. Errors: GOFER_ENOTFOUND. */
+GOFER_API gofer_status gofer_client_breaker_remove(gofer_client *client, const char *name);
+/** Close one that is open, whatever it waits for. Errors: GOFER_ENOTFOUND. */
+GOFER_API gofer_status gofer_client_breaker_close(gofer_client *client, const char *name);
+/** All of them, in the order of their types. Fields: type, state ("closed", "open", "half_open"),
+ *  failures, min, window_ms, open_ms, ended and failed (in the window), waiting; of one that is not
+ *  closed opened_at_ms, until_ms, let_through, succeeded. Errors: GOFER_EUNSUPPORTED. */
+GOFER_API gofer_status gofer_client_breakers(gofer_client *client, gofer_info **out);
 
 /* ---- Flows ------------------------------------------------------------------ */
 

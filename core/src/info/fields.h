@@ -384,6 +384,23 @@ FIELD(hours, waiting, INT, count, MAYBE, BOTH, "0.1.0",
     "Of a type: so many of its tasks were next in line and wait.")
 FIELD(hours, error, TEXT, none, MAYBE, BOTH, "0.1.0",
     "Why they cannot be read here: so it is closed.")
+KIND(breaker, "gofer_client_breakers", "A circuit breaker of a type.")
+FIELD(breaker, type, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "The type, or a prefix and *: all types that begin so.")
+FIELD(breaker, state, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "closed, open (no task of it is taken) or half_open (some are let through).")
+FIELD(breaker, failures, INT, count, ALWAYS, BOTH, "0.1.0", "It opens at so many percent.")
+FIELD(breaker, min, INT, count, ALWAYS, BOTH, "0.1.0", "And of no fewer attempts than these.")
+FIELD(breaker, window_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "Attempts are counted for so long.")
+FIELD(breaker, open_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "It is open for so long.")
+FIELD(breaker, ended, INT, count, ALWAYS, BOTH, "0.1.0", "Attempts that ended in the window.")
+FIELD(breaker, failed, INT, count, ALWAYS, BOTH, "0.1.0", "Those of them that failed.")
+FIELD(breaker, opened_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When it opened.")
+FIELD(breaker, until_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When it is or was half open.")
+FIELD(breaker, let_through, INT, count, MAYBE, BOTH, "0.1.0", "Tasks it has let through since.")
+FIELD(breaker, succeeded, INT, count, MAYBE, BOTH, "0.1.0", "Those of them that succeeded.")
+FIELD(breaker, waiting, INT, count, ALWAYS, BOTH, "0.1.0",
+    "So many of its tasks were next in line and wait; others may stand in line behind them.")
 
 KIND(limit_key, "gofer_client_limit_keys gofer_client_limit_key",
     "A key that tasks run for or wait for, with the numbers of its limit.")
@@ -1007,6 +1024,10 @@ ANSWER("flow retry", "", LIST(acted))
 ANSWER("flow pause", "", LIST(acted))
 ANSWER("flow unpause", "", LIST(acted))
 ANSWER("flow cancel", "", LIST(acted))
+ANSWER("breaker put", "", LIST(acted))
+ANSWER("breaker ls", "", LIST(breaker))
+ANSWER("breaker rm", "", LIST(acted))
+ANSWER("breaker close", "", LIST(acted))
 ANSWER("type ls", "", LIST(paused_type))
 ANSWER("type pause", "", LIST(acted))
 ANSWER("type unpause", "", LIST(acted))

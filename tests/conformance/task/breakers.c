@@ -1,5 +1,5 @@
-// breakers.c - circuit breakers of types: they open by failures, hold their tasks, let some through,
-// and close.
+// breakers.c - circuit breakers of types: they open by failures, hold their tasks, let some
+// through, and close.
 #include <stdio.h>
 #include <string.h>
 

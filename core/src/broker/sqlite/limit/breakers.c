@@ -1,8 +1,8 @@
 // breakers.c - circuit breakers of types: a row of limit_key each, of the type's key and of the
 // queue -1, which is none. Its occupant is what broker/breaker.h writes.
 //
-// An exchange reads all of them with the types that are paused (guards.c), counts what has ended and
-// who is let through, and writes those that are others now: one transaction, so all agree.
+// An exchange reads all of them with the types that are paused (guards.c), counts what has ended
+// and who is let through, and writes those that are others now: one transaction, so all agree.
 #include <string.h>
 
 #include "broker/sqlite/store.h"
