@@ -1,7 +1,7 @@
 -- shut_of(text): of each type that is paused (or prefix and '*') until when, Unix ms; these names,
--- in the order of the text; and the episode of those that a breaker holds. The text is a line of one
--- letter, then of each the time, of a breaker a colon and the episode, a blank, the name. Of a name
--- that is there twice the first counts, which is the pause.
+-- in the order of the text; and the episode of those that a breaker holds. The text has a line of
+-- each: the time, of a breaker a colon and the episode, a blank, the name. Of a name that is there
+-- twice the first counts, which is the pause.
 local function shut_of(text)
   local until_of, names, episode_of = {}, {}, {}
   for at, episode, name in string.gmatch(text, '(%d+):?(%d*) ([^\n]+)\n') do
