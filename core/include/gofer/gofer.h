@@ -1018,8 +1018,8 @@ GOFER_API void gofer_breaker_options_init(gofer_breaker_options *opts);
 
 /** Watch a type by a circuit breaker, or change its rule. It counts the attempts that end, and
  *  those that fail; when it opens no task of the type is taken. After open_ms it is half open: it
- *  lets through 1, then 2, then 4, and closes when all of these have succeeded; one that fails opens
- *  it again. A snooze, the stop of a worker and a cancelled task are no failures.
+ *  lets through 1, then 2, then 4, and closes when all of these have succeeded; one that fails
+ *  opens it again. A snooze, the stop of a worker and a cancelled task are no failures.
  *
  *  name  "type:" and a type of task, or a prefix and '*': "type:mail:*"; the type at most 250 bytes
  *  opts  NULL: the defaults

@@ -1,14 +1,15 @@
-// breaker.h - a circuit breaker of a type: what is counted, when it opens, what it lets through, and
-// when it closes. Pure: a store keeps the text, and changes it in one step (in a transaction, or by
+// breaker.h - a circuit breaker of a type: what is counted, when it opens, what it lets through,
+// and when it closes. Pure: a store keeps the text, and changes it in one step (in a transaction,
+// or by
 // writing only over what was read).
 //
 // - Closed, it counts the attempts that end in a window, and those of them that fail. With so many,
 //   and such a share of failures, it opens: a new episode, whose number is larger than any before.
-// - Open, no task of the type is taken. After a time it is half open: as long as all that it has let
-//   through in this episode succeed it lets through 1, then 2 more, then 4 more; with these it
-//   closes. One that fails opens it again.
-// - Who is let through knows the episode. Only ends of its own episode count for one that is open, so
-//   that a run that began before says nothing.
+// - Open, no task of the type is taken. After a time it is half open: as long as all that it has
+//   let through in this episode succeed it lets through 1, then 2 more, then 4 more; with these
+//   it closes. One that fails opens it again.
+// - Who is let through knows the episode. Only ends of its own episode count for one that is
+//   open, so that a run that began before says nothing.
 // - What was let through and is not heard of for as long as it stays open (its worker has died, it
 //   waits for something else) is taken for lost, and others are let through in its place. Should it
 //   end after all, it counts.
@@ -42,7 +43,7 @@ typedef struct gf_breaker {
     char            type[GF_NAME_MAX + 1];       // or a prefix and '*'
     gf_breaker_rule rule;
     bool            open;                // or half open
-    int64_t         episode;             // of the latest opening: about its Unix ms; else of its making
+    int64_t         episode;             // about the Unix ms of the latest opening, or its making
     int64_t         until_ms;            // Unix; then it is half open
     int64_t         let, good;           // in this episode: let through, and ended well
     int64_t         moved_ms;            // when one of the two changed

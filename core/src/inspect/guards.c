@@ -138,8 +138,8 @@ static gofer_status check_breaker(const char *name, const char **type)
 {
     size_t front = sizeof GF_LIMIT_TYPE - 1;
     if (!name || strncmp(name, GF_LIMIT_TYPE, front) != 0)
-        return gf_fail(GOFER_EINVAL, "the breaker '%s' is of nothing: it is 'type:' and a type, or a "
-                                     "prefix and '*'", name ? name : "");
+        return gf_fail(GOFER_EINVAL, "the breaker '%s' is of nothing: it is 'type:' and a type, or "
+                                     "a prefix and '*'", name ? name : "");
     *type = name + front;
     return check_type(*type);
 }

@@ -1,13 +1,12 @@
-// breakers.c - circuit breakers of types: one hash, asynq:gofer:breakers, of a type (or a prefix and
-// '*') and what broker/breaker.h writes. It is written by a script that compares with what was read
-// (scripts/swap_breaker.lua), so that each step is one, also on a Cluster.
-//
-// With the types that are paused (guards.c) a process reads all of them once a second, and tells the
-// scripts that take which are open. What becomes of the attempts that it runs it adds up here, and
-// adds to the store in an exchange: a few times a second while a breaker is closed, else at once.
-// Half open, whoever brings back those who wait (upkeep/forward.c) first notes in the store how many
-// it lets through; wake.lua gives so many tasks a mark, the episode, and takes pass those that have
-// it (lib/admit.lua).
+// breakers.c - circuit breakers of types: one hash, asynq:gofer:breakers, of a type (or a prefix
+// and '*') and what broker/breaker.h writes. It is written by a script that compares with what
+// was read (scripts/swap_breaker.lua), so that each step is one, also on a Cluster.  With the
+// types that are paused (guards.c) a process reads all of them once a second, and tells the
+// scripts that take which are open. What becomes of the attempts that it runs it adds up here,
+// and adds to the store in an exchange: a few times a second while a breaker is closed, else at
+// once. Half open, whoever brings back those who wait (upkeep/forward.c) first notes in the store
+// how many it lets through; wake.lua gives so many tasks a mark, the episode, and takes pass
+// those that have it (lib/admit.lua).
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -179,8 +178,8 @@ static gofer_status take_step(gf_rd_store *s, const char *type, step *how)
     for (int i = 0; i < TRIES && !done && st == GOFER_OK; i++)
         st = try_once(s, type, how, &done);
     if (st == GOFER_OK && !done)
-        return gf_fail(GOFER_EBROKER, "the breaker 'type:%s' was written by others each time it was "
-                                      "tried: try again", type);
+        return gf_fail(GOFER_EBROKER, "the breaker 'type:%s' was written by others each time it "
+                                      "was tried: try again", type);
     return st;
 }
 
