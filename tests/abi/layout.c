@@ -55,6 +55,12 @@ static void structs(void)
     FIELD(gofer_enqueue_options, effect);
     FIELD(gofer_enqueue_options, plain);
 
+    STRUCT(gofer_breaker_options);
+    FIELD(gofer_breaker_options, size);
+    FIELD(gofer_breaker_options, failures);
+    FIELD(gofer_breaker_options, min);
+    FIELD(gofer_breaker_options, window_ms);
+    FIELD(gofer_breaker_options, open_ms);
     STRUCT(gofer_flow_step);
     FIELD(gofer_flow_step, size);
     FIELD(gofer_flow_step, name);

@@ -104,6 +104,10 @@ def act_on_types(run):
     run("hours ls")
     run("hours show", "queue:none")
     run("hours rm", "queue:none", "type:none", code=3)
+    run("breaker put", "type:none")
+    run("breaker ls")
+    run("breaker close", "type:none")
+    run("breaker rm", "type:none", code=None)
 
 
 def act_on_tenants(run):

@@ -63,7 +63,7 @@ static int32_t percent_of(const char *text)
 
 static int put_breakers(cli *c, const void *args)
 {
-    static const cli_word_act how = { "breaker", "put", "breaker.put", NULL, put_one };
+    static const cli_word_act how = { "name", "put", "breaker.put", NULL, put_one };
     const put_args *given = args;
     gofer_breaker_options o;
     gofer_breaker_options_init(&o);
@@ -78,14 +78,14 @@ static int put_breakers(cli *c, const void *args)
 
 static int remove_breakers(cli *c, const void *args)
 {
-    static const cli_word_act how = { "breaker", "removed", "breaker.delete", NULL, remove_one };
+    static const cli_word_act how = { "name", "removed", "breaker.delete", NULL, remove_one };
     (void)args;
     return act(c, &how, NULL);
 }
 
 static int close_breakers(cli *c, const void *args)
 {
-    static const cli_word_act how = { "breaker", "closed", "breaker.close", NULL, close_one };
+    static const cli_word_act how = { "name", "closed", "breaker.close", NULL, close_one };
     (void)args;
     return act(c, &how, NULL);
 }

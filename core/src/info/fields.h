@@ -759,7 +759,7 @@ FIELD(acted, id, TEXT, none, MAYBE, BOTH, "0.1.0", "The task's id: of commands o
 FIELD(acted, queue, TEXT, none, MAYBE, BOTH, "0.1.0", "The queue's name: of commands on queues.")
 FIELD(acted, type, TEXT, none, MAYBE, BOTH, "0.1.0", "The type: of commands on types.")
 FIELD(acted, name, TEXT, none, MAYBE, BOTH, "0.1.0",
-    "The name of the cron entry, limit or limit key: of commands on these.")
+    "Of cron entries, limits, limit keys, hours and breakers their name.")
 FIELD(acted, done, TEXT, none, MAYBE, BOTH, "0.1.0", "What was done, in a word such as deleted.")
 FIELD(acted, error, TEXT, none, MAYBE, BOTH, "0.1.0",
     "If it was not, the name of a status, such as ENOTFOUND,")
