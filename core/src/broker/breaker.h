@@ -1,7 +1,6 @@
 // breaker.h - a circuit breaker of a type: what is counted, when it opens, what it lets through,
 // and when it closes. Pure: a store keeps the text, and changes it in one step (in a transaction,
-// or by
-// writing only over what was read).
+// or by writing only over what was read).
 //
 // - Closed, it counts the attempts that end in a window, and those of them that fail. With so many,
 //   and such a share of failures, it opens: a new episode, whose number is larger than any before.

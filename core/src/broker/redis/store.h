@@ -53,10 +53,10 @@
 // And beside the queues, each alone in its slot: asynq:gofer:schedules (entries.c),
 // asynq:gofer:shown (shown.c), asynq:gofer:shards (shard/), asynq:gofer:audit (audit.c),
 // asynq:gofer:listening (events.c), asynq:gofer:limits and asynq:gofer:limited (limit/limit.h),
-// asynq:gofer:types (limit/guards.c), asynq:gofer:breakers (limit/breakers.c), the
-// keys asynq:{gofer-limits}:… of limits that all queues count for, asynq:gofer:housekeeper
-// (upkeep/election.c), asynq:gofer:{<worker>}:live and :control (watch.c), and the channels
-// asynq:gofer:control and asynq:gofer:events. In the slot of a worker's record
+// asynq:gofer:types (limit/guards.c), asynq:gofer:hours (limit/hours.c), asynq:gofer:breakers
+// (limit/breakers.c), the keys asynq:{gofer-limits}:… of limits that all queues count for,
+// asynq:gofer:housekeeper (upkeep/election.c), asynq:gofer:{<worker>}:live and :control (watch.c),
+// and the channels asynq:gofer:control and asynq:gofer:events. In the slot of a worker's record
 // asynq:gofer:children:{<host>:<pid>:<worker>} (roster.c).
 //
 // Scripts (scripts/*.lua): test every precondition before the first write, since nothing is rolled

@@ -1,6 +1,6 @@
 // breakers.c - circuit breakers of types: one hash, asynq:gofer:breakers, of a type (or a prefix
 // and '*') and what broker/breaker.h writes. It is written by a script that compares with what
-// was read (scripts/swap_breaker.lua), so that each step is one, also on a Cluster.  With the
+// was read (scripts/swap_breaker.lua), so that each step is one, also on a Cluster. With the
 // types that are paused (guards.c) a process reads all of them once a second, and tells the
 // scripts that take which are open. What becomes of the attempts that it runs it adds up here,
 // and adds to the store in an exchange: a few times a second while a breaker is closed, else at
