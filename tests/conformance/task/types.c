@@ -360,6 +360,25 @@ static void batches_come_back_in_their_order(void)
     closes(b);
 }
 
+// A limit of all keys is none of theirs: they name no key.
+static void no_limit_counts_for_a_type(void)
+{
+    if (!has_limits())
+        OMIT("the store has no limits");
+    gf_broker *b = store_open();
+    gf_limit all = { .name = "*", .concurrency = 1, .rate = 1, .per_ms = HOUR_MS, .burst = 1 };
+    CHECK_OK(b->ops->limits->put(b, &all));
+    set_paused(b, "a", true);
+    put_of(b, "1", "a");
+    put_of(b, "2", "a");
+    put_of(b, "3", "a");
+    nobody_is_next(b, "q");
+    set_paused(b, "a", false);
+    forward(b);
+    drain_expecting(b, "q", "1 2 3");
+    closes(b);
+}
+
 static const check_test tests[] = {
     TEST(those_of_other_types_go_on),
     TEST(who_waited_comes_back_in_its_order),
@@ -371,6 +390,7 @@ static const check_test tests[] = {
     TEST(many_come_back_in_their_order),
     TEST(many_of_a_key_come_back_in_their_order),
     TEST(who_is_new_comes_behind_who_waited),
+    TEST(no_limit_counts_for_a_type),
     TEST(batches_come_back_in_their_order),
 };
 

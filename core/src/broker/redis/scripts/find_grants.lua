@@ -14,8 +14,9 @@ local function add(key)
 end
 for _, wake in ipairs(redis.call('ZRANGE', wakes, 0, 499)) do
   local key = string.sub(wake, 2)
-  if wake ~= 't' and not string.find(key, '^ordered:') and not string.find(key, '^queue:') and
-      redis.call('EXISTS', base .. 'gofer:held:' .. key) == 1 then
+  local front = string.match(key, '^(%a+):') or ''
+  local own = front == 'ordered' or front == 'queue' or front == 'type'
+  if wake ~= 't' and not own and redis.call('EXISTS', base .. 'gofer:held:' .. key) == 1 then
     add(key)
   end
 end

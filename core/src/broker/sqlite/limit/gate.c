@@ -60,7 +60,8 @@ void gf_sq_gate_resolve(gf_sq_conn *c, gf_sq_gate *g)
         g->limit.concurrency = 1;
         return;
     }
-    if (read_limit(c, g, g->key, size) || strncmp(g->key, GF_LIMIT_QUEUE, QUEUE_FRONT) == 0)
+    if (read_limit(c, g, g->key, size) || strncmp(g->key, GF_LIMIT_QUEUE, QUEUE_FRONT) == 0 ||
+        strncmp(g->key, GF_LIMIT_TYPE, sizeof GF_LIMIT_TYPE - 1) == 0)
         return;
     int64_t at_most = size < GF_NAME_MAX ? (int64_t)size : GF_NAME_MAX - 1;
     for (int64_t n; (n = longest_prefix(c, at_most)) >= 0; at_most = n - 1) {

@@ -1,5 +1,6 @@
 -- Limits as the hash `limits` (a local) has them. is_ordered(key): of those that run one after the
--- other. add_names(names, key): adds the names of limits that would be the key's, the best first.
+-- other. add_names(names, key): adds the names of limits that would be the key's, the best first;
+-- a queue's key and those of types that are shut are like no others.
 -- read(text): a limit's numbers; most: nil: any number run.
 local sizes
 local function is_ordered(key) return string.sub(key, 1, 8) == 'ordered:' end
@@ -11,7 +12,8 @@ local function add_names(names, key)
     end
   end
   names[#names + 1] = key
-  local alike = string.sub(key, 1, 6) ~= 'queue:' and not is_ordered(key)
+  local alike = string.sub(key, 1, 6) ~= 'queue:' and string.sub(key, 1, 5) ~= 'type:' and
+    not is_ordered(key)
   for i = 1, alike and math.min(#sizes, 255) or 0 do
     if sizes[i] <= #key then names[#names + 1] = string.sub(key, 1, sizes[i]) .. '*' end
   end
