@@ -6,6 +6,7 @@
 // bound.
 #include "post.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -41,7 +42,14 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
         return CURL_SOCKET_BAD;
     }
     s->tried = true;
+#ifdef SOCK_CLOEXEC
     return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+#else
+    int fd = socket(to->family, to->socktype, to->protocol);
+    if (fd >= 0)
+        (void)fcntl(fd, F_SETFD, FD_CLOEXEC);  // without it a child has it open, too
+    return fd;
+#endif
 }
 
 // What it says is of no interest; that it comes to an end is.

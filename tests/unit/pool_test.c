@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "util/alloc.h"
+#include "worker/runtime.h"
 
 enum { MS = 1000000 };
 
@@ -12,6 +13,8 @@ typedef struct bench {
     gf_tasks outbox;
     int64_t  now_ms;
 } bench;
+
+static gofer_worker nobody;        // its settings are all off; nothing else of it is asked for
 
 static void set_up(bench *b, const char *concurrency, bool pull)
 {
@@ -43,7 +46,7 @@ static gf_calls deliver(bench *b, size_t count, int64_t timeout_ms)
             (gf_message){ .id = "i", .type = "t", .queue = "q", .timeout_ms = timeout_ms };
         claim->ref = (int64_t)(i + 1);
         claim->lease_until_ms = b->now_ms + 30000;
-        gofer_task *task = gf_task_new(NULL, claim);
+        gofer_task *task = gf_task_new(&nobody, claim);
         REQUIRE(task != NULL);
         gf_tasks_push(&fresh, task);
     }
@@ -365,7 +368,7 @@ static void deliver_suspect(bench *b, int32_t suspicions)
     REQUIRE(claim != NULL);
     claim->message = (gf_message){ .id = "s", .type = "t", .queue = "q", .suspect = suspicions };
     claim->lease_until_ms = b->now_ms + 30000;
-    gofer_task *task = gf_task_new(NULL, claim);
+    gofer_task *task = gf_task_new(&nobody, claim);
     REQUIRE(task != NULL);
     gf_tasks_push(&fresh, task);
     gf_pool_deliver(&b->pool, &fresh, b->now_ms, b->now_ms + 5000000);

@@ -71,8 +71,9 @@ typedef struct gf_put {
     gofer_status      status;      // out: OK (also for a repeat of the same task), EEXIST,
                                    //   EDUPLICATE, ESTATE (replaces: the task there does not wait),
                                    //   EUNSUPPORTED (the store has no locks or groups),
-                                   //   ETOOBIG (it could not be read back), EFULL, EDENIED (the
-                                   //   queue takes envelopes alone)
+                                   //   ETOOBIG (it could not be read back), EFULL, EDENIED
+    bool              closed;      // out, with EDENIED: the queue takes envelopes alone; false: the
+                                   //   store does not let us
     int64_t           length, max_length;    // out, with EFULL: so many are pending, and may be
 } gf_put;
 

@@ -439,7 +439,10 @@ static gofer_status say_refused(const gf_draft *d, const gf_put *item)
         return gf_fail(status, "the queue '%s' is full: %lld of at most %lld tasks are pending",
             d->message.queue, (long long)item->length, (long long)item->max_length);
     case GOFER_EDENIED:
-        return gf_admit_refuse(d->message.queue, d->message.type);
+        if (item->closed)
+            return gf_admit_refuse(d->message.queue, d->message.type);
+        return gf_fail(status, "the store does not let us put the task '%s' into queue '%s'",
+            d->message.id, d->message.queue);
     case GOFER_EUNSUPPORTED:
         return gf_fail(status, "the store has no %s", d->unique_ms ? "unique locks" : "groups");
     case GOFER_ETOOBIG:

@@ -130,7 +130,7 @@ static gofer_status put_task(gofer_client *client, const gf_schedule *s, char **
     if (st == GOFER_OK) {
         gf_put item = { .message = &task.message };
         st = gf_put_and_publish(client->broker, &item, 1);
-        if (st == GOFER_OK && item.status == GOFER_EDENIED)
+        if (st == GOFER_OK && item.closed)
             st = gf_admit_refuse(task.message.queue, task.message.type);
         else if (st == GOFER_OK && item.status != GOFER_OK)
             st = gf_fail(item.status, "the store refused the task of cron entry '%s': %s", s->name,

@@ -75,18 +75,18 @@ void gf_rd_combiner_close(gf_rd_store *s)
 // ---- one put ------------------------------------------------------------------------------------
 
 // The store has looked at the task.
-static bool is_answer(gofer_status st)
+static bool is_answer(const gf_put *item)
 {
+    gofer_status st = item->status;
     return st == GOFER_OK || st == GOFER_EEXIST || st == GOFER_EDUPLICATE || st == GOFER_ESTATE ||
-           st == GOFER_EFULL || st == GOFER_EDENIED || st == GOFER_ECORRUPT ||
-           st == GOFER_EUNSUPPORTED;
+           st == GOFER_EFULL || st == GOFER_ECORRUPT || st == GOFER_EUNSUPPORTED || item->closed;
 }
 
 // OK: some have an answer, and each has its status. Else what became of the call.
 static gofer_status status_of(const caller *me)
 {
     for (size_t i = 0; i < me->count; i++)
-        if (is_answer(me->tasks[i].item->status))
+        if (is_answer(me->tasks[i].item))
             return GOFER_OK;
     return me->tasks[0].item->status;
 }

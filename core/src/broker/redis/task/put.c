@@ -459,6 +459,12 @@ static gofer_status debounced(const gf_rd_new *n, const redisReply *answer)
     return GOFER_OK;
 }
 
+static gofer_status refused_as_plain(const gf_rd_new *n)
+{
+    n->item->closed = true;
+    return GOFER_EDENIED;
+}
+
 // Of the whole answer: 'replaced'; or where the task there is, and its message.
 static gofer_status replaced(const gf_rd_new *n, const redisReply *reply)
 {
@@ -472,7 +478,7 @@ static gofer_status replaced(const gf_rd_new *n, const redisReply *reply)
         return GOFER_EFULL;
     int64_t said = gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), 0);
     if (!what)                             // a new one, a plain one, or 0: it is being aggregated
-        return said == 1 ? GOFER_OK : said == 4 ? GOFER_EDENIED : GOFER_ESTATE;
+        return said == 1 ? GOFER_OK : said == 4 ? refused_as_plain(n) : GOFER_ESTATE;
     return there && kept(n, there) == GOFER_OK ? GOFER_OK : GOFER_ESTATE;
 }
 
@@ -500,7 +506,7 @@ static gofer_status status_of(const gf_rd_new *n, const redisReply *answer)
     switch (gf_rd_reply_int(answer, 0)) {
     case 1:  return GOFER_OK;
     case 3:  return GOFER_ECORRUPT;
-    case 4:  return GOFER_EDENIED;
+    case 4:  return refused_as_plain(n);
     default: return GOFER_EEXIST;          // a hash without a message, or no hash
     }
 }
@@ -514,6 +520,7 @@ static void read_answers(putting *p)
         size_t at = p->pieces[n->piece].count++;
         const gf_rd_cmd *cmd = &p->cmds[n->piece];
         const redisReply *reply = cmd->reply;
+        n->item->closed = false;
         if (cmd->status != GOFER_OK)
             n->item->status = cmd->status;
         else if (p->pieces[n->piece].kind == OVER)

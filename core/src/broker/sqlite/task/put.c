@@ -83,7 +83,8 @@ static gofer_status put_one(gf_sq_txn *t, gf_put *item, const gf_sq_key *key, in
     item->effect = GF_CREATED;
     if (!q)
         return GOFER_EBROKER;            // SQL has failed: the status will not be seen
-    if (is_refused(t, q, item))
+    item->closed = is_refused(t, q, item);
+    if (item->closed)
         return GOFER_EDENIED;
     if (item->debounce)
         return gf_sq_put_debounced(t, item);
