@@ -1032,9 +1032,10 @@ GOFER_API gofer_status gofer_client_breaker_put(gofer_client *client, const char
 GOFER_API gofer_status gofer_client_breaker_remove(gofer_client *client, const char *name);
 /** Close one that is open, whatever it waits for. Errors: GOFER_ENOTFOUND. */
 GOFER_API gofer_status gofer_client_breaker_close(gofer_client *client, const char *name);
-/** All of them, in the order of their types. Fields: type, state ("closed", "open", "half_open"),
- *  failures, min, window_ms, open_ms, ended and failed (in the window), waiting; of one that is not
- *  closed opened_at_ms, until_ms, let_through, succeeded. Errors: GOFER_EUNSUPPORTED. */
+/** All of them, in the order of their types; the state is "closed", "open" or "half_open". Fields:
+ *  type, state, failures, min, window_ms, open_ms, ended and failed (in the window), waiting; of
+ *  one that is not closed opened_at_ms, until_ms, let_through, succeeded.
+ *  Errors: GOFER_EUNSUPPORTED. */
 GOFER_API gofer_status gofer_client_breakers(gofer_client *client, gofer_info **out);
 
 /* ---- Flows ------------------------------------------------------------------ */
