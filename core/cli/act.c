@@ -59,3 +59,13 @@ int cli_act_on_words(cli *c, gofer_client *client, const cli_word_act *how, cons
         puts("]}");
     return code;
 }
+
+int cli_open_and_act(cli *c, const cli_word_act *how, const void *user)
+{
+    gofer_client *client = NULL;
+    int code = cli_open(c, &client, 0);
+    if (code == CLI_OK)
+        code = cli_act_on_words(c, client, how, user);
+    gofer_client_close(client);
+    return code;
+}

@@ -176,6 +176,9 @@ void cli_note(const cli *c, const char *format, ...) __attribute__((format(print
 
 // A record or list as a line of JSON. Returns an exit code.
 int cli_put_info(const cli *c, const gofer_info *info);
+// What a look has come to: why it failed, the record as JSON, or for people by `print`.
+int cli_show(cli *c, gofer_status st, const gofer_info *info,
+    void (*print)(const cli *c, const gofer_info *info));
 // Bytes as lines with an indent: text with its control characters escaped, else the beginning of a
 // hex dump. rest: what prints all of them.
 void cli_put_bytes(const char *bytes, size_t size, const char *rest);
@@ -256,6 +259,8 @@ typedef struct cli_word_act {
 } cli_word_act;
 // Returns the first failure's code.
 int cli_act_on_words(cli *c, gofer_client *client, const cli_word_act *how, const void *user);
+// The same with a client for it alone.
+int cli_open_and_act(cli *c, const cli_word_act *how, const void *user);
 
 // ---- audit.c: who did what
 

@@ -23,6 +23,17 @@ int cli_put_info(const cli *c, const gofer_info *info)
     return CLI_OK;
 }
 
+int cli_show(cli *c, gofer_status st, const gofer_info *info,
+    void (*print)(const cli *c, const gofer_info *info))
+{
+    if (st != GOFER_OK)
+        return cli_fail_status(c, st, NULL);
+    if (c->global.json)
+        return cli_put_info(c, info);
+    print(c, info);
+    return CLI_OK;
+}
+
 void cli_put_label(const cli *c, const char *label)
 {
     screen_put(stdout, c->color, STYLE_BOLD, label);

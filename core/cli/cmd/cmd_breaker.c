@@ -42,16 +42,6 @@ static gofer_status close_one(gofer_client *client, const char *name, const void
     return gofer_client_breaker_close(client, name);
 }
 
-static int act(cli *c, const cli_word_act *how, const void *user)
-{
-    gofer_client *client = NULL;
-    int code = cli_open(c, &client, 0);
-    if (code == CLI_OK)
-        code = cli_act_on_words(c, client, how, user);
-    gofer_client_close(client);
-    return code;
-}
-
 // "50" or "50%"; 0: it is neither.
 static int32_t percent_of(const char *text)
 {
@@ -73,21 +63,21 @@ static int put_breakers(cli *c, const void *args)
     o.min = given->min.given ? (int32_t)given->min.value : 0;
     o.window_ms = given->window.given ? given->window.value : 0;
     o.open_ms = given->open.given ? given->open.value : 0;
-    return act(c, &how, &o);
+    return cli_open_and_act(c, &how, &o);
 }
 
 static int remove_breakers(cli *c, const void *args)
 {
     static const cli_word_act how = { "name", "removed", "breaker.delete", NULL, remove_one };
     (void)args;
-    return act(c, &how, NULL);
+    return cli_open_and_act(c, &how, NULL);
 }
 
 static int close_breakers(cli *c, const void *args)
 {
     static const cli_word_act how = { "name", "closed", "breaker.close", NULL, close_one };
     (void)args;
-    return act(c, &how, NULL);
+    return cli_open_and_act(c, &how, NULL);
 }
 
 // ---- ls
@@ -125,12 +115,7 @@ static int list_breakers(cli *c, const void *args)
     if (code != CLI_OK)
         return code;
     gofer_status st = gofer_client_breakers(client, &list);
-    if (st != GOFER_OK)
-        code = cli_fail_status(c, st, NULL);
-    else if (c->global.json)
-        code = cli_put_info(c, list);
-    else
-        print_breakers(c, list);
+    code = cli_show(c, st, list, print_breakers);
     gofer_info_free(list);
     gofer_client_close(client);
     return code;

@@ -200,12 +200,7 @@ static gofer_status unpause_one(gofer_client *client, const char *name, const vo
 static int act(cli *c, const char *done, const char *name, cli_act_fn one)
 {
     cli_word_act how = { "name", done, name, NULL, one };
-    gofer_client *client = NULL;
-    int code = cli_open(c, &client, 0);
-    if (code == CLI_OK)
-        code = cli_act_on_words(c, client, &how, NULL);
-    gofer_client_close(client);
-    return code;
+    return cli_open_and_act(c, &how, NULL);
 }
 
 static int run_rm(cli *c, const void *args)

@@ -92,12 +92,7 @@ static int act(cli *c, const char *done, const char *name, const char *step, int
 {
     const cli_word_act how = { "id", done, name, NULL, act_on_one };
     const acting a = { step, what };
-    gofer_client *client = NULL;
-    int code = cli_open(c, &client, 0);
-    if (code == CLI_OK)
-        code = cli_act_on_words(c, client, &how, &a);
-    gofer_client_close(client);
-    return code;
+    return cli_open_and_act(c, &how, &a);
 }
 
 static int pause_flows(cli *c, const void *args)

@@ -17,29 +17,19 @@ static gofer_status remove_one(gofer_client *client, const char *name, const voi
     return gofer_client_hours_remove(client, name);
 }
 
-static int act(cli *c, const cli_word_act *how, const void *user)
-{
-    gofer_client *client = NULL;
-    int code = cli_open(c, &client, 0);
-    if (code == CLI_OK)
-        code = cli_act_on_words(c, client, how, user);
-    gofer_client_close(client);
-    return code;
-}
-
 // NAME HOURS: what is acted on is the first word.
 static int put_hours(cli *c, const void *args)
 {
     static const cli_word_act how = { "name", "put", "hours.put", NULL, put_one };
     (void)args;
     c->word_count = 1;
-    return act(c, &how, c->words[1]);
+    return cli_open_and_act(c, &how, c->words[1]);
 }
 
 static int remove_hours(cli *c, const void *args)
 {
     static const cli_word_act how = { "name", "removed", "hours.delete", NULL, remove_one };
-    return act(c, &how, args);
+    return cli_open_and_act(c, &how, args);
 }
 
 // ---- ls, show
@@ -89,12 +79,7 @@ static int list(cli *c, const char *name)
     if (code != CLI_OK)
         return code;
     gofer_status st = gofer_client_hours(client, name, &hours);
-    if (st != GOFER_OK)
-        code = cli_fail_status(c, st, NULL);
-    else if (c->global.json)
-        code = cli_put_info(c, hours);
-    else
-        print_hours(c, hours);
+    code = cli_show(c, st, hours, print_hours);
     gofer_info_free(hours);
     gofer_client_close(client);
     return code;

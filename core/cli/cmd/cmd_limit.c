@@ -86,16 +86,6 @@ static gofer_status pause_one(gofer_client *client, const char *key, const void 
     return gofer_client_limit_pause(client, key, *ms);
 }
 
-static int act(cli *c, const cli_word_act *how, const void *user)
-{
-    gofer_client *client = NULL;
-    int code = cli_open(c, &client, 0);
-    if (code == CLI_OK)
-        code = cli_act_on_words(c, client, how, user);
-    gofer_client_close(client);
-    return code;
-}
-
 static int put_limit(cli *c, const void *user)
 {
     static const cli_word_act how = { "name", "limited", "limit.put", NULL, put_one };
@@ -116,13 +106,13 @@ static int put_limit(cli *c, const void *user)
                                                  : GOFER_OVER_CANCEL_OLDEST;
     if (args->scope && strcmp(args->scope, "queue") == 0)
         o.scope = GOFER_SCOPE_QUEUE;
-    return act(c, &how, &o);
+    return cli_open_and_act(c, &how, &o);
 }
 
 static int remove_limits(cli *c, const void *args)
 {
     static const cli_word_act how = { "name", "removed", "limit.delete", NULL, remove_one };
-    return act(c, &how, args);
+    return cli_open_and_act(c, &how, args);
 }
 
 // KEY DURATION: what is acted on is the first word.
@@ -135,7 +125,7 @@ static int pause_key(cli *c, const void *args)
     c->word_count = 1;
     const cli_word_act how = { "name", ms ? "paused" : "unpaused",
         ms ? "limit.pause" : "limit.unpause", NULL, pause_one };
-    return act(c, &how, &ms);
+    return cli_open_and_act(c, &how, &ms);
 }
 
 // ---- ls, blocked, show
@@ -300,12 +290,7 @@ static int show_key(cli *c, const void *args)
     if (code != CLI_OK)
         return code;
     gofer_status st = gofer_client_limit_key(client, c->words[0], &found);
-    if (st != GOFER_OK)
-        code = cli_fail_status(c, st, NULL);
-    else if (c->global.json)
-        code = cli_put_info(c, found);
-    else
-        print_key(c, found);
+    code = cli_show(c, st, found, print_key);
     gofer_info_free(found);
     gofer_client_close(client);
     return code;

@@ -227,12 +227,7 @@ static int show_queue(cli *c, const void *args)
     if (code != CLI_OK)
         return code;
     gofer_status st = gofer_client_queue(client, c->words[0], &queue);
-    if (st != GOFER_OK)
-        code = cli_fail_status(c, st, NULL);
-    else if (c->global.json)
-        code = cli_put_info(c, queue);
-    else
-        print_queue(c, queue);
+    code = cli_show(c, st, queue, print_queue);
     gofer_info_free(queue);
     gofer_client_close(client);
     return code;
@@ -299,12 +294,7 @@ static gofer_status shard_one(gofer_client *client, const char *queue, const voi
 static int act(cli *c, const char *done, const char *name, cli_act_fn one, const void *user)
 {
     cli_word_act how = { "queue", done, name, NULL, one };
-    gofer_client *client = NULL;
-    int code = cli_open(c, &client, 0);
-    if (code == CLI_OK)
-        code = cli_act_on_words(c, client, &how, user);
-    gofer_client_close(client);
-    return code;
+    return cli_open_and_act(c, &how, user);
 }
 
 static int pause_queues(cli *c, const void *args)

@@ -50,26 +50,16 @@ static gofer_status remove_one(gofer_client *client, const char *name, const voi
     return gofer_client_tenant_remove(client, queue_of(user), name);
 }
 
-static int act(cli *c, const cli_word_act *how, const void *args)
-{
-    gofer_client *client = NULL;
-    int code = cli_open(c, &client, 0);
-    if (code == CLI_OK)
-        code = cli_act_on_words(c, client, how, args);
-    gofer_client_close(client);
-    return code;
-}
-
 static int put_tenants(cli *c, const void *args)
 {
     static const cli_word_act how = { "name", "weighed", "tenant.put", NULL, put_one };
-    return act(c, &how, args);
+    return cli_open_and_act(c, &how, args);
 }
 
 static int remove_tenants(cli *c, const void *args)
 {
     static const cli_word_act how = { "name", "removed", "tenant.delete", NULL, remove_one };
-    return act(c, &how, args);
+    return cli_open_and_act(c, &how, args);
 }
 
 // ---- ls, show
@@ -157,12 +147,7 @@ static int show_tenant(cli *c, const void *args)
     if (code != CLI_OK)
         return code;
     gofer_status st = gofer_client_tenant(client, queue_of(args), c->words[0], &found);
-    if (st != GOFER_OK)
-        code = cli_fail_status(c, st, NULL);
-    else if (c->global.json)
-        code = cli_put_info(c, found);
-    else
-        print_tenant(c, found);
+    code = cli_show(c, st, found, print_tenant);
     gofer_info_free(found);
     gofer_client_close(client);
     return code;

@@ -18,28 +18,18 @@ static gofer_status unpause_one(gofer_client *client, const char *name, const vo
     return gofer_client_type_unpause(client, name);
 }
 
-static int act(cli *c, const cli_word_act *how)
-{
-    gofer_client *client = NULL;
-    int code = cli_open(c, &client, 0);
-    if (code == CLI_OK)
-        code = cli_act_on_words(c, client, how, NULL);
-    gofer_client_close(client);
-    return code;
-}
-
 static int pause_types(cli *c, const void *args)
 {
     static const cli_word_act how = { "type", "paused", "type.pause", NULL, pause_one };
     (void)args;
-    return act(c, &how);
+    return cli_open_and_act(c, &how, NULL);
 }
 
 static int unpause_types(cli *c, const void *args)
 {
     static const cli_word_act how = { "type", "unpaused", "type.unpause", NULL, unpause_one };
     (void)args;
-    return act(c, &how);
+    return cli_open_and_act(c, &how, NULL);
 }
 
 // ---- ls
@@ -78,12 +68,7 @@ static int list_types(cli *c, const void *args)
     if (code != CLI_OK)
         return code;
     gofer_status st = gofer_client_types_paused(client, &list);
-    if (st != GOFER_OK)
-        code = cli_fail_status(c, st, NULL);
-    else if (c->global.json)
-        code = cli_put_info(c, list);
-    else
-        print_types(c, list);
+    code = cli_show(c, st, list, print_types);
     gofer_info_free(list);
     gofer_client_close(client);
     return code;
